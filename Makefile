@@ -1,0 +1,42 @@
+# Two commands on a fresh machine with Python >= 3.11 and make: `make run` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+export DO_NOT_TRACK := true
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.PHONY: setup run test check bench ui lock
+
+setup: $(STAMP)
+
+# The stamp makes the second `make` need no network.
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+run: setup
+	$(BIN)/foretide run
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -c "from pipelines.definitions import defs; defs.get_repository_def().load_all_definitions()"
+
+bench: setup
+	$(BIN)/python -m pytest tests/bench --benchmark-only
+
+ui: setup
+	$(BIN)/foretide ui
+
+# After changing dependencies in pyproject.toml; needs uv.
+lock:
+	uv pip compile --universal --no-header --no-annotate --generate-hashes --extra dev pyproject.toml -o requirements.lock

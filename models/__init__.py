@@ -1,0 +1,1 @@
+"""Outcomes, risk models and their honest evaluation. Pure: matrices in, results out."""

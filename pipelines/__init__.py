@@ -1,0 +1,1 @@
+"""Everything that touches the world: files, the lake, Dagster, MLflow, deliveries, reports, commands."""

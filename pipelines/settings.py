@@ -1,0 +1,279 @@
+"""Configuration: `foretide.yaml` and `FORETIDE_*` environment variables, validated before anything runs.
+
+Relative paths are relative to the folder of the configuration file, which is the *home* of an installation.
+Errors name the key, what is wrong with it, and the cure. Numbers that decide about people (capacities, margins,
+limits) have their defaults here and nowhere else.
+"""
+
+import difflib
+import os
+from datetime import date, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from features.tables import SUBJECTS
+from pipelines.errors import Usage
+
+CONFIG_NAME = "foretide.yaml"
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("is not an IANA time zone; write one like Europe/Berlin") from error
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_zone)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SimulatedSource(_Strict):
+    """The embedded cohort; any size by one number, the same numbers for the same seed."""
+
+    format: Literal["simulated"]
+    subjects: int = Field(300, ge=20)
+    days: int = Field(270, ge=60)
+    minute_days: int = Field(60, ge=0)
+    until: date = date(2026, 6, 30)
+    seed: int = 7
+
+
+class FileSource(_Strict):
+    """Files that a reader understands, taken in at every run; content already taken in changes nothing."""
+
+    format: Literal["table", "jang2024", "lifesnaps"]
+    path: Path
+    mapping: Path | None = None
+
+    @model_validator(mode="after")
+    def _table_needs_mapping(self) -> "FileSource":
+        if (self.format == "table") != (self.mapping is not None):
+            raise ValueError("`mapping:` goes with `format: table`, and only with it")
+        return self
+
+
+Source = Annotated[SimulatedSource | FileSource, Field(discriminator="format")]
+
+
+class Sites(_Strict):
+    """Where subjects are cared for, and when their night ends."""
+
+    default_time_zone: TimeZone = "UTC"
+    time_zones: dict[str, TimeZone] = {}
+    cutoff: time = time(3, 0)
+
+
+class OutcomeSettings(_Strict):
+    """One declared crisis or relapse: either event kinds or a fall out of remission on a scale."""
+
+    events: tuple[str, ...] = ()
+    assessment: str | None = None
+    in_remission_below: float | None = None
+    rise: float | None = None
+    reference_days: int = Field(90, ge=1)
+    horizons_days: tuple[int, ...] = Field(min_length=1)
+    alert_horizon_days: int | None = None
+    merge_within_days: int = Field(7, ge=1)
+    refractory_days: int = Field(14, ge=1)
+    ascertainment: Literal["registry", "self_report"] = "registry"
+    min_coverage: Share = 0.0
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> "OutcomeSettings":
+        if bool(self.events) == bool(self.assessment):
+            raise ValueError("needs either `events:` or `assessment:`, not both")
+        if self.assessment and (self.in_remission_below is None or self.rise is None):
+            raise ValueError("`assessment:` needs `in_remission_below:` and `rise:` beside it")
+        if list(self.horizons_days) != sorted(set(self.horizons_days)) or self.horizons_days[0] < 1:
+            raise ValueError("`horizons_days:` must be whole days, rising")
+        if self.refractory_days < self.merge_within_days:
+            raise ValueError("`refractory_days:` must be at least `merge_within_days:`")
+        if self.alert_horizon not in self.horizons_days:
+            raise ValueError("`alert_horizon_days:` must be one of `horizons_days:`")
+        return self
+
+    @property
+    def alert_horizon(self) -> int:
+        """The horizon that tiers, the audit and the primary metric refer to; the middle one unless declared."""
+        return self.alert_horizon_days or self.horizons_days[len(self.horizons_days) // 2]
+
+
+class Training(_Strict):
+    """How models are fitted and evaluated."""
+
+    seed: int = 1
+    resamples: int = Field(1000, ge=100)
+    folds: int = Field(5, ge=2)
+    cuts: int = Field(3, ge=1)
+    train_every_days: int = Field(7, ge=1)
+    threads: int = Field(2, ge=1)
+
+
+class AuditSettings(_Strict):
+    """What the fairness audit compares, and by which margin."""
+
+    attributes: tuple[str, ...] = ("sex", "age_band", "ethnicity", "site")
+    reference_groups: dict[str, str] = {}
+    margin: Share = 0.1
+    top_share: Share = 0.1
+    resamples: int = Field(1000, ge=100)
+
+    @model_validator(mode="after")
+    def _attributes_exist(self) -> "AuditSettings":
+        unknown = [a for a in self.attributes if a not in SUBJECTS.column_names]
+        if unknown:
+            raise ValueError(f"attributes {unknown} are not columns of `subjects`")
+        return self
+
+
+class ReleasePolicy(_Strict):
+    """What a challenger must show before it serves; the predetermined change control plan."""
+
+    calibration_slope_low: float = 0.7
+    calibration_slope_high: float = 1.4
+    block_on_fairness_fail: bool = True
+
+
+class AlertPolicy(_Strict):
+    """How many subjects a night's tiers may hold, and how complete data must be for a score."""
+
+    high_share: Share = 0.05
+    elevated_share: Share = 0.15
+    min_completeness: Share = 0.25
+
+
+class Delivery(_Strict):
+    """Where nightly scores go, and how."""
+
+    folder: Path = Path(".state/deliveries")
+    formats: tuple[Literal["parquet", "csv", "fhir"], ...] = ("parquet", "csv", "fhir")
+
+
+class Settings(BaseSettings):
+    """The whole configuration of an installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FORETIDE_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    home: Path
+    state: Path = Path(".state")
+    sources: tuple[Source, ...] = ()
+    sites: Sites = Sites()
+    outcomes: dict[str, OutcomeSettings] = Field(min_length=1)
+    training: Training = Training()
+    audit: AuditSettings = AuditSettings()
+    release_policy: ReleasePolicy = ReleasePolicy()
+    alert_policy: AlertPolicy = AlertPolicy()
+    delivery: Delivery = Delivery()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file (whose content arrives as init values)."""
+        return env_settings, init_settings
+
+    def path(self, relative: Path) -> Path:
+        """A configured path, made absolute against the home."""
+        return (self.home / relative).resolve()
+
+    @property
+    def state_folder(self) -> Path:
+        """Everything Foretide itself writes lies here."""
+        return self.path(self.state)
+
+    @property
+    def lake_folder(self) -> Path:
+        """The Delta tables."""
+        return self.state_folder / "lake"
+
+    @property
+    def reports_folder(self) -> Path:
+        """The HTML report site."""
+        return self.state_folder / "reports"
+
+    @property
+    def deliveries_folder(self) -> Path:
+        """One folder a night."""
+        return self.path(self.delivery.folder)
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow store."""
+        return f"sqlite:///{self.state_folder / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def artifacts_folder(self) -> Path:
+        """MLflow's artifacts."""
+        return self.state_folder / "mlflow" / "artifacts"
+
+
+def config_path(given: Path | None = None) -> Path:
+    """The configuration file in force: the one given, `FORETIDE_CONFIG`, or `foretide.yaml` here.
+
+    Raises:
+        Usage: there is no such file.
+    """
+    path = given or Path(os.environ.get("FORETIDE_CONFIG", CONFIG_NAME))
+    if not path.is_file():
+        raise Usage(f"There is no configuration file `{path}`. Copy the commented foretide.yaml of the project.")
+    return path.resolve()
+
+
+def load_settings(given: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
+    """Read and validate the configuration.
+
+    Raises:
+        Usage: no file, not YAML, an unknown key, or a value out of its range; names the key and the cure.
+    """
+    path = config_path(given)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Usage(f"`{path.name}` is not readable as YAML: {_first_line(error)}. Mend the line it names.") from error
+    if not isinstance(content, dict):
+        raise Usage(f"`{path.name}` must hold keys such as `sources:` and `outcomes:` at its top level.")
+    return settings_from({**content, **(overrides or {})}, path.parent, path.name)
+
+
+def settings_from(content: dict[str, Any], home: Path, name: str = CONFIG_NAME) -> Settings:
+    """Validate configuration content that is already a mapping; see `load_settings`."""
+    try:
+        return Settings(**{"home": home, **content})
+    except ValidationError as error:
+        raise Usage(f"`{name}`: " + "; ".join(_cure(item) for item in error.errors()) + ".") from error
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _cure(item: Any) -> str:
+    """One validation error in words; the offending value is left out, for it may be anything."""
+    where = ".".join(str(part) for part in item["loc"]) or "the file"
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(item["loc"][-1]), _known_keys(), 1)
+        return f"`{where}` is not a key" + (f"; did you mean `{near[0]}`?" if near else "; remove it")
+    return f"`{where}`: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _known_keys() -> list[str]:
+    groups = (Settings, Sites, OutcomeSettings, Training, AuditSettings, ReleasePolicy, AlertPolicy, Delivery)
+    return [key for group in (*groups, SimulatedSource, FileSource) for key in group.model_fields]
