@@ -1,0 +1,65 @@
+"""Commands about models: `train`, `audit`, `replay`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.answer import Answer
+from pipelines.cli.main import AsOf, Config, Json, answering, app
+
+SHOWN = ("outcome", "task", "horizon_days", "split", "model", "metric", "value", "low", "high", "n_subjects", "n_episodes")
+
+
+@app.command("train")
+@answering
+def train_command(as_of: AsOf = None, config: Config = None, as_json: Json = False) -> Answer:
+    """Retrain on everything known by the night, audit, register, and pass through the gate."""
+    from pipelines.cli.night_of import night_of
+    from pipelines.defs.run import execute
+    from pipelines.installation import Installation
+    from pipelines.progress import progress_bar
+    from pipelines.release import result_rows
+    from pipelines.settings import load_settings
+
+    settings = load_settings(config)
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report)
+        with installation.only_one("train"):
+            night = night_of(installation, as_of)
+            execute(installation, "retrain", night)
+            rows, sentences = result_rows(installation)
+    return Answer("train", rows, [settings.reports_folder / "index.html"], sentences, SHOWN)
+
+
+@app.command("audit")
+@answering
+def audit_command(config: Config = None, as_json: Json = False) -> Answer:
+    """Write the fairness report of the last training again, and say its verdicts."""
+    from pipelines.installation import Installation
+    from pipelines.progress import progress_bar
+    from pipelines.release import audit_again
+    from pipelines.settings import load_settings
+
+    settings = load_settings(config)
+    with progress_bar(as_json) as report:
+        rows, path = audit_again(Installation(settings, report))
+    return Answer("audit", rows, [path], ["Insufficient evidence never means fair."])
+
+
+@app.command("replay")
+@answering
+def replay_command(
+    name: Annotated[str, typer.Argument(help="jang2024 or lifesnaps.")],
+    data: Annotated[Path, typer.Option(help="Folder that holds the cohort's files.")],
+    out: Annotated[Path | None, typer.Option(help="Keep the lake and the reports here.")] = None,
+    resamples: Annotated[int, typer.Option(help="Subject resamples for every interval.", min=100)] = 1000,
+    as_json: Json = False,
+) -> Answer:
+    """Evaluate end to end on a real cohort, from its raw files, in a lake of its own."""
+    from pipelines.progress import progress_bar
+    from pipelines.replay import replay
+
+    with progress_bar(as_json) as report:
+        result = replay(name, data, out, resamples, report)
+    return Answer("replay", result.rows if as_json else result.shown, result.paths, result.sentences, SHOWN)

@@ -1,0 +1,52 @@
+"""Commands about nights: `run`, `score`."""
+
+from pipelines.cli.answer import Answer
+from pipelines.cli.main import AsOf, Config, Json, answering, app
+
+
+@app.command("run")
+@answering
+def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False) -> Answer:
+    """The whole job: ingest, validate, features, train, audit, gate, score, deliver, reports."""
+    from pipelines.cli.night_of import night_of
+    from pipelines.defs.run import execute
+    from pipelines.ingestion import ingest_all
+    from pipelines.installation import Installation
+    from pipelines.night import delivered
+    from pipelines.progress import progress_bar
+    from pipelines.release import result_rows
+    from pipelines.settings import load_settings
+
+    settings = load_settings(config)
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report)
+        with installation.only_one("run"):
+            if as_of is None:
+                ingest_all(installation)
+            night = night_of(installation, as_of)
+            execute(installation, "retrain", night)
+            execute(installation, "nightly", night)
+            _, sentences = result_rows(installation)
+            counts, folder = delivered(installation, night)
+    return Answer("run", counts, [settings.reports_folder / "index.html", folder], sentences)
+
+
+@app.command("score")
+@answering
+def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = False) -> Answer:
+    """One night's delivery by the champion."""
+    from pipelines.cli.night_of import night_of
+    from pipelines.defs.run import execute
+    from pipelines.installation import Installation
+    from pipelines.night import delivered
+    from pipelines.progress import progress_bar
+    from pipelines.settings import load_settings
+
+    settings = load_settings(config)
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report)
+        with installation.only_one("score"):
+            night = night_of(installation, as_of)
+            execute(installation, "nightly", night)
+            counts, folder = delivered(installation, night)
+    return Answer("score", counts, [folder])

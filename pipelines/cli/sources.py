@@ -1,0 +1,74 @@
+"""Commands that bring data in: `ingest`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.answer import Answer
+from pipelines.cli.main import Config, Json, answering, app
+
+FORMATS = ("table", "jang2024", "lifesnaps", "simulated")
+
+
+@app.command("ingest")
+@answering
+def ingest_command(
+    format: Annotated[str, typer.Argument(help=f"One of {', '.join(FORMATS)}.")],
+    path: Annotated[Path | None, typer.Argument(help="File or folder; not for simulated.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="Which column is what; for format table.")] = None,
+    received_at: Annotated[str | None, typer.Option(metavar="INSTANT", help="When it came to be known, with zone.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Answer:
+    """Take a source into the lake; content taken in before changes nothing."""
+    from pipelines.ingestion import ingest_source
+    from pipelines.installation import Installation
+    from pipelines.progress import progress_bar
+    from pipelines.settings import load_settings
+
+    settings = load_settings(config)
+    source = _source(format, path, mapping)
+    instant = _instant(received_at)
+    with progress_bar(as_json) as report, Installation(settings, report).only_one("ingest"):
+        result = ingest_source(Installation(settings, report), source, instant)
+    said = "Taken in." if result.is_new else "Nothing new: this content was taken in before."
+    return Answer("ingest", result.rows(), sentences=[said])
+
+
+def _source(format: str, path: Path | None, mapping: Path | None):  # type: ignore[no-untyped-def]
+    from pydantic import ValidationError
+
+    from pipelines.errors import Usage
+    from pipelines.settings import FileSource, SimulatedSource
+
+    if format not in FORMATS:
+        raise Usage(f"`{format}` is not a format. Use one of {', '.join(FORMATS)}.")
+    if format == "simulated":
+        return SimulatedSource(format="simulated")
+    if path is None:
+        raise Usage(f"`foretide ingest {format}` needs a PATH.")
+    try:
+        return FileSource(
+            format=format,  # type: ignore[arg-type]
+            path=path.resolve(),
+            mapping=mapping.resolve() if mapping else None,
+        )
+    except ValidationError as error:
+        raise Usage("Format table needs --mapping FILE, and only format table takes it.") from error
+
+
+def _instant(text: str | None):  # type: ignore[no-untyped-def]
+    from datetime import datetime
+
+    from pipelines.errors import Usage
+
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Usage("`--received-at` is not a time; write it like 2026-07-01T02:00:00+02:00.") from error
+    if instant.tzinfo is None:
+        raise Usage("`--received-at` has no time zone; write it like 2026-07-01T02:00:00+02:00.")
+    return instant

@@ -1,0 +1,25 @@
+"""The two jobs: `retrain` makes a model, `nightly` makes a delivery; `foretide run` executes one after the other."""
+
+from dagster import AssetSelection, define_asset_job, in_process_executor
+
+from pipelines.defs import audit, engineer, ingest, score, train
+
+# A stopped machine leaves a run STARTED; the limit frees the queue for the next night.
+LIMIT = {"dagster/max_runtime": "7200"}
+
+retrain = define_asset_job(
+    "retrain",
+    selection=AssetSelection.assets(ingest.raw_tables, engineer.core_roster, engineer.core_days,
+                                    engineer.features_matrix, *train.ASSETS, *audit.ASSETS),
+    executor_def=in_process_executor,
+    tags=LIMIT,
+    description="Raw data to an audited, registered model, promoted if the release policy allows.",
+)  # fmt: skip
+nightly = define_asset_job(
+    "nightly",
+    selection=AssetSelection.assets(ingest.raw_tables, engineer.core_roster, engineer.core_days,
+                                    engineer.features_night, *score.ASSETS),
+    executor_def=in_process_executor,
+    tags=LIMIT,
+    description="New data to one night's delivery, whole or not at all.",
+)  # fmt: skip

@@ -1,0 +1,52 @@
+"""Executes the jobs in this process, as runs that Dagster's pages show under their job and their assets."""
+
+import contextlib
+import logging
+import os
+
+from dagster import DagsterExecutionStepExecutionError, DagsterInstance, ResourceDefinition
+
+from features.errors import FeaturesError
+from models.errors import ModelsError
+from pipelines.definitions import defs
+from pipelines.errors import Fault, ForetideError
+from pipelines.installation import Installation
+
+# The repository label is what the job pages filter by; a run started by this process would lack it.
+REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def execute(installation: Installation, job: str, night: str) -> str:
+    """Run one job for one night and return Dagster's id of the run.
+
+    Raises:
+        ForetideError, FeaturesError, ModelsError: what a step refused.
+        Fault: a blocking check failed.
+    """
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    home = installation.settings.home
+    # Paths in dagster.yaml are relative to the home.
+    with contextlib.chdir(home):
+        os.environ["DAGSTER_HOME"] = str(home)
+        with DagsterInstance.get() as instance:
+            return _execute(installation, instance, job, night)
+
+
+def _execute(installation: Installation, instance: DagsterInstance, job: str, night: str) -> str:
+    try:
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=night,
+            run_config=QUIET,
+            tags=REPOSITORY,
+            resources={"installation": ResourceDefinition.hardcoded_resource(installation)},
+        )
+    except DagsterExecutionStepExecutionError as error:
+        refused = error.user_exception
+        if isinstance(refused, ForetideError | FeaturesError | ModelsError):
+            raise refused from None
+        raise
+    if not result.success:
+        raise Fault(f"The job `{job}` stopped at a blocking check; run {result.run_id} in Dagster says at which.")
+    return str(result.run_id)

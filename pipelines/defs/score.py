@@ -1,0 +1,28 @@
+"""The night: the champion's scores, the delivery, and the page that says how the night went."""
+
+from dagster import AssetExecutionContext, MaterializeResult, asset
+
+from pipelines import night
+from pipelines.defs.engineer import INSTALLATION, features_night
+from pipelines.defs.partitions import nights
+
+
+@asset(group_name="model", deps=[features_night], partitions_def=nights, required_resource_keys=INSTALLATION)
+def model_scores(context: AssetExecutionContext) -> MaterializeResult:
+    """A row for everyone on the roster: a probability, or the reason why there is none."""
+    return MaterializeResult(metadata=night.score(context.resources.installation, context.partition_key))
+
+
+@asset(group_name="report", deps=[model_scores], partitions_def=nights, required_resource_keys=INSTALLATION)
+def report_delivery(context: AssetExecutionContext) -> MaterializeResult:
+    """The night's delivery: Parquet, CSV, FHIR and a manifest, whole or not at all."""
+    return MaterializeResult(metadata=night.deliver(context.resources.installation, context.partition_key))
+
+
+@asset(group_name="report", deps=[report_delivery], partitions_def=nights, required_resource_keys=INSTALLATION)
+def report_nightly(context: AssetExecutionContext) -> MaterializeResult:
+    """How the night went: rows by status and tier, and what was missing."""
+    return MaterializeResult(metadata=night.report(context.resources.installation, context.partition_key))
+
+
+ASSETS = (model_scores, report_delivery, report_nightly)

@@ -1,0 +1,34 @@
+"""From feature matrix to a registered challenger: labels, honest evaluation, final fit, release decision."""
+
+from dagster import AssetExecutionContext, MaterializeResult, asset
+
+from pipelines import release, training
+from pipelines.defs.engineer import INSTALLATION, features_matrix
+from pipelines.defs.partitions import nights
+
+
+@asset(group_name="model", deps=[features_matrix], partitions_def=nights, required_resource_keys=INSTALLATION)
+def model_labels(context: AssetExecutionContext) -> MaterializeResult:
+    """For each index row and task: days to the next onset or event, days followed up, masked or not."""
+    return MaterializeResult(metadata=training.make_labels(context.resources.installation, context.partition_key))
+
+
+@asset(group_name="model", deps=[model_labels], partitions_def=nights, required_resource_keys=INSTALLATION)
+def model_evaluation(context: AssetExecutionContext) -> MaterializeResult:
+    """The model and every baseline on subjects they never saw, with intervals from resampled subjects."""
+    return MaterializeResult(metadata=training.evaluate(context.resources.installation, context.partition_key))
+
+
+@asset(group_name="model", deps=[model_evaluation], partitions_def=nights, required_resource_keys=INSTALLATION)
+def model_challenger(context: AssetExecutionContext) -> MaterializeResult:
+    """The predictor that earned it, fitted on everybody and registered as challenger."""
+    return MaterializeResult(metadata=training.register(context.resources.installation, context.partition_key))
+
+
+@asset(group_name="model", deps=["report_fairness"], partitions_def=nights, required_resource_keys=INSTALLATION)
+def model_champion(context: AssetExecutionContext) -> MaterializeResult:
+    """The release decision: the challenger serves if the policy, the audit included, allows it."""
+    return MaterializeResult(metadata=release.decide(context.resources.installation, context.partition_key))
+
+
+ASSETS = (model_labels, model_evaluation, model_challenger, model_champion)

@@ -1,0 +1,1 @@
+"""Readers: one module per source format, each an iterator of canonical batches."""

@@ -1,0 +1,29 @@
+"""Checks a folder that Foretide wrote: a delivery or an audit log; says which of the two it found."""
+
+from pathlib import Path
+
+from pipelines.audit_log import AuditLog
+from pipelines.delivery.manifest import MANIFEST_NAME
+from pipelines.delivery.verify import verify as verify_delivery
+from pipelines.errors import Refused
+
+
+def verify(folder: Path) -> list[dict[str, str]]:
+    """One row per thing checked: `check`, `state` (ok or fault), `finding`.
+
+    Raises:
+        Refused: the folder is neither a delivery nor an audit log.
+    """
+    if (folder / MANIFEST_NAME).is_file():
+        report = verify_delivery(folder)
+        faults = list(report.faults)
+        return _rows("delivery", faults, f"{report.files} files, {report.rows} rows as the manifest says")
+    if AuditLog.is_at(folder):
+        return _rows("audit log", AuditLog(folder).verify(), "the chain is whole up to its head")
+    raise Refused(f"`{folder}` is neither a delivery (no {MANIFEST_NAME}) nor an audit log. Name such a folder.")
+
+
+def _rows(what: str, faults: list[str], otherwise: str) -> list[dict[str, str]]:
+    if not faults:
+        return [{"check": what, "state": "ok", "finding": otherwise}]
+    return [{"check": what, "state": "fault", "finding": fault} for fault in faults]
