@@ -1,5 +1,6 @@
 """What every source hands to the intake: some rows of one canonical table, and the file they came from."""
 
+import hashlib
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,3 +13,9 @@ class Batch:
     table: str
     frame: pd.DataFrame
     file: str
+
+
+def row_hash(frame: pd.DataFrame, columns: list[str]) -> pd.Series:
+    """A stable id per row from the columns that identify it, for sources that give none."""
+    joined = frame[columns].astype(str).agg("|".join, axis=1)
+    return joined.map(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16])

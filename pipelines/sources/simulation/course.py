@@ -31,8 +31,8 @@ SEASON_AMPLITUDE = 0.25
 FURTHER_EVENT = 0.18
 
 # How much of the full picture each stage shows, and how much of yesterday's picture stays today.
-STAGE_LOAD = np.array([0.0, 0.7, 1.0, 1.25, 0.5], dtype=np.float32)
-LOAD_PERSISTENCE = 0.7
+STAGE_LOAD = np.array([0.0, 0.75, 1.1, 1.25, 0.5], dtype=np.float32)
+LOAD_PERSISTENCE = 0.6
 EPISODE_SHOWS_AT_LEAST = 0.6
 ADMISSION_SHARE = 0.12
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from pipelines.sources.simulation import dirt, receipt
+from pipelines.sources.simulation.clock import SITE_NAMES
 from pipelines.sources.simulation.dice import Array, Dice
 from pipelines.sources.simulation.people import AGE_BANDS, ETHNICITIES, LANGUAGES, QUINTILES, SEXES
-from pipelines.sources.simulation.clock import SITE_NAMES
 from pipelines.sources.simulation.rows import Group, Index, frame, instants, known_by_snapshot, text
 
 EVENT_KINDS = ("crisis_contact", "emergency")

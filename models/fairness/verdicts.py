@@ -1,0 +1,58 @@
+"""Verdicts: does a group differ from its reference by more than the margin, less, or can this cohort not tell?
+
+- **pass**: the whole 95 % interval of the difference lies inside the margin.
+- **fail**: the whole interval, adjusted for the number of comparisons (Benjamini-Hochberg), lies beyond the margin.
+- **insufficient evidence**: anything else, with the smallest difference that this cohort had an 80 % chance to find.
+  It is never a pass.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from models.fairness.disclosure import SMALLEST_EVENT_SUBJECTS, SMALLEST_SUBJECTS
+
+PASS, FAIL, INSUFFICIENT = "pass", "fail", "insufficient_evidence"
+FALSE_DISCOVERY_RATE = 0.05
+# 1.96 for a 5 % two-sided test + 0.84 for 80 % power.
+POWER_FACTOR = 2.8
+
+
+def judge(comparisons: pd.DataFrame, margin: float) -> pd.DataFrame:
+    """Each comparison with its verdict, its minimum detectable difference and its adjusted p-value.
+
+    Args:
+        comparisons: one row per group x metric: difference, low, high, standard_error, own_standard_error (of the
+            group's metric alone), n_subjects, n_event_subjects and their `reference_` twins. Missing where undefined.
+        margin: largest difference, either way, that counts as none (metric units).
+
+    Adds `mdd` (missing where a group is below the minimum size), `p_adjusted` (of a difference no larger than the
+    margin) and `verdict`. All rows are one family.
+    """
+    judged = comparisons.assign(mdd=POWER_FACTOR * comparisons["standard_error"], p_adjusted=np.nan)
+    is_large = _is_large_enough(judged)
+    judged.loc[~is_large, "mdd"] = np.nan
+    judged.loc[is_large, "p_adjusted"] = _adjusted(judged[is_large], margin)
+    inside = is_large & (judged["low"] > -margin) & (judged["high"] < margin)
+    beyond = is_large & ((judged["low"] > margin) | (judged["high"] < -margin))
+    beyond &= judged["p_adjusted"] <= FALSE_DISCOVERY_RATE
+    judged["verdict"] = np.select([inside, beyond], [PASS, FAIL], INSUFFICIENT)
+    return judged
+
+
+def _is_large_enough(judged: pd.DataFrame) -> pd.Series:
+    """Whether both groups have enough people, and variation, for an interval over subjects to mean anything."""
+    is_large = judged["difference"].notna() & judged["low"].notna() & (judged["own_standard_error"] > 0)
+    for prefix in ("", "reference_"):
+        is_large &= judged[f"{prefix}n_subjects"] >= SMALLEST_SUBJECTS
+        is_large &= judged[f"{prefix}n_event_subjects"] >= SMALLEST_EVENT_SUBJECTS
+    return is_large
+
+
+def _adjusted(judged: pd.DataFrame, margin: float) -> np.ndarray:
+    """Benjamini-Hochberg over the family, from normal tails: resamples are too few for tails this far out."""
+    if judged.empty:
+        return np.empty(0)
+    excess = (judged["difference"].abs() - margin) / judged["standard_error"]
+    p = np.minimum(1.0, 2 * stats.norm.sf(excess.to_numpy(dtype=float)))
+    return np.asarray(stats.false_discovery_control(p, method="bh"))

@@ -1,0 +1,201 @@
+"""The lake: append-only Delta tables of raw rows, one known-at reader over them, and the tables derived from them.
+
+Raw tables live in `raw/<table>`, partitioned by `bucket` (a stable hash of the subject) and `month` of the event;
+derived tables are overwritten whole in `derived/<name>`. Everything is read by DuckDB over the files of a Delta
+version: the Arrow readers of the Delta package abort the process at exit. Rules for rows belong to `intake.py`.
+"""
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from features.calendar import is_knowable_sql
+from features.tables import TABLES, Table
+
+BUCKETS = 16
+# Nothing may survive an erasure: no log or file is kept longer than its successor, and statistics, which would hold
+# identifiers, are not collected.
+DELTA = {
+    "delta.logRetentionDuration": "interval 0 days",
+    "delta.deletedFileRetentionDuration": "interval 0 days",
+    "delta.dataSkippingNumIndexedCols": "0",
+}
+WRITER = WriterProperties(
+    compression="ZSTD",
+    compression_level=1,
+    max_row_group_size=500_000,
+    default_column_properties=ColumnProperties(statistics_enabled="NONE"),
+)
+MEMORY_LIMIT = "2GB"
+
+
+def bucket_sql(subject_id: str = "subject_id") -> str:
+    """The subject's bucket, 0 to 15, from a hash that no release of any library changes."""
+    return f"CAST(('0x' || substr(md5({subject_id}), 1, 2))::INTEGER % {BUCKETS} AS INTEGER)"
+
+
+def month_sql(table: Table) -> str:
+    """The month of the event, as `2026-06`; `none` for tables without an event time."""
+    return "'none'" if table.time is None else f"strftime({table.time}, '%Y-%m')"
+
+
+class Lake:
+    """Raw and derived tables below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A fresh DuckDB connection in UTC, with bounded memory and no progress output of its own."""
+        connection = duckdb.connect()
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET preserve_insertion_order = false")
+        connection.execute(f"SET temp_directory = '{self.root / 'spill'}'; SET enable_progress_bar = false")
+        return connection
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the lake's lock; others wait. The lock is gone when the process is."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / "writing.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def append(self, table: Table, rows: pa.RecordBatchReader | pa.Table) -> None:
+        """Add rows in one commit; they carry the table's columns, provenance, `bucket` and `month`."""
+        write_deltalake(
+            str(self._raw(table.name)), rows, mode="append", partition_by=["bucket", "month"],
+            configuration=DELTA, writer_properties=WRITER,
+        )  # fmt: skip
+
+    def delete_ingest(self, table: str, ingest_id: str) -> None:
+        """Take back every row of an ingest that did not finish."""
+        delta = self._open(self._raw(table))
+        if delta is not None:
+            delta.delete(f"ingest_id = '{ingest_id}'")
+
+    def read(
+        self, table: str, known_at: pd.Timestamp, connection: duckdb.DuckDBPyConnection | None = None
+    ) -> duckdb.DuckDBPyRelation:
+        """The latest version of each key that had been received by `known_at`; rows taken back are gone.
+
+        Latest is the greatest (received_at, version, ingest_id). Only keys that have a correction are compared.
+        """
+        connection = connection or self.connection()
+        rows = self.history(table, known_at, connection)
+        key = ", ".join(TABLES[table].key)
+        view = f"known_{table}"
+        rows.create_view(view, replace=True)
+        return connection.sql(f"""
+            WITH corrected AS (SELECT DISTINCT {key} FROM {view} WHERE version > 0 OR is_deleted),
+            latest AS (
+                SELECT v.* FROM {view} v SEMI JOIN corrected USING ({key})
+                QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY received_at DESC, version DESC, ingest_id DESC) = 1)
+            SELECT v.* FROM {view} v ANTI JOIN corrected USING ({key})
+            UNION ALL SELECT * FROM latest WHERE NOT is_deleted""")  # fmt: skip
+
+    def history(
+        self, table: str, known_at: pd.Timestamp, connection: duckdb.DuckDBPyConnection
+    ) -> duckdb.DuckDBPyRelation:
+        """Every version of every row received by `known_at`, deletions included."""
+        instant = f"'{pd.Timestamp(known_at).isoformat()}'::TIMESTAMPTZ"
+        return self.rows(table, connection).filter(is_knowable_sql(instant))
+
+    def rows(self, table: str, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        """Every stored row, whenever received: for the door, never for features; a table nobody wrote is empty."""
+        schema = TABLES[table].arrow_schema()
+        delta = self._open(self._raw(table))
+        if delta is None or not delta.file_uris():
+            empty = schema.append(pa.field("bucket", pa.int32())).append(pa.field("month", pa.string())).empty_table()
+            return connection.from_arrow(empty)
+        columns = ", ".join([*schema.names, "bucket::INTEGER AS bucket", "month"])
+        files = _sql_list(delta.file_uris())
+        return connection.sql(
+            f"SELECT {columns} FROM read_parquet({files}, union_by_name = true, hive_partitioning = true, "
+            "hive_types = {'bucket': INTEGER, 'month': VARCHAR})"
+        )
+
+    def replace(self, name: str, frame: pd.DataFrame, version: str = "") -> None:
+        """Store a derived table, replacing an earlier one; `version` says what it was derived from."""
+        folder = self._derived(name)
+        mark = folder.with_suffix(".version")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with self.writing():
+            mark.unlink(missing_ok=True)
+            content = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+            write_deltalake(
+                str(folder), content, mode="overwrite", schema_mode="overwrite", configuration=DELTA, writer_properties=WRITER
+            )
+            DeltaTable(str(folder)).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+            mark.write_text(version)
+
+    def load(self, name: str) -> pd.DataFrame:
+        """A derived table; rows come as they were stored. KeyError if it was never stored."""
+        delta = self._open(self._derived(name))
+        if delta is None:
+            raise KeyError(name)
+        connection = self.connection()
+        connection.execute("SET preserve_insertion_order = true")
+        frame = connection.sql(f"SELECT * FROM read_parquet({_sql_list(sorted(delta.file_uris()))})").df()
+        days = frame.select_dtypes("datetime").columns
+        return frame.astype({name: "datetime64[us]" for name in days})
+
+    def derived_version(self, name: str) -> str | None:
+        """What the stored derived table was derived from; None if there is none, or its writing was cut off."""
+        mark = self._derived(name).with_suffix(".version")
+        return mark.read_text() if mark.exists() else None
+
+    def tables(self) -> list[str]:
+        """Names of the raw tables that hold anything."""
+        return [name for name in TABLES if self._open(self._raw(name)) is not None]
+
+    def content_version(self, known_at: pd.Timestamp) -> str:
+        """Hash of which ingests had brought rows by `known_at`: equal content known, equal version."""
+        connection = self.connection()
+        digest = hashlib.sha256()
+        for name in self.tables():
+            found = self.history(name, known_at, connection).aggregate("ingest_id, count(*) AS n", "ingest_id").order("ingest_id")
+            digest.update(f"{name}{found.fetchall()}".encode())
+        return digest.hexdigest()
+
+    def last_received_at(self, table: str) -> pd.Timestamp | None:
+        """When the newest row of a table came in; None for an empty table."""
+        (instant,) = self.rows(table, self.connection()).aggregate("epoch_us(max(received_at))").fetchall()[0]
+        return None if instant is None else pd.Timestamp(instant, unit="us", tz="UTC")
+
+    def ingest_ids(self, table: str) -> list[str]:
+        """Which ingests brought rows of a table, in a stable order."""
+        return [row[0] for row in self.rows(table, self.connection()).aggregate("ingest_id").order("ingest_id").fetchall()]
+
+    def ingested(self, table: str, ingest_id: str) -> Iterator[pd.DataFrame]:
+        """The rows that one ingest brought, bucket by bucket so that memory stays bounded."""
+        connection = self.connection()
+        rows = self.rows(table, connection).filter(f"ingest_id = '{ingest_id}'")
+        for bucket in range(BUCKETS):
+            frame = rows.filter(f"bucket = {bucket}").df()
+            if len(frame):
+                yield frame
+
+    def _raw(self, table: str) -> Path:
+        return self.root / "raw" / table
+
+    def _derived(self, name: str) -> Path:
+        return self.root / "derived" / name
+
+    @staticmethod
+    def _open(folder: Path) -> DeltaTable | None:
+        try:
+            return DeltaTable(str(folder))
+        except TableNotFoundError:
+            return None
+
+
+def _sql_list(paths: list[str]) -> str:
+    return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"

@@ -1,0 +1,114 @@
+"""Mapping files: which file and column feeds which table and column, with unit, time zone, format and recodes.
+
+```yaml
+source: my_study
+time_zone: Europe/Berlin          # for times without an offset
+files:
+  - path: sleep*.csv
+    table: sleep
+    columns:
+      subject_id: id
+      onset_at: {column: bedtime, format: "%d/%m/%Y %H:%M"}
+      offset_at: {column: waketime, format: "%d/%m/%Y %H:%M"}
+      minutes_asleep: {column: asleep_ms, unit: ms}
+      is_main: {value: true}
+```
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from features.tables import TABLES
+from pipelines.errors import Usage
+from pipelines.settings import TimeZone
+
+# Source unit -> (canonical unit, factor). UCUM names, with the everyday spellings of vendors beside them.
+UNITS: dict[str, tuple[str, float]] = {
+    "min": ("min", 1.0), "s": ("min", 1 / 60), "ms": ("min", 1 / 60_000), "h": ("min", 60.0),
+    "bpm": ("bpm", 1.0), "/min": ("bpm", 1.0), "steps": ("steps", 1.0), "percent": ("percent", 1.0),
+    "%": ("percent", 1.0), "1": ("percent", 100.0), "bpm2": ("bpm2", 1.0),
+}  # fmt: skip
+
+
+def _unit(name: str) -> str:
+    if name not in UNITS:
+        near = difflib.get_close_matches(name, UNITS, 1)
+        raise ValueError(f"is not a known unit; use one of {', '.join(UNITS)}" + (f" (`{near[0]}`?)" if near else ""))
+    return name
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColumnMapping(_Strict):
+    """Where one canonical column comes from: a source column, or one value for all rows."""
+
+    column: str | None = None
+    value: str | float | bool | None = None
+    unit: Annotated[str, AfterValidator(_unit)] | None = None
+    format: str | None = None
+    recode: dict[str, str | float | bool] = {}
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "ColumnMapping":
+        if (self.column is None) == (self.value is None):
+            raise ValueError("needs either `column:` or `value:`")
+        return self
+
+
+class Melt(_Strict):
+    """Wide to long: each source column becomes rows whose `into` column holds its canonical name."""
+
+    into: Literal["metric", "item", "instrument", "name"]
+    columns: dict[str, str | ColumnMapping] = Field(min_length=1)
+
+
+class FileMapping(_Strict):
+    """One kind of file and the table it feeds."""
+
+    path: str
+    table: str
+    columns: dict[str, str | ColumnMapping]
+    melt: Melt | None = None
+    time_zone: TimeZone | None = None
+
+    @model_validator(mode="after")
+    def _is_ours(self) -> "FileMapping":
+        if self.table not in TABLES:
+            raise ValueError(f"`table: {self.table}` is not one of {', '.join(TABLES)}")
+        known = TABLES[self.table].arrow_schema().names
+        for name in self.columns:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                raise ValueError(f"`{name}` is not a column of `{self.table}`" + (f"; `{near[0]}`?" if near else ""))
+        return self
+
+
+class Mapping(_Strict):
+    """A whole mapping file."""
+
+    source: str
+    time_zone: TimeZone | None = None
+    files: tuple[FileMapping, ...] = Field(min_length=1)
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Read and validate a mapping file.
+
+    Raises:
+        Usage: no file, not YAML, or a key, table, column, unit or zone that is unknown; names it and the cure.
+    """
+    if not path.is_file():
+        raise Usage(f"There is no mapping file `{path.name}`. docs/examples/ holds some to start from.")
+    try:
+        return Mapping.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise Usage(f"The mapping `{path.name}` is not readable as YAML. Mend its indentation and colons.") from error
+    except ValidationError as error:
+        told = (f"`{'.'.join(map(str, e['loc']))}` {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
+        raise Usage(f"The mapping `{path.name}`: {'; '.join(told)}.") from error

@@ -1,0 +1,140 @@
+"""Plots as inline SVG: forest plots of differences, calibration per group, models against baselines.
+
+Colours are from the Okabe-Ito palette and never carry meaning alone: marker shapes and words do too. Figures hold no
+date and no random ids, so the same results draw the same bytes.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
+from pipelines.reports import words
+
+INK, GREY, PALE, BLUE, ORANGE, GREEN = "#1a1a1a", "#6b6b6b", "#e9eef3", "#0072b2", "#d55e00", "#00795c"
+MARKS = {PASS: ("o", GREEN), FAIL: ("^", ORANGE), INSUFFICIENT: ("s", GREY)}
+LOOK = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.edgecolor": "#b5b5b5",
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "xtick.color": GREY,
+    "ytick.color": INK,
+    "xtick.labelsize": 8,
+    "svg.hashsalt": "foretide",
+}
+WIDTH_IN = 10.6
+
+
+def forest(comparisons: pd.DataFrame, metrics: Sequence[str], margin: float, alt: str) -> Markup:
+    """Differences to the reference group, one panel a metric, one line a group, with the margin shaded.
+
+    `comparisons`: group, metric, difference, low, high, verdict; those without an interval are left out.
+    """
+    groups = list(dict.fromkeys(comparisons["group"]))
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(WIDTH_IN, 0.95 + 0.36 * len(groups)), layout="constrained")
+        axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+        bounds = comparisons[["low", "high", "difference"]].abs().max().max()
+        reach = min(1.0, max(2 * margin, 1.08 * bounds)) if np.isfinite(bounds) else 2 * margin
+        for axis, metric in zip(axes, metrics, strict=True):
+            _forest_panel(axis, comparisons[comparisons["metric"] == metric], groups, margin)
+            axis.set(title=words.metric(metric).short, xlim=(-reach, reach), ylim=(len(groups) - 0.5, -0.5))
+        axes[0].set_yticks(range(len(groups)), groups)
+        figure.supxlabel("difference from the reference group (shaded: within the margin)", fontsize=8, color=GREY)
+        return _svg(figure, alt)
+
+
+def _forest_panel(axis: Axes, part: pd.DataFrame, groups: list[str], margin: float) -> None:
+    axis.axvspan(-margin, margin, color=PALE, lw=0)
+    axis.axvline(0, color=GREY, lw=0.8)
+    axis.tick_params(left=False)
+    axis.spines["left"].set_visible(False)
+    for row in part.itertuples():
+        if not np.isfinite(row.difference):
+            continue
+        marker, colour = MARKS[row.verdict]
+        place = groups.index(row.group)
+        axis.plot([row.low, row.high], [place, place], color=colour, lw=1.8, solid_capstyle="round")
+        face = "white" if row.verdict == INSUFFICIENT else colour
+        axis.plot(row.difference, place, marker, color=colour, ms=6.5, mfc=face, mew=1.5)
+
+
+def calibration(curves: dict[str, pd.DataFrame], alt: str) -> Markup:
+    """Predicted against observed risk, one small panel for each named curve.
+
+    Each curve: mean_predicted, observed, low, high (missing where there is no interval).
+    """
+    columns = min(5, len(curves))
+    lines = -(-len(curves) // columns)
+    top = max(_highest(curve) for curve in curves.values()) * 1.06
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(min(WIDTH_IN, 2.3 * columns + 0.4), 2.25 * lines + 0.25), layout="constrained")
+        axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        for axis, (name, curve) in zip(axes, curves.items(), strict=False):
+            axis.plot([0, top], [0, top], color=GREY, lw=0.8, ls=(0, (4, 3)))
+            axis.vlines(curve["mean_predicted"], curve["low"], curve["high"], color=BLUE, lw=1.6)
+            axis.plot(curve["mean_predicted"], curve["observed"], "o-", color=BLUE, ms=5, lw=1)
+            axis.set(title=name, xlim=(0, top), ylim=(0, top))
+            axis.set_box_aspect(1)
+        for axis in axes[len(curves) :]:
+            axis.set_visible(False)
+        figure.supxlabel("predicted risk", fontsize=8, color=GREY)
+        figure.supylabel("observed risk", fontsize=8, color=GREY)
+        return _svg(figure, alt)
+
+
+def _highest(curve: pd.DataFrame) -> float:
+    highest = curve[["mean_predicted", "observed", "high"]].max().max()
+    return float(highest) if np.isfinite(highest) and highest > 0 else 1.0
+
+
+def contest(rows: pd.DataFrame, own: str, alt: str) -> Markup:
+    """One metric of every predictor with its interval, one panel a horizon; ours filled, baselines hollow.
+
+    `rows`: tidy rows of one metric, task and split, with the words for each model in `name`.
+    """
+    names = list(dict.fromkeys(rows["name"]))
+    horizons = sorted(rows["horizon_days"].unique())
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(WIDTH_IN, 0.95 + 0.3 * len(names)), layout="constrained")
+        axes = figure.subplots(1, len(horizons), sharey=True, sharex=True, squeeze=False)[0]
+        for axis, horizon in zip(axes, horizons, strict=True):
+            axis.axvline(0.5, color=GREY, lw=0.8, ls=(0, (4, 3)))
+            axis.tick_params(left=False)
+            axis.spines["left"].set_visible(False)
+            for row in rows[rows["horizon_days"] == horizon].itertuples():
+                place, colour = names.index(row.name), BLUE if row.model == own else GREY
+                axis.plot([row.low, row.high], [place, place], color=colour, lw=1.8, solid_capstyle="round")
+                axis.plot(row.value, place, "o", color=colour, ms=6.5, mfc=colour if row.model == own else "white", mew=1.5)
+            axis.set(title=f"within {horizon} days", ylim=(len(names) - 0.5, -0.5))
+        axes[0].set_yticks(range(len(names)), names)
+        figure.supxlabel("AUROC with 95 % interval (dashed: a coin)", fontsize=8, color=GREY)
+        return _svg(figure, alt)
+
+
+def _svg(figure: Figure, alt: str) -> Markup:
+    """The figure as an `<svg>` element that scales, with its description for screen readers."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = buffer.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'(<svg[^>]*?) width="([\d.]+)pt" height="[\d.]+pt"', r'\1 style="width:\2pt"', text, count=1)
+    # Only our own drawing goes in unescaped; the words beside it are escaped here.
+    opening, rest = text.split(">", 1)
+    label = Markup('{} role="img" aria-label="{}">').format(Markup(opening), alt)  # noqa: S704
+    return label + Markup(rest)  # noqa: S704

@@ -1,0 +1,111 @@
+"""How reports say things: metric names and verdicts in words, numbers, intervals and counts as text."""
+
+import math
+from typing import NamedTuple
+
+from models.fairness.disclosure import DECIMALS
+from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
+
+DASH = "–"
+
+
+class Word(NamedTuple):
+    """A metric's column heading and what it means to a clinician."""
+
+    short: str
+    meaning: str
+
+
+METRICS: dict[str, Word] = {
+    "selection_rate": Word("Flagged", "share of all days that are flagged"),
+    "tpr": Word("Caught", "of the days that preceded an event, the share that was flagged (sensitivity)"),
+    "fpr": Word("False alarms", "of the days that no event followed, the share that was flagged"),
+    "fnr": Word("Missed", "of the days that preceded an event, the share that was not flagged"),
+    "ppv": Word("Right when flagged", "of the flagged days, the share that an event followed (positive predictive value)"),
+    "auroc": Word("Ranking (AUROC)", "chance that a day before an event scores higher than another day; 0.5 is a coin"),
+    "mean_predicted": Word("Predicted risk", "mean of the risk the model gave"),
+    "observed_rate": Word("Observed risk", "share of days that an event did follow"),
+    "observed_to_expected": Word("Observed / predicted", "1 is right; above 1 the model gives too little risk"),
+    "calibration_slope": Word("Calibration slope", "1 is right; below 1 the risks are too extreme"),
+    "calibration_intercept": Word("Calibration intercept", "0 is right; above 0 the model gives too little risk"),
+    "alerts_per_1000_days": Word("Alerts per 1,000 days", "flagged days per 1,000 subject-days"),
+    "auprc": Word("AUPRC", "mean precision over all thresholds; compare it to the observed risk"),
+    "auprc_lift": Word("AUPRC lift", "AUPRC divided by the observed risk; 1 is chance"),
+    "within_subject_auroc": Word("Within-subject AUROC", "ranking of days within one person; 0.5 is a coin"),
+    "quiet_onset_auroc": Word("Quiet-onset AUROC", "ranking among subjects without an event for 28 days"),
+    "auroc_minus_best_baseline": Word("AUROC gain", "AUROC minus that of the best simple baseline"),
+    "brier": Word("Brier score", "mean squared error of the risk; smaller is better"),
+    "scaled_brier": Word("Scaled Brier", "1 is perfect, 0 is no better than the mean risk"),
+    "ici": Word("Calibration error (ICI)", "mean distance between given and observed risk"),
+    "e90": Word("Calibration error (E90)", "distance that nine in ten days stay below"),
+}
+
+PREDICTORS: dict[str, str] = {
+    "boosted_hazard": "Foretide's model",
+    "prevalence": "Baseline: the same risk for all",
+    "past_episode_rate": "Baseline: past episode rate",
+    "days_since_last_episode": "Baseline: days since last episode",
+    "tenure_only": "Baseline: time enrolled only",
+    "history_only": "Baseline: episode history only",
+    "history_and_tenure": "Baseline: history and time enrolled",
+    "last_mood": "Baseline: last mood answer",
+}
+
+TASKS: dict[str, str] = {"onset": "start of a new episode", "burden": "any event day"}
+
+SPLITS: dict[str, str] = {
+    "unseen_subjects": "unseen subjects",
+    "unseen_and_later": "unseen subjects, later in time",
+}
+
+# Symbol, words, CSS class: never colour alone.
+VERDICTS: dict[str, tuple[str, str, str]] = {
+    PASS: ("✓", "within margin", "pass"),
+    FAIL: ("▲", "gap", "fail"),
+    INSUFFICIENT: ("?", "cannot tell", "unsure"),
+}
+
+
+def metric(name: str) -> Word:
+    """The metric's words; its own name, spaced, where none are written."""
+    return METRICS.get(name, Word(plain(name).capitalize(), ""))
+
+
+def predictor(name: str) -> str:
+    """The model or baseline in words."""
+    return PREDICTORS.get(name, plain(name))
+
+
+def plain(name: str) -> str:
+    """A column name or a code as words: `age_band` -> `age band`."""
+    return name.replace("_", " ")
+
+
+def number(value: float, is_signed: bool = False) -> str:
+    """A figure to two decimals with a true minus sign; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    text = f"{value:{'+' if is_signed else ''}.{DECIMALS}f}"
+    return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
+
+
+def span(low: float, high: float, is_signed: bool = False) -> str:
+    """An interval in words, `0.10 to 0.25`; empty where it could not be estimated."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"{number(low, is_signed)} to {number(high, is_signed)}"
+
+
+def count(value: float) -> str:
+    """A whole number with thousands separated by a comma."""
+    return f"{int(value):,}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage without needless decimals."""
+    return f"{100 * share:g} %"
+
+
+def listing(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
