@@ -45,7 +45,7 @@ class Queue:
         room = (before + capacity)[self.pool]
         room -= reached
         room += copies
-        return np.clip(room, 0, copies, out=room)
+        return np.asarray(np.clip(room, 0, copies, out=room), dtype=np.int32)
 
 
 def queue_rows(scored: pd.DataFrame, subject: NDArray[np.int64], top_share: float, seed: int) -> Queue:
@@ -63,10 +63,13 @@ def queue_rows(scored: pd.DataFrame, subject: NDArray[np.int64], top_share: floa
 
 
 def _pools(scored: pd.DataFrame, top_share: float) -> tuple[Scope, NDArray[np.int64]]:
-    choices: tuple[tuple[Scope, list[str]], ...] = (("site and night", ["site", "index_date"]), ("night", ["index_date"]))
+    choices: tuple[tuple[Scope, list[str]], ...] = (
+        ("site and night", ["site", "index_date"]),
+        ("night", ["index_date"]),
+    )
     for scope, columns in choices:
         if set(columns) <= set(scored.columns):
-            pool = scored.groupby(columns, sort=True, dropna=False).ngroup().to_numpy()
+            pool = np.asarray(scored.groupby(columns, sort=True, dropna=False).ngroup(), dtype=np.int64)
             if np.median(np.bincount(pool)) * top_share >= LEAST_ALERTS_IN_A_POOL:
                 return scope, pool
     return "all rows", np.zeros(len(scored), dtype=np.int64)

@@ -11,13 +11,13 @@ from models.errors import ModelsError
 from models.fairness import bootstrap, metrics
 from models.fairness.alerts import Scope, queue_rows
 from models.fairness.bootstrap import Rows
+from models.fairness.calibration import calibrate
 from models.fairness.groups import Grouping, group_subjects
 from models.fairness.metrics import Values
 from models.fairness.verdicts import FAIL, judge
 
 # Positive rows of a subject further apart than this belong to different episodes.
 EPISODE_GAP_DAYS = 7
-CALIBRATION_BINS = 5
 TIDY = ("dataset", "outcome", "task", "horizon_days", "split", "model", "group", "metric", "value", "low", "high",
         "n_subjects", "n_episodes")  # fmt: skip
 
@@ -95,7 +95,8 @@ def audit(
         reference_groups: attribute -> group that the others are compared to.
 
     Raises:
-        ModelsError: no rows, a missing column, repeated subject-days, labels not 0/1, scores not within 0-1, a subject in two groups.
+        ModelsError: no rows, a missing column, repeated subject-days, labels other than 0 and 1, scores not within 0-1,
+            or a subject in two groups.
     """
     _refuse_unusable(scored, top_share)
     codes, subjects = pd.factorize(scored["subject_id"], sort=True)
@@ -104,7 +105,9 @@ def audit(
     everybody = Grouping(("all",), ("all",), np.zeros(len(subjects), np.int64), 0)
     groupings = (
         everybody,
-        *group_subjects(attributes, pd.Index(subjects), rows.per_subject(rows.label.astype(float)) > 0, reference_groups or {}),
+        *group_subjects(
+            attributes, pd.Index(subjects), rows.per_subject(rows.label.astype(float)) > 0, reference_groups or {}
+        ),
     )
     queue = queue_rows(scored, codes, top_share, seed)
     weights = bootstrap.draw(len(subjects), resamples, seed)
@@ -120,7 +123,7 @@ def audit(
         _tidy(audited, groups, values, drawn),
         groups,
         _verdicts(groupings, groups, values, drawn, margin),
-        _calibration(groupings, rows, weights),
+        calibrate(groupings, rows, weights),
     )
 
 
@@ -129,7 +132,9 @@ def _refuse_unusable(scored: pd.DataFrame, top_share: float) -> None:
     if absent:
         raise ModelsError(f"`scored` lacks {absent}. Hand over one row per subject and index date with these columns.")
     if scored.empty:
-        raise ModelsError("`scored` has no rows, so there is nothing to audit. Score and label some subject-days first.")
+        raise ModelsError(
+            "`scored` has no rows, so there is nothing to audit. Score and label some subject-days first."
+        )
     if not 0 < top_share < 1:
         raise ModelsError("`top_share` must lie between 0 and 1. Give the share of subject-days to flag, such as 0.1.")
     for count, what, cure in (
@@ -143,7 +148,9 @@ def _refuse_unusable(scored: pd.DataFrame, top_share: float) -> None:
 
 def _episodes(scored: pd.DataFrame, codes: NDArray[np.int64], n_subjects: int) -> NDArray[np.int64]:
     """Runs of positive rows of each subject: each run is the days before one episode. Shape (n_subjects,)."""
-    table = pd.DataFrame({"subject": codes, "day": scored["index_date"].to_numpy(), "label": scored["label"].to_numpy()})
+    table = pd.DataFrame(
+        {"subject": codes, "day": scored["index_date"].to_numpy(), "label": scored["label"].to_numpy()}
+    )
     table = table.sort_values(["subject", "day"], kind="stable")
     earlier = table.groupby("subject").shift()
     is_new = (earlier["label"] != 1) | ((table["day"] - earlier["day"]) > pd.Timedelta(days=EPISODE_GAP_DAYS))
@@ -155,7 +162,13 @@ def _describe(groupings: Sequence[Grouping], rows: Rows, episodes: NDArray[np.in
     member = bootstrap.membership(groupings)
     names = pd.DataFrame(
         [
-            {"attribute": g.name, "group": level, "label": label, "is_crossed": g.is_crossed, "is_reference": k == g.reference}
+            {
+                "attribute": g.name,
+                "group": level,
+                "label": label,
+                "is_crossed": g.is_crossed,
+                "is_reference": k == g.reference,
+            }
             for g in groupings
             for k, (level, label) in enumerate(zip(g.levels, g.labels(), strict=True))
         ]
@@ -167,7 +180,9 @@ def _describe(groupings: Sequence[Grouping], rows: Rows, episodes: NDArray[np.in
         "n_episodes": member @ episodes,
     }
     largest = (member * episodes).max(axis=1)
-    share = np.divide(largest, counted["n_episodes"], out=np.full(len(largest), np.nan), where=counted["n_episodes"] > 0)
+    share = np.divide(
+        largest, counted["n_episodes"], out=np.full(len(largest), np.nan), where=counted["n_episodes"] > 0
+    )
     names.loc[0, "label"] = "all"
     return names.assign(**{k: v.astype(np.int64) for k, v in counted.items()}, largest_event_share=share)
 
@@ -217,7 +232,11 @@ def _tidy(audited: Audited, groups: pd.DataFrame, values: dict[str, Values], dra
 
 
 def _verdicts(
-    groupings: Sequence[Grouping], groups: pd.DataFrame, values: dict[str, Values], drawn: dict[str, Values], margin: float
+    groupings: Sequence[Grouping],
+    groups: pd.DataFrame,
+    values: dict[str, Values],
+    drawn: dict[str, Values],
+    margin: float,
 ) -> pd.DataFrame:
     parts, first = [], 0
     for grouping in groupings:
@@ -227,8 +246,10 @@ def _verdicts(
         for name in metrics.JUDGED_RATES if grouping.is_crossed else metrics.JUDGED:
             parts.append(_compare(groups, other, reference, name, values[name], drawn[name]))
     judged = judge(pd.concat(parts, ignore_index=True), margin)
-    columns = ["attribute", "group", "reference", "metric", "group_value", "reference_value", "difference", "low", "high",
-               "verdict", "mdd", "p_adjusted", "is_crossed", "n_subjects", "n_event_subjects"]  # fmt: skip
+    columns = [
+        *("attribute", "group", "reference", "metric", "group_value", "reference_value", "difference", "low", "high"),
+        *("verdict", "mdd", "p_adjusted", "is_crossed", "n_subjects", "n_event_subjects"),
+    ]
     return judged[columns]
 
 
@@ -245,35 +266,4 @@ def _compare(
         .assign(difference=value[other] - value[reference], low=low, high=high)
         .assign(standard_error=bootstrap.spread(differences), own_standard_error=bootstrap.spread(drawn[:, other]))
         .assign(reference_n_subjects=against["n_subjects"], reference_n_event_subjects=against["n_event_subjects"])
-    )
-
-
-def _calibration(groupings: Sequence[Grouping], rows: Rows, weights: NDArray[np.int32]) -> pd.DataFrame:
-    """Mean predicted against observed risk per fifth of each group's scores, with subject intervals."""
-    parts = []
-    for grouping in (g for g in groupings if not g.is_crossed):
-        of_row = grouping.codes[rows.subject]
-        for code, level in enumerate(grouping.levels):
-            part = _fifths(rows, of_row == code, weights)
-            parts.append(part.assign(attribute=grouping.name, group=level))
-    return pd.concat(parts, ignore_index=True)[["attribute", "group", "mean_predicted", "observed", "low", "high"]]
-
-
-def _fifths(rows: Rows, is_member: NDArray[np.bool_], weights: NDArray[np.int32]) -> pd.DataFrame:
-    subject, label, probability = rows.subject[is_member], rows.label[is_member], rows.probability[is_member]
-    edges = np.unique(np.quantile(probability, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]))
-    _, place = np.unique(np.searchsorted(edges, probability, side="right"), return_inverse=True)
-    n_bins = int(place.max()) + 1
-    cell = subject * n_bins + place
-
-    def table(values: Values | None) -> Values:
-        return np.bincount(cell, weights=values, minlength=rows.n_subjects * n_bins).reshape(rows.n_subjects, n_bins)
-
-    size, positive, expected = table(None), table(label.astype(float)), table(probability)
-    drawn = weights.T.astype(float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = bootstrap.interval((drawn @ positive) / (drawn @ size))
-    total = size.sum(axis=0)
-    return pd.DataFrame(
-        {"mean_predicted": expected.sum(axis=0) / total, "observed": positive.sum(axis=0) / total, "low": low, "high": high}
     )

@@ -29,7 +29,7 @@ class Rows:
 
     def per_subject(self, values: Values) -> Values:
         """Sum of the values over each subject's rows, shape (n_subjects,)."""
-        return np.bincount(self.subject, weights=values, minlength=self.n_subjects)
+        return np.bincount(self.subject, weights=values, minlength=self.n_subjects).astype(float)
 
     def cells(self, is_flagged: NDArray[np.bool_]) -> pd.DataFrame:
         """Rows alike in subject, label and is_flagged (0/1) as one, with n (rows) and probability (their mean)."""
@@ -73,7 +73,9 @@ def _flagged_by_subject(rows: Rows, queue: Queue, weights: NDArray[np.int32]) ->
     label = rows.label[queue.rows]
     shape = (rows.n_subjects, n)
     everyone = sparse.csr_matrix((np.ones(n, np.int32), (queue.subject, positions)), shape=shape)
-    positive = sparse.csr_matrix((label[label == 1].astype(np.int32), (queue.subject[label == 1], positions[label == 1])), shape=shape)
+    positive = sparse.csr_matrix(
+        (label[label == 1].astype(np.int32), (queue.subject[label == 1], positions[label == 1])), shape=shape
+    )
     flagged, caught = [], []
     for start in range(0, weights.shape[1], RESAMPLES_AT_ONCE):
         chosen = queue.flagged(np.ascontiguousarray(weights[:, start : start + RESAMPLES_AT_ONCE]))

@@ -42,7 +42,7 @@ def is_countable(groups: pd.DataFrame) -> pd.Series:
             is_safe = len(hidden) > 1 and hidden["n_subjects"].sum() >= SMALLEST_SUBJECTS
             if hidden.empty or shown.empty or is_safe:
                 break
-            countable[shown["n_subjects"].idxmin()] = False
+            countable[countable.index == shown["n_subjects"].idxmin()] = False
     return countable
 
 

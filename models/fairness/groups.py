@@ -69,18 +69,18 @@ def group_subjects(
         ModelsError: a subject has several rows; no attribute column; a reference level that nobody has.
     """
     levels = _levels(attributes, subjects)
+    names = list(levels)
     events = pd.Series(is_event_subject, index=subjects)
-    singles = [_grouping((name,), levels[name], events, reference_groups.get(name)) for name in levels]
+    singles = [_grouping((name,), levels[name], events, reference_groups.get(name)) for name in names]
     references = {g.name: g.levels[g.reference] for g in singles}
     crossed = [
         _grouping((a, b), levels[a] + CROSS + levels[b], events, references[a] + CROSS + references[b], is_wish=True)
-        for a, b in combinations(levels, 2)
-        if levels[a].nunique() > 1 and levels[b].nunique() > 1
+        for a, b in combinations([g.attributes[0] for g in singles if len(g.levels) > 1], 2)
     ]
     return (*singles, *crossed)
 
 
-def _levels(attributes: pd.DataFrame, subjects: pd.Index) -> pd.DataFrame:
+def _levels(attributes: pd.DataFrame, subjects: pd.Index) -> dict[str, pd.Series]:
     repeated = int(attributes["subject_id"].duplicated().sum())
     if repeated:
         raise ModelsError(
@@ -90,11 +90,12 @@ def _levels(attributes: pd.DataFrame, subjects: pd.Index) -> pd.DataFrame:
     table = attributes.set_index("subject_id").reindex(subjects)
     if table.shape[1] == 0:
         raise ModelsError("`attributes` has no column beside subject_id. Name at least one attribute to audit.")
-    return table.apply(_recorded)
+    return {str(name): _recorded(values) for name, values in table.items()}
 
 
 def _recorded(values: pd.Series) -> pd.Series:
-    text = values.astype("string").str.strip().replace("", pd.NA).fillna(NOT_RECORDED).str.replace(CROSS, " and ")
+    text = values.astype("string").str.strip().str.replace(CROSS, " and ")
+    text = text.where(text.fillna("") != "", NOT_RECORDED)
     sizes = text.value_counts()
     if len(sizes) <= MOST_LEVELS:
         return text
@@ -107,14 +108,15 @@ def _grouping(
 ) -> Grouping:
     codes, levels = pd.factorize(values, sort=True)
     if reference in levels:
-        position = levels.get_loc(reference)
+        position = list(levels).index(reference)
     elif reference is None or is_wish:
         position = _best_known(codes, levels, events)
     else:
         raise ModelsError(
-            f"no subject has the reference group declared for `{names[0]}`. Mend `audit.reference_groups` or leave it out."
+            f"No subject has the reference group declared for `{names[0]}`. "
+            "Mend `audit.reference_groups` or leave it out."
         )
-    return Grouping(names, tuple(levels), codes.astype(np.int64), int(position))
+    return Grouping(names, tuple(levels), codes.astype(np.int64), position)
 
 
 def _best_known(codes: NDArray[np.int64], levels: pd.Index, events: pd.Series) -> int:

@@ -24,7 +24,7 @@ from sklearn.metrics import precision_score, roc_auc_score
 Values = NDArray[np.float64]
 
 # A rate whose difference between groups gets a verdict. The rest are shown, not judged: the observed rate is no
-# property of the model, fnr and alerts_per_1000_days repeat another metric, calibration has no common margin with rates.
+# property of the model, fnr and alerts_per_1000_days repeat another metric, calibration shares no margin with rates.
 JUDGED_RATES = ("selection_rate", "tpr", "fpr", "ppv")
 JUDGED = (*JUDGED_RATES, "auroc")
 RATES = (*JUDGED_RATES, "fnr", "alerts_per_1000_days", "mean_predicted", "observed_rate", "observed_to_expected")
@@ -122,7 +122,7 @@ def points(cells: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
 def ranking(label: NDArray[np.int64], probability: Values, group: pd.Series) -> Values:
     """AUROC of each group by Fairlearn's MetricFrame over rows, in the order of the groups' sorted names."""
     frame = MetricFrame(metrics=_auroc_of_rows, y_true=label, y_pred=probability, sensitive_features=group)
-    return pd.Series(frame.by_group).to_numpy(float)
+    return np.asarray(pd.Series(frame.by_group), dtype=float)
 
 
 def _needs(is_needed: Callable[[Any, Any], Any], function: Callable[..., float]) -> Callable[..., float]:
@@ -156,7 +156,7 @@ def log_odds(probability: Any) -> Values:
 
 
 def _ratio(above: Values, below: Values) -> Values:
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0))
 
 
 FUNCTIONS: dict[str, Callable[..., float]] = {

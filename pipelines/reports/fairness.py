@@ -77,7 +77,12 @@ def _attributes(audit: Audit) -> list[str]:
 
 def _facts(shown: pd.DataFrame) -> list[tuple[str, str]]:
     everybody = shown.iloc[0]
-    names = {"n_subjects": "subjects", "n_event_subjects": "with an event", "n_episodes": "episodes", "n_rows": "subject-days"}
+    names = {
+        "n_subjects": "subjects",
+        "n_event_subjects": "with an event",
+        "n_episodes": "episodes",
+        "n_rows": "subject-days",
+    }
     return [(label, words.count(disclosure.rounded_count(everybody[column]))) for column, label in names.items()]
 
 
@@ -93,14 +98,23 @@ def _section(audit: Audit, shown: pd.DataFrame, name: str) -> Section:
     section.sentences = _sentences(seen)
     section.n_hidden = len(groups) - len(visible)
     if len(seen):
-        section.forest = plots.forest(seen, JUDGED, audit.design.margin, f"Differences between groups by {section.name}; the same figures are in the table of comparisons.")
+        section.forest = plots.forest(
+            seen,
+            JUDGED,
+            audit.design.margin,
+            f"Differences between groups by {section.name}; the same figures are in the table of comparisons.",
+        )
     curves = {
-        str(row["group"]): audit.calibration[(audit.calibration["attribute"] == name) & (audit.calibration["group"] == row["group"])]
+        str(row["group"]): audit.calibration[
+            (audit.calibration["attribute"] == name) & (audit.calibration["group"] == row["group"])
+        ]
         for row in groups[groups["is_shown"]].to_dict("records")
         if disclosure.may_draw_curve(row["n_subjects"])
     }
     if curves:
-        section.calibration = plots.calibration(curves, f"Observed against predicted risk for each group of {section.name}.")
+        section.calibration = plots.calibration(
+            curves, f"Observed against predicted risk for each group of {section.name}."
+        )
     return section
 
 
@@ -153,10 +167,11 @@ SAID = {
 
 
 def _gap(row: Any) -> str:
+    difference = words.number(row["difference"], is_signed=True)
     return (
         f"{SAID[row['metric']]} {words.number(row['group_value'])}, against "
-        f"{words.number(row['reference_value'])} for {row['reference']} (difference {words.number(row['difference'], True)}"
-        f"{_interval(row)})."
+        f"{words.number(row['reference_value'])} for {row['reference']} "
+        f"(difference {difference}{_interval(row)})."
     )
 
 
@@ -208,13 +223,18 @@ def _crossed(audit: Audit, shown: pd.DataFrame) -> dict[str, Any]:
     seen = pd.concat(parts) if parts else audit.verdicts.iloc[:0]
     failed = seen[seen["verdict"] == FAIL].sort_values("difference", key=lambda d: -d.abs(), kind="stable")
     tally = [
-        {"attribute": " × ".join(words.plain(str(name)).split(" & ")), **{v: int((part["verdict"] == v).sum()) for v in (FAIL, PASS, INSUFFICIENT)}}
+        {
+            "attribute": " × ".join(words.plain(str(name)).split(" & ")),
+            **{v: int((part["verdict"] == v).sum()) for v in (FAIL, PASS, INSUFFICIENT)},
+        }
         for name, part in seen.groupby("attribute", sort=False)
     ]
     n_groups = int(shown["is_crossed"].sum())
     return {
         "tally": tally,
-        "failed": [_comparison(row) | {"attribute": words.plain(row["attribute"])} for row in failed.to_dict("records")],
+        "failed": [
+            _comparison(row) | {"attribute": words.plain(row["attribute"])} for row in failed.to_dict("records")
+        ],
         "n_groups": n_groups,
         "n_hidden": n_groups - int(shown.loc[shown["is_crossed"], "is_shown"].sum()),
         "metrics": words.listing([words.metric(m).short.lower() for m in JUDGED_RATES]),

@@ -37,7 +37,7 @@ LOOK = {
     "xtick.labelsize": 8,
     "svg.hashsalt": "foretide",
 }
-WIDTH_IN = 10.6
+WIDTH_IN = 11.2
 
 
 def forest(comparisons: pd.DataFrame, metrics: Sequence[str], margin: float, alt: str) -> Markup:
@@ -120,7 +120,9 @@ def contest(rows: pd.DataFrame, own: str, alt: str) -> Markup:
             for row in rows[rows["horizon_days"] == horizon].itertuples():
                 place, colour = names.index(row.name), BLUE if row.model == own else GREY
                 axis.plot([row.low, row.high], [place, place], color=colour, lw=1.8, solid_capstyle="round")
-                axis.plot(row.value, place, "o", color=colour, ms=6.5, mfc=colour if row.model == own else "white", mew=1.5)
+                axis.plot(
+                    row.value, place, "o", color=colour, ms=6.5, mfc=colour if row.model == own else "white", mew=1.5
+                )
             axis.set(title=f"within {horizon} days", ylim=(len(names) - 0.5, -0.5))
         axes[0].set_yticks(range(len(names)), names)
         figure.supxlabel("AUROC with 95 % interval (dashed: a coin)", fontsize=8, color=GREY)

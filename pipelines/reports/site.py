@@ -44,8 +44,10 @@ def write_page(folder: Path, name: str, kind: str, title: str, finding: str, con
         finding: the page in one sentence, shown on the index.
         content: what the template shows.
     """
-    text = _environment().get_template(f"{kind}.html.j2").render(
-        title=title, finding=finding, kind=kind, context=context, style=_style(), **content
+    text = (
+        _environment()
+        .get_template(f"{kind}.html.j2")
+        .render(title=title, finding=finding, kind=kind, context=context, style=_style(), **content)
     )
     return _replace(folder / f"{slug(name)}.html", text)
 
@@ -57,8 +59,10 @@ def write_index(folder: Path) -> Path:
         (heading, about, sorted((p for p in pages if p.kind == kind), key=lambda p: (p.as_of, p.file), reverse=True))
         for kind, (heading, about) in KINDS.items()
     ]
-    text = _environment().get_template("index.html.j2").render(
-        title="Foretide reports", finding="", kind="index", context=None, style=_style(), sections=sections
+    text = (
+        _environment()
+        .get_template("index.html.j2")
+        .render(title="Foretide reports", finding="", kind="index", context=None, style=_style(), sections=sections)
     )
     return _replace(folder / INDEX, text)
 

@@ -21,7 +21,9 @@ METRICS: dict[str, Word] = {
     "tpr": Word("Caught", "of the days that preceded an event, the share that was flagged (sensitivity)"),
     "fpr": Word("False alarms", "of the days that no event followed, the share that was flagged"),
     "fnr": Word("Missed", "of the days that preceded an event, the share that was not flagged"),
-    "ppv": Word("Right when flagged", "of the flagged days, the share that an event followed (positive predictive value)"),
+    "ppv": Word(
+        "Right when flagged", "of the flagged days, the share that an event followed (positive predictive value)"
+    ),
     "auroc": Word("Ranking (AUROC)", "chance that a day before an event scores higher than another day; 0.5 is a coin"),
     "mean_predicted": Word("Predicted risk", "mean of the risk the model gave"),
     "observed_rate": Word("Observed risk", "share of days that an event did follow"),
@@ -81,19 +83,19 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def number(value: float, is_signed: bool = False) -> str:
-    """A figure to two decimals with a true minus sign; a dash where there is none."""
+def number(value: float, is_signed: bool = False, decimals: int = DECIMALS) -> str:
+    """A figure, by default to two decimals, with a true minus sign; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return DASH
-    text = f"{value:{'+' if is_signed else ''}.{DECIMALS}f}"
+    text = f"{value:{'+' if is_signed else ''}.{decimals}f}"
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
 
 
-def span(low: float, high: float, is_signed: bool = False) -> str:
+def span(low: float, high: float, is_signed: bool = False, decimals: int = DECIMALS) -> str:
     """An interval in words, `0.10 to 0.25`; empty where it could not be estimated."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f"{number(low, is_signed)} to {number(high, is_signed)}"
+    return f"{number(low, is_signed, decimals)} to {number(high, is_signed, decimals)}"
 
 
 def count(value: float) -> str:

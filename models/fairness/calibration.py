@@ -1,0 +1,54 @@
+"""Calibration per group: what the model said against what happened, with intervals over subjects."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.fairness import bootstrap
+from models.fairness.bootstrap import Rows
+from models.fairness.groups import Grouping
+from models.fairness.metrics import Values
+
+BINS = 5
+
+
+def calibrate(groupings: Sequence[Grouping], rows: Rows, weights: NDArray[np.int32]) -> pd.DataFrame:
+    """Mean predicted against observed risk in fifths of each group's scores.
+
+    Grain out: attribute x group x fifth: mean_predicted, observed, low, high. Groups of one attribute only.
+    """
+    parts = []
+    for grouping in (g for g in groupings if not g.is_crossed):
+        of_row = grouping.codes[rows.subject]
+        for code, level in enumerate(grouping.levels):
+            part = _fifths(rows, of_row == code, weights)
+            parts.append(part.assign(attribute=grouping.name, group=level))
+    return pd.concat(parts, ignore_index=True)[["attribute", "group", "mean_predicted", "observed", "low", "high"]]
+
+
+def _fifths(rows: Rows, is_member: NDArray[np.bool_], weights: NDArray[np.int32]) -> pd.DataFrame:
+    subject, label, probability = rows.subject[is_member], rows.label[is_member], rows.probability[is_member]
+    edges = np.unique(np.quantile(probability, np.linspace(0, 1, BINS + 1)[1:-1]))
+    _, place = np.unique(np.searchsorted(edges, probability, side="right"), return_inverse=True)
+    n_bins = int(place.max()) + 1
+    cell = subject * n_bins + place
+
+    def table(values: Values | None) -> Values:
+        summed = np.bincount(cell, weights=values, minlength=rows.n_subjects * n_bins)
+        return summed.reshape(rows.n_subjects, n_bins).astype(float)
+
+    size, positive, expected = table(None), table(label.astype(float)), table(probability)
+    drawn = weights.T.astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = bootstrap.interval((drawn @ positive) / (drawn @ size))
+    total = size.sum(axis=0)
+    return pd.DataFrame(
+        {
+            "mean_predicted": expected.sum(axis=0) / total,
+            "observed": positive.sum(axis=0) / total,
+            "low": low,
+            "high": high,
+        }
+    )

@@ -1,0 +1,175 @@
+"""Publishes a night: a folder that is there whole or not at all, and a pointer to the newest one.
+
+`<root>/<as_of>/<run_id>/` is written under a hidden name, forced to disk, and renamed; only then does
+`<root>/<as_of>/latest.json` move to it. A process killed anywhere leaves the old delivery or the new one in force,
+and a second run finishes with the same bytes.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines import durable
+from pipelines.delivery import contract, csv, fhir, manifest, parquet
+from pipelines.delivery.contract import DeliveryContext
+from pipelines.delivery.manifest import MANIFEST_NAME, DeliveredFile
+from pipelines.errors import Fault, Refused
+
+POINTER_NAME = "latest.json"
+LOCK_NAME = ".publish.lock"
+UNFINISHED = ".unfinished-"
+
+
+def publish(root: Path, rows: pd.DataFrame, context: DeliveryContext) -> Path:
+    """Put a night's rows in force, in every format of the context, and return their folder.
+
+    The same inputs again change nothing. Other inputs for the same night make a new folder that names the one it
+    supersedes; no published folder is ever edited.
+
+    Args:
+        root: folder of all deliveries.
+        rows: the contract's columns, from `rows.build`.
+        context: the night; `rows` must be of its run.
+
+    Raises:
+        Refused: the rows break the contract, another process is publishing, or the published folder is damaged.
+        Fault: this run was published before with other bytes.
+    """
+    contract.check(rows, context)
+    night = root / context.night
+    with _lock(root):
+        night.mkdir(exist_ok=True)
+        durable.sync_folder(root)
+        for leftover in night.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(leftover)
+        folder = night / context.run_id
+        supersedes = manifest.read(folder)["supersedes"] if folder.exists() else _current_run(night)
+        _place(_write(night, rows.assign(supersedes=supersedes), context, supersedes), folder)
+        _point(night, folder)
+    return folder
+
+
+def current(root: Path, as_of: pd.Timestamp) -> Path | None:
+    """The folder of the delivery in force for a night; none if the night was never published."""
+    night = root / f"{as_of:%Y-%m-%d}"
+    run_id = _current_run(night)
+    return None if run_id is None else night / run_id
+
+
+def read_scores(folder: Path) -> pd.DataFrame:
+    """A delivery's rows from its Parquet file, in the contract's columns.
+
+    Raises:
+        Refused: the delivery holds no Parquet, or it is damaged.
+    """
+    if not (folder / parquet.NAME).is_file():
+        raise Refused(f"The delivery holds no {parquet.NAME}. Put `parquet` among `delivery: formats:`.")
+    return parquet.read(folder / parquet.NAME)
+
+
+@contextmanager
+def _lock(root: Path) -> Iterator[None]:
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / LOCK_NAME).open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused("Another process is publishing a delivery here. Wait for it to end, then try again.") from error
+        yield
+
+
+def _current_run(night: Path) -> str | None:
+    try:
+        return str(json.loads((night / POINTER_NAME).read_bytes())["run_id"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused(f"`{POINTER_NAME}` of the night is damaged. Remove it and score the night again.") from error
+
+
+def _write(night: Path, rows: pd.DataFrame, context: DeliveryContext, supersedes: str | None) -> Path:
+    """Write a delivery under its unfinished name and force it to disk; the manifest comes last."""
+    unfinished = night / f"{UNFINISHED}{context.run_id}"
+    unfinished.mkdir()
+    files = [_written(unfinished, plan) for plan in _plans(rows, context, supersedes)]
+    body = manifest.content(context, rows, files, supersedes)
+    durable.sync_folder(unfinished)
+    durable.write(unfinished / MANIFEST_NAME, [manifest.to_bytes(body)])
+    durable.sync_folder(unfinished)
+    return unfinished
+
+
+@dataclass
+class _Plan:
+    """A file to write: its name, FHIR type, rows, and bytes."""
+
+    name: str
+    type: str
+    rows: int | None
+    chunks: Iterable[bytes]
+
+
+def _plans(rows: pd.DataFrame, context: DeliveryContext, supersedes: str | None) -> Iterator[_Plan]:
+    table = contract.to_arrow(rows)
+    if "parquet" in context.formats:
+        yield _Plan(parquet.NAME, "", len(rows), parquet.chunks(table))
+    if "csv" in context.formats:
+        yield _Plan(csv.NAME, "", len(rows), csv.chunks(table))
+    if "fhir" in context.formats:
+        yield _Plan(fhir.DEVICES, "Device", None, fhir.device_lines(context))
+        yield _Plan(fhir.ASSESSMENTS, "RiskAssessment", None, fhir.assessment_chunks(rows, context))
+        yield _Plan(fhir.PROVENANCES, "Provenance", None, fhir.provenance_lines(rows, context, supersedes))
+
+
+@dataclass
+class _Tally:
+    """Counts and hashes bytes on their way to the file."""
+
+    size: int = 0
+    lines: int = 0
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.size += len(chunk)
+            self.lines += bytes(chunk).count(b"\n")
+            self.digest.update(chunk)
+            yield chunk
+
+
+def _written(folder: Path, plan: _Plan) -> DeliveredFile:
+    tally = _Tally()
+    durable.write(folder / plan.name, tally.through(plan.chunks))
+    rows = tally.lines if plan.rows is None else plan.rows
+    return DeliveredFile(plan.name, plan.type, rows, tally.size, tally.digest.hexdigest())
+
+
+def _place(unfinished: Path, folder: Path) -> None:
+    """Rename the finished folder into place; if the run was published before, it must have been the same."""
+    if not folder.exists():
+        unfinished.rename(folder)
+        durable.sync_folder(folder.parent)
+        return
+    is_same = (unfinished / MANIFEST_NAME).read_bytes() == (folder / MANIFEST_NAME).read_bytes()
+    shutil.rmtree(unfinished)
+    if not is_same:
+        raise Fault(
+            "This run was published before, and the same inputs now give other bytes; the published delivery stands. "
+            "A library or the code changed without a new code version: set one, or restore the former versions."
+        )
+
+
+def _point(night: Path, folder: Path) -> None:
+    """Put the folder in force; nothing is written where it already is."""
+    if _current_run(night) == folder.name:
+        return
+    seal = manifest.read(folder)[manifest.SEAL]
+    pointer = {"run_id": folder.name, "folder": folder.name, manifest.SEAL: seal}
+    durable.replace(night / POINTER_NAME, (json.dumps(pointer, indent=2) + "\n").encode())

@@ -1,0 +1,45 @@
+"""Writes that survive a kill or a power cut: a file is on disk before anything points to it.
+
+Every published file, pointer and log entry goes through here, so that there is one place to check for it.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def write(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file and wait until its content is on disk; the name is durable after `sync_folder` of its folder."""
+    with path.open("wb") as handle:
+        for chunk in chunks:
+            handle.write(chunk)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put new content in place of a file's old one: a reader sees the one or the other, whole.
+
+    Two writers of the same path must hold a lock; a leftover of a killed writer is written over.
+    """
+    fresh = path.with_name(f".{path.name}.partial")
+    write(fresh, [content])
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add content at the end of a file and wait until it is on disk."""
+    with path.open("ab") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk; without it a rename can be undone by a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,213 @@
+"""The model report: what is served and why, the model against every baseline, calibration, and who was counted."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+from markupsafe import Markup
+
+from pipelines.errors import Fault
+from pipelines.reports import plots, words
+from pipelines.reports.site import Context, write_page
+
+OWN = "boosted_hazard"
+GAIN = "auroc_minus_best_baseline"
+# The table beside the plot; everything else that was measured is in the complete table.
+COMPARED = ("auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_onset_auroc")
+CALIBRATED = ("calibration_slope", "calibration_intercept", "ici", "e90", "brier", "scaled_brier")
+# Squared and mean errors of rare events are small: two decimals would print them all alike.
+FINE = {"brier": 4, "scaled_brier": 3, "ici": 3, "e90": 3}
+HEADLINE_FIRST = ("unseen_and_later", "unseen_subjects")
+TASK_FIRST = ("onset", "burden")
+
+
+class Decided(Protocol):
+    """What the gate decided; `models.gate.Decision` is one."""
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether the challenger becomes champion."""
+
+    @property
+    def serve(self) -> str:
+        """Name of the model or baseline that serves."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, in sentences."""
+
+
+def write_model(
+    folder: Path,
+    outcome: str,
+    rows: pd.DataFrame,
+    flow: pd.DataFrame,
+    curves: Mapping[str, pd.DataFrame],
+    decision: Decided,
+    alert_horizon_days: int,
+    context: Context,
+) -> Path:
+    """Write the report of one outcome's model and give its path.
+
+    Args:
+        rows: tidy rows; those of other outcomes and of groups other than "all" are left out.
+        flow: counts of subjects, days and episodes, one row a step or task; shown as it is, with column names in words.
+            Rows of other outcomes are left out where there is an `outcome` column.
+        curves: name -> mean_predicted, observed, low, high (missing where there is no interval).
+        decision: of the gate.
+        alert_horizon_days: the horizon that findings and compared tables refer to.
+
+    Raises:
+        Fault: no tidy rows of this outcome.
+    """
+    own = rows[(rows["outcome"] == outcome) & (rows["group"] == "all")]
+    if own.empty:
+        raise Fault(f"There are no result rows of outcome `{outcome}`. Run `foretide train` before its report.")
+    gains = [_gain(row) for row in _ordered(own[(own["metric"] == GAIN) & (own["horizon_days"] == alert_horizon_days)])]
+    return write_page(
+        folder,
+        f"model {outcome}",
+        "model",
+        f"Model report: {words.plain(outcome)}",
+        _served(decision),
+        context,
+        decision=decision,
+        gains=gains,
+        contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
+        calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
+        flow=_flow(flow, outcome),
+        complete=[_line(row) for row in _ordered(own)],
+        alert_horizon_days=alert_horizon_days,
+        terms=[
+            words.metric(m) for m in dict.fromkeys((*COMPARED, *CALIBRATED, *own["metric"])) if m in set(own["metric"])
+        ],
+        words=words,
+    )
+
+
+def _served(decision: Decided) -> str:
+    name = words.predictor(decision.serve)
+    if decision.serve == OWN:
+        return (
+            f"{name} is served."
+            if decision.is_promoted
+            else f"{name} stays in service; the challenger was not promoted."
+        )
+    return f"The model did not beat the bar, so the bar is served. {name}."
+
+
+def _rank(order: Sequence[str], name: str) -> tuple[int, str]:
+    return (order.index(name) if name in order else len(order), name)
+
+
+def _parts(rows: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    parts = [(str(task), str(split), part) for (task, split), part in rows.groupby(["task", "split"])]
+    return sorted(parts, key=lambda p: (_rank(TASK_FIRST, p[0]), _rank(HEADLINE_FIRST, p[1])))
+
+
+def _ordered(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [row for _, _, part in _parts(rows) for row in part.to_dict("records")]
+
+
+def _gain(row: dict[str, Any]) -> dict[str, str]:
+    """Whether the model beats the best baseline, in one sentence."""
+    where = f"{words.TASKS.get(row['task'], row['task'])}, {words.SPLITS.get(row['split'], row['split'])}"
+    if not math.isfinite(row["value"]):
+        return {
+            "where": where,
+            "verdict": "insufficient_evidence",
+            "text": "Not estimable: too few subjects with an event.",
+        }
+    interval = words.span(row["low"], row["high"], is_signed=True)
+    figure = f"{words.number(row['value'], is_signed=True)}" + (f" (95\u00a0% interval {interval})" if interval else "")
+    if math.isfinite(row["low"]) and row["low"] > 0:
+        return {
+            "where": where,
+            "verdict": "pass",
+            "text": f"The model ranks better than the best baseline: AUROC {figure}.",
+        }
+    if math.isfinite(row["high"]) and row["high"] < 0:
+        return {
+            "where": where,
+            "verdict": "fail",
+            "text": f"The model ranks worse than the best baseline: AUROC {figure}.",
+        }
+    return {
+        "where": where,
+        "verdict": "insufficient_evidence",
+        "text": f"Not proven better than the best baseline: AUROC {figure}.",
+    }
+
+
+def _contest(rows: pd.DataFrame, task: str, split: str, horizon_days: int) -> dict[str, Any]:
+    """One task and split: a plot of AUROC over horizons, and a table of the alert horizon."""
+    named = rows.assign(name=rows["model"].map(words.predictor))
+    area = named[(named["metric"] == "auroc") & named["value"].notna()]
+    area = area.sort_values("model", key=lambda m: m != OWN, kind="stable")
+    alt = f"AUROC of the model and each baseline: {words.TASKS.get(task, task)}, {words.SPLITS.get(split, split)}."
+    plot: Markup | None = plots.contest(area, OWN, alt) if len(area) else None
+    at = named[named["horizon_days"] == horizon_days]
+    return {
+        "heading": f"{words.TASKS.get(task, task).capitalize()}: {words.SPLITS.get(split, split)}",
+        "plot": plot,
+        "n_subjects": words.count(rows["n_subjects"].max()),
+        "n_episodes": words.count(rows["n_episodes"].max()),
+        "compared": _table(at, COMPARED),
+        "calibrated": _table(at, CALIBRATED),
+    }
+
+
+def _table(rows: pd.DataFrame, metrics: Sequence[str]) -> dict[str, Any]:
+    """Models down, metrics across; our model first."""
+    asked = [m for m in metrics if m in set(rows["metric"])]
+    models = sorted(dict.fromkeys(rows["model"]), key=lambda m: m != OWN)
+    by = rows.drop_duplicates(["model", "metric"]).set_index(["model", "metric"])
+    lines = []
+    for model in models:
+        cells = [by.loc[(model, m)] if (model, m) in by.index else None for m in asked]
+        lines.append({"name": words.predictor(model), "is_own": model == OWN, "cells": [_cell(c) for c in cells]})
+    return {
+        "columns": [words.metric(m).short for m in asked],
+        "lines": [x for x in lines if any(c["value"] for c in x["cells"])],
+    }
+
+
+def _cell(row: Any) -> dict[str, str]:
+    if row is None:
+        return {"value": "", "span": ""}
+    decimals = FINE.get(row.name[-1], words.DECIMALS)
+    return {
+        "value": words.number(row["value"], decimals=decimals),
+        "span": words.span(row["low"], row["high"], decimals=decimals),
+    }
+
+
+def _flow(flow: pd.DataFrame, outcome: str) -> dict[str, Any]:
+    own = flow[flow["outcome"] == outcome].drop(columns="outcome") if "outcome" in flow.columns else flow
+    is_number = {c: pd.api.types.is_numeric_dtype(own[c]) for c in own.columns}
+    return {
+        "columns": [(words.plain(str(c)).capitalize(), is_number[c]) for c in own.columns],
+        "lines": [[(_value(v), is_number[c]) for c, v in row.items()] for row in own.to_dict("records")],
+    }
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return words.TASKS.get(value, words.plain(value))
+    if pd.isna(value):
+        return words.DASH
+    return words.count(value) if float(value).is_integer() else words.number(value)
+
+
+def _line(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "task": str(row["task"]),
+        "split": words.SPLITS.get(row["split"], row["split"]),
+        "horizon": f"{int(row['horizon_days'])} d",
+        "model": words.predictor(row["model"]),
+        "metric": words.metric(row["metric"]).short,
+        "value": words.number(row["value"]),
+        "span": words.span(row["low"], row["high"]),
+    }

@@ -1,0 +1,89 @@
+"""The report of one night: how many subjects have a score, in which tier, and why the others have none."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.reports import words
+from pipelines.reports.site import Context, write_page
+
+STATUSES = {
+    "scored": "Scored",
+    "insufficient_data": "Too little data: not low risk, but unknown",
+    "in_episode": "In a known episode or shortly after: no new alert",
+    "not_eligible": "Not eligible: admitted, discharged, paused or deceased",
+    "withheld": "Withheld by policy",
+    "consent_withdrawn": "Consent withdrawn",
+}
+TIERS = ("high", "elevated", "baseline")
+
+
+def count_rows(scores: pd.DataFrame) -> pd.DataFrame:
+    """How many subjects each status and tier holds.
+
+    Grain in: one delivered row (outcome, horizon_days, status, tier). Grain out: outcome x horizon_days x status x
+    tier, with n_subjects; the tier of a row without a score is empty.
+    """
+    keys = ["outcome", "horizon_days", "status", "tier"]
+    return scores.assign(tier=scores["tier"].fillna("")).groupby(keys).size().rename("n_subjects").reset_index()
+
+
+def write_nightly(folder: Path, counts: pd.DataFrame, notices: Sequence[str], roster: int, context: Context) -> Path:
+    """Write the report of one delivery and give its path.
+
+    Args:
+        counts: as of `count_rows`.
+        notices: sentences about the night: streams that were empty, a model from the cache.
+        roster: subjects that had to have a row.
+    """
+    delivered = _delivered(counts)
+    return write_page(
+        folder,
+        f"nightly {context.as_of.isoformat()}",
+        "nightly",
+        f"Night of {context.as_of.isoformat()}",
+        _finding(counts, delivered, roster),
+        context,
+        sections=[_section(str(name), part) for name, part in counts.groupby("outcome", sort=True)],
+        notices=list(notices),
+        roster=words.count(roster),
+        delivered=words.count(delivered),
+        is_whole=delivered == roster,
+        tiers=TIERS,
+    )
+
+
+def _delivered(counts: pd.DataFrame) -> int:
+    """Subjects with a row for every outcome and horizon: the smallest number delivered for any."""
+    per_horizon = counts.groupby(["outcome", "horizon_days"])["n_subjects"].sum()
+    return int(per_horizon.min()) if len(per_horizon) else 0
+
+
+def _finding(counts: pd.DataFrame, delivered: int, roster: int) -> str:
+    scored = counts[counts["status"] == "scored"].groupby(["outcome", "horizon_days"])["n_subjects"].sum()
+    n_scored = int(scored.max()) if len(scored) else 0
+    whole = (
+        "everybody on the roster has a row" if delivered == roster else f"{words.count(roster - delivered)} are missing"
+    )
+    return f"{words.count(n_scored)} of {words.count(roster)} subjects have a score; {whole}."
+
+
+def _section(name: str, counts: pd.DataFrame) -> dict[str, Any]:
+    """One outcome: a line per status, a column per horizon, and the tiers."""
+    horizons = sorted(counts["horizon_days"].unique())
+    by_status = counts.pivot_table(
+        index="status", columns="horizon_days", values="n_subjects", aggfunc="sum", fill_value=0
+    )
+    scored = counts[(counts["status"] == "scored") & (counts["horizon_days"] == horizons[0])]
+    tiers = scored.groupby("tier")["n_subjects"].sum()
+    known = [s for s in STATUSES if s in by_status.index] + [s for s in by_status.index if s not in STATUSES]
+    return {
+        "name": words.plain(name),
+        "horizons": [int(h) for h in horizons],
+        "lines": [
+            (STATUSES.get(s, words.plain(s)), [words.count(by_status.loc[s, h]) for h in horizons]) for s in known
+        ],
+        "tiers": [(tier, words.count(tiers.get(tier, 0))) for tier in TIERS],
+    }

@@ -1,0 +1,167 @@
+"""A consumer sees the old delivery or the new one, whole; a damaged one is named and never read."""
+
+import importlib.util
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.delivery.publish import LOCK_NAME, UNFINISHED, current, publish, read_scores
+from pipelines.delivery.verify import verify
+from pipelines.errors import Refused
+
+PROGRAM = Path(__file__).with_name("publishing_that_is_killed.py")
+SPEC = importlib.util.spec_from_file_location(PROGRAM.stem, PROGRAM)
+killed = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(killed)
+STEPS_AT_LEAST = 60
+
+
+def content(root: Path) -> dict[str, bytes]:
+    """Everything that a consumer could read under a folder of deliveries."""
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def old_and_new(tmp_path_factory):
+    """Folder with `before`, one old delivery, and `after`, the old and the new one, published undisturbed."""
+    folder = tmp_path_factory.mktemp("deliveries")
+    old, new = killed.context("old"), killed.context("new")
+    publish(folder / "before", killed.night(old), old)
+    shutil.copytree(folder / "before", folder / "after")
+    publish(folder / "after", killed.night(new), new)
+    return folder
+
+
+def run_ids():
+    """The run ids of the old and the new delivery."""
+    return killed.context("old").run_id, killed.context("new").run_id
+
+
+def test_kill_9_at_any_step_leaves_the_old_or_the_new_delivery_whole(old_and_new):
+    """Killed before any open, write, flush, fsync, close, mkdir, rename: readers are safe, a rerun finishes the same."""
+    subprocess.run([sys.executable, str(PROGRAM), str(old_and_new)], check=True, env={**os.environ, "PYTHONPATH": "."})
+    trials = sorted(old_and_new.glob("killed-*"))
+    assert len(trials) > STEPS_AT_LEAST
+    after, seen = content(old_and_new / "after"), []
+    for root in trials:
+        in_force = current(root, killed.AS_OF)
+        seen.append(in_force.name)
+        for folder in in_force.parent.iterdir():
+            if folder.is_dir() and not folder.name.startswith(UNFINISHED):
+                assert verify(folder).is_whole, root.name
+        publish(root, killed.night(killed.context("new")), killed.context("new"))
+        assert content(root) == after, root.name
+    old, new = run_ids()
+    assert seen == [old] * seen.count(old) + [new] * seen.count(new)
+    assert seen[0] == old
+    assert seen[-1] == new
+
+
+def test_a_published_folder_is_complete_before_it_has_its_name(old_and_new):
+    """At no kill was the new folder visible without its manifest and every file in it."""
+    expected = {p.name for p in (old_and_new / "after" / "2026-06-30" / run_ids()[1]).iterdir()}
+    for root in old_and_new.glob("killed-*"):
+        assert {p.name for p in (root / "2026-06-30" / run_ids()[1]).iterdir()} == expected
+
+
+def test_publishing_again_changes_no_byte(old_and_new, tmp_path):
+    """The same inputs twice, or on another machine, are the same files byte for byte."""
+    after = content(old_and_new / "after")
+    for name in ("old", "new", "new"):
+        publish(tmp_path, killed.night(killed.context(name)), killed.context(name))
+    assert content(tmp_path) == after
+
+
+def test_any_truncated_or_flipped_file_is_named(old_and_new, tmp_path):
+    """Every file, cut at 20 places and with single bits flipped at 20 places, is found and named."""
+    whole = old_and_new / "after" / "2026-06-30" / run_ids()[1]
+    folder = tmp_path / whole.name
+    shutil.copytree(whole, folder)
+    assert verify(folder).is_whole
+    for path in folder.iterdir():
+        original = path.read_bytes()
+        for part in range(20):
+            at = part * (len(original) - 1) // 19
+            flipped = bytearray(original)
+            flipped[at] ^= 1 << part % 8
+            for damaged in (original[:at], bytes(flipped)):
+                path.write_bytes(damaged)
+                assert any(path.name in fault for fault in verify(folder).faults), (path.name, at)
+        path.write_bytes(original)
+
+
+def test_missing_and_added_files_are_found(old_and_new, tmp_path):
+    """A file taken away, one put in, a renamed folder, or no manifest: each is a fault."""
+    whole = old_and_new / "after" / "2026-06-30" / run_ids()[1]
+    for number, damage in enumerate(
+        (
+            lambda f: (f / "scores.csv").unlink(),
+            lambda f: (f / "extra.csv").write_text("x"),
+            lambda f: (f / "manifest.json").unlink(),
+            lambda f: f,
+        )
+    ):
+        folder = tmp_path / str(number) / ("renamed" if number == 3 else whole.name)
+        shutil.copytree(whole, folder)
+        damage(folder)
+        assert len(verify(folder).faults) == 1
+
+
+def test_a_page_flipped_in_the_parquet_file_is_never_read_as_a_number(old_and_new, tmp_path):
+    """Bits flipped in the data pages raise, also for a reader that never looks at the manifest."""
+    source = old_and_new / "after" / "2026-06-30" / run_ids()[1] / "scores.parquet"
+    path, original = tmp_path / "scores.parquet", source.read_bytes()
+    rows = read_scores(source.parent)
+    for at in range(4, len(original), 97):
+        damaged = bytearray(original)
+        damaged[at] ^= 0x10
+        path.write_bytes(bytes(damaged))
+        try:
+            read = read_scores(tmp_path)
+        except Refused:
+            continue
+        assert read.equals(rows)
+
+
+def test_a_published_delivery_that_was_damaged_stops_publishing_and_is_not_written_over(old_and_new, tmp_path):
+    """Evidence of tampering is kept: publishing the same run over a damaged manifest is refused."""
+    shutil.copytree(old_and_new / "after", tmp_path / "root")
+    manifest = tmp_path / "root" / "2026-06-30" / run_ids()[1] / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"rows": 300', b'"rows": 299'))
+    before = content(tmp_path)
+    with pytest.raises(Refused, match="altered"):
+        publish(tmp_path / "root", killed.night(killed.context("new")), killed.context("new"))
+    assert content(tmp_path) == before
+
+
+def _hold_lock(root: str, held, done) -> None:
+    import fcntl
+
+    with (Path(root) / LOCK_NAME).open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        held.set()
+        done.wait(30)
+
+
+def test_of_two_at_once_one_publishes_and_the_other_is_refused(old_and_new, tmp_path):
+    """While another process holds the lock, publishing is refused and leaves everything as it was."""
+    shutil.copytree(old_and_new / "before", tmp_path / "root")
+    spawn = multiprocessing.get_context("spawn")
+    held, done = spawn.Event(), spawn.Event()
+    other = spawn.Process(target=_hold_lock, args=(str(tmp_path / "root"), held, done))
+    other.start()
+    try:
+        assert held.wait(30)
+        before = content(tmp_path)
+        with pytest.raises(Refused, match="Another process is publishing"):
+            publish(tmp_path / "root", killed.night(killed.context("new")), killed.context("new"))
+        assert content(tmp_path) == before
+    finally:
+        done.set()
+        other.join(30)
+    publish(tmp_path / "root", killed.night(killed.context("new")), killed.context("new"))

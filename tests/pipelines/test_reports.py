@@ -1,0 +1,211 @@
+"""Reports: whole, self-contained, escaped, silent about small groups."""
+
+import re
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.fairness.audit import Audited, audit
+from pipelines.errors import Fault
+from pipelines.reports import words
+from pipelines.reports.fairness import write_fairness
+from pipelines.reports.model import write_model
+from pipelines.reports.nightly import count_rows, write_nightly
+from pipelines.reports.site import Context, slug, write_index
+
+CONTEXT = Context(as_of=date(2026, 6, 30), dataset="made <up>", model_version="3")
+SENTINEL = "sentinel-9f3a"
+
+
+class Outline(HTMLParser):
+    """What a screen reader meets: tables, captions, header cells without scope, and anything loaded from elsewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.n_tables = self.n_captions = 0
+        self.unscoped: list[str] = []
+        self.loaded: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.n_tables += tag == "table"
+        self.n_captions += tag == "caption"
+        if tag == "th" and "scope" not in given:
+            self.unscoped.append(tag)
+        if tag in {"script", "link", "iframe"} or (tag == "img"):
+            self.loaded.append(tag)
+
+
+def scored_cohort() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """120 subjects, 40 days; three of them of a sex too rare to show."""
+    rng = np.random.default_rng(2)
+    n, days = 120, 40
+    person, day = np.repeat(np.arange(n), days), np.tile(np.arange(days), n)
+    start = rng.integers(0, 70, n)
+    label = ((start[person] >= day) & (start[person] < day + 14)).astype(int)
+    score = 1 / (1 + np.exp(3 - 2 * label - rng.normal(0, 1, len(day))))
+    names = np.array([f"{SENTINEL}-{i}" for i in range(n)])
+    sex = np.where(np.arange(n) < 3, "rare & <few>", np.where(np.arange(n) % 2, "F", "M"))
+    scored = pd.DataFrame({"subject_id": names[person], "index_date": pd.Timestamp("2026-01-01") + pd.to_timedelta(day, "D"),
+                           "probability": score, "label": label})  # fmt: skip
+    return scored, pd.DataFrame({"subject_id": names, "sex": sex, "site": np.where(np.arange(n) % 3, "n", "s")})
+
+
+@pytest.fixture(scope="module")
+def fairness_page(tmp_path_factory) -> tuple[Path, str]:
+    """One fairness report and its text."""
+    audited = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "boosted_hazard")
+    result = audit(*scored_cohort(), audited, top_share=0.1, margin=0.1, resamples=100)
+    path = write_fairness(tmp_path_factory.mktemp("site"), result, CONTEXT)
+    return path, path.read_text(encoding="utf-8")
+
+
+def tidy(gain_low: float = 0.01) -> pd.DataFrame:
+    """Result rows of one outcome: our model and one baseline."""
+    rows = [("d", "crisis", "onset", h, "unseen_subjects", m, "all", "auroc", v, v - 0.05, v + 0.05, 90, 40)
+            for h in (7, 14) for m, v in (("boosted_hazard", 0.74), ("history_only", 0.7))]  # fmt: skip
+    rows.append(
+        (
+            "d",
+            "crisis",
+            "onset",
+            14,
+            "unseen_subjects",
+            "boosted_hazard",
+            "all",
+            "auroc_minus_best_baseline",
+            0.04,
+            gain_low,
+            0.07,
+            90,
+            40,
+        )
+    )
+    columns = "dataset outcome task horizon_days split model group metric value low high n_subjects n_episodes".split()
+    return pd.DataFrame(rows, columns=columns)
+
+
+def model_page(folder: Path, rows: pd.DataFrame, decision: SimpleNamespace) -> str:
+    """The text of one model report."""
+    flow = pd.DataFrame({"outcome": ["crisis", "other"], "task": ["onset", "onset"], "subjects": [90, 7777]})
+    curve = pd.DataFrame(
+        {"mean_predicted": [0.1, 0.3], "observed": [0.12, 0.28], "low": [0.05, np.nan], "high": [0.2, np.nan]}
+    )
+    path = write_model(folder, "crisis", rows, flow, {"all": curve}, decision, 14, CONTEXT)
+    return path.read_text(encoding="utf-8")
+
+
+PROMOTED = SimpleNamespace(is_promoted=True, serve="boosted_hazard", reasons=("Its gain is <proven>.",))
+
+
+def test_a_page_loads_nothing_from_elsewhere(fairness_page):
+    """No script, no link, no image file: the page works offline and can be mailed."""
+    _, text = fairness_page
+    assert Outline(text).loaded == []
+    assert not re.search(r'(src|href)="https?:', text.replace('xlink:href="#', ""))
+
+
+def test_every_table_has_a_caption_and_scoped_headers(fairness_page):
+    """A screen reader can say which group and which metric a cell belongs to."""
+    outline = Outline(fairness_page[1])
+    assert outline.n_tables == outline.n_captions > 3
+    assert outline.unscoped == []
+
+
+def test_values_are_escaped(fairness_page):
+    """A group name or a dataset with markup is text, in tables and in plots' descriptions."""
+    text = fairness_page[1]
+    assert "made &lt;up&gt;" in text
+    assert "<few>" not in text
+
+
+def test_no_subject_id_reaches_a_report(fairness_page):
+    """The sentinel in every subject id is nowhere in the page."""
+    assert SENTINEL not in fairness_page[1]
+
+
+def test_a_group_too_small_is_named_and_has_no_figures(fairness_page):
+    """Three people: the row says so and holds no rate; no plot shows them."""
+    row = re.search(r"<tr><th scope=\"row\">rare and &lt;few&gt;</th>(.*?)</tr>", fairness_page[1], re.DOTALL)
+    assert row
+    assert "Too few" in row.group(1)
+    assert not re.search(r"\d\.\d", row.group(1))
+
+
+def test_findings_come_before_tables(fairness_page):
+    """The plain-language findings are the first thing on the page."""
+    text = fairness_page[1]
+    assert 0 < text.index("What was found") < text.index("<table")
+
+
+def test_the_same_audit_writes_the_same_bytes(tmp_path, fairness_page):
+    """No clock and no random ids: reports can be compared byte by byte."""
+    audited = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "boosted_hazard")
+    result = audit(*scored_cohort(), audited, top_share=0.1, margin=0.1, resamples=100)
+    assert write_fairness(tmp_path, result, CONTEXT).read_text(encoding="utf-8") == fairness_page[1]
+
+
+def test_the_model_report_says_what_serves_and_why(tmp_path):
+    """The gate's reason, escaped, and the gain with its interval; other outcomes' counts stay out."""
+    text = model_page(tmp_path, tidy(), PROMOTED)
+    assert "Foretide&#39;s model is served." in text
+    assert "Its gain is &lt;proven&gt;." in text
+    assert "ranks better than the best baseline: AUROC +0.04" in text
+    assert "7,777" not in text
+
+
+def test_an_unproven_gain_is_called_unproven(tmp_path):
+    """An interval that holds zero is no success, and the baseline served is named."""
+    served = SimpleNamespace(is_promoted=False, serve="history_only", reasons=())
+    text = model_page(tmp_path, tidy(gain_low=-0.02), served)
+    assert "Not proven better" in text
+    assert "The model did not beat the bar, so the bar is served. Baseline: episode history only." in text
+
+
+def test_a_report_without_results_is_refused(tmp_path):
+    """No rows, no page that looks like a result."""
+    with pytest.raises(Fault, match="no result rows of outcome `crisis`"):
+        model_page(tmp_path, tidy().iloc[:0], PROMOTED)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_night_with_missing_rows_says_so(tmp_path):
+    """Two rows for three people on the roster: a notice, not silence."""
+    scores = pd.DataFrame(
+        {"outcome": "crisis", "horizon_days": 7, "status": ["scored", "in_episode"], "tier": ["high", None]}
+    )
+    text = write_nightly(tmp_path, count_rows(scores), [], 3, CONTEXT).read_text(encoding="utf-8")
+    assert "Rows are missing" in text
+    assert "1 of 3 subjects have a score; 1 are missing." in text
+
+
+def test_the_index_links_every_page_newest_first(tmp_path):
+    """Each page is listed under its kind with its date and its finding."""
+    scores = pd.DataFrame({"outcome": "crisis", "horizon_days": 7, "status": ["scored"], "tier": ["high"]})
+    for day in (28, 29):
+        write_nightly(tmp_path, count_rows(scores), [], 1, Context(as_of=date(2026, 6, day), dataset="d"))
+    model_page(tmp_path, tidy(), PROMOTED)
+    text = write_index(tmp_path).read_text(encoding="utf-8")
+    links = re.findall(r'<li><a href="([^"]+)"', text)
+    assert links == ["nightly-2026-06-29.html", "nightly-2026-06-28.html", "model-crisis.html"]
+    assert "1 of 1 subjects have a score" in text
+
+
+def test_numbers_are_written_for_people():
+    """True minus signs, two decimals, no minus zero, a dash for what is not there."""
+    assert words.number(-0.126) == "−0.13"
+    assert words.number(-0.001, is_signed=True) == "0.00"
+    assert words.number(0.5, is_signed=True) == "+0.50"
+    assert words.number(float("nan")) == words.DASH
+    assert words.span(0.1, float("nan")) == ""
+
+
+def test_file_names_are_safe():
+    """Nothing but letters, digits and hyphens reaches the file system."""
+    assert slug("../Crisis & <b>7 d") == "crisis-b-7-d"
