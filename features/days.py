@@ -93,7 +93,7 @@ class _Versions:
         is_day = event == "local_date"
         when = "" if is_day else f", {local_time_sql(str(event))} AS local_time, {local_day_sql(str(event))} AS local_date"
         connection.execute(f"""
-            CREATE OR REPLACE TEMP VIEW {self.name}_dated AS
+            CREATE OR REPLACE TEMP TABLE {self.name}_dated AS
             WITH base AS (SELECT * {when} FROM {self.name}_raw),
             corrected AS (SELECT DISTINCT {key} FROM base WHERE version > 0 OR is_deleted)
             SELECT *, NULL::DATE AS superseded_on FROM base ANTI JOIN corrected USING ({key})

@@ -7,12 +7,13 @@ writes nothing. Training, the night, replays and the audit all start here, so th
 from dataclasses import dataclass
 from datetime import date
 
+import duckdb
 import pandas as pd
 
 from features import calendar, days
 from models.outcomes import Outcome, event_days
 from pipelines.errors import Refused
-from pipelines.lake import Lake
+from pipelines.lake import BUCKETS, Lake
 from pipelines.settings import OutcomeSettings, Settings, Sites
 
 # Streams that make up the day panel.
@@ -116,15 +117,22 @@ def day_panel(lake: Lake, cohort: Cohort) -> pd.DataFrame:
     stored = lake.derived_version("days")
     if stored == version:
         return lake.load("days")
-    connection = lake.connection()
-    streams = {
-        name: days.with_known_on(connection, lake.history(name, cohort.known_at, connection), cohort.zones)
-        for name in PANEL_STREAMS
-    }
-    panel = days.build_days(connection, streams)
+    with lake.connection() as connection:
+        panel = pd.concat([_bucket_panel(lake, cohort, bucket, connection) for bucket in range(BUCKETS)], ignore_index=True)
     panel = panel[calendar.is_known_on(panel["known_on"], cohort.as_of)].reset_index(drop=True)
     lake.replace("days", panel, version=version)
     return panel
+
+
+def _bucket_panel(lake: Lake, cohort: Cohort, bucket: int, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """One bucket of subjects: the unit of work, so that memory does not grow with the cohort."""
+    streams = {
+        name: days.with_known_on(
+            connection, lake.history(name, cohort.known_at, connection).filter(f"bucket = {bucket}"), cohort.zones
+        )
+        for name in PANEL_STREAMS
+    }
+    return days.build_days(connection, streams)
 
 
 def care_status(lake: Lake, cohort: Cohort, sites: Sites) -> pd.DataFrame:

@@ -77,13 +77,16 @@ def calibration_slope(positives: Values, rows: Values, log_odds: Values) -> Valu
         positives, rows: shape (n_resamples, n_bins).
         log_odds: predicted log odds of each bin, shape (n_bins,).
 
-    1 is calibrated spread, below 1 too extreme. Missing where Newton's steps do not settle (too few positives).
+    1 is calibrated spread, below 1 too extreme. Missing without positives or negatives, or where Newton's
+    steps do not settle (too few of them).
     """
     spread = np.ptp(log_odds) if len(log_odds) else 0.0
     if spread == 0:
         return np.full(len(rows), np.nan)
     intercept, slope = np.zeros((len(rows), 1)), np.ones((len(rows), 1))
     step = np.full((len(rows), 1), np.inf)
+    total = positives.sum(axis=1)
+    has_both = (total > 0) & (total < rows.sum(axis=1))
     with np.errstate(all="ignore"):
         for _ in range(NEWTON_STEPS):
             risk = 1 / (1 + np.exp(-(intercept + slope * log_odds)))
@@ -94,7 +97,7 @@ def calibration_slope(positives: Values, rows: Values, log_odds: Values) -> Valu
             determinant = h0 * h2 - h1**2
             step = (h0 * g1 - h1 * g0) / determinant
             intercept, slope = intercept + (h2 * g0 - h1 * g1) / determinant, slope + step
-    return np.where(np.abs(step) < 1e-3, slope, np.nan)[:, 0]
+    return np.where(has_both & (np.abs(step[:, 0]) < 1e-3), slope[:, 0], np.nan)
 
 
 def points(cells: pd.DataFrame, group: pd.Series) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from pipelines import durable
 from pipelines.delivery import contract, csv, fhir, manifest, parquet
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.manifest import MANIFEST_NAME, DeliveredFile
+from pipelines.delivery.verify import verify
 from pipelines.errors import Fault, Refused
 
 POINTER_NAME = "latest.json"
@@ -64,11 +65,14 @@ def current(root: Path, as_of: pd.Timestamp) -> Path | None:
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
-    """A delivery's rows from its Parquet file, in the contract's columns.
+    """A delivery's rows from its Parquet file, in the contract's columns; read only after it was verified.
 
     Raises:
-        Refused: the delivery holds no Parquet, or it is damaged.
+        Refused: the delivery is damaged, or holds no Parquet.
     """
+    faults = verify(folder).faults
+    if faults:
+        raise Refused(f"The delivery is damaged and was not read. {faults[0]}")
     if not (folder / parquet.NAME).is_file():
         raise Refused(f"The delivery holds no {parquet.NAME}. Put `parquet` among `delivery: formats:`.")
     return parquet.read(folder / parquet.NAME)

@@ -21,7 +21,7 @@ from pipelines.delivery.rows import build
 
 AS_OF = pd.Timestamp("2026-06-30").as_unit("us")
 # Every call into the system that can change what lies on disk, by the name it has in C.
-STEPS = {"open", "write", "flush", "fsync", "close", "mkdir", "rename", "replace", "unlink", "rmdir", "flock"}
+STEPS = {"open", "write", "flush", "fsync", "close", "mkdir", "rename", "replace", "unlink", "rmdir", "__exit__"}
 
 
 def context(content: str) -> DeliveryContext:

@@ -160,9 +160,9 @@ def test_a_slope_without_positives_is_missing():
 
 def comparison(**given: float) -> pd.DataFrame:
     """One comparison between two ample groups, with these numbers changed."""
-    usual = {"difference": 0.0, "low": -0.05, "high": 0.05, "standard_error": 0.025, "own_standard_error": 0.02,
-             "n_subjects": 100, "n_event_subjects": 50, "reference_n_subjects": 100, "reference_n_event_subjects": 50}  # fmt: skip
-    return pd.DataFrame([usual | given])
+    sizes = {"n_subjects": 99, "n_event_subjects": 50, "reference_n_subjects": 99, "reference_n_event_subjects": 50}
+    usual = {"difference": 0.0, "low": -0.05, "high": 0.05, "standard_error": 0.025, "own_standard_error": 0.02}
+    return pd.DataFrame([sizes | usual | given])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.fairness.audit import Audited, audit
+from models.fairness.audit import TIDY, Audited, audit
 from pipelines.errors import Fault
 from pipelines.reports import words
 from pipelines.reports.fairness import write_fairness
@@ -52,8 +52,8 @@ def scored_cohort() -> tuple[pd.DataFrame, pd.DataFrame]:
     score = 1 / (1 + np.exp(3 - 2 * label - rng.normal(0, 1, len(day))))
     names = np.array([f"{SENTINEL}-{i}" for i in range(n)])
     sex = np.where(np.arange(n) < 3, "rare & <few>", np.where(np.arange(n) % 2, "F", "M"))
-    scored = pd.DataFrame({"subject_id": names[person], "index_date": pd.Timestamp("2026-01-01") + pd.to_timedelta(day, "D"),
-                           "probability": score, "label": label})  # fmt: skip
+    dates = pd.Timestamp("2026-01-01") + pd.to_timedelta(day, "D")
+    scored = pd.DataFrame({"subject_id": names[person], "index_date": dates, "probability": score, "label": label})
     return scored, pd.DataFrame({"subject_id": names, "sex": sex, "site": np.where(np.arange(n) % 3, "n", "s")})
 
 
@@ -87,8 +87,7 @@ def tidy(gain_low: float = 0.01) -> pd.DataFrame:
             40,
         )
     )
-    columns = "dataset outcome task horizon_days split model group metric value low high n_subjects n_episodes".split()
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(TIDY))
 
 
 def model_page(folder: Path, rows: pd.DataFrame, decision: SimpleNamespace) -> str:
@@ -136,6 +135,7 @@ def test_a_group_too_small_is_named_and_has_no_figures(fairness_page):
     assert row
     assert "Too few" in row.group(1)
     assert not re.search(r"\d\.\d", row.group(1))
+    assert fairness_page[1].count("rare and ") == 1
 
 
 def test_findings_come_before_tables(fairness_page):

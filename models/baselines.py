@@ -1,0 +1,36 @@
+"""The simple rules that a model must beat, as feature choices for the logistic learner."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from models.risk import Learner
+
+MODEL = "boosted_hazard"
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A named way to predict: which features, which learner."""
+
+    name: str
+    learner: Learner
+    features: tuple[str, ...]
+
+
+def predictors(families: Mapping[str, Sequence[str]]) -> tuple[Predictor, ...]:
+    """The model, then every baseline, from feature names by family.
+
+    The model never sees `tenure`: days since enrolment are an artefact of recruitment.
+    """
+    history, tenure = tuple(families["history"]), tuple(families["tenure"])
+    seen = tuple(name for family, names in families.items() if family != "tenure" for name in names)
+    return (
+        Predictor(MODEL, "boosted_trees", seen),
+        Predictor("prevalence", "logistic", ()),
+        Predictor("past_episode_rate", "logistic", ("history_episode_rate",)),
+        Predictor("days_since_last_episode", "logistic", ("history_days_since_last_episode",)),
+        Predictor("last_mood", "logistic", ("mood_last",)),
+        Predictor("tenure_only", "logistic", tenure),
+        Predictor("history_only", "logistic", history),
+        Predictor("history_and_tenure", "logistic", (*history, *tenure)),
+    )

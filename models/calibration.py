@@ -1,0 +1,58 @@
+"""One calibration of the hazard: a straight line on the log-odds scale, and how sure it is."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+Values = NDArray[np.float64]
+RESAMPLES = 100
+EPSILON = 1e-9
+# Keeps the line near the identity where data are few; in units of one observation.
+PRIOR = 1.0
+
+
+def log_odds(probability: Values) -> Values:
+    """Log-odds, finite for 0 and 1 too."""
+    odds: Values = logit(np.clip(probability, EPSILON, 1 - EPSILON))
+    return odds
+
+
+def fit_line(margin: Values, label: Values, weight: Values | None = None) -> tuple[float, float]:
+    """Slope and intercept of the logistic regression of 0/1 labels on log-odds (Cox 1958)."""
+    weight = np.ones(len(margin)) if weight is None else weight
+
+    def loss(line: Values) -> tuple[float, Values]:
+        fitted = line[0] * margin + line[1]
+        error = weight * (expit(fitted) - label)
+        value = float((weight * (np.logaddexp(0, fitted) - label * fitted)).sum()) + PRIOR * (line[0] - 1) ** 2
+        return value, np.array([(error * margin).sum() + 2 * PRIOR * (line[0] - 1), error.sum()])
+
+    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x
+    return float(found[0]), float(found[1])
+
+
+def resampled_lines(margin: Values, label: Values, subject: pd.Series, seed: int) -> list[tuple[float, float]]:
+    """The line refitted on resampled subjects: what the estimated mean risk could also have been."""
+    codes, subjects = pd.factorize(subject)
+    generator = np.random.default_rng(seed)
+    lines = []
+    for _ in range(RESAMPLES):
+        drawn = np.bincount(generator.integers(0, len(subjects), len(subjects)), minlength=len(subjects))
+        lines.append(fit_line(margin, label, drawn[codes].astype(np.float64)))
+    return lines
+
+
+def slope_and_intercept(probability: Values, label: Values) -> tuple[float, float]:
+    """Calibration slope, and intercept at slope 1 (calibration in the large): 1 and 0 are ideal."""
+    margin = log_odds(probability)
+    slope = fit_line(margin, label)[0]
+    level = 0.0
+    for _ in range(50):
+        expected = expit(margin + level)
+        step = float((label - expected).sum() / max((expected * (1 - expected)).sum(), EPSILON))
+        level += step
+        if abs(step) < 1e-10:
+            break
+    return slope, level

@@ -1,0 +1,187 @@
+"""How good the predictions are: discrimination, alert burden, calibration; with intervals from resampled subjects.
+
+Results are tidy rows. An interval is conditional on the fitted models: subjects are resampled, models are not refitted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from models import resampling
+from models.baselines import MODEL
+from models.calibration import slope_and_intercept
+from models.outcomes import at_horizon
+from models.protocol import Predictions
+from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
+
+Values = NDArray[np.float64]
+COLUMNS = (
+    "dataset", "outcome", "task", "horizon_days", "split", "model", "group", "metric", "value", "low", "high",
+    "n_subjects", "n_episodes",
+)  # fmt: skip
+TOP_SHARES = (0.01, 0.05, 0.10, 0.20)
+# Below this many event subjects, a split's figures are not fit to headline.
+FEWEST_EVENT_SUBJECTS = 20
+QUIET_DAYS = 28
+GAIN = "auroc_minus_best_baseline"
+ICI_BINS = 20
+
+Metric = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Labelled rows of one split and horizon, with subjects coded, and the resamples shared by all predictors."""
+
+    label: Values
+    subject: NDArray[np.int64]
+    weights: Values
+    quiet: NDArray[np.bool_]
+    n_episodes: int
+
+    @property
+    def n_subjects(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def is_estimable(self) -> bool:
+        return len(np.unique(self.subject[self.label == 1])) >= 2 and bool((self.label == 0).any())
+
+
+def evaluate(predictions: Predictions, dataset: str, outcome: str, resamples: int, seed: int) -> pd.DataFrame:
+    """Tidy rows of every metric for every predictor at every horizon of one task and split.
+
+    Metrics are defined in `docs/metrics.md`. The gain over the best baseline is given for the model, with the best
+    baseline's name in `group`.
+    """
+    rows: list[dict[str, object]] = []
+    for k, horizon in enumerate(predictions.horizons_days):
+        known = at_horizon(predictions.rows, horizon)
+        kept = np.isfinite(known)
+        test = _test(predictions.rows[kept], known[kept], resamples, seed)
+        told = {"dataset": dataset, "outcome": outcome, "task": predictions.task, "horizon_days": horizon,
+                "split": predictions.split, "group": "all", "n_subjects": test.n_subjects,
+                "n_episodes": test.n_episodes}  # fmt: skip
+        if test.is_estimable:
+            risks = {model: risk[kept, k] for model, risk in predictions.risks.items()}
+            rows += [{**told, **row} for row in _all_metrics(test, risks)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _test(rows: pd.DataFrame, label: Values, resamples: int, seed: int) -> _Test:
+    codes, subjects = pd.factorize(rows["subject_id"])
+    weights = np.vstack([np.ones(len(subjects)), resampling.draws(max(len(subjects), 1), resamples, seed)[:, : len(subjects)]])
+    onset = rows["index_date"] + pd.to_timedelta(rows["days_to_event"], unit="D")
+    positive = label == 1
+    episodes = pd.DataFrame({"s": rows["subject_id"], "on": onset})[positive].drop_duplicates()
+    quiet = np.nan_to_num(rows["days_since_event"].to_numpy(), nan=np.inf) >= QUIET_DAYS
+    return _Test(label, codes.astype(np.int64), weights, quiet, len(episodes))
+
+
+def _all_metrics(test: _Test, risks: dict[str, Values]) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    aurocs = {}
+    for model, score in risks.items():
+        pairs = resampling.concordance(score, test.label, test.subject, test.n_subjects)
+        aurocs[model] = pairs.auroc(test.weights)
+        found = {"auroc": _with_interval(aurocs[model]), **_ranking(test, score), **_calibration(test, score)}
+        within = pairs.within_subject()
+        if np.isfinite(within).sum() >= 2:
+            found["within_subject_auroc"] = _within(within, test.weights)
+        found["quiet_auroc"] = _quiet(test, score)
+        rows += [_row(model, metric, value) for metric, value in found.items()]
+    baselines = {model: values[0] for model, values in aurocs.items() if model != MODEL}
+    if MODEL in aurocs and baselines:
+        best = max(sorted(baselines), key=lambda name: baselines[name])
+        gain = _with_interval(aurocs[MODEL] - aurocs[best])
+        rows.append({**_row(MODEL, GAIN, gain), "group": f"best baseline: {best}"})
+    return rows
+
+
+def _row(model: str, metric: str, value: Metric) -> dict[str, object]:
+    return {"model": model, "metric": metric, "value": value[0], "low": value[1], "high": value[2]}
+
+
+def _with_interval(values: Values) -> Metric:
+    """The first entry is the estimate, the others its resamples."""
+    return float(values[0]), *resampling.interval(values[1:])
+
+
+def _ranking(test: _Test, score: Values) -> dict[str, Metric]:
+    curve = resampling.curve(score, test.label, test.subject, test.weights)
+    precision = curve.average_precision()
+    precision[0] = average_precision_score(test.label, score)
+    prevalence = resampling.subject_means(test.label, test.subject, test.weights)
+    found = {"auprc": _with_interval(precision), "auprc_lift": _with_interval(precision / prevalence)}
+    for share in TOP_SHARES:
+        sensitivity, ppv = curve.at_top(share)
+        found[f"sensitivity_top_{share:.0%}"] = _with_interval(sensitivity)
+        found[f"ppv_top_{share:.0%}"] = _with_interval(ppv)
+    return found
+
+
+def _calibration(test: _Test, score: Values) -> dict[str, Metric]:
+    brier = resampling.subject_means((score - test.label) ** 2, test.subject, test.weights)
+    prevalence = resampling.subject_means(test.label, test.subject, test.weights)
+    slope, intercept = slope_and_intercept(score, test.label)
+    ici, e90 = _calibration_error(score, test.label)
+    nan = float("nan")
+    return {
+        "brier": _with_interval(brier),
+        "scaled_brier": _with_interval(1 - brier / (prevalence * (1 - prevalence))),
+        "calibration_slope": (slope, nan, nan),
+        "calibration_intercept": (intercept, nan, nan),
+        "ici": (ici, nan, nan),
+        "e90": (e90, nan, nan),
+    }
+
+
+def reliability(score: Values, label: Values, bins: int = ICI_BINS) -> pd.DataFrame:
+    """Mean predicted and observed risk by equal-count bins of the prediction: `predicted, observed, rows`."""
+    order = pd.Series(score).rank(method="first").to_numpy() - 1
+    group = (order * bins // max(len(score), 1)).astype(int)
+    frame = pd.DataFrame({"bin": group, "predicted": score, "observed": label})
+    binned = frame.groupby("bin").agg(predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("bin", "size"))
+    return binned.reset_index(drop=True)
+
+
+def _calibration_error(score: Values, label: Values) -> tuple[float, float]:
+    binned = reliability(score, label)
+    error = (binned["predicted"] - binned["observed"]).abs()
+    return float(np.average(error, weights=binned["rows"])), float(error.quantile(0.9))
+
+
+def _within(within: Values, weights: Values) -> Metric:
+    valid = np.isfinite(within)
+    used = weights[:, valid]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _with_interval((used @ within[valid]) / used.sum(axis=1))
+
+
+def _quiet(test: _Test, score: Values) -> Metric:
+    """AUROC among subjects without an event for 28 days: where a score tells a clinician something new."""
+    rows = test.quiet
+    if len(np.unique(test.subject[rows & (test.label == 1)])) < 2:
+        return float("nan"), float("nan"), float("nan")
+    pairs = resampling.concordance(score[rows], test.label[rows], test.subject[rows], test.n_subjects)
+    return _with_interval(pairs.auroc(test.weights))
+
+
+def headline_split(predictions: list[Predictions], horizon_days: int) -> str:
+    """The split whose figures headline: unseen and later, unless it has too few event subjects."""
+    for found in predictions:
+        if found.split == UNSEEN_AND_LATER:
+            positive = at_horizon(found.rows, horizon_days) == 1
+            if found.rows["subject_id"][positive].nunique() >= FEWEST_EVENT_SUBJECTS:
+                return UNSEEN_AND_LATER
+    return UNSEEN_SUBJECTS
+
+
+def best_baseline(rows: pd.DataFrame, split: str, horizon_days: int) -> str:
+    """The baseline with the highest onset AUROC on the headline split."""
+    chosen = rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
+    chosen = chosen[(chosen["metric"] == "auroc") & (chosen["model"] != MODEL)]
+    return str(chosen.sort_values(["value", "model"], ascending=[False, True])["model"].iloc[0])

@@ -1,0 +1,87 @@
+"""Fits every predictor on every split and collects its risks for rows of subjects it never saw."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models import risk
+from models.baselines import MODEL, Predictor
+from models.splits import Split
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Out-of-sample risks of one task on one split.
+
+    `rows` is a label frame (`subject_id, index_date, days_to_event, followed_days, is_masked`) plus `fold, cut` and
+    `days_since_event`; `risks` holds an array of shape (n_rows, n_horizons) per predictor, row by row beside it.
+    """
+
+    task: str
+    split: str
+    horizons_days: tuple[int, ...]
+    rows: pd.DataFrame
+    risks: dict[str, Values]
+
+
+def cross_predict(
+    matrix: pd.DataFrame,
+    labels: pd.DataFrame,
+    horizons_days: tuple[int, ...],
+    predictors: Iterable[Predictor],
+    splits: list[Split],
+    train_every_days: int,
+    seed: int,
+    threads: int,
+    progress: Callable[[float], None],
+) -> list[Predictions]:
+    """Risks of every predictor for the test rows of every split, pooled by split name.
+
+    Training rows are thinned to one in `train_every_days` per subject, for neighbouring days say nearly the same; test
+    rows are not. Everything fitted, calibration included, is fitted on the training rows alone.
+
+    Args:
+        matrix, labels: row by row beside each other; `labels` of one task.
+        horizons_days: rising horizons.
+        predictors: what to fit.
+        splits: where to fit and test.
+        progress: told the share of splits done.
+    """
+    labels = labels.reset_index(drop=True)
+    ordinal = labels.groupby("subject_id").cumcount().to_numpy()
+    thinned = ordinal % train_every_days == 0
+    parts: dict[str, list[tuple[pd.DataFrame, dict[str, Values]]]] = {}
+    for done, split in enumerate(splits):
+        train, test = np.flatnonzero(split.train & thinned), np.flatnonzero(split.test)
+        progress(done / len(splits))
+        if not _is_learnable(labels.iloc[train]) or len(test) == 0:
+            continue
+        risks = {}
+        for predictor in predictors:
+            fitted = risk.fit(
+                matrix.iloc[train], labels.iloc[train], horizons_days, predictor.features, predictor.learner, seed,
+                threads, predictor.name, calibrate=predictor.name == MODEL,
+            )  # fmt: skip
+            risks[predictor.name] = risk.predict(fitted, matrix.iloc[test])
+        rows = labels.iloc[test].assign(fold=split.fold, cut=split.cut)
+        parts.setdefault(split.name, []).append((rows, risks))
+    return [_pooled(name, horizons_days, found) for name, found in parts.items()]
+
+
+def _is_learnable(labels: pd.DataFrame) -> bool:
+    """Whether calibration by cross-fitting can hold back a third of the event subjects each time."""
+    seen = labels[~labels["is_masked"] & labels["days_to_event"].notna()]
+    return seen["subject_id"].nunique() >= 2 * risk.CROSS_FITS
+
+
+def _pooled(
+    name: str, horizons_days: tuple[int, ...], parts: list[tuple[pd.DataFrame, dict[str, Values]]]
+) -> Predictions:
+    rows = pd.concat([rows for rows, _ in parts], ignore_index=True)
+    risks = {model: np.concatenate([risks[model] for _, risks in parts]) for model in parts[0][1]}
+    return Predictions(str(rows["task"].iloc[0]), name, horizons_days, rows, risks)

@@ -1,0 +1,127 @@
+"""Intervals from resampled subjects: rows of one person are not independent, so whole persons are drawn.
+
+Every metric is written as sums over subjects, so that a resample is one matrix product. AUROC is exact, through the
+number of concordant pairs between each two subjects; curve metrics use up to `BINS` score bins.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+BINS = 400
+LEVEL = 0.95
+
+
+def draws(n_subjects: int, resamples: int, seed: int) -> Values:
+    """How often each subject is drawn in each resample, of shape (resamples, n_subjects)."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), resamples).astype(np.float64)
+
+
+def interval(values: Values) -> tuple[float, float]:
+    """Percentile interval (95 %); missing where fewer than 90 % of the resamples give a value."""
+    valid = values[np.isfinite(values)]
+    if len(valid) < 0.9 * len(values):
+        return float("nan"), float("nan")
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(valid, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Concordance:
+    """Pairs of a positive and a negative row, counted by subject.
+
+    `pairs[i, j]` is how many pairs of a positive row of subject i and a negative row of subject j are ranked
+    rightly, ties as half; `positives` and `negatives` are rows per subject.
+    """
+
+    pairs: Values
+    positives: Values
+    negatives: Values
+
+    def auroc(self, weights: Values) -> Values:
+        """AUROC of each weighting of subjects, shape (n,) from (n, n_subjects); missing without both classes."""
+        right = np.einsum("bi,bi->b", weights @ self.pairs, weights)
+        total = (weights @ self.positives) * (weights @ self.negatives)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(total > 0, right / total, np.nan)
+
+    def within_subject(self) -> Values:
+        """Each subject's own AUROC; missing below 5 positive and 5 negative rows."""
+        enough = (self.positives >= 5) & (self.negatives >= 5)
+        total = np.where(enough, self.positives * self.negatives, 1)
+        return np.where(enough, np.diag(self.pairs) / total, np.nan)
+
+
+def concordance(score: Values, label: Values, subject: NDArray[np.int64], n_subjects: int) -> Concordance:
+    """Count concordant pairs between subjects.
+
+    Args:
+        score, label, subject: of shape (n_rows,); labels 0 or 1, subjects coded from 0.
+        n_subjects: how many subjects there are.
+    """
+    is_positive = label == 1
+    positive_score, positive_subject = score[is_positive], subject[is_positive]
+    pairs = np.zeros((n_subjects, n_subjects))
+    order = np.lexsort((score, subject))
+    order = order[~is_positive[order]]
+    bounds = np.searchsorted(subject[order], np.arange(n_subjects + 1))
+    for j in range(n_subjects):
+        own = score[order[bounds[j] : bounds[j + 1]]]
+        if len(own):
+            below = np.searchsorted(own, positive_score, "left") + np.searchsorted(own, positive_score, "right")
+            pairs[:, j] = np.bincount(positive_subject, below / 2, n_subjects)
+    return Concordance(
+        pairs,
+        np.bincount(positive_subject, minlength=n_subjects).astype(np.float64),
+        np.bincount(subject[~is_positive], minlength=n_subjects).astype(np.float64),
+    )
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Rows and positives per weighting and score bin, highest scores first, both of shape (n, bins)."""
+
+    rows: Values
+    positives: Values
+
+    def average_precision(self) -> Values:
+        """Area under the precision-recall curve, summed over bins."""
+        seen, found = np.cumsum(self.rows, axis=1), np.cumsum(self.positives, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(seen > 0, found / seen, 0.0)
+            area: Values = (precision * self.positives).sum(axis=1) / self.positives.sum(axis=1)
+        return area
+
+    def at_top(self, share: float) -> tuple[Values, Values]:
+        """Sensitivity and positive predictive value when that share of the rows is flagged."""
+        seen = np.cumsum(self.rows, axis=1)
+        found = np.cumsum(self.positives, axis=1)
+        limit = share * seen[:, -1]
+        hits = np.array([np.interp(at, s, f, left=f[0] * at / max(s[0], 1)) for at, s, f in zip(limit, seen, found, strict=True)])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return hits / found[:, -1], hits / limit
+
+
+def curve(score: Values, label: Values, subject: NDArray[np.int64], weights: Values) -> Curve:
+    """Rows and positives by score bin under each weighting of subjects, of shape (n, n_subjects)."""
+    ranks = pd.Series(-score).rank(method="min").to_numpy()
+    bins = np.minimum((ranks - 1) * BINS // max(len(score), 1), BINS - 1).astype(np.int64)
+    cell = subject * BINS + bins
+    size = weights.shape[1] * BINS
+    rows = np.bincount(cell, minlength=size).reshape(-1, BINS)
+    positives = np.bincount(cell, label, minlength=size).reshape(-1, BINS)
+    return Curve(weights @ rows, weights @ positives)
+
+
+def subject_means(values: Values, subject: NDArray[np.int64], weights: Values) -> Values:
+    """Mean over rows of a per-row quantity under each weighting of subjects."""
+    sums = np.bincount(subject, values, weights.shape[1])
+    rows = np.bincount(subject, minlength=weights.shape[1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean: Values = (weights @ sums) / (weights @ rows)
+    return mean

@@ -1,0 +1,265 @@
+"""The risk model: one discrete-time hazard over the intervals between horizons, so that risks rise with the horizon.
+
+risk(H) = 1 - prod(1 - hazard) over the intervals up to H, hence risk(7) <= risk(14) <= risk(28) by construction. Two
+learners share everything else: `logistic`, a ridge regression that the baselines use, and `boosted_trees`, shallow
+trees that correct a logistic regression on the history features. Saved as data (UBJ, JSON), never as code.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from models.calibration import fit_line, resampled_lines
+from models.errors import ModelsError
+
+Learner = Literal["logistic", "boosted_trees"]
+Values = NDArray[np.float64]
+CROSS_FITS = 3
+RIDGE = 0.1
+ROUNDS = 150
+TREES = {
+    "objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "eta": 0.05, "min_child_weight": 20,
+    "lambda": 10.0, "subsample": 0.8, "colsample_bytree": 0.3, "max_bin": 64, "base_score": 0.5, "verbosity": 0,
+}  # fmt: skip
+INTERVAL_LEVEL = 0.9
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A logistic regression as numbers: per feature centre, scale, weight, and weight of being missing."""
+
+    features: tuple[str, ...]
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    weight: tuple[float, ...]
+    missing_weight: tuple[float, ...]
+    interval_level: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class HazardModel:
+    """A fitted model: what it predicts, from which features, and its one calibration line."""
+
+    name: str
+    outcome: str
+    task: str
+    horizons_days: tuple[int, ...]
+    features: tuple[str, ...]
+    learner: Learner
+    linear: Linear
+    trees: bytes = b""
+    line: tuple[float, float] = (1.0, 0.0)
+    lines: tuple[tuple[float, float], ...] = ()
+
+
+def fit(
+    matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...],
+    learner: Learner, seed: int, threads: int = 2, name: str = "", calibrate: bool = True,
+) -> HazardModel:  # fmt: skip
+    """Fit a hazard model on rows whose labels are known.
+
+    Args:
+        matrix: feature matrix, row by row beside `labels`.
+        labels: `days_to_event, followed_days, is_masked, subject_id, outcome, task`.
+        horizons_days: rising horizons.
+        features: columns of the matrix to use.
+        learner: see the module.
+        seed: makes the fit reproducible to the byte, whatever the number of threads.
+        calibrate: fit the calibration line by cross-fitting over subjects; else the identity.
+
+    Raises:
+        ModelsError: a feature is missing, an infinite value, or no event in the training rows.
+    """
+    missing = [feature for feature in features if feature not in matrix.columns]
+    if missing:
+        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
+    x, rows, interval, y = _expand(matrix, labels, horizons_days, features)
+    if y.sum() == 0 or y.sum() == len(y):
+        raise ModelsError("The training rows hold no event, or nothing but events: no risk can be learnt from them.")
+    subject = labels["subject_id"].iloc[rows]
+    model = HazardModel(name, str(labels["outcome"].iloc[0]), str(labels["task"].iloc[0]), horizons_days, features,
+                        learner, Linear((), (), (), (), (), ()))  # fmt: skip
+    fitted = _learn(model, x, interval, y, seed, threads)
+    if not calibrate:
+        return fitted
+    margin = _cross_fitted(model, x, interval, y, subject, seed, threads)
+    return replace(fitted, line=fit_line(margin, y), lines=tuple(resampled_lines(margin, y, subject, seed)))
+
+
+def _expand(
+    matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...]
+) -> tuple[Values, NDArray[np.int64], NDArray[np.int64], Values]:
+    """One row per index row and interval that it was at risk in and followed through."""
+    x = matrix[list(features)].to_numpy(dtype=np.float64)
+    if np.isinf(x).any():
+        raise ModelsError(f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them.")
+    to_event = np.nan_to_num(labels["days_to_event"].to_numpy(), nan=np.inf)
+    followed = np.where(labels["is_masked"], 0, labels["followed_days"])
+    bounds = (0, *horizons_days)
+    rows, intervals, y = [], [], []
+    for k in range(len(horizons_days)):
+        at_risk = np.flatnonzero((to_event >= bounds[k]) & (followed >= bounds[k + 1]))
+        rows.append(at_risk)
+        intervals.append(np.full(len(at_risk), k))
+        y.append((to_event[at_risk] < bounds[k + 1]).astype(np.float64))
+    row = np.concatenate(rows)
+    return x[row], row, np.concatenate(intervals), np.concatenate(y)
+
+
+def _learn(model: HazardModel, x: Values, interval: NDArray[np.int64], y: Values, seed: int, threads: int) -> HazardModel:
+    history = tuple(f for f in model.features if f.startswith("history_"))
+    chosen = model.features if model.learner == "logistic" else history
+    columns = [model.features.index(feature) for feature in chosen]
+    linear = _fit_linear(x[:, columns], interval, y, chosen, len(model.horizons_days))
+    if model.learner == "logistic":
+        return replace(model, linear=linear)
+    margin = _linear_margin(linear, x[:, columns], interval)
+    data = xgb.QuantileDMatrix(np.column_stack([x, interval]), y, base_margin=margin, max_bin=TREES["max_bin"], nthread=threads)
+    booster = xgb.train({**TREES, "seed": seed, "nthread": threads}, data, ROUNDS)
+    return replace(model, linear=linear, trees=bytes(booster.save_raw("ubj")))
+
+
+def _fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tuple[str, ...], intervals: int) -> Linear:
+    # arcsinh is linear near 0 and logarithmic far out: days since something count by their order of magnitude.
+    x = np.arcsinh(x)
+    known = np.isfinite(x)
+    counts = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, x, 0).sum(axis=0) / counts
+    scale = np.sqrt((np.where(known, x - centre, 0) ** 2).sum(axis=0) / counts)
+    scale = np.where(scale > 0, scale, 1.0)
+    levels = np.eye(intervals)[interval]
+    design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known, levels])
+    solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, max_iter=200)
+    weights = solver.fit(design, y).coef_[0]
+    n = x.shape[1]
+    return Linear(features, *(tuple(map(float, part)) for part in
+                              (centre, scale, weights[:n], weights[n : 2 * n], weights[2 * n :])))  # fmt: skip
+
+
+def _linear_margin(linear: Linear, x: Values, interval: NDArray[np.int64]) -> Values:
+    x = np.arcsinh(x)
+    known = np.isfinite(x)
+    standard = np.where(known, (x - np.array(linear.centre)) / np.array(linear.scale), 0.0)
+    margin: Values = standard @ np.array(linear.weight) + (~known) @ np.array(linear.missing_weight)
+    return margin + np.array(linear.interval_level)[interval]
+
+
+def _margin(model: HazardModel, x: Values, interval: NDArray[np.int64]) -> Values:
+    """Log-odds of the hazard before calibration."""
+    columns = [model.features.index(feature) for feature in model.linear.features]
+    margin = _linear_margin(model.linear, x[:, columns], interval)
+    if model.learner == "logistic":
+        return margin
+    booster = _booster(model)
+    scored = booster.inplace_predict(np.column_stack([x, interval]), base_margin=margin, predict_type="margin")
+    return np.asarray(scored, dtype=np.float64)
+
+
+def _booster(model: HazardModel) -> xgb.Booster:
+    booster = xgb.Booster()
+    booster.load_model(bytearray(model.trees))
+    return booster
+
+
+def _cross_fitted(
+    model: HazardModel, x: Values, interval: NDArray[np.int64], y: Values, subject: pd.Series, seed: int, threads: int
+) -> Values:
+    """Log-odds of each row by a model that never saw its subject."""
+    has_event = pd.Series(y).groupby(subject.to_numpy()).max()
+    order = has_event.sample(frac=1.0, random_state=seed).sort_values(kind="stable").index
+    fold = subject.map(pd.Series(np.arange(len(order)) % CROSS_FITS, index=order)).to_numpy()
+    margin = np.zeros(len(y))
+    for number in range(CROSS_FITS):
+        train, test = fold != number, fold == number
+        if y[train].sum() == 0:
+            raise ModelsError("Too few subjects with an event to calibrate: a third of them must be held back each time.")
+        fitted = _learn(model, x[train], interval[train], y[train], seed, threads)
+        margin[test] = _margin(fitted, x[test], interval[test])
+    return margin
+
+
+def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
+    """Uncalibrated log-odds of each interval's hazard, of shape (n_rows, n_horizons).
+
+    Raises:
+        ModelsError: the matrix lacks a feature of the model, or holds an infinite value.
+    """
+    missing = [feature for feature in model.features if feature not in matrix.columns]
+    if missing:
+        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
+    x = matrix[list(model.features)].to_numpy(dtype=np.float64).reshape(len(matrix), len(model.features))
+    if np.isinf(x).any():
+        raise ModelsError(f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them.")
+    return np.column_stack(
+        [_margin(model, x, np.full(len(matrix), k, dtype=np.int64)) for k in range(len(model.horizons_days))]
+    )
+
+
+def predict(model: HazardModel, matrix: pd.DataFrame) -> Values:
+    """Calibrated risk within each horizon, of shape (n_rows, n_horizons), never falling from left to right."""
+    return _risks(hazards(model, matrix), model.line)
+
+
+def predict_interval(model: HazardModel, matrix: pd.DataFrame) -> tuple[Values, Values]:
+    """Interval (90 %) of the estimated mean risk at these scores, from resampled subjects; not an individual's."""
+    margin = hazards(model, matrix)
+    drawn = np.stack([_risks(margin, line) for line in model.lines or (model.line,)])
+    tail = (1 - INTERVAL_LEVEL) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    point = _risks(margin, model.line)
+    return np.minimum(low, point), np.maximum(high, point)
+
+
+def _risks(margin: Values, line: tuple[float, float]) -> Values:
+    risk: Values = 1 - np.cumprod(1 - expit(line[0] * margin + line[1]), axis=1)
+    return risk
+
+
+def save(model: HazardModel, folder: Path) -> None:
+    """Write `model.json`, `model.ubj` where there are trees, and `hashes.json` over both."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {
+        "name": model.name, "outcome": model.outcome, "task": model.task, "horizons_days": model.horizons_days,
+        "features": model.features, "learner": model.learner, "linear": vars(model.linear), "line": model.line,
+        "lines": model.lines,
+    }  # fmt: skip
+    (folder / "model.json").write_text(json.dumps(told, sort_keys=True))
+    if model.trees:
+        (folder / "model.ubj").write_bytes(model.trees)
+    files = sorted(path for path in folder.iterdir() if path.name.startswith("model."))
+    (folder / "hashes.json").write_text(json.dumps({p.name: _hash(p) for p in files}, sort_keys=True))
+
+
+def load(folder: Path) -> HazardModel:
+    """Read a saved model; every file is compared with its hash before it is parsed.
+
+    Raises:
+        ModelsError: a file is missing or not as it was written.
+    """
+    try:
+        hashes = json.loads((folder / "hashes.json").read_text())
+        altered = [name for name, expected in hashes.items() if _hash(folder / name) != expected]
+    except (OSError, ValueError) as error:
+        raise ModelsError("The model's files are incomplete or unreadable. Fetch the model again.") from error
+    if altered or "model.json" not in hashes:
+        raise ModelsError(f"{len(altered)} files of the model are not as they were written. It is refused; fetch it again.")
+    told = json.loads((folder / "model.json").read_text())
+    linear = Linear(**{key: tuple(value) for key, value in told.pop("linear").items()})
+    trees = (folder / "model.ubj").read_bytes() if "model.ubj" in hashes else b""
+    lists = {key: tuple(told[key]) for key in ("horizons_days", "features", "line")}
+    return HazardModel(**{**told, **lists, "lines": tuple(map(tuple, told["lines"]))}, linear=linear, trees=trees)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+

@@ -1,0 +1,68 @@
+"""Who is trained on and who is tested on: subjects never seen, and subjects never seen at a later time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.errors import ModelsError
+
+UNSEEN_SUBJECTS = "unseen_subjects"
+UNSEEN_AND_LATER = "unseen_and_later"
+# Test periods begin after these shares of the index dates, so that every cut has a past to learn from.
+FIRST_CUT, LAST_CUT = 0.4, 0.8
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to train on and rows to test on, as masks over the label rows."""
+
+    name: str
+    fold: int
+    cut: int
+    train: Mask
+    test: Mask
+
+
+def folds(labels: pd.DataFrame, count: int, seed: int) -> NDArray[np.int64]:
+    """Fold of each label row: whole subjects, those with an event spread evenly.
+
+    Raises:
+        ModelsError: fewer subjects, or fewer subjects with an event, than folds.
+    """
+    has_event = labels.groupby("subject_id")["days_to_event"].apply(lambda days: bool(days.notna().any()))
+    if len(has_event) < count or int(has_event.sum()) < count:
+        raise ModelsError(
+            f"{len(has_event)} subjects, {int(has_event.sum())} of them with an event, are too few for {count} folds. "
+            "Gather more data, or set fewer `training.folds`."
+        )
+    shuffled = has_event.sample(frac=1.0, random_state=seed).sort_values(kind="stable")
+    fold_of = pd.Series(np.arange(len(shuffled)) % count, index=shuffled.index)
+    return labels["subject_id"].map(fold_of).to_numpy(dtype=np.int64)
+
+
+def unseen_subjects(labels: pd.DataFrame, count: int, seed: int) -> Iterator[Split]:
+    """Each fold of subjects tested once by a model trained on the others."""
+    fold = folds(labels, count, seed)
+    for number in range(count):
+        yield Split(UNSEEN_SUBJECTS, number, 0, fold != number, fold == number)
+
+
+def unseen_and_later(labels: pd.DataFrame, count: int, cuts: int, horizon_days: int, seed: int) -> Iterator[Split]:
+    """Each fold of subjects tested in each period by a model trained on the others' past.
+
+    Purged: a training row's whole horizon ends before the test period begins.
+    """
+    fold = folds(labels, count, seed)
+    date = labels["index_date"]
+    begins = [date.quantile(share, interpolation="lower") for share in np.linspace(FIRST_CUT, LAST_CUT, cuts)]
+    ends = [*begins[1:], date.max() + pd.Timedelta(days=1)]
+    for cut, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        mature = (date + pd.Timedelta(days=horizon_days) <= begin).to_numpy()
+        period = ((date >= begin) & (date < end)).to_numpy()
+        for number in range(count):
+            yield Split(UNSEEN_AND_LATER, number, cut, mature & (fold != number), period & (fold == number))

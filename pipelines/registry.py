@@ -1,0 +1,292 @@
+"""The model registry: MLflow runs and versions, and the verified model folders that scoring reads.
+
+A version's files are hashed when they are registered; the hash lies in MLflow's database, apart from the files, and
+is compared before a model is handed out. What was verified is kept in a cache, from which the last champion is served
+when the database cannot be reached. Promotions are recorded in the audit log by whoever decides them, since MLflow
+keeps no history of aliases.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipelines import durable, tracking
+from pipelines.errors import Fault, Refused
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+CONTENT_TAG = "content_sha256"
+SERVING_CODE = Path(__file__).with_name("serving_model.py")
+# What loading and scoring need besides Foretide itself, which is on no index: naming it would invite an impostor.
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "xgboost")
+NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered version: its run, the hash of its files, and what was noted about it."""
+
+    name: str
+    version: str
+    run_id: str
+    content_sha256: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A version whose files were verified and lie in `folder`; `is_from_cache` if the registry could not be asked."""
+
+    model: ModelVersion
+    folder: Path
+    is_from_cache: bool = False
+
+    @property
+    def name(self) -> str:
+        """The registered name."""
+        return self.model.name
+
+    @property
+    def version(self) -> str:
+        """The version's number."""
+        return self.model.version
+
+
+def model_name(outcome: str) -> str:
+    """The name under which an outcome's model is registered."""
+    return f"foretide-{outcome}"
+
+
+def content_hash(folder: Path) -> str:
+    """Hash of the names and bytes of all files in a model folder."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+class Registry:
+    """The MLflow store at `tracking_uri`, its artifacts, and the cache of verified models."""
+
+    def __init__(self, tracking_uri: str, artifact_root: Path, cache: Path) -> None:
+        self.tracking_uri = tracking_uri
+        self.artifact_root = artifact_root
+        self.cache = cache
+
+    @cached_property
+    def _store(self) -> tuple["MlflowClient", str]:
+        return tracking.open_store(self.tracking_uri, self.artifact_root)
+
+    @property
+    def _client(self) -> "MlflowClient":
+        return self._store[0]
+
+    def log_training(
+        self,
+        name: str,
+        run_name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        rows: pd.DataFrame,
+        tables: Mapping[str, pd.DataFrame],
+        figures: Mapping[str, "Figure"],
+        model_folder: Path,
+        feature_list: Sequence[str],
+        horizons_days: Sequence[int],
+        input_example: pd.DataFrame,
+    ) -> ModelVersion:
+        """Record a training as an MLflow run and register its model as a new version of `name`.
+
+        Args:
+            params: what the training was told, e.g. seed, folds, learner.
+            tags: what it was made of, e.g. code version, content version of the lake; also put on the version.
+            rows: tidy result rows; logged whole as a table, the model's own also as metrics.
+            tables: further tables, by name. No subject may be in them.
+            figures: matplotlib figures, by name.
+            model_folder: what `models.risk.save` wrote.
+            feature_list: the model's features, in order.
+            horizons_days: the model's horizons, in order.
+            input_example: a made-up or simulated row with these features; never a row of the cohort, it is stored.
+        """
+        import mlflow
+
+        client, experiment = self._store
+        digest = content_hash(model_folder)
+        with mlflow.start_run(experiment_id=experiment, run_name=run_name, tags=dict(tags)) as run:
+            mlflow.log_params(dict(params))
+            mlflow.log_metrics(tracking.metrics_of(rows))
+            for table, content in {"results": rows, **tables}.items():
+                mlflow.log_table(content, f"tables/{table}.json")
+            for figure, content in figures.items():
+                mlflow.log_figure(content, f"figures/{figure}.png")
+            mlflow.log_dict({"features": list(feature_list)}, "features.json")
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(SERVING_CODE),
+                artifacts={"model": str(model_folder)},
+                pip_requirements=[f"{package}=={installed_version(package)}" for package in REQUIREMENTS],
+                signature=_signature(feature_list, horizons_days),
+                input_example=input_example[list(feature_list)].astype(float) if feature_list else None,
+            )
+        _ensure_name(client, name)
+        made = client.create_model_version(
+            name, logged.model_uri, run.info.run_id, tags={**tags, CONTENT_TAG: digest}, model_id=logged.model_id
+        )
+        return _version(made)
+
+    def find(self, name: str, alias: str) -> ModelVersion | None:
+        """The version that an alias points to; none if there is no such model or alias."""
+        from mlflow.exceptions import MlflowException
+
+        if not tracking.is_there(self.tracking_uri):
+            return None
+        try:
+            number = self._client.get_registered_model(name).aliases.get(alias)
+        except MlflowException as error:
+            if error.error_code == NOT_FOUND:
+                return None
+            raise
+        return None if number is None else _version(self._client.get_model_version(name, str(number)))
+
+    def set_alias(self, model: ModelVersion, alias: str) -> None:
+        """Point an alias to a version; a new champion's files are verified and cached first.
+
+        Raises:
+            Refused: the version's files are not those that were registered.
+        """
+        if alias == CHAMPION:
+            self._remember(model, self.fetch(model))
+        self._client.set_registered_model_alias(model.name, alias, model.version)
+
+    def champion(self, name: str) -> ServedModel:
+        """The serving model, its files verified before anything reads them.
+
+        Raises:
+            Refused: nothing was promoted yet, or the files were altered.
+            Fault: the registry cannot be reached, and no champion was ever verified here.
+        """
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            found = self.find(name, CHAMPION) if tracking.is_there(self.tracking_uri) else self._absent(name)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            return self._remembered(name, error)
+        if isinstance(found, ServedModel):
+            return found
+        if found is None:
+            raise Refused(f"No champion yet for `{name}`: nothing was promoted. Run `foretide train`, then try again.")
+        folder = self.fetch(found)
+        self._remember(found, folder)
+        return ServedModel(found, folder)
+
+    def fetch(self, model: ModelVersion) -> Path:
+        """A folder with the version's files, verified against the hash that was registered with it.
+
+        Raises:
+            Refused: the files are not those that were registered.
+        """
+        folder = self.cache / model.name / model.content_sha256
+        with self._cache_lock():
+            if not folder.is_dir() or content_hash(folder) != model.content_sha256:
+                self._download(model, folder)
+        return folder
+
+    def _download(self, model: ModelVersion, folder: Path) -> None:
+        import mlflow
+
+        fresh = folder.with_name(f".{folder.name}.partial")
+        for stale in (fresh, folder):
+            shutil.rmtree(stale, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        uri = f"models:/{model.name}/{model.version}"
+        whole = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(fresh), tracking_uri=self.tracking_uri))
+        found = [path for path in (whole / "artifacts").glob("*") if path.is_dir()]
+        if [content_hash(path) for path in found] != [model.content_sha256]:
+            shutil.rmtree(fresh)
+            raise Refused(
+                f"The files of `{model.name}` version {model.version} are not those that were registered: altered or "
+                "swapped. Restore MLflow's artifacts from a backup, or train and promote again."
+            )
+        found[0].rename(folder)
+        shutil.rmtree(fresh)
+        durable.sync_folder(folder.parent)
+
+    def _absent(self, name: str) -> ServedModel | None:
+        """What to serve where the store is gone: the remembered champion, or none where there never was one."""
+        return self._remembered(name, None) if self._memory(name).is_file() else None
+
+    def _memory(self, name: str) -> Path:
+        return self.cache / name / "champion.json"
+
+    def _remember(self, model: ModelVersion, folder: Path) -> None:
+        content = json.dumps(asdict(model) | {"tags": dict(model.tags)}, sort_keys=True).encode()
+        memory = self._memory(model.name)
+        if not memory.is_file() or memory.read_bytes() != content:
+            durable.replace(folder.parent / memory.name, content)
+
+    def _remembered(self, name: str, error: Exception | None) -> ServedModel:
+        memory = self._memory(name)
+        if memory.is_file():
+            model = ModelVersion(**json.loads(memory.read_bytes()))
+            folder = self.cache / name / model.content_sha256
+            if folder.is_dir() and content_hash(folder) == model.content_sha256:
+                return ServedModel(model, folder, is_from_cache=True)
+        raise Fault(
+            f"The model registry cannot be reached and no verified copy of `{name}` is here; nothing was scored. "
+            "Bring the registry back, then try again."
+        ) from error
+
+    @contextmanager
+    def _cache_lock(self) -> Iterator[None]:
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with (self.cache / ".lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def _version(made: Any) -> ModelVersion:
+    if CONTENT_TAG not in made.tags:
+        raise Refused(
+            f"`{made.name}` version {made.version} carries no `{CONTENT_TAG}` and so cannot be verified: it was not "
+            "registered by Foretide. Train and promote a model of your own."
+        )
+    return ModelVersion(made.name, str(made.version), str(made.run_id), made.tags[CONTENT_TAG], dict(made.tags))
+
+
+def _ensure_name(client: "MlflowClient", name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _signature(feature_list: Sequence[str], horizons_days: Sequence[int]) -> Any:
+    """Features in, one risk per horizon out; a feature may be missing in a row but not as a column.
+
+    None where there are no features: MLflow knows no signature for a model, like the prevalence, that needs none.
+    """
+    if not feature_list:
+        return None
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    given = [ColSpec("double", name) for name in feature_list]
+    return ModelSignature(Schema(given), Schema([ColSpec("double", f"risk_{days}d") for days in horizons_days]))

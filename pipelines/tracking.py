@@ -1,0 +1,73 @@
+"""The MLflow store: opened quietly, once, without telemetry and without pickle; and results as MLflow metrics.
+
+Holds what is about MLflow itself; which model serves is `pipelines.registry`'s business.
+"""
+
+import fcntl
+import logging
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "foretide"
+SQLITE = "sqlite:///"
+# Read by MLflow when it is imported: no egress, no pickled models, no bars in the middle of ours.
+ENVIRONMENT = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+# What the run's metrics show: everything of the model, and the headline of what it must beat. The rest is in tables.
+MODEL, HEADLINE = "boosted_hazard", "auroc"
+
+
+def is_there(tracking_uri: str) -> bool:
+    """Whether the store exists; asking MLflow would create an empty one. A server is taken to exist."""
+    return not tracking_uri.startswith(SQLITE) or Path(tracking_uri.removeprefix(SQLITE)).is_file()
+
+
+def open_store(tracking_uri: str, artifact_root: Path) -> tuple["MlflowClient", str]:
+    """A client and the id of Foretide's experiment; both store and experiment are made at the first call.
+
+    Several first calls at once wait for one another, since MLflow's own first start is not safe against that.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    artifact_root.mkdir(parents=True, exist_ok=True)
+    with (artifact_root / ".store.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if tracking_uri.startswith(SQLITE):
+            Path(tracking_uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(tracking_uri)
+        client = mlflow.MlflowClient(tracking_uri)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment is not None:
+            return client, experiment.experiment_id
+        # Without a location of their own artifacts would land in the working directory.
+        return client, client.create_experiment(EXPERIMENT, artifact_location=artifact_root.resolve().as_uri())
+
+
+def metrics_of(rows: pd.DataFrame) -> dict[str, float]:
+    """Tidy rows as MLflow metrics, `<split>/<task>_<horizon>d_<metric>`, a baseline's name behind its own.
+
+    Only ungrouped, finite values; groups are left to the audit's tables.
+    """
+    chosen = rows[(rows["group"] == "all") & ((rows["model"] == MODEL) | (rows["metric"] == HEADLINE))]
+    found = {}
+    for row in chosen.itertuples(index=False):
+        if math.isfinite(row.value):
+            name = f"{row.split}/{row.task}_{row.horizon_days:g}d_{row.metric}"
+            found[name if row.model == MODEL else f"{name}_{row.model}"] = float(row.value)
+    return found
