@@ -102,8 +102,12 @@ class Curve:
         seen = np.cumsum(self.rows, axis=1)
         found = np.cumsum(self.positives, axis=1)
         limit = share * seen[:, -1]
-        hits = np.array([np.interp(at, s, f, left=f[0] * at / max(s[0], 1)) for at, s, f in zip(limit, seen, found, strict=True)])
+        at = np.minimum((seen < limit[:, None]).sum(axis=1), seen.shape[1] - 1)
+        each = np.arange(len(seen))
         with np.errstate(invalid="ignore", divide="ignore"):
+            # Of the bin that the limit cuts, the part above it counts.
+            above = (seen[each, at] - limit) / self.rows[each, at]
+            hits = found[each, at] - above * self.positives[each, at]
             return hits / found[:, -1], hits / limit
 
 

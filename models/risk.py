@@ -24,8 +24,9 @@ from models.errors import ModelsError
 Learner = Literal["logistic", "boosted_trees"]
 Values = NDArray[np.float64]
 CROSS_FITS = 3
-RIDGE = 0.1
-ROUNDS = 150
+# Weekly rows of one subject are near-copies of each other, so a row counts for less than a row.
+RIDGE = 10.0
+ROUNDS = 120
 TREES = {
     "objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "eta": 0.05, "min_child_weight": 20,
     "lambda": 10.0, "subsample": 0.8, "colsample_bytree": 0.3, "max_bin": 64, "base_score": 0.5, "verbosity": 0,
@@ -63,7 +64,7 @@ class HazardModel:
 
 def fit(
     matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...],
-    learner: Learner, seed: int, threads: int = 2, name: str = "", calibrate: bool = True,
+    learner: Learner, seed: int, threads: int = 2, name: str = "", calibrate: bool = True, with_intervals: bool = False,
 ) -> HazardModel:  # fmt: skip
     """Fit a hazard model on rows whose labels are known.
 
@@ -75,6 +76,7 @@ def fit(
         learner: see the module.
         seed: makes the fit reproducible to the byte, whatever the number of threads.
         calibrate: fit the calibration line by cross-fitting over subjects; else the identity.
+        with_intervals: refit that line on resampled subjects too, for `predict_interval`.
 
     Raises:
         ModelsError: a feature is missing, an infinite value, or no event in the training rows.
@@ -92,7 +94,8 @@ def fit(
     if not calibrate:
         return fitted
     margin = _cross_fitted(model, x, interval, y, subject, seed, threads)
-    return replace(fitted, line=fit_line(margin, y), lines=tuple(resampled_lines(margin, y, subject, seed)))
+    lines = tuple(resampled_lines(margin, y, subject, seed)) if with_intervals else ()
+    return replace(fitted, line=fit_line(margin, y), lines=lines)
 
 
 def _expand(
@@ -138,7 +141,7 @@ def _fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tup
     scale = np.where(scale > 0, scale, 1.0)
     levels = np.eye(intervals)[interval]
     design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known, levels])
-    solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, max_iter=200)
+    solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver="newton-cholesky", max_iter=100)
     weights = solver.fit(design, y).coef_[0]
     n = x.shape[1]
     return Linear(features, *(tuple(map(float, part)) for part in

@@ -15,17 +15,17 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from features.tables import PROVENANCE, TABLES, Table
-from pipelines import quarantine
+from features.tables import TABLES, Table
+from pipelines import durable, quarantine
 from pipelines.errors import Refused
-from pipelines.lake import BUCKETS, Lake, bucket_sql, month_sql
+from pipelines.lake import Lake
 from pipelines.progress import silent
-from pipelines.rules import NOT_ENROLLED, rules
+from pipelines.rules import NOT_ENROLLED
 from pipelines.sources.batch import Batch
+from pipelines.staging import Staging
+from pipelines.versions import new_rows
 
 KINDS = ("received", "appended", "duplicate", "quarantined")
-ROWS_PER_BATCH_OUT = 200_000
-ROWS_PER_PORTION = 2_000_000
 
 
 @dataclass
@@ -62,11 +62,14 @@ def ingest(
 ) -> IntakeReport:
     """Take batches into the lake.
 
-    Rows without a receipt time of their own get `received_at`. A row equal to the latest version of its key is not
-    added; a different one becomes a new version. Content whose `ingest_id` was taken in before changes nothing.
+    Rows without a receipt time of their own get `received_at`. A row equal to the version of its key received before
+    it is not added; a different one becomes a new version. Content whose `ingest_id` was taken in before changes
+    nothing. Of two different rows with the same key and receipt in one delivery, the one that sorts last counts,
+    whatever their order in the files.
 
     Raises:
-        Refused: a table or column is not ours, a type does not fit, a receipt time is missing, or nothing came.
+        Refused: a table or column is not ours, a type does not fit, a receipt time is missing, nothing came, or
+            none of the rows belongs to an enrolled subject. The lake is as it was.
     """
     with lake.writing():
         ledger = lake.root / "ingests" / f"{ingest_id}.json"
@@ -74,132 +77,84 @@ def ingest(
             known = json.loads(ledger.read_text())
             return IntakeReport(ingest_id, False, known["received_at"], known["counts"], known["broken"])
         _take_back_unfinished(lake)
-        staging = lake.root / "staging"
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
+        staging = Staging(lake.root / "staging", ingest_id, received_at)
+        shutil.rmtree(staging.folder, ignore_errors=True)
         connection = lake.connection()
         try:
-            report = _stage(connection, staging, batches, ingest_id, received_at, progress)
+            report = _stage(connection, staging, batches, progress)
+            _refuse_if_all_are_strangers(lake, connection, staging, report)
             _commit(lake, connection, staging, report, ledger, progress)
         finally:
             connection.close()
-            shutil.rmtree(staging, ignore_errors=True)
+            shutil.rmtree(staging.folder, ignore_errors=True)
+            _take_back_unfinished(lake)
     return report
 
 
 def _take_back_unfinished(lake: Lake) -> None:
+    """Undo an ingest that was cut off: by a fault just now, or by a kill before this process began."""
     for marker in (lake.root / "ingests").glob("*.started"):
-        for table in lake.tables():
-            lake.delete_ingest(table, marker.stem)
-        quarantine.forget_ingest(lake, marker.stem)
+        if not marker.with_suffix(".json").exists():
+            for table in lake.tables():
+                lake.delete_ingest(table, marker.stem)
+            quarantine.forget_ingest(lake, marker.stem)
         marker.unlink()
 
 
 def _stage(
-    connection: duckdb.DuckDBPyConnection, staging: Path, batches: Iterable[Batch], ingest_id: str,
-    received_at: pd.Timestamp | None, progress: Callable[..., None],
-) -> IntakeReport:  # fmt: skip
-    """Check every batch and write it, with the rule each row broke if any, to a staging file."""
-    report = IntakeReport(ingest_id, True, "")
-    newest = None
-    for number, batch in enumerate(batches):
-        rows = typed_rows(batch, ingest_id, received_at)
+    connection: duckdb.DuckDBPyConnection, staging: Staging, batches: Iterable[Batch], progress: Callable[..., None]
+) -> IntakeReport:
+    """Check and write every batch beside the lake."""
+    report = IntakeReport(staging.ingest_id, True, "")
+    for batch in batches:
         progress(f"reading {batch.table}")
-        counts = report.counts.setdefault(batch.table, dict.fromkeys(KINDS, 0))
-        counts["received"] += rows.num_rows
-        folder = staging / batch.table
-        folder.mkdir(exist_ok=True)
-        connection.register("incoming", rows)
-        cases = " ".join(f"WHEN {condition} THEN '{rule}'" for rule, condition in rules(TABLES[batch.table]).items())
-        connection.execute(f"""
-            COPY (SELECT *, {bucket_sql()} AS bucket, {month_sql(TABLES[batch.table])} AS month, CASE {cases} END AS rule, {number} AS batch, $file AS file,
-                         row_number() OVER () AS row_number FROM incoming)
-            TO '{folder / f"{number:06d}.parquet"}' (COMPRESSION LZ4)""", {"file": batch.file})  # fmt: skip
-        connection.unregister("incoming")
-        latest = pa.compute.max(rows["received_at"]).as_py()
-        newest = latest if newest is None or (latest is not None and latest > newest) else newest
-    if newest is None:
-        raise Refused("The source holds no rows at all. Check that the path names the right file or folder.")
-    report.received_at = pd.Timestamp(newest).isoformat()
+        rows = staging.add(connection, batch)
+        report.counts.setdefault(batch.table, dict.fromkeys(KINDS, 0))["received"] += rows
+    if staging.newest is None:
+        raise Refused(
+            f"The source holds no rows: {staging.batches} files or parts were read, all empty. "
+            "Check that the path names the right file or folder."
+        )
+    report.received_at = pd.Timestamp(staging.newest).isoformat()
     return report
 
 
-def typed_rows(batch: Batch, ingest_id: str, received_at: pd.Timestamp | None) -> pa.Table:
-    """A batch as Arrow rows of its table's schema, provenance filled in.
-
-    Raises:
-        Refused: an unknown table or column, a missing required column, a type that does not fit, no receipt time.
-    """
-    if batch.table not in TABLES:
-        raise Refused(f"`{batch.table}` is not a table of Foretide. Use one of {', '.join(TABLES)}.")
-    table = TABLES[batch.table]
-    frame = batch.frame.assign(**_provenance(batch.frame, ingest_id, received_at))
-    schema = table.arrow_schema()
-    stray = [name for name in frame.columns if name not in schema.names]
-    if stray:
-        raise Refused(f"`{table.name}` in {batch.file} has {len(stray)} undeclared columns: {', '.join(stray)}. Drop them.")
-    missing = [c.name for c in table.columns if c.is_required and c.name not in frame.columns]
-    if missing:
-        raise Refused(f"`{table.name}` in {batch.file} lacks the columns {', '.join(missing)}. Add them to the mapping.")
-    arrays = [_array(frame, schema.field(name), table, batch.file) for name in schema.names]
-    loose = pa.schema([pa.field(f.name, f.type) for f in schema])  # the rules, not the schema, refuse missing values
-    return pa.Table.from_arrays(arrays, schema=loose)
-
-
-def _provenance(frame: pd.DataFrame, ingest_id: str, received_at: pd.Timestamp | None) -> dict[str, object]:
-    filled: dict[str, object] = {"ingest_id": ingest_id, "version": 0}
-    if "received_at" not in frame.columns:
-        if received_at is None:
-            raise Refused("The source does not say when its rows were received. Give --received-at INSTANT.")
-        filled["received_at"] = received_at
-    defaults = {"source": "unnamed", "device_id": "", "is_deleted": False, "utc_offset_min": 0}
-    for column in PROVENANCE:
-        if column.name not in frame.columns and column.name in defaults:
-            filled[column.name] = defaults[column.name]
-    return filled
-
-
-def _array(frame: pd.DataFrame, column: pa.Field, table: Table, file: str) -> pa.Array:
-    if column.name not in frame.columns:
-        return pa.nulls(len(frame), column.type)
-    values = frame[column.name]
-    try:
-        if pa.types.is_integer(column.type) and values.dtype.kind == "f":
-            values = values.round()
-        return pa.Array.from_pandas(values, type=column.type, safe=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+def _refuse_if_all_are_strangers(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging, report: IntakeReport
+) -> None:
+    """Register who is enrolled, in the lake already or by this delivery; refuse when it is about nobody of them."""
+    files = [f"SELECT subject_id, rule FROM '{staging.of(name)}/*.parquet'" for name in report.counts]
+    connection.execute(f"""
+        CREATE TEMP TABLE enrolled AS
+        SELECT DISTINCT subject_id FROM ({lake.rows("subjects", connection).sql_query()})""")
+    if "subjects" in report.counts:
+        connection.execute(f"""
+            INSERT INTO enrolled
+            SELECT DISTINCT subject_id FROM '{staging.of("subjects")}/*.parquet' WHERE rule IS NULL""")
+    clean, known = connection.sql(f"""
+        SELECT count(*), count(*) FILTER (subject_id IN (SELECT subject_id FROM enrolled))
+        FROM ({" UNION ALL ".join(files)}) WHERE rule IS NULL""").fetchall()[0]
+    if clean and not known:
         raise Refused(
-            f"`{table.name}.{column.name}` in {file} does not hold {column.type} values. Give its type, format or unit "
-            "in the mapping."
-        ) from error
+            f"None of the {clean} rows ({', '.join(report.counts)}) belongs to an enrolled subject. "
+            "Ingest the `subjects` table first, or bring it in the same delivery."
+        )
 
 
 def _commit(
-    lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Path, report: IntakeReport, ledger: Path,
+    lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging, report: IntakeReport, ledger: Path,
     progress: Callable[..., None],
 ) -> None:  # fmt: skip
     """Add each staged table in one commit, then write the ledger entry that makes the ingest count."""
-    _mark_strangers(lake, connection, staging)
     ledger.parent.mkdir(exist_ok=True)
     marker = ledger.with_suffix(".started")
     marker.touch()
     for name in report.counts:
         progress(f"storing {name}")
-        _commit_table(lake, connection, TABLES[name], staging / name, report)
-    partial = ledger.with_suffix(".partial")
-    partial.write_text(json.dumps({"received_at": report.received_at, **report.summary()}, sort_keys=True))
-    partial.replace(ledger)
+        _commit_table(lake, connection, TABLES[name], staging.of(name), report)
+    entry = {"received_at": report.received_at, **report.summary()}
+    durable.replace(ledger, json.dumps(entry, sort_keys=True).encode())
     marker.unlink()
-
-
-def _mark_strangers(lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Path) -> None:
-    """Register who is enrolled: in the lake already, or by a clean row of this very delivery."""
-    lake.rows("subjects", connection).create_view("known_subjects", replace=True)
-    connection.execute("CREATE OR REPLACE TEMP TABLE enrolled AS SELECT DISTINCT subject_id FROM known_subjects")
-    if (staging / "subjects").is_dir():
-        connection.execute(
-            f"INSERT INTO enrolled SELECT DISTINCT subject_id FROM '{staging}/subjects/*.parquet' WHERE rule IS NULL"
-        )
 
 
 def _commit_table(
@@ -209,101 +164,32 @@ def _commit_table(
         CREATE OR REPLACE TEMP VIEW staged AS
         SELECT * REPLACE (coalesce(rule, CASE WHEN subject_id NOT IN (SELECT subject_id FROM enrolled)
                                               THEN '{NOT_ENROLLED}' END) AS rule)
-        FROM '{folder}/*.parquet'""")  # fmt: skip
+        FROM '{folder}/*.parquet';
+        CREATE OR REPLACE TEMP VIEW clean AS SELECT * FROM staged WHERE rule IS NULL""")
     counts = report.counts[table.name]
-    report.broken[table.name] = _refuse(lake, connection, table, report.ingest_id)
+    report.broken[table.name] = quarantine.keep_broken(lake, connection, table, report.ingest_id)
     counts["quarantined"] = sum(report.broken[table.name].values())
     counts["appended"] = _append(lake, connection, table)
     counts["duplicate"] = counts["received"] - counts["quarantined"] - counts["appended"]
 
 
-def _refuse(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, ingest_id: str) -> dict[str, int]:
-    columns = ", ".join(table.arrow_schema().names)
-    refused = connection.sql(f"""
-        SELECT ingest_id, '{table.name}' AS "table", file, row_number, rule, subject_id,
-               to_json(struct_pack({", ".join(f"{c} := {c}" for c in columns.split(", "))}))::VARCHAR AS "row"
-        FROM staged WHERE rule IS NOT NULL ORDER BY file, row_number""").to_arrow_table()  # fmt: skip
-    if refused.num_rows:
-        quarantine.keep(lake, refused)
-    broken = refused["rule"].value_counts().to_pylist()
-    return {entry["values"]: entry["counts"] for entry in broken}
-
-
 def _append(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table) -> int:
-    """Add the staged rows that say something new; the slow comparison is for subject-days seen more than once."""
-    day, key = _day(table), ", ".join(table.key)
-    lake.rows(table.name, connection).create_view("stored", replace=True)
-    minutes = "minute_at" if table.name == "wearable" else f"({key})"
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE repeated AS
-        WITH new AS (SELECT subject_id, {day} AS day, count(*) > count(DISTINCT {minutes}) AS is_repeated
-                     FROM staged WHERE rule IS NULL GROUP BY ALL),
-        old AS (SELECT DISTINCT subject_id, {day} AS day FROM stored
-                WHERE month IN (SELECT DISTINCT {month_sql(table)} FROM staged WHERE rule IS NULL))
-        SELECT new.subject_id, new.day FROM new LEFT JOIN old USING (subject_id, day)
-        WHERE is_repeated OR old.subject_id IS NOT NULL""")  # fmt: skip
-    counted = _Counted(_fresh_rows(connection, table, buckets) for buckets in _portions(connection))
-    first = counted.first()
+    """Add the clean rows that are news in one commit, none if there are none; how many they were."""
+    counted = _Counted(new_rows(lake, connection, table))
+    first = next(iter(counted), None)
     if first is not None:
-        lake.append(table, pa.RecordBatchReader.from_batches(first.schema, counted.batches(first)))
-    return counted.count
-
-
-def _portions(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Conditions that cut the staged rows into portions small enough to be sorted in memory."""
-    (rows,) = connection.sql("SELECT count(*) FROM staged").fetchall()[0]
-    return ["TRUE"] if rows <= ROWS_PER_PORTION else [f"bucket = {bucket}" for bucket in range(BUCKETS)]
-
-
-def _fresh_rows(connection: duckdb.DuckDBPyConnection, table: Table, portion: str) -> pa.RecordBatchReader:
-    """Rows of a portion that say something new, versions numbered, sorted by subject and time."""
-    day = _day(table)
-    key, names = ", ".join(table.key), ", ".join(table.arrow_schema().names)
-    said = ", ".join(c for c in (*table.column_names, "is_deleted") if c not in table.key)
-    rows = connection.sql(f"""
-        WITH fresh AS (SELECT {names}, bucket, month, batch, row_number, {day} AS day
-                       FROM staged WHERE rule IS NULL AND {portion}),
-        candidates AS (
-            SELECT {names}, bucket, month, -1 AS batch, 0 AS row_number, TRUE AS is_stored FROM stored
-            SEMI JOIN (SELECT subject_id, day AS repeated_day FROM repeated) r
-            ON stored.subject_id = r.subject_id AND {day} = r.repeated_day WHERE {portion}
-            UNION ALL BY NAME
-            SELECT * EXCLUDE (day), FALSE AS is_stored FROM fresh SEMI JOIN repeated USING (subject_id, day)),
-        compared AS (
-            SELECT *, hash({said}) AS said,
-                   lag(hash({said})) OVER same AS said_before,
-                   max(CASE WHEN is_stored THEN version END) OVER (PARTITION BY {key}) AS stored_version
-            FROM candidates
-            WINDOW same AS (PARTITION BY {key} ORDER BY received_at, is_stored DESC, version, batch, row_number)),
-        news AS (SELECT * FROM compared WHERE NOT is_stored AND (said_before IS NULL OR said <> said_before)),
-        numbered AS (
-            SELECT * REPLACE (CAST(coalesce(stored_version + 1, 0) + row_number() OVER (
-                       PARTITION BY {key} ORDER BY received_at, batch, row_number) - 1 AS INTEGER) AS version)
-            FROM news)
-        SELECT * FROM (
-            SELECT {names}, bucket, month FROM fresh ANTI JOIN repeated USING (subject_id, day)
-            UNION ALL SELECT {names}, bucket, month FROM numbered)
-        ORDER BY bucket, month, subject_id{f", {table.time}" if table.time else ""}""")  # fmt: skip
-    return rows.to_arrow_reader(ROWS_PER_BATCH_OUT)
-
-
-def _day(table: Table) -> str:
-    return f"CAST({table.time} AS DATE)" if table.time else "DATE '1970-01-01'"
+        lake.append(table, pa.RecordBatchReader.from_batches(first.schema, itertools.chain([first], counted)))
+    return counted.rows
 
 
 class _Counted:
     """Counts rows as they stream by, so that the lake is written and counted in one pass."""
 
-    def __init__(self, readers: Iterable[pa.RecordBatchReader]) -> None:
-        self._stream = (batch for reader in readers for batch in reader if batch.num_rows)
-        self.count = 0
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self.rows = 0
 
-    def first(self) -> pa.RecordBatch | None:
-        """The first batch, so that an empty stream makes no commit."""
-        return next(self._stream, None)
-
-    def batches(self, first: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """The first batch and all that follow, counting."""
-        for batch in itertools.chain([first], self._stream):
-            self.count += batch.num_rows
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches:
+            self.rows += batch.num_rows
             yield batch

@@ -7,6 +7,7 @@ version: the Arrow readers of the Delta package abort the process at exit. Rules
 
 import fcntl
 import hashlib
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_delt
 from deltalake.exceptions import TableNotFoundError
 
 from features.calendar import is_knowable_sql
-from features.tables import TABLES, Table
+from features.tables import ARROW_TYPES, TABLES, Table
 
 BUCKETS = 16
 # Nothing may survive an erasure: no log or file is kept longer than its successor, and statistics, which would hold
@@ -34,7 +35,11 @@ WRITER = WriterProperties(
     max_row_group_size=500_000,
     default_column_properties=ColumnProperties(statistics_enabled="NONE"),
 )
-MEMORY_LIMIT = "2GB"
+MEMORY_LIMIT = "1GB"
+SQL_TYPES = {
+    ARROW_TYPES["string"]: "VARCHAR", ARROW_TYPES["integer"]: "INTEGER", ARROW_TYPES["real"]: "DOUBLE",
+    ARROW_TYPES["instant"]: "TIMESTAMPTZ", ARROW_TYPES["day"]: "DATE", ARROW_TYPES["flag"]: "BOOLEAN",
+}  # fmt: skip
 
 
 def bucket_sql(subject_id: str = "subject_id") -> str:
@@ -56,8 +61,10 @@ class Lake:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """A fresh DuckDB connection in UTC, with bounded memory and no progress output of its own."""
         connection = duckdb.connect()
-        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET preserve_insertion_order = false")
-        connection.execute(f"SET temp_directory = '{self.root / 'spill'}'; SET enable_progress_bar = false")
+        # A folder of its own: two processes that spill into one would overwrite each other's files.
+        spill = self.root / "spill" / uuid.uuid4().hex
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET temp_directory = '{spill}'")
+        connection.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false")
         return connection
 
     @contextmanager
@@ -89,37 +96,40 @@ class Lake:
         Latest is the greatest (received_at, version, ingest_id). Only keys that have a correction are compared.
         """
         connection = connection or self.connection()
-        rows = self.history(table, known_at, connection)
-        key = ", ".join(TABLES[table].key)
-        view = f"known_{table}"
-        rows.create_view(view, replace=True)
+        key, latest_first = ", ".join(TABLES[table].key), "received_at DESC, version DESC, ingest_id DESC"
+        # Inlined, not a view: a second read at another instant must not change what this relation yields.
         return connection.sql(f"""
-            WITH corrected AS (SELECT DISTINCT {key} FROM {view} WHERE version > 0 OR is_deleted),
+            WITH known AS NOT MATERIALIZED ({self._history_sql(table, known_at)}),
+            corrected AS (SELECT DISTINCT {key} FROM known WHERE version > 0 OR is_deleted),
             latest AS (
-                SELECT v.* FROM {view} v SEMI JOIN corrected USING ({key})
-                QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY received_at DESC, version DESC, ingest_id DESC) = 1)
-            SELECT v.* FROM {view} v ANTI JOIN corrected USING ({key})
-            UNION ALL SELECT * FROM latest WHERE NOT is_deleted""")  # fmt: skip
+                SELECT known.* FROM known SEMI JOIN corrected USING ({key})
+                QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {latest_first}) = 1)
+            SELECT known.* FROM known ANTI JOIN corrected USING ({key})
+            UNION ALL SELECT * FROM latest WHERE NOT is_deleted""")
 
     def history(
         self, table: str, known_at: pd.Timestamp, connection: duckdb.DuckDBPyConnection
     ) -> duckdb.DuckDBPyRelation:
         """Every version of every row received by `known_at`, deletions included."""
-        instant = f"'{pd.Timestamp(known_at).isoformat()}'::TIMESTAMPTZ"
-        return self.rows(table, connection).filter(is_knowable_sql(instant))
+        return connection.sql(self._history_sql(table, known_at))
 
     def rows(self, table: str, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Every stored row, whenever received: for the door, never for features; a table nobody wrote is empty."""
-        schema = TABLES[table].arrow_schema()
-        delta = self._open(self._raw(table))
+        return connection.sql(self._rows_sql(table))
+
+    def _history_sql(self, table: str, known_at: pd.Timestamp) -> str:
+        instant = f"'{pd.Timestamp(known_at).isoformat()}'::TIMESTAMPTZ"
+        return f"SELECT * FROM ({self._rows_sql(table)}) WHERE {is_knowable_sql(instant)}"
+
+    def _rows_sql(self, table: str) -> str:
+        delta, schema = self._open(self._raw(table)), TABLES[table].arrow_schema()
         if delta is None or not delta.file_uris():
-            empty = schema.append(pa.field("bucket", pa.int32())).append(pa.field("month", pa.string())).empty_table()
-            return connection.from_arrow(empty)
-        columns = ", ".join([*schema.names, "bucket::INTEGER AS bucket", "month"])
-        files = _sql_list(delta.file_uris())
-        return connection.sql(
-            f"SELECT {columns} FROM read_parquet({files}, union_by_name = true, hive_partitioning = true, "
-            "hive_types = {'bucket': INTEGER, 'month': VARCHAR})"
+            nothing = ", ".join(f"NULL::{SQL_TYPES[field.type]} AS {field.name}" for field in schema)
+            return f"SELECT {nothing}, NULL::INTEGER AS bucket, NULL::VARCHAR AS month WHERE FALSE"
+        columns = ", ".join([*schema.names, "bucket", "month"])
+        return (
+            f"SELECT {columns} FROM read_parquet({_sql_list(delta.file_uris())}, union_by_name = true, "
+            "hive_partitioning = true, hive_types = {'bucket': INTEGER, 'month': VARCHAR})"
         )
 
     def replace(self, name: str, frame: pd.DataFrame, version: str = "") -> None:
@@ -131,9 +141,11 @@ class Lake:
             mark.unlink(missing_ok=True)
             content = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
             write_deltalake(
-                str(folder), content, mode="overwrite", schema_mode="overwrite", configuration=DELTA, writer_properties=WRITER
-            )
-            DeltaTable(str(folder)).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+                str(folder), content, mode="overwrite", schema_mode="overwrite", configuration=DELTA,
+                writer_properties=WRITER,
+            )  # fmt: skip
+            stored = DeltaTable(str(folder))
+            stored.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
             mark.write_text(version)
 
     def load(self, name: str) -> pd.DataFrame:
@@ -145,7 +157,7 @@ class Lake:
         connection.execute("SET preserve_insertion_order = true")
         frame = connection.sql(f"SELECT * FROM read_parquet({_sql_list(sorted(delta.file_uris()))})").df()
         days = frame.select_dtypes("datetime").columns
-        return frame.astype({name: "datetime64[us]" for name in days})
+        return frame.astype(dict.fromkeys(days, "datetime64[us]"))
 
     def derived_version(self, name: str) -> str | None:
         """What the stored derived table was derived from; None if there is none, or its writing was cut off."""
@@ -154,14 +166,16 @@ class Lake:
 
     def tables(self) -> list[str]:
         """Names of the raw tables that hold anything."""
-        return [name for name in TABLES if self._open(self._raw(name)) is not None]
+        found = ((name, self._open(self._raw(name))) for name in TABLES)
+        return [name for name, delta in found if delta is not None and delta.file_uris()]
 
     def content_version(self, known_at: pd.Timestamp) -> str:
         """Hash of which ingests had brought rows by `known_at`: equal content known, equal version."""
         connection = self.connection()
         digest = hashlib.sha256()
         for name in self.tables():
-            found = self.history(name, known_at, connection).aggregate("ingest_id, count(*) AS n", "ingest_id").order("ingest_id")
+            known = self.history(name, known_at, connection)
+            found = known.aggregate("ingest_id, count(*) AS n", "ingest_id").order("ingest_id")
             digest.update(f"{name}{found.fetchall()}".encode())
         return digest.hexdigest()
 
@@ -172,14 +186,15 @@ class Lake:
 
     def ingest_ids(self, table: str) -> list[str]:
         """Which ingests brought rows of a table, in a stable order."""
-        return [row[0] for row in self.rows(table, self.connection()).aggregate("ingest_id").order("ingest_id").fetchall()]
+        found = self.rows(table, self.connection()).aggregate("ingest_id").order("ingest_id")
+        return [ingest_id for (ingest_id,) in found.fetchall()]
 
     def ingested(self, table: str, ingest_id: str) -> Iterator[pd.DataFrame]:
         """The rows that one ingest brought, bucket by bucket so that memory stays bounded."""
         connection = self.connection()
-        rows = self.rows(table, connection).filter(f"ingest_id = '{ingest_id}'")
+        rows = self.rows(table, connection)
         for bucket in range(BUCKETS):
-            frame = rows.filter(f"bucket = {bucket}").df()
+            frame = rows.filter(f"bucket = {bucket} AND ingest_id = '{ingest_id}'").df()
             if len(frame):
                 yield frame
 

@@ -5,25 +5,32 @@ The rows themselves are individual-level data; they stay in the lake's folder an
 
 from pathlib import Path
 
-import pyarrow as pa
+import duckdb
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
+from features.tables import Table
 from pipelines.lake import DELTA, WRITER, Lake
 
-SCHEMA = pa.schema(
-    [
-        ("ingest_id", pa.string()), ("table", pa.string()), ("file", pa.string()), ("row_number", pa.int64()),
-        ("rule", pa.string()), ("subject_id", pa.string()), ("row", pa.string()),
-    ]
-)  # fmt: skip
+ROWS_PER_BATCH = 200_000
 
 
-def keep(lake: Lake, rows: pa.Table) -> None:
-    """Add refused rows in one commit."""
+def keep_broken(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, ingest_id: str) -> dict[str, int]:
+    """Add the rows of the view `staged` that broke a rule, in one commit; how many broke which."""
+    counted = connection.sql("SELECT rule, count(*) FROM staged WHERE rule IS NOT NULL GROUP BY rule ORDER BY rule")
+    broken: dict[str, int] = dict(counted.fetchall())
+    if not broken:
+        return broken
+    fields = ", ".join(f"{name} := {name}" for name in table.arrow_schema().names)
+    rows = connection.sql(f"""
+        SELECT '{ingest_id}' AS ingest_id, '{table.name}' AS "table", file, row_number, rule, subject_id,
+               to_json(struct_pack({fields}))::VARCHAR AS "row"
+        FROM staged WHERE rule IS NOT NULL ORDER BY file, row_number""")
     write_deltalake(
-        str(_folder(lake)), rows.cast(SCHEMA), mode="append", configuration=DELTA, writer_properties=WRITER
-    )
+        str(_folder(lake)), rows.to_arrow_reader(ROWS_PER_BATCH), mode="append", configuration=DELTA,
+        writer_properties=WRITER,
+    )  # fmt: skip
+    return broken
 
 
 def forget_ingest(lake: Lake, ingest_id: str) -> None:

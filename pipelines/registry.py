@@ -32,7 +32,6 @@ CONTENT_TAG = "content_sha256"
 SERVING_CODE = Path(__file__).with_name("serving_model.py")
 # What loading and scoring need besides Foretide itself, which is on no index: naming it would invite an impostor.
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "xgboost")
-NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,10 @@ class Registry:
 
     @property
     def _client(self) -> "MlflowClient":
-        return self._store[0]
+        client = self._store[0]
+        # MLflow asks the process-wide store in places; another registry may have been opened since.
+        tracking.import_mlflow().set_tracking_uri(self.tracking_uri)
+        return client
 
     def log_training(
         self,
@@ -122,17 +124,13 @@ class Registry:
             horizons_days: the model's horizons, in order.
             input_example: a made-up or simulated row with these features; never a row of the cohort, it is stored.
         """
-        import mlflow
-
-        client, experiment = self._store
+        mlflow = tracking.import_mlflow()
+        client, experiment = self._client, self._store[1]
         digest = content_hash(model_folder)
         with mlflow.start_run(experiment_id=experiment, run_name=run_name, tags=dict(tags)) as run:
             mlflow.log_params(dict(params))
             mlflow.log_metrics(tracking.metrics_of(rows))
-            for table, content in {"results": rows, **tables}.items():
-                mlflow.log_table(content, f"tables/{table}.json")
-            for figure, content in figures.items():
-                mlflow.log_figure(content, f"figures/{figure}.png")
+            tracking.log_results({"results": rows, **tables}, figures)
             mlflow.log_dict({"features": list(feature_list)}, "features.json")
             logged = mlflow.pyfunc.log_model(
                 name="model",
@@ -150,14 +148,12 @@ class Registry:
 
     def find(self, name: str, alias: str) -> ModelVersion | None:
         """The version that an alias points to; none if there is no such model or alias."""
-        from mlflow.exceptions import MlflowException
-
         if not tracking.is_there(self.tracking_uri):
             return None
         try:
             number = self._client.get_registered_model(name).aliases.get(alias)
-        except MlflowException as error:
-            if error.error_code == NOT_FOUND:
+        except tracking.import_mlflow().exceptions.MlflowException as error:
+            if error.error_code == tracking.NOT_FOUND:
                 return None
             raise
         return None if number is None else _version(self._client.get_model_version(name, str(number)))
@@ -179,15 +175,12 @@ class Registry:
             Refused: nothing was promoted yet, or the files were altered.
             Fault: the registry cannot be reached, and no champion was ever verified here.
         """
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
-
+        if not tracking.is_there(self.tracking_uri) and self._memory(name).is_file():
+            return self._remembered(name, None)
         try:
-            found = self.find(name, CHAMPION) if tracking.is_there(self.tracking_uri) else self._absent(name)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
+            found = self.find(name, CHAMPION)
+        except tracking.unreachable() as error:
             return self._remembered(name, error)
-        if isinstance(found, ServedModel):
-            return found
         if found is None:
             raise Refused(f"No champion yet for `{name}`: nothing was promoted. Run `foretide train`, then try again.")
         folder = self.fetch(found)
@@ -207,14 +200,12 @@ class Registry:
         return folder
 
     def _download(self, model: ModelVersion, folder: Path) -> None:
-        import mlflow
-
         fresh = folder.with_name(f".{folder.name}.partial")
         for stale in (fresh, folder):
             shutil.rmtree(stale, ignore_errors=True)
         fresh.mkdir(parents=True)
-        uri = f"models:/{model.name}/{model.version}"
-        whole = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(fresh), tracking_uri=self.tracking_uri))
+        uri, artifacts = f"models:/{model.name}/{model.version}", tracking.import_mlflow().artifacts
+        whole = Path(artifacts.download_artifacts(uri, dst_path=str(fresh), tracking_uri=self.tracking_uri))
         found = [path for path in (whole / "artifacts").glob("*") if path.is_dir()]
         if [content_hash(path) for path in found] != [model.content_sha256]:
             shutil.rmtree(fresh)
@@ -225,10 +216,6 @@ class Registry:
         found[0].rename(folder)
         shutil.rmtree(fresh)
         durable.sync_folder(folder.parent)
-
-    def _absent(self, name: str) -> ServedModel | None:
-        """What to serve where the store is gone: the remembered champion, or none where there never was one."""
-        return self._remembered(name, None) if self._memory(name).is_file() else None
 
     def _memory(self, name: str) -> Path:
         return self.cache / name / "champion.json"
@@ -269,12 +256,10 @@ def _version(made: Any) -> ModelVersion:
 
 
 def _ensure_name(client: "MlflowClient", name: str) -> None:
-    from mlflow.exceptions import MlflowException
-
     try:
         client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+    except tracking.import_mlflow().exceptions.MlflowException as error:
+        if error.error_code != tracking.EXISTS:
             raise
 
 
@@ -288,5 +273,5 @@ def _signature(feature_list: Sequence[str], horizons_days: Sequence[int]) -> Any
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    given = [ColSpec("double", name) for name in feature_list]
-    return ModelSignature(Schema(given), Schema([ColSpec("double", f"risk_{days}d") for days in horizons_days]))
+    given, made = list(feature_list), [f"risk_{days}d" for days in horizons_days]
+    return ModelSignature(*(Schema([ColSpec("double", name) for name in names]) for names in (given, made)))

@@ -3,21 +3,26 @@
 from features.tables import (
     CLOCK_SKEW_MIN,
     DAILY_METRICS,
+    PROVENANCE,
     SLEEP_EPISODE_LONGEST_H,
     Column,
     Table,
 )
 
 NOT_ENROLLED = "subject_is_enrolled"
+NOT_FROM_THE_FUTURE = "event_is_not_after_receipt"
 
 
 def rules(table: Table) -> dict[str, str]:
     """Rule name -> SQL condition that is true for a row which breaks it; the first one broken is the one reported."""
     broken: dict[str, str] = {}
-    for column in table.columns:
+    for column in (*table.columns, *PROVENANCE):
         broken.update(_column_rules(column))
     if table.time is not None and table.column(table.time).kind == "instant":
-        broken["event_is_not_after_receipt"] = f"{table.time} > received_at + INTERVAL {CLOCK_SKEW_MIN} MINUTE"
+        broken[NOT_FROM_THE_FUTURE] = f"{table.time} > received_at + INTERVAL {CLOCK_SKEW_MIN} MINUTE"
+    elif table.time is not None:
+        # Somewhere on Earth it is already tomorrow.
+        broken[NOT_FROM_THE_FUTURE] = f"{table.time} > CAST(received_at AS DATE) + 1"
     return {**broken, **_table_rules(table.name)}
 
 
@@ -30,6 +35,8 @@ def _column_rules(column: Column) -> dict[str, str]:
         outside = [f"{column.name} < {low}"] if low is not None else []
         outside += [f"{column.name} > {high}"] if high is not None else []
         found[f"{column.name}_is_plausible"] = " OR ".join(outside)
+    elif column.kind == "real":
+        found[f"{column.name}_is_finite"] = f"isinf({column.name})"
     if column.allowed:
         names = ", ".join(f"'{name}'" for name in column.allowed)
         found[f"{column.name}_is_known"] = f"{column.name} NOT IN ({names})"
@@ -39,7 +46,10 @@ def _column_rules(column: Column) -> dict[str, str]:
 def _table_rules(name: str) -> dict[str, str]:
     """Rules that look at more than one column."""
     if name == "mood":
-        return {"value_is_on_its_scale": "value < scale_min OR value > scale_max"}
+        return {
+            "scale_has_a_width": "scale_min >= scale_max",
+            "value_is_on_its_scale": "value < scale_min OR value > scale_max",
+        }
     if name == "sleep":
         longest = int(SLEEP_EPISODE_LONGEST_H * 60)
         return {
@@ -52,5 +62,9 @@ def _table_rules(name: str) -> dict[str, str]:
             f"(metric = '{m}' AND (value < {low} OR value > {high}))" for m, (_, low, high) in DAILY_METRICS.items()
         )
         known = ", ".join(f"'{m}'" for m in DAILY_METRICS)
-        return {"metric_is_known": f"metric NOT IN ({known})", "unit_is_the_metrics": units, "value_is_plausible": ranges}
+        return {
+            "metric_is_known": f"metric NOT IN ({known})",
+            "unit_is_the_metrics": units,
+            "value_is_plausible": ranges,
+        }
     return {}

@@ -5,17 +5,22 @@ Holds what is about MLflow itself; which model serves is `pipelines.registry`'s 
 
 import fcntl
 import logging
-import math
 import os
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 EXPERIMENT = "foretide"
+NOT_FOUND, EXISTS = "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"
 SQLITE = "sqlite:///"
 # Read by MLflow when it is imported: no egress, no pickled models, no bars in the middle of ours.
 ENVIRONMENT = {
@@ -34,17 +39,32 @@ def is_there(tracking_uri: str) -> bool:
     return not tracking_uri.startswith(SQLITE) or Path(tracking_uri.removeprefix(SQLITE)).is_file()
 
 
+def import_mlflow() -> ModuleType:
+    """MLflow, imported in silence: it takes seconds, and warns about its own modules."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow
+        import mlflow.pyfunc
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    return mlflow
+
+
+def unreachable() -> tuple[type[Exception], ...]:
+    """What MLflow raises where its store cannot be asked."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return import_mlflow().exceptions.MlflowException, SQLAlchemyError, OSError
+
+
 def open_store(tracking_uri: str, artifact_root: Path) -> tuple["MlflowClient", str]:
     """A client and the id of Foretide's experiment; both store and experiment are made at the first call.
 
     Several first calls at once wait for one another, since MLflow's own first start is not safe against that.
     """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    import mlflow
-
-    for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    mlflow = import_mlflow()
     artifact_root.mkdir(parents=True, exist_ok=True)
     with (artifact_root / ".store.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -59,6 +79,15 @@ def open_store(tracking_uri: str, artifact_root: Path) -> tuple["MlflowClient", 
         return client, client.create_experiment(EXPERIMENT, artifact_location=artifact_root.resolve().as_uri())
 
 
+def log_results(tables: Mapping[str, pd.DataFrame], figures: Mapping[str, "Figure"]) -> None:
+    """Put tables and figures onto the run that is open."""
+    mlflow = import_mlflow()
+    for name, table in tables.items():
+        mlflow.log_table(table, f"tables/{name}.json")
+    for name, figure in figures.items():
+        mlflow.log_figure(figure, f"figures/{name}.png")
+
+
 def metrics_of(rows: pd.DataFrame) -> dict[str, float]:
     """Tidy rows as MLflow metrics, `<split>/<task>_<horizon>d_<metric>`, a baseline's name behind its own.
 
@@ -66,8 +95,7 @@ def metrics_of(rows: pd.DataFrame) -> dict[str, float]:
     """
     chosen = rows[(rows["group"] == "all") & ((rows["model"] == MODEL) | (rows["metric"] == HEADLINE))]
     found = {}
-    for row in chosen.itertuples(index=False):
-        if math.isfinite(row.value):
-            name = f"{row.split}/{row.task}_{row.horizon_days:g}d_{row.metric}"
-            found[name if row.model == MODEL else f"{name}_{row.model}"] = float(row.value)
+    for row in chosen[np.isfinite(chosen["value"].astype(float))].to_dict("records"):
+        name = f"{row['split']}/{row['task']}_{row['horizon_days']:g}d_{row['metric']}"
+        found[name if row["model"] == MODEL else f"{name}_{row['model']}"] = float(row["value"])
     return found

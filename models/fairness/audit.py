@@ -53,7 +53,7 @@ class Audit:
     `rows`: tidy rows, every group x metric, and group "all". `groups`: attribute, group, is_crossed, is_reference,
     n_rows, n_subjects, n_event_subjects, n_episodes, largest_event_share. `verdicts`: one row per comparison with
     attribute, group, reference, metric, group_value, reference_value, difference, low, high, verdict, mdd, p_adjusted,
-    is_crossed, n_subjects, n_event_subjects. `calibration`: attribute, group, mean_predicted, observed, low, high per
+    is_crossed, n_subjects, n_event_subjects. `calibration`: attribute, group, predicted, observed, low, high per
     fifth of the group's scores.
     """
 

@@ -17,7 +17,7 @@ BINS = 5
 def calibrate(groupings: Sequence[Grouping], rows: Rows, weights: NDArray[np.int32]) -> pd.DataFrame:
     """Mean predicted against observed risk in fifths of each group's scores.
 
-    Grain out: attribute x group x fifth: mean_predicted, observed, low, high. Groups of one attribute only.
+    Grain out: attribute x group x fifth: predicted, observed, low, high. Groups of one attribute only.
     """
     parts = []
     for grouping in (g for g in groupings if not g.is_crossed):
@@ -25,7 +25,7 @@ def calibrate(groupings: Sequence[Grouping], rows: Rows, weights: NDArray[np.int
         for code, level in enumerate(grouping.levels):
             part = _fifths(rows, of_row == code, weights)
             parts.append(part.assign(attribute=grouping.name, group=level))
-    return pd.concat(parts, ignore_index=True)[["attribute", "group", "mean_predicted", "observed", "low", "high"]]
+    return pd.concat(parts, ignore_index=True)[["attribute", "group", "predicted", "observed", "low", "high"]]
 
 
 def _fifths(rows: Rows, is_member: NDArray[np.bool_], weights: NDArray[np.int32]) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def _fifths(rows: Rows, is_member: NDArray[np.bool_], weights: NDArray[np.int32]
     total = size.sum(axis=0)
     return pd.DataFrame(
         {
-            "mean_predicted": expected.sum(axis=0) / total,
+            "predicted": expected.sum(axis=0) / total,
             "observed": positive.sum(axis=0) / total,
             "low": low,
             "high": high,

@@ -1,4 +1,4 @@
-"""FHIR R4 as NDJSON: Device (what scored), RiskAssessment (one per subject and outcome), Provenance (how it came about).
+"""FHIR R4 as NDJSON: Device (what scored), RiskAssessment (one per subject and outcome), Provenance (how it came so).
 
 Lines are put together as text, since building objects for each would be ten times slower; the tests read them back
 with a validator. Three facts that are easily got wrong: `probabilityDecimal` is a percentage, a prediction without

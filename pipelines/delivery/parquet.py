@@ -26,6 +26,9 @@ def read(path: Path) -> pd.DataFrame:
         Refused: the file is truncated or altered, or not Parquet.
     """
     try:
-        return pq.read_table(path, page_checksum_verification=True, use_threads=False).to_pandas()
+        rows: pd.DataFrame = pq.read_table(path, page_checksum_verification=True, use_threads=False).to_pandas()
     except (OSError, pa.ArrowException) as error:
-        raise Refused(f"`{path.name}` is damaged or no Parquet file. Fetch the delivery again, or score anew.") from error
+        raise Refused(
+            f"`{path.name}` is damaged or no Parquet file. Fetch the delivery again, or score anew."
+        ) from error
+    return rows

@@ -85,7 +85,9 @@ def _lock(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Refused("Another process is publishing a delivery here. Wait for it to end, then try again.") from error
+            raise Refused(
+                "Another process is publishing a delivery here. Wait for it to end, then try again."
+            ) from error
         yield
 
 

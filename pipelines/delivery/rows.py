@@ -61,7 +61,9 @@ def _refuse_strangers(scores: pd.DataFrame, standings: pd.DataFrame) -> None:
 def _joined(rows: pd.DataFrame, more: pd.DataFrame, key: list[str], what: str) -> pd.DataFrame:
     repeated = int(more.duplicated(key).sum())
     if repeated:
-        raise Refused(f"The night's {what} have {repeated} rows that repeat {', '.join(key)}. Hand in one row for each.")
+        raise Refused(
+            f"The night's {what} have {repeated} rows that repeat {', '.join(key)}. Hand in one row for each."
+        )
     return rows.merge(more, on=key, how="left")
 
 
@@ -70,7 +72,9 @@ def _masked(rows: pd.DataFrame) -> pd.DataFrame:
     is_scored = rows["status"] == "scored"
     missing = int((is_scored & rows["probability"].isna()).sum())
     if missing:
-        raise Refused(f"{missing} rows of subjects who may be scored have no probability. Score every eligible subject.")
+        raise Refused(
+            f"{missing} rows of subjects who may be scored have no probability. Score every eligible subject."
+        )
     for column in ("probability", "mean_risk_low", "mean_risk_high"):
         rows[column] = rows[column].astype(float).where(is_scored)
     rows["tier"] = rows["tier"].astype(object).where(is_scored & rows["tier"].notna(), None)

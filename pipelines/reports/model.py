@@ -15,7 +15,7 @@ from pipelines.reports.site import Context, write_page
 OWN = "boosted_hazard"
 GAIN = "auroc_minus_best_baseline"
 # The table beside the plot; everything else that was measured is in the complete table.
-COMPARED = ("auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_onset_auroc")
+COMPARED = ("auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
 CALIBRATED = ("calibration_slope", "calibration_intercept", "ici", "e90", "brier", "scaled_brier")
 # Squared and mean errors of rare events are small: two decimals would print them all alike.
 FINE = {"brier": 4, "scaled_brier": 3, "ici": 3, "e90": 3}
@@ -31,10 +31,6 @@ class Decided(Protocol):
         """Whether the challenger becomes champion."""
 
     @property
-    def serve(self) -> str:
-        """Name of the model or baseline that serves."""
-
-    @property
     def reasons(self) -> tuple[str, ...]:
         """Why, in sentences."""
 
@@ -45,6 +41,7 @@ def write_model(
     rows: pd.DataFrame,
     flow: pd.DataFrame,
     curves: Mapping[str, pd.DataFrame],
+    served: str,
     decision: Decided,
     alert_horizon_days: int,
     context: Context,
@@ -52,17 +49,18 @@ def write_model(
     """Write the report of one outcome's model and give its path.
 
     Args:
-        rows: tidy rows; those of other outcomes and of groups other than "all" are left out.
-        flow: counts of subjects, days and episodes, one row a step or task; shown as it is, with column names in words.
-            Rows of other outcomes are left out where there is an `outcome` column.
-        curves: name -> mean_predicted, observed, low, high (missing where there is no interval).
-        decision: of the gate.
+        rows: tidy rows; those of other outcomes are left out, and groups of subjects.
+        flow: `models.outcomes.flow`, one row a step; shown as it is, with column names in words. Where there are
+            columns `outcome` and `horizon_days`, only rows of this outcome and the alert horizon are shown.
+        curves: name -> predicted, observed (`models.evaluation.reliability`), and low, high where there are intervals.
+        served: name of the predictor that earned being served: the model, or the best baseline.
+        decision: of the gate, about that predictor.
         alert_horizon_days: the horizon that findings and compared tables refer to.
 
     Raises:
         Fault: no tidy rows of this outcome.
     """
-    own = rows[(rows["outcome"] == outcome) & (rows["group"] == "all")]
+    own = rows[(rows["outcome"] == outcome) & ((rows["group"] == "all") | (rows["metric"] == GAIN))]
     if own.empty:
         raise Fault(f"There are no result rows of outcome `{outcome}`. Run `foretide train` before its report.")
     gains = [_gain(row) for row in _ordered(own[(own["metric"] == GAIN) & (own["horizon_days"] == alert_horizon_days)])]
@@ -71,13 +69,14 @@ def write_model(
         f"model {outcome}",
         "model",
         f"Model report: {words.plain(outcome)}",
-        _served(decision),
+        _served(served, decision),
         context,
         decision=decision,
+        served=served,
         gains=gains,
         contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
-        flow=_flow(flow, outcome),
+        flow=_flow(flow, outcome, alert_horizon_days),
         complete=[_line(row) for row in _ordered(own)],
         alert_horizon_days=alert_horizon_days,
         terms=[
@@ -87,14 +86,12 @@ def write_model(
     )
 
 
-def _served(decision: Decided) -> str:
-    name = words.predictor(decision.serve)
-    if decision.serve == OWN:
-        return (
-            f"{name} is served."
-            if decision.is_promoted
-            else f"{name} stays in service; the challenger was not promoted."
-        )
+def _served(served: str, decision: Decided) -> str:
+    name = words.predictor(served)
+    if not decision.is_promoted:
+        return f"Not promoted, for the reasons below: {name[0].lower() + name[1:] if served != OWN else name}."
+    if served == OWN:
+        return f"{name} beat the best simple baseline and is served."
     return f"The model did not beat the bar, so the bar is served. {name}."
 
 
@@ -184,8 +181,11 @@ def _cell(row: Any) -> dict[str, str]:
     }
 
 
-def _flow(flow: pd.DataFrame, outcome: str) -> dict[str, Any]:
-    own = flow[flow["outcome"] == outcome].drop(columns="outcome") if "outcome" in flow.columns else flow
+def _flow(flow: pd.DataFrame, outcome: str, horizon_days: int) -> dict[str, Any]:
+    own = flow
+    for column, wanted in (("outcome", outcome), ("horizon_days", horizon_days)):
+        if column in own.columns:
+            own = own[own[column] == wanted].drop(columns=column)
     is_number = {c: pd.api.types.is_numeric_dtype(own[c]) for c in own.columns}
     return {
         "columns": [(words.plain(str(c)).capitalize(), is_number[c]) for c in own.columns],

@@ -77,7 +77,7 @@ def _forest_panel(axis: Axes, part: pd.DataFrame, groups: list[str], margin: flo
 def calibration(curves: dict[str, pd.DataFrame], alt: str) -> Markup:
     """Predicted against observed risk, one small panel for each named curve.
 
-    Each curve: mean_predicted, observed, low, high (missing where there is no interval).
+    Each curve: predicted, observed and, where there are intervals, low and high.
     """
     columns = min(5, len(curves))
     lines = -(-len(curves) // columns)
@@ -87,8 +87,9 @@ def calibration(curves: dict[str, pd.DataFrame], alt: str) -> Markup:
         axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for axis, (name, curve) in zip(axes, curves.items(), strict=False):
             axis.plot([0, top], [0, top], color=GREY, lw=0.8, ls=(0, (4, 3)))
-            axis.vlines(curve["mean_predicted"], curve["low"], curve["high"], color=BLUE, lw=1.6)
-            axis.plot(curve["mean_predicted"], curve["observed"], "o-", color=BLUE, ms=5, lw=1)
+            if "low" in curve.columns:
+                axis.vlines(curve["predicted"], curve["low"], curve["high"], color=BLUE, lw=1.6)
+            axis.plot(curve["predicted"], curve["observed"], "o-", color=BLUE, ms=5, lw=1)
             axis.set(title=name, xlim=(0, top), ylim=(0, top))
             axis.set_box_aspect(1)
         for axis in axes[len(curves) :]:
@@ -99,7 +100,7 @@ def calibration(curves: dict[str, pd.DataFrame], alt: str) -> Markup:
 
 
 def _highest(curve: pd.DataFrame) -> float:
-    highest = curve[["mean_predicted", "observed", "high"]].max().max()
+    highest = curve[[c for c in ("predicted", "observed", "high") if c in curve.columns]].max().max()
     return float(highest) if np.isfinite(highest) and highest > 0 else 1.0
 
 

@@ -34,13 +34,16 @@ METRICS: dict[str, Word] = {
     "auprc": Word("AUPRC", "mean precision over all thresholds; compare it to the observed risk"),
     "auprc_lift": Word("AUPRC lift", "AUPRC divided by the observed risk; 1 is chance"),
     "within_subject_auroc": Word("Within-subject AUROC", "ranking of days within one person; 0.5 is a coin"),
-    "quiet_onset_auroc": Word("Quiet-onset AUROC", "ranking among subjects without an event for 28 days"),
+    "quiet_auroc": Word("Quiet-onset AUROC", "ranking among subjects without an event for 28 days"),
     "auroc_minus_best_baseline": Word("AUROC gain", "AUROC minus that of the best simple baseline"),
     "brier": Word("Brier score", "mean squared error of the risk; smaller is better"),
     "scaled_brier": Word("Scaled Brier", "1 is perfect, 0 is no better than the mean risk"),
     "ici": Word("Calibration error (ICI)", "mean distance between given and observed risk"),
     "e90": Word("Calibration error (E90)", "distance that nine in ten days stay below"),
 }
+
+# Metrics at a capacity; the capacity stands in the name: `ppv_top_5%`.
+TOP = {"sensitivity": METRICS["tpr"], "ppv": METRICS["ppv"]}
 
 PREDICTORS: dict[str, str] = {
     "boosted_hazard": "Foretide's model",
@@ -70,6 +73,9 @@ VERDICTS: dict[str, tuple[str, str, str]] = {
 
 def metric(name: str) -> Word:
     """The metric's words; its own name, spaced, where none are written."""
+    kind, _, share = name.partition("_top_")
+    if share and kind in TOP:
+        return Word(f"{TOP[kind].short}, top {share}", f"{TOP[kind].meaning}, when the top {share} are flagged")
     return METRICS.get(name, Word(plain(name).capitalize(), ""))
 
 

@@ -1,8 +1,7 @@
 """A program that publishes a night and is killed with SIGKILL at the n-th step that touches the disk.
 
-Run as `python publishing_that_is_killed.py FOLDER`: for n = 1, 2, ... it copies FOLDER/before to FOLDER/killed-n, forks a
-process that publishes there and dies just before its n-th step, and stops when one gets to the end alive. Forking
-spares loading pandas for every n.
+Run with a FOLDER: for n = 1, 2, ... it copies FOLDER/before to FOLDER/killed-n, forks a process that publishes there
+and dies just before its n-th step, and stops when one gets to the end alive. Forking spares loading pandas each time.
 """
 
 import os

@@ -45,18 +45,19 @@ def run_ids():
 
 
 def test_kill_9_at_any_step_leaves_the_old_or_the_new_delivery_whole(old_and_new):
-    """Killed before any open, write, flush, fsync, close, mkdir, rename: readers are safe, a rerun finishes the same."""
+    """Killed before any open, write, flush, fsync, close, mkdir, rename: readers are safe, a rerun ends the same."""
     subprocess.run([sys.executable, str(PROGRAM), str(old_and_new)], check=True, env={**os.environ, "PYTHONPATH": "."})
     trials = sorted(old_and_new.glob("killed-*"))
     assert len(trials) > STEPS_AT_LEAST
     after, seen = content(old_and_new / "after"), []
+    of, rows = killed.context("new"), killed.night(killed.context("new"))
     for root in trials:
         in_force = current(root, killed.AS_OF)
         seen.append(in_force.name)
         for folder in in_force.parent.iterdir():
             if folder.is_dir() and not folder.name.startswith(UNFINISHED):
                 assert verify(folder).is_whole, root.name  # all files are there as soon as the name is
-        publish(root, killed.night(killed.context("new")), killed.context("new"))
+        publish(root, rows, of)
         assert content(root) == after, root.name
     old, new = run_ids()
     assert seen == [old] * seen.count(old) + [new] * seen.count(new)

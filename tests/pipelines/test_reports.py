@@ -90,17 +90,17 @@ def tidy(gain_low: float = 0.01) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TIDY))
 
 
-def model_page(folder: Path, rows: pd.DataFrame, decision: SimpleNamespace) -> str:
+def model_page(folder: Path, rows: pd.DataFrame, decision: SimpleNamespace, served: str = "boosted_hazard") -> str:
     """The text of one model report."""
     flow = pd.DataFrame({"outcome": ["crisis", "other"], "task": ["onset", "onset"], "subjects": [90, 7777]})
     curve = pd.DataFrame(
-        {"mean_predicted": [0.1, 0.3], "observed": [0.12, 0.28], "low": [0.05, np.nan], "high": [0.2, np.nan]}
+        {"predicted": [0.1, 0.3], "observed": [0.12, 0.28], "low": [0.05, np.nan], "high": [0.2, np.nan]}
     )
-    path = write_model(folder, "crisis", rows, flow, {"all": curve}, decision, 14, CONTEXT)
+    path = write_model(folder, "crisis", rows, flow, {"all": curve}, served, decision, 14, CONTEXT)
     return path.read_text(encoding="utf-8")
 
 
-PROMOTED = SimpleNamespace(is_promoted=True, serve="boosted_hazard", reasons=("Its gain is <proven>.",))
+PROMOTED = SimpleNamespace(is_promoted=True, reasons=("Its gain is <proven>.",))
 
 
 def test_a_page_loads_nothing_from_elsewhere(fairness_page):
@@ -154,7 +154,7 @@ def test_the_same_audit_writes_the_same_bytes(tmp_path, fairness_page):
 def test_the_model_report_says_what_serves_and_why(tmp_path):
     """The gate's reason, escaped, and the gain with its interval; other outcomes' counts stay out."""
     text = model_page(tmp_path, tidy(), PROMOTED)
-    assert "Foretide&#39;s model is served." in text
+    assert "Foretide&#39;s model beat the best simple baseline and is served." in text
     assert "Its gain is &lt;proven&gt;." in text
     assert "ranks better than the best baseline: AUROC +0.04" in text
     assert "7,777" not in text
@@ -162,8 +162,8 @@ def test_the_model_report_says_what_serves_and_why(tmp_path):
 
 def test_an_unproven_gain_is_called_unproven(tmp_path):
     """An interval that holds zero is no success, and the baseline served is named."""
-    served = SimpleNamespace(is_promoted=False, serve="history_only", reasons=())
-    text = model_page(tmp_path, tidy(gain_low=-0.02), served)
+    promoted = SimpleNamespace(is_promoted=True, reasons=())
+    text = model_page(tmp_path, tidy(gain_low=-0.02), promoted, "history_only")
     assert "Not proven better" in text
     assert "The model did not beat the bar, so the bar is served. Baseline: episode history only." in text
 
