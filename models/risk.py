@@ -127,8 +127,8 @@ def _learn(model: HazardModel, x: Values, interval: NDArray[np.int64], y: Values
         return replace(model, linear=linear)
     margin = _linear_margin(linear, x[:, columns], interval)
     data = xgb.QuantileDMatrix(np.column_stack([x, interval]), y, base_margin=margin, max_bin=TREES["max_bin"], nthread=threads)
-    booster = xgb.train({**TREES, "seed": seed, "nthread": threads}, data, ROUNDS)
-    return replace(model, linear=linear, trees=bytes(booster.save_raw("ubj")))
+    trees = xgb.train({**TREES, "seed": seed, "nthread": threads}, data, ROUNDS)
+    return replace(model, linear=linear, trees=bytes(trees.save_raw("ubj")))
 
 
 def _fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tuple[str, ...], intervals: int) -> Linear:
@@ -148,12 +148,22 @@ def _fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tup
                               (centre, scale, weights[:n], weights[n : 2 * n], weights[2 * n :])))  # fmt: skip
 
 
-def _linear_margin(linear: Linear, x: Values, interval: NDArray[np.int64]) -> Values:
+def _linear_parts(linear: Linear, x: Values) -> Values:
+    """Each feature's part of the linear log-odds, of the shape of x."""
     x = np.arcsinh(x)
-    known = np.isfinite(x)
-    standard = np.where(known, (x - np.array(linear.centre)) / np.array(linear.scale), 0.0)
-    margin: Values = standard @ np.array(linear.weight) + (~known) @ np.array(linear.missing_weight)
-    return margin + np.array(linear.interval_level)[interval]
+    standard = (x - np.array(linear.centre)) / np.array(linear.scale) * np.array(linear.weight)
+    return np.where(np.isfinite(x), standard, np.array(linear.missing_weight))
+
+
+def _linear_margin(linear: Linear, x: Values, interval: NDArray[np.int64]) -> Values:
+    margin: Values = _linear_parts(linear, x).sum(axis=1) + np.array(linear.interval_level)[interval]
+    return margin
+
+
+def linear_contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
+    """Parts of the linear log-odds by `model.linear.features`, of shape (n_rows, n_linear_features)."""
+    features = list(model.linear.features)
+    return _linear_parts(model.linear, matrix[features].to_numpy(dtype=np.float64).reshape(len(matrix), len(features)))
 
 
 def _margin(model: HazardModel, x: Values, interval: NDArray[np.int64]) -> Values:
@@ -162,15 +172,16 @@ def _margin(model: HazardModel, x: Values, interval: NDArray[np.int64]) -> Value
     margin = _linear_margin(model.linear, x[:, columns], interval)
     if model.learner == "logistic":
         return margin
-    booster = _booster(model)
-    scored = booster.inplace_predict(np.column_stack([x, interval]), base_margin=margin, predict_type="margin")
+    trees = booster(model)
+    scored = trees.inplace_predict(np.column_stack([x, interval]), base_margin=margin, predict_type="margin")
     return np.asarray(scored, dtype=np.float64)
 
 
-def _booster(model: HazardModel) -> xgb.Booster:
-    booster = xgb.Booster()
-    booster.load_model(bytearray(model.trees))
-    return booster
+def booster(model: HazardModel) -> xgb.Booster:
+    """The trees of a `boosted_trees` model."""
+    trees = xgb.Booster()
+    trees.load_model(bytearray(model.trees))
+    return trees
 
 
 def _cross_fitted(

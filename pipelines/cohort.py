@@ -177,3 +177,14 @@ def last_received_at(lake: Lake) -> pd.Timestamp | None:
     """When the newest mood answer, sleep episode or event came in; missing where the lake holds none."""
     instants = [lake.last_received_at(table) for table in ("mood", "sleep", "wearable_days", "events")]
     return max((i for i in instants if i is not None), default=None)
+
+
+def last_observations(lake: Lake, cohort: Cohort) -> pd.Series:
+    """Newest observation of each subject known for the night, as an instant, indexed by subject."""
+    connection = lake.connection()
+    newest = []
+    for table, column in (("mood", "answered_at"), ("sleep", "offset_at"), ("wearable", "minute_at")):
+        rows = lake.history(table, cohort.known_at, connection)
+        newest.append(rows.aggregate(f"subject_id, max({column}) AS at", "subject_id").df())
+    stacked = pd.concat(newest).groupby("subject_id")["at"].max()
+    return stacked.astype("datetime64[us, UTC]")

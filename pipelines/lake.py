@@ -8,6 +8,7 @@ version: the Arrow readers of the Delta package abort the process at exit. Rules
 import fcntl
 import hashlib
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,14 +43,9 @@ SQL_TYPES = {
 }  # fmt: skip
 
 
-def bucket_sql(subject_id: str = "subject_id") -> str:
+def bucket_of(subject_id: str) -> int:
     """The subject's bucket, 0 to 15, from a hash that no release of any library changes."""
-    return f"CAST(('0x' || substr(md5({subject_id}), 1, 2))::INTEGER % {BUCKETS} AS INTEGER)"
-
-
-def month_sql(table: Table) -> str:
-    """The month of the event, as `2026-06`; `none` for tables without an event time."""
-    return "'none'" if table.time is None else f"strftime({table.time}, '%Y-%m')"
+    return zlib.crc32(subject_id.encode()) % BUCKETS
 
 
 class Lake:

@@ -273,5 +273,8 @@ def _signature(feature_list: Sequence[str], horizons_days: Sequence[int]) -> Any
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    given, made = list(feature_list), [f"risk_{days}d" for days in horizons_days]
-    return ModelSignature(*(Schema([ColSpec("double", name) for name in names]) for names in (given, made)))
+    given, made = (
+        Schema([ColSpec("double", name) for name in names])
+        for names in (feature_list, [f"risk_{days}d" for days in horizons_days])
+    )
+    return ModelSignature(given, made)

@@ -1,64 +1,205 @@
 """From stored feature matrices to a registered challenger: labels, honest evaluation, final fit.
 
-Every step stores its result in the lake, so that the next one, a person or a report can pick it up: `labels_<outcome>`,
-`predictions_<outcome>`, `results` (tidy rows of all outcomes), `flow`.
+Every step stores its result in the lake, so that the next one, a person or a report can pick it up:
+`labels_<outcome>`, `predictions_<outcome>`, `results` (tidy rows of all outcomes), `flow`, `served`.
 """
 
+import subprocess
+import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from features import catalog
-from models import evaluation, outcomes, protocol, splits
-from models.outcomes import Outcome
+from models import evaluation, gate, outcomes, protocol, risk, splits
+from models.baselines import Predictor, predictors
+from models.outcomes import Outcome, at_horizon
+from models.protocol import Predictions
 from pipelines import cohort as cohorts
 from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.progress import Report
-from pipelines.settings import Settings, Training
+from pipelines.registry import CHALLENGER, model_name
+from pipelines.settings import OutcomeSettings, Training
 
-TASKS = ("onset", "burden")
+KEY = ["subject_id", "index_date"]
 Counts = dict[str, int | float | str]
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One outcome's evaluation: out-of-sample predictions and tidy result rows."""
+    """One outcome's evaluation: out-of-sample predictions, tidy result rows, and what earned being served and why."""
 
-    predictions: pd.DataFrame
+    predictions: list[Predictions]
     rows: pd.DataFrame
+    split: str
+    served: str
+    reason: str
 
 
-def feature_families() -> dict[str, list[str]]:
-    """Names of the default features by family, as the baselines choose among them."""
-    families: dict[str, list[str]] = {}
+def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:
+    """Names by family of the features that this cohort has any value of; `tenure` is there for the baselines."""
+    families: dict[str, list[str]] = {"history": [], "tenure": []}
     for feature in catalog.FEATURES:
-        if feature.is_default:
+        if (feature.is_default or feature.family == "tenure") and matrix[feature.name].notna().any():
             families.setdefault(feature.family, []).append(feature.name)
     return families
 
 
-def label_all(
-    matrix: pd.DataFrame, outcome: Outcome, events: pd.DataFrame, until: pd.DataFrame, panel: pd.DataFrame
-) -> pd.DataFrame:
-    """Labels of both tasks for every row of the matrix."""
-    index = matrix[["subject_id", "index_date"]]
+def label_all(matrix: pd.DataFrame, outcome: Outcome, events: pd.DataFrame, until: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+    """Labels of both tasks for every row of the matrix, with the days since the newest event."""
     covered = panel[["subject_id", "local_date"]].drop_duplicates()
-    return pd.concat(
-        [outcomes.label(index, outcome, task, events, until, covered) for task in TASKS], ignore_index=True
-    )
+    since = outcomes.days_since_event(matrix[KEY], events)
+    parts = [outcomes.label(matrix[KEY], outcome, task, events, until, covered) for task in outcomes.TASKS]
+    return pd.concat([part.assign(days_since_event=since) for part in parts], ignore_index=True)
 
 
 def evaluate_outcome(
-    dataset: str, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, training: Training, report: Report
-) -> Evaluated:
-    """Fit the model and every baseline on both splits of both tasks, and measure them on subjects never seen."""
-    predicted, rows = [], []
-    for task in TASKS:
+    dataset: str, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, alert_horizon: int, training: Training,
+    report: Report,
+) -> Evaluated:  # fmt: skip
+    """Fit the model and every baseline on both splits of both tasks, measure them, and see which one earned it."""
+    candidates = predictors(feature_families(matrix))
+    found, rows = [], []
+    for task in outcomes.TASKS:
         of_task = labels[labels["task"] == task].reset_index(drop=True)
-        folds = splits.all_splits(of_task, outcome.horizons_days, training.folds, training.cuts, training.seed)
-        report(f"evaluating {outcome.name} {task}")
-        predictions = protocol.cross_predict(matrix, of_task, outcome, feature_families(), folds, training, report)
-        predicted.append(predictions)
-        rows.append(evaluation.evaluate(predictions, dataset, outcome, training.resamples, training.seed))
-    return Evaluated(pd.concat(predicted, ignore_index=True), pd.concat(rows, ignore_index=True))
+        planned = [
+            *splits.unseen_subjects(of_task, training.folds, training.seed),
+            *splits.unseen_and_later(of_task, training.folds, training.cuts, max(outcome.horizons_days), training.seed),
+        ]
+
+        def progress(share: float, task: str = task) -> None:
+            report(f"evaluating {outcome.name}, {task}", share)
+
+        predicted = protocol.cross_predict(
+            matrix, of_task, outcome.horizons_days, candidates, planned, training.train_every_days, training.seed,
+            training.threads, progress,
+        )  # fmt: skip
+        found += predicted
+        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed) for p in predicted]
+    results = pd.concat(rows, ignore_index=True)
+    split = evaluation.headline_split([p for p in found if p.task == "onset"], alert_horizon)
+    bar = evaluation.best_baseline(results, split, alert_horizon)
+    served, reason = gate.candidate(results, split, alert_horizon, bar)
+    return Evaluated(found, results, split, served, reason)
+
+
+def make_labels(installation: Installation, night: str) -> Counts:
+    """Store labels of every outcome and the flow from index dates to labelled rows; how many are positive."""
+    known, panel = engineering.cohort(installation, night), engineering.days(installation, night)
+    sites, counts, flows = installation.settings.sites, {}, []
+    for outcome in engineering.outcomes(installation):
+        matrix = installation.lake.load(f"training_matrix_{outcome.name}")
+        until = cohorts.follow_up(installation.lake, known, outcome, panel, sites)
+        events = cohorts.outcome_event_days(installation.lake, known, outcome, sites)
+        labels = label_all(matrix, outcome, events, until, panel)
+        installation.lake.replace(f"labels_{outcome.name}", labels)
+        flows.append(outcomes.flow(labels, outcome.horizons_days).assign(outcome=outcome.name))
+        counts[f"{outcome.name} rows with an onset within {outcome.horizons_days[-1]} days"] = int(
+            (at_horizon(labels[labels["task"] == "onset"], outcome.horizons_days[-1]) == 1).sum()
+        )
+    installation.lake.replace("flow", pd.concat(flows, ignore_index=True))
+    return counts
+
+
+def evaluate(installation: Installation, night: str) -> Counts:
+    """Evaluate every outcome; store tidy results, out-of-sample predictions and what earned being served."""
+    results, served = [], []
+    for outcome in engineering.outcomes(installation):
+        declared = installation.settings.outcomes[outcome.name]
+        matrix = installation.lake.load(f"training_matrix_{outcome.name}")
+        labels = installation.lake.load(f"labels_{outcome.name}")
+        found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
+                                 installation.settings.training, installation.report)  # fmt: skip
+        results.append(found.rows)
+        served.append({"outcome": outcome.name, "served": found.served, "split": found.split, "reason": found.reason})
+        stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
+        installation.lake.replace(f"predictions_{outcome.name}", pd.concat(stored, ignore_index=True))
+    installation.lake.replace("results", pd.concat(results, ignore_index=True))
+    installation.lake.replace("served", pd.DataFrame(served))
+    return {f"{row['outcome']}: to be served": str(row["served"]) for row in served}
+
+
+def tested(predictions: Predictions, declared: OutcomeSettings) -> pd.DataFrame:
+    """Labelled test rows at the alert horizon: `subject_id, index_date, split, label`, one column per predictor."""
+    label = at_horizon(predictions.rows, declared.alert_horizon)
+    kept = np.isfinite(label)
+    horizon = predictions.horizons_days.index(declared.alert_horizon)
+    risks = {name: values[kept, horizon] for name, values in predictions.risks.items()}
+    rows = predictions.rows.loc[kept, KEY].reset_index(drop=True)
+    return rows.assign(split=predictions.split, label=label[kept], **risks)
+
+
+def dataset_name(installation: Installation) -> str:
+    """What results call the data: the formats of the declared sources."""
+    return "+".join(sorted({source.format for source in installation.settings.sources})) or "lake"
+
+
+def register(installation: Installation, night: str) -> Counts:
+    """Fit what earned being served on every subject, and register it as the challenger of its outcome."""
+    served = installation.lake.load("served").set_index("outcome")
+    counts: Counts = {}
+    for outcome in engineering.outcomes(installation):
+        installation.report(f"registering {outcome.name}")
+        matrix = installation.lake.load(f"training_matrix_{outcome.name}")
+        labels = installation.lake.load(f"labels_{outcome.name}")
+        name = str(served.loc[outcome.name, "served"])
+        model = fit_final(matrix, labels, outcome, _named(matrix, name), installation.settings.training)
+        registered = _log(installation, night, outcome, model)
+        installation.registry.set_alias(registered, CHALLENGER)
+        installation.audit_log.append(
+            "training", {"model": registered.name, "version": registered.version, "predictor": name},
+            engineering.cohort(installation, night).known_at,
+        )  # fmt: skip
+        counts[registered.name] = f"version {registered.version}, {name}"
+    return counts
+
+
+def _named(matrix: pd.DataFrame, name: str) -> Predictor:
+    return next(p for p in predictors(feature_families(matrix)) if p.name == name)
+
+
+def fit_final(
+    matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, predictor: Predictor, training: Training
+) -> risk.HazardModel:
+    """Fit a predictor of onset on every subject, thinned as in evaluation, calibrated by cross-fitting."""
+    onset = labels[labels["task"] == "onset"].reset_index(drop=True)
+    kept = onset.groupby("subject_id").cumcount().to_numpy() % training.train_every_days == 0
+    return risk.fit(
+        matrix[kept], onset[kept], outcome.horizons_days, predictor.features, predictor.learner, training.seed,
+        training.threads, predictor.name, calibrate=True, with_intervals=True,
+    )  # fmt: skip
+
+
+def _log(installation: Installation, night: str, outcome: Outcome, model: risk.HazardModel):  # type: ignore[no-untyped-def]
+    from pipelines.reports.figures import training_figures
+
+    lake, settings = installation.lake, installation.settings
+    rows = lake.load("results").query("outcome == @outcome.name")
+    known = engineering.cohort(installation, night)
+    params = {**settings.training.model_dump(), "night": night, "learner": model.learner, "predictor": model.name,
+              "features": len(model.features), **{f"outcome.{k}": v for k, v in vars(outcome).items()}}  # fmt: skip
+    tags = {"code_version": code_version(), "data_version": lake.content_version(known.known_at),
+            "outcome": outcome.name, "predictor": model.name}  # fmt: skip
+    declared = settings.outcomes[outcome.name]
+    figures = training_figures(rows, lake.load(f"predictions_{outcome.name}"), model.name, declared.alert_horizon)
+    example = pd.DataFrame([dict.fromkeys(model.features, 1.0)])  # made up: never a row of the cohort
+    with tempfile.TemporaryDirectory(dir=settings.state_folder) as folder:
+        risk.save(model, Path(folder) / "model")
+        return installation.registry.log_training(
+            model_name(outcome.name), f"{outcome.name} {night}", params, tags, rows, {"flow": lake.load("flow")}, figures,
+            Path(folder) / "model", model.features, model.horizons_days, example,
+        )  # fmt: skip
+
+
+def code_version() -> str:
+    """The package's version, and the commit where the code lies in a git checkout."""
+    found = subprocess.run(  # noqa: S603
+        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
+        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    commit = found.stdout.strip()
+    return version("foretide") + (f"+{commit}" if found.returncode == 0 and commit else "")

@@ -1,8 +1,7 @@
 """Which incoming rows say something new, and which version of their key they are.
 
 A row that says the same as the version received before it is not added; one that says something else is the next
-version. Only *places* where a key can meet itself are compared: a place is a subject-day where the event time is part
-of the key, and the whole subject elsewhere, since a corrected sleep episode may have moved to another day.
+version. Only keys that meet themselves, among the incoming rows or in the lake, are compared.
 """
 
 from collections.abc import Iterator
@@ -23,45 +22,32 @@ def new_rows(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table) ->
     lake.rows(table.name, connection).create_view("stored", replace=True)
     (rows,) = connection.sql("SELECT count(*) FROM clean").fetchall()[0]
     for portion in ["TRUE"] if rows <= ROWS_AT_ONCE else [f"bucket = {bucket}" for bucket in range(BUCKETS)]:
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT *, {_place(table)} AS place FROM clean WHERE {portion}"
-        )
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM clean WHERE {portion}")
         _find_meetings(connection, table)
         yield from connection.sql(_news_sql(table)).to_arrow_reader(ROWS_PER_BATCH)
 
 
-def _place(table: Table) -> str:
-    return f"CAST({table.time} AS DATE)" if _has_time_in_key(table) else "DATE '1970-01-01'"
-
-
-def _has_time_in_key(table: Table) -> bool:
-    return table.time in table.key
-
-
 def _find_meetings(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Make the table `meetings` of places where keys may meet, and `earlier` of what the lake holds there."""
-    # Within a subject-day the minute alone decides in most tables, and is quicker to count than the whole key.
-    known = f"CAST({table.time} AS TIMESTAMP)" if table.name == "wearable" else f"({', '.join(table.key)})"
-    names = ", ".join(table.arrow_schema().names)
-    partitions = _partitions(connection, table)
+    """Make the table `earlier` of what the lake holds under incoming keys, and `meetings` of keys to be compared."""
+    key, names = ", ".join(table.key), ", ".join(table.arrow_schema().names)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE places AS
-        SELECT subject_id, place, count(*) > count(DISTINCT {known}) AS is_meeting FROM fresh GROUP BY ALL;
         CREATE OR REPLACE TEMP TABLE earlier AS
-        SELECT s.* FROM (SELECT {names}, bucket, month, {_place(table)} AS place FROM stored WHERE {partitions}) s
-        SEMI JOIN places USING (subject_id, place);
+        SELECT {names}, bucket, month FROM stored SEMI JOIN fresh USING ({key}) WHERE {_partitions(connection, table)};
         CREATE OR REPLACE TEMP TABLE meetings AS
-        SELECT subject_id, place FROM places WHERE is_meeting UNION SELECT subject_id, place FROM earlier""")
+        SELECT {key} FROM fresh GROUP BY ALL HAVING count(*) > 1 UNION SELECT {key} FROM earlier""")
 
 
 def _partitions(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
-    """A condition in literals, so that only the files of partitions with incoming rows are read."""
+    """A condition in literals, so that only files of partitions with incoming rows are read.
+
+    Where the time is not part of the key, a correction may have moved its row to another month.
+    """
     found = connection.sql("SELECT DISTINCT bucket, month FROM fresh ORDER BY ALL").fetchall()
-    buckets = ", ".join(str(bucket) for bucket in sorted({bucket for bucket, _ in found}))
-    months = ", ".join(f"'{month}'" for month in sorted({month for _, month in found}))
     if not found:
         return "FALSE"
-    return f"bucket IN ({buckets})" + (f" AND month IN ({months})" if _has_time_in_key(table) else "")
+    buckets = ", ".join(str(bucket) for bucket in sorted({bucket for bucket, _ in found}))
+    months = ", ".join(f"'{month}'" for month in sorted({month for _, month in found}))
+    return f"bucket IN ({buckets})" + (f" AND month IN ({months})" if table.time in table.key else "")
 
 
 def _news_sql(table: Table) -> str:
@@ -71,7 +57,7 @@ def _news_sql(table: Table) -> str:
     return f"""
         WITH candidates AS (
             SELECT {names}, bucket, month, TRUE AS is_stored FROM earlier
-            UNION ALL SELECT {names}, bucket, month, FALSE FROM fresh SEMI JOIN meetings USING (subject_id, place)),
+            UNION ALL SELECT {names}, bucket, month, FALSE FROM fresh SEMI JOIN meetings USING ({key})),
         compared AS (
             SELECT *, lag(row({said})) OVER in_turn AS said_before,
                    max(version) FILTER (is_stored) OVER of_key AS last_version
@@ -85,6 +71,6 @@ def _news_sql(table: Table) -> str:
             FROM news)
         SELECT * FROM (
             SELECT * REPLACE (0::INTEGER AS version)
-            FROM (SELECT {names}, bucket, month FROM fresh ANTI JOIN meetings USING (subject_id, place))
+            FROM (SELECT {names}, bucket, month FROM fresh ANTI JOIN meetings USING ({key}))
             UNION ALL SELECT {names}, bucket, month FROM numbered)
         ORDER BY {order}"""

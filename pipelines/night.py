@@ -1,0 +1,165 @@
+"""One night: the champion scores everybody who may be scored, and the delivery is published whole or not at all."""
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from features import catalog
+from models import explanation, outcomes, risk
+from pipelines import cohort as cohorts
+from pipelines import engineering
+from pipelines.cohort import Cohort
+from pipelines.delivery import rows as delivery_rows
+from pipelines.delivery import standing, tiers
+from pipelines.delivery.contract import DeliveryContext
+from pipelines.delivery.publish import current, publish, read_scores
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.registry import ServedModel, model_name
+from pipelines.release import policy_version
+from pipelines.reports.nightly import count_rows, write_nightly
+from pipelines.reports.site import Context, write_index
+from pipelines.training import Counts, code_version, dataset_name
+
+DRIVERS = 5
+
+
+def score(installation: Installation, night: str) -> Counts:
+    """Score the roster and store the delivery's rows as `scores`; rows by status."""
+    rows = build_rows(installation, night)
+    stored = rows.assign(reason_codes=rows["reason_codes"].map(list), drivers=rows["drivers"].map(list))
+    installation.lake.replace("scores", stored)
+    return {status: int(count) for status, count in rows["status"].value_counts().items()}
+
+
+def build_rows(installation: Installation, night: str) -> pd.DataFrame:
+    """The delivery's rows of a night, in the contract's columns.
+
+    Raises:
+        Refused: no champion was promoted yet, or nobody is on the roster.
+    """
+    known = engineering.cohort(installation, night)
+    if known.roster.empty:
+        raise Refused(f"Nobody is on the roster of {night}: no enrolled subject with consent. Nothing to deliver.")
+    roster = _roster(installation, known)
+    parts: dict[str, list[pd.DataFrame]] = {"standings": [], "scores": [], "tiers": [], "drivers": []}
+    for outcome in engineering.outcomes(installation):
+        for name, part in _outcome(installation, known, roster, outcome).items():
+            parts[name].append(part)
+    stacked = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
+    horizons = {o.name: o.horizons_days for o in engineering.outcomes(installation)}
+    return delivery_rows.build(context(installation, night), horizons, **stacked)
+
+
+def _roster(installation: Installation, known: Cohort) -> pd.DataFrame:
+    """Roster subjects with `completeness` over 28 days and `last_observation_at`, as known at the cutoff."""
+    first = engineering.outcomes(installation)[0]
+    matrix = installation.lake.load(f"night_matrix_{first.name}")
+    roster = known.roster[["subject_id"]].merge(matrix[["subject_id", "adherence_coverage_28d"]], how="left")
+    last = cohorts.last_observations(installation.lake, known)
+    return roster.rename(columns={"adherence_coverage_28d": "completeness"}).assign(
+        last_observation_at=lambda rows: rows["subject_id"].map(last)
+    )
+
+
+def _outcome(
+    installation: Installation, known: Cohort, roster: pd.DataFrame, outcome: outcomes.Outcome
+) -> dict[str, pd.DataFrame]:
+    """Standings, scores, tiers and drivers of one outcome."""
+    settings = installation.settings
+    served = installation.registry.champion(model_name(outcome.name))
+    model = risk.load(served.folder)
+    events = cohorts.outcome_event_days(installation.lake, known, outcome, settings.sites)
+    index = roster[["subject_id"]].assign(index_date=known.as_of)
+    inside = pd.Series(outcomes.is_masked(index, events, outcome), index=index["subject_id"])
+    care = cohorts.care_status(installation.lake, known, settings.sites)
+    standings = standing.decide(roster, outcome.name, care, inside, settings.alert_policy.min_completeness)
+    eligible = standings.loc[standings["status"] == "scored", "subject_id"]
+    matrix = installation.lake.load(f"night_matrix_{outcome.name}")
+    matrix = matrix[matrix["subject_id"].isin(eligible)].reset_index(drop=True)
+    scores = _scores(model, matrix, outcome)
+    policy, declared = settings.alert_policy, settings.outcomes[outcome.name]
+    tiered = tiers.assign_tiers(scores, declared.alert_horizon, policy.high_share, policy.elevated_share)
+    explained = tiered.loc[tiered["tier"].isin(delivery_rows.EXPLAINED_TIERS), "subject_id"]
+    phrases = explanation.drivers(model, matrix[matrix["subject_id"].isin(explained)], catalog.words, DRIVERS)
+    drivers = pd.DataFrame({"subject_id": matrix.loc[matrix["subject_id"].isin(explained), "subject_id"], "drivers": phrases})
+    named = {"scores": scores, "tiers": tiered, "drivers": drivers}
+    return {"standings": standings, **{name: frame.assign(outcome=outcome.name) for name, frame in named.items()}}
+
+
+def _scores(model: risk.HazardModel, matrix: pd.DataFrame, outcome: outcomes.Outcome) -> pd.DataFrame:
+    probability = risk.predict(model, matrix)
+    low, high = risk.predict_interval(model, matrix)
+    return pd.concat(
+        [pd.DataFrame({"subject_id": matrix["subject_id"], "horizon_days": horizon, "probability": probability[:, k],
+                       "mean_risk_low": low[:, k], "mean_risk_high": high[:, k]})
+         for k, horizon in enumerate(outcome.horizons_days)],
+        ignore_index=True,
+    )  # fmt: skip
+
+
+def context(installation: Installation, night: str) -> DeliveryContext:
+    """What decides the bytes of a night's delivery."""
+    known, settings = engineering.cohort(installation, night), installation.settings
+    served = {name: installation.registry.champion(model_name(name)) for name in settings.outcomes}
+    return DeliveryContext(
+        as_of=known.as_of,
+        known_at=known.known_at,
+        model_versions={name: _version(model) for name, model in served.items()},
+        policy_version=policy_version(settings),
+        input_content=installation.lake.content_version(known.known_at),
+        code_version=code_version(),
+        roster_size=len(known.roster),
+        formats=settings.delivery.formats,
+    )
+
+
+def _version(served: ServedModel) -> str:
+    """What made a score: name, version, and whether it is the model or a baseline by name."""
+    return f"{served.name}/{served.version} ({risk.load(served.folder).name})"
+
+
+def deliver(installation: Installation, night: str) -> Counts:
+    """Publish the stored rows of the night; the same inputs again change nothing."""
+    installation.report("delivering")
+    made = context(installation, night)
+    rows = installation.lake.load("scores")
+    folder = publish(installation.settings.deliveries_folder, rows, made)
+    installation.audit_log.append(
+        "delivery",
+        {"night": night, "run_id": made.run_id, "rows": len(rows), "model": dict(made.model_versions), "policy": made.policy_version},
+        made.known_at,
+    )  # fmt: skip
+    return {"run_id": folder.name, "rows": len(rows), "roster": made.roster_size}
+
+
+def report(installation: Installation, night: str) -> Counts:
+    """Write the page that says how the night went: counts only."""
+    settings, made = installation.settings, context(installation, night)
+    scores = installation.lake.load("scores")
+    notices = [f"No row at all of `{name}` was known." for name in _empty_streams(installation, night)]
+    page = Context(
+        as_of=date.fromisoformat(night), dataset=dataset_name(installation), code_version=made.code_version,
+        model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
+    )  # fmt: skip
+    write_nightly(settings.reports_folder, count_rows(scores), notices, made.roster_size, page)
+    write_index(settings.reports_folder)
+    return {"notices": len(notices)}
+
+
+def _empty_streams(installation: Installation, night: str) -> list[str]:
+    held = installation.lake.tables()
+    return [name for name in ("mood", "sleep", "wearable") if name not in held]
+
+
+def delivered(installation: Installation, night: str) -> tuple[list[dict[str, object]], Path]:
+    """Subjects by status and tier of the delivery in force for a night, and its folder, verified.
+
+    Raises:
+        Refused: the night was never delivered, or the delivery is damaged.
+    """
+    folder = current(installation.settings.deliveries_folder, pd.Timestamp(night))
+    if folder is None:
+        raise Refused(f"There is no delivery for {night}. Run `foretide score --as-of {night}`.")
+    return count_rows(read_scores(folder)).to_dict("records"), folder

@@ -1,0 +1,171 @@
+"""Audits the challenger, decides by the release policy whether it serves, and writes what people read about it."""
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from models import evaluation, gate
+from models.baselines import MODEL
+from models.evaluation import GAIN
+from models.fairness.audit import Audit, Audited
+from models.fairness.audit import audit as audit_scores
+from pipelines import engineering
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
+from pipelines.reports.fairness import write_fairness
+from pipelines.reports.model import write_model
+from pipelines.reports.site import Context, write_index
+from pipelines.settings import Settings
+from pipelines.training import Counts, code_version, dataset_name
+
+FAIL = "fail"
+
+
+def audit(installation: Installation, night: str) -> Counts:
+    """Audit every outcome's challenger on its out-of-sample predictions; store verdicts, write the reports."""
+    verdicts, counts = [], {}
+    for outcome in installation.settings.outcomes:
+        installation.report(f"auditing {outcome}")
+        found = _audit(installation, night, outcome)
+        write_fairness(installation.settings.reports_folder, found, _context(installation, night, outcome))
+        verdicts.append(found.verdicts.assign(outcome=outcome))
+        told = found.verdicts["verdict"].value_counts().to_dict()
+        counts[outcome] = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in sorted(told.items()))
+    installation.lake.replace("verdicts", pd.concat(verdicts, ignore_index=True))
+    write_index(installation.settings.reports_folder)
+    return counts
+
+
+def _audit(installation: Installation, night: str, outcome: str) -> Audit:
+    settings, lake = installation.settings, installation.lake
+    declared = settings.outcomes[outcome]
+    served, split = _served(installation, outcome)
+    scored = lake.load(f"predictions_{outcome}").query("split == @split").rename(columns={served: "probability"})
+    subjects = engineering.cohort(installation, night).subjects
+    scored = scored[["subject_id", "index_date", "probability", "label"]].merge(subjects[["subject_id", "site"]])
+    has_sites = scored["site"].notna().all()
+    return audit_scores(
+        scored if has_sites else scored.drop(columns="site"),
+        subjects[["subject_id", *settings.audit.attributes]],
+        Audited(dataset_name(installation), outcome, "onset", declared.alert_horizon, split, served),
+        top_share=settings.audit.top_share,
+        margin=settings.audit.margin,
+        resamples=settings.audit.resamples,
+        seed=settings.training.seed,
+        reference_groups=settings.audit.reference_groups,
+    )
+
+
+def _served(installation: Installation, outcome: str) -> tuple[str, str]:
+    """The predictor that earned being served, and the headline split."""
+    try:
+        row = installation.lake.load("served").set_index("outcome").loc[outcome]
+    except KeyError as error:
+        raise Refused(f"Nothing was trained yet for `{outcome}`. Run `foretide train` first.") from error
+    return str(row["served"]), str(row["split"])
+
+
+def _context(installation: Installation, night: str, outcome: str) -> Context:
+    challenger = installation.registry.find(model_name(outcome), CHALLENGER)
+    return Context(
+        as_of=date.fromisoformat(night),
+        dataset=dataset_name(installation),
+        model_version="" if challenger is None else f"{challenger.name}/{challenger.version}",
+        policy_version=policy_version(installation.settings),
+        code_version=code_version(),
+    )
+
+
+def policy_version(settings: Settings) -> str:
+    """A short hash of the release and alert policies."""
+    from pipelines.delivery.contract import short_hash
+
+    return short_hash(settings.release_policy.model_dump_json(), settings.alert_policy.model_dump_json())[:12]
+
+
+def decide(installation: Installation, night: str) -> Counts:
+    """Pass every challenger through the gate; promote it to champion where the policy allows. Every step is recorded."""
+    counts: Counts = {}
+    for outcome in installation.settings.outcomes:
+        decision = decision_of(installation, outcome)
+        challenger = _challenger(installation, outcome)
+        if decision.is_promoted:
+            before = installation.registry.find(challenger.name, CHAMPION)
+            installation.registry.set_alias(challenger, CHAMPION)
+            installation.audit_log.append(
+                "promotion",
+                {"model": challenger.name, "from": None if before is None else before.version, "to": challenger.version,
+                 "policy": policy_version(installation.settings), "reasons": list(decision.reasons)},
+                engineering.cohort(installation, night).known_at,
+            )  # fmt: skip
+        counts[challenger.name] = ("promoted: " if decision.is_promoted else "not promoted: ") + "; ".join(decision.reasons)
+    return counts
+
+
+def _challenger(installation: Installation, outcome: str) -> ModelVersion:
+    challenger = installation.registry.find(model_name(outcome), CHALLENGER)
+    if challenger is None:
+        raise Refused(f"`{model_name(outcome)}` has no challenger. Run `foretide train` first.")
+    return challenger
+
+
+def decision_of(installation: Installation, outcome: str) -> gate.Decision:
+    """What the gate says of the stored results and verdicts of an outcome."""
+    served, split = _served(installation, outcome)
+    verdicts = installation.lake.load("verdicts").query("outcome == @outcome")
+    rows = installation.lake.load("results").query("outcome == @outcome")
+    policy = gate.Policy(**installation.settings.release_policy.model_dump())
+    fails = int((verdicts["verdict"] == FAIL).sum())
+    return gate.decide(rows, served, split, installation.settings.outcomes[outcome].alert_horizon, fails, policy)
+
+
+def model_report(installation: Installation, night: str) -> Counts:
+    """Write the model report of every outcome and the index of the report site."""
+    lake, folder = installation.lake, installation.settings.reports_folder
+    for outcome, declared in installation.settings.outcomes.items():
+        served, split = _served(installation, outcome)
+        predictions = lake.load(f"predictions_{outcome}").query("split == @split")
+        names = dict.fromkeys((served, MODEL))
+        label = predictions["label"].to_numpy()
+        curves = {name: evaluation.reliability(predictions[name].to_numpy(), label) for name in names}
+        write_model(folder, outcome, lake.load("results"), lake.load("flow"), curves, served,
+                    decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome))  # fmt: skip
+    return {"pages": str(write_index(folder).name)}
+
+
+def audit_again(installation: Installation) -> tuple[list[dict[str, object]], Path]:
+    """Write the fairness reports of the last training again; one row per verdict that is not a crossed group."""
+    night = last_night(installation)
+    audit(installation, night)
+    verdicts = installation.lake.load("verdicts")
+    shown = verdicts[~verdicts["is_crossed"]]
+    columns = ["outcome", "attribute", "group", "reference", "metric", "difference", "low", "high", "verdict", "mdd"]
+    return shown[columns].to_dict("records"), installation.settings.reports_folder / "index.html"
+
+
+def last_night(installation: Installation) -> str:
+    """The night of the last training, from the audit log.
+
+    Raises:
+        Refused: nothing was trained here.
+    """
+    trained = [entry["at"] for entry in installation.audit_log.entries() if entry["kind"] == "training"]
+    if not trained:
+        raise Refused("Nothing was trained yet. Run `foretide train` first.")
+    return f"{pd.Timestamp(trained[-1]).tz_convert(installation.settings.sites.default_time_zone):%Y-%m-%d}"
+
+
+def result_rows(installation: Installation) -> tuple[list[dict[str, object]], list[str]]:
+    """What a person wants to see of a training: AUROC of model and baselines, what serves, and why."""
+    results, served = installation.lake.load("results"), installation.lake.load("served")
+    horizons = {name: declared.alert_horizon for name, declared in installation.settings.outcomes.items()}
+    at_alert = results["horizon_days"] == results["outcome"].map(horizons)
+    rows = results[at_alert & results["metric"].isin(["auroc", GAIN])]
+    sentences = [str(reason) for reason in served["reason"]]
+    for outcome in horizons:
+        decision = decision_of(installation, outcome)
+        verb = "Promoted to champion" if decision.is_promoted else "NOT promoted"
+        sentences.append(f"{verb}: {'; '.join(decision.reasons)}.")
+    return rows.to_dict("records"), sentences
