@@ -58,7 +58,7 @@ class Lake:
         """A fresh DuckDB connection in UTC, with bounded memory and no progress output of its own."""
         connection = duckdb.connect()
         # A folder of its own: two processes that spill into one would overwrite each other's files.
-        spill = self.root / "spill" / uuid.uuid4().hex
+        spill = self.root / f"spill-{uuid.uuid4().hex}"
         connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET temp_directory = '{spill}'")
         connection.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false")
         return connection

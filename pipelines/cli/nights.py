@@ -10,7 +10,6 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
     """The whole job: ingest, validate, features, train, audit, gate, score, deliver, reports."""
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
-    from pipelines.ingestion import ingest_all
     from pipelines.installation import Installation
     from pipelines.night import delivered
     from pipelines.progress import progress_bar
@@ -22,7 +21,7 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
         installation = Installation(settings, report)
         with installation.only_one("run"):
             if as_of is None:
-                ingest_all(installation)
+                execute(installation, "take_in")
             night = night_of(installation, as_of)
             execute(installation, "retrain", night)
             execute(installation, "nightly", night)

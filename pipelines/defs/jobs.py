@@ -1,4 +1,4 @@
-"""The two jobs: `retrain` makes a model, `nightly` makes a delivery; `foretide run` executes one after the other."""
+"""The jobs: `take_in` ingests, `retrain` makes a model, `nightly` makes a delivery; `foretide run` runs them in turn."""
 
 from dagster import AssetSelection, define_asset_job, in_process_executor
 
@@ -7,6 +7,13 @@ from pipelines.defs import audit, engineer, ingest, score, train
 # A stopped machine leaves a run STARTED; the limit frees the queue for the next night.
 LIMIT = {"dagster/max_runtime": "7200"}
 
+take_in = define_asset_job(
+    "take_in",
+    selection=AssetSelection.assets(ingest.raw_tables),
+    executor_def=in_process_executor,
+    tags=LIMIT,
+    description="Every declared source through the door into the lake, validated.",
+)
 retrain = define_asset_job(
     "retrain",
     selection=AssetSelection.assets(ingest.raw_tables, engineer.core_roster, engineer.core_days,

@@ -17,8 +17,8 @@ REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def execute(installation: Installation, job: str, night: str) -> str:
-    """Run one job for one night and return Dagster's id of the run.
+def execute(installation: Installation, job: str, night: str | None = None) -> str:
+    """Run one job, for one night where it is for nights, and return Dagster's id of the run.
 
     Raises:
         ForetideError, FeaturesError, ModelsError: what a step refused.
@@ -33,7 +33,7 @@ def execute(installation: Installation, job: str, night: str) -> str:
             return _execute(installation, instance, job, night)
 
 
-def _execute(installation: Installation, instance: DagsterInstance, job: str, night: str) -> str:
+def _execute(installation: Installation, instance: DagsterInstance, job: str, night: str | None) -> str:
     try:
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,

@@ -62,6 +62,12 @@ def test_any_truncation_is_found(log, share):
     log.path.write_bytes(whole)
 
 
+def test_an_edit_that_means_the_same_is_found(log):
+    """A space put between two tokens changes no meaning for a JSON reader, and is found all the same."""
+    log.path.write_bytes(log.path.read_bytes().replace(b'"kind":', b'"kind": ', 1))
+    assert "Entry 1" in log.verify()[0]
+
+
 def test_removed_and_reordered_entries_are_found(log):
     """An entry taken out of the middle, or two that changed places, are found."""
     first, second, third, fourth = log.path.read_bytes().splitlines(keepends=True)

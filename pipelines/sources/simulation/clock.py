@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features import calendar
+
 Instants = NDArray[np.int64]
 
-# Two hemispheres, so that season and the hour of the cutoff differ; both change their clocks within nine months.
-SITES = {"north": "Europe/London", "south": "Australia/Sydney"}
+# As in the embedded foretide.yaml. Cutoffs six hours apart; clocks that change on different days.
+SITES = {"north": "Europe/Berlin", "south": "America/New_York"}
 SITE_NAMES = tuple(SITES)
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
-DAY_US = 24 * HOUR_US
 
 
 @dataclass(frozen=True)
@@ -59,5 +60,6 @@ def clock(until: date, days: int, site: NDArray[np.int64]) -> Clock:
 
 
 def snapshot_us(until: date) -> int:
-    """The instant of the last receipt: 04:00 UTC after `until`, past the cutoff of every site on the next day."""
-    return int(pd.Timestamp(until).timestamp()) * 1_000_000 + DAY_US + 4 * HOUR_US
+    """The instant of the last receipt: the latest cutoff of all sites on the day after `until`."""
+    night = pd.Timestamp(until) + calendar.DAY
+    return max(int(calendar.cutoff_of(night, zone).timestamp()) for zone in SITES.values()) * 1_000_000

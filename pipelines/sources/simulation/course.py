@@ -59,10 +59,10 @@ class Course:
     withdrawn: NDArray[np.int64]
 
 
-def season(first: date, days: int, site: NDArray[np.int64]) -> Array:
-    """Cosine of the year, (n, days): 1 in the depth of winter at the subject's site, -1 at midsummer."""
+def season(first: date, days: int) -> Array:
+    """Cosine of the year, (1, days): 1 in the depth of winter, -1 at midsummer."""
     phase = 2 * np.pi * (pd.date_range(first, periods=days, freq="D").day_of_year.to_numpy() - 15) / 365.25
-    return (np.where(site == 0, 1, -1)[:, None] * np.cos(phase)[None, :]).astype(np.float32)
+    return np.cos(phase)[None, :].astype(np.float32)
 
 
 def transitions(susceptibility: Array, season_of_day: Array) -> Array:
@@ -87,7 +87,7 @@ def transitions(susceptibility: Array, season_of_day: Array) -> Array:
 def course(seed: int, who: People, first: date, days: int) -> Course:
     """Live through `days` days from `first`."""
     dice = Dice(seed, who.numbers, "course")
-    state = _states(who, season(first, days, who.site), dice.uniform(days), dice.uniform(1)[:, 0])
+    state = _states(who, season(first, days), dice.uniform(days), dice.uniform(1)[:, 0])
     enters = np.zeros(state.shape, dtype=bool)
     enters[:, :-1] = (state[:, 1:] == EPISODE) & (state[:, :-1] != EPISODE)
     further = (state == EPISODE) & (dice.uniform(days) < FURTHER_EVENT)
@@ -121,7 +121,7 @@ def _end(day: NDArray[np.int64], days: int) -> NDArray[np.int64]:
 
 def _states(who: People, season_of_day: Array, luck: Array, start: Array) -> NDArray[np.int8]:
     """The stage at each day's cutoff; one in twelve of the prone enters in recovery from an earlier episode."""
-    state = np.zeros(season_of_day.shape, dtype=np.int8)
+    state = np.zeros(luck.shape, dtype=np.int8)
     state[:, 0] = np.where((start < 0.08) & (who.susceptibility > 0.001), RECOVERY, STABLE)
     rows = np.arange(len(who))
     for day in range(state.shape[1] - 1):
@@ -169,8 +169,7 @@ def true_risks(who: People, first: date, state: NDArray[np.int8], horizons_days:
     """Chance of an onset within H days of each day's cutoff given the hidden stage; missing during an episode."""
     days = state.shape[1]
     longest = max(horizons_days, default=0)
-    seasons = season(first, days + longest, who.site)
-    chain = transitions(np.broadcast_to(who.susceptibility[:, None], seasons.shape), seasons)
+    chain = transitions(who.susceptibility[:, None], season(first, days + longest))
     onset, quiet = chain[..., EPISODE], np.delete(chain, EPISODE, axis=-1)
     risk = np.zeros((len(who), days + longest, 5), dtype=np.float32)
     result = {}

@@ -53,7 +53,7 @@ def rhythms(seed: int, who: People, life: Course, clock: Clock) -> Rhythms:
     dice, days, base = Dice(seed, who.numbers, "rhythm"), clock.days, who.baselines
     noise = dice.normal(12, days)
     weekend = (clock.dates.day_of_week.to_numpy() >= 5).astype(np.float32)[None, :]
-    winter = season(clock.first, days, who.site)
+    winter = season(clock.first, days)
     signal = life.load + STRESS_SHARE * life.stress
     span, middle, efficiency = _sleep(base, noise, signal, weekend, winter)
     steps = np.exp(
