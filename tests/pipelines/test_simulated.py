@@ -1,6 +1,7 @@
 """The simulated cohort: canonical, reproducible, of the size it promises, and with its truth kept apart."""
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,12 @@ import pytest
 from features.calendar import index_date_knowing, local_time, risk_day
 from features.tables import DAILY_METRICS, TABLES
 from pipelines.errors import Usage
+from pipelines.settings import load_settings
 from pipelines.sources.simulated import SimulatedCohort, content_hash, read, true_hazard
 from pipelines.sources.simulation.clock import SITES
 from pipelines.sources.simulation.dirt import STRANGER_ID
 from pipelines.sources.simulation.people import BIASED_MODEL, people
+from pipelines.sources.simulation.rhythms import after_waking
 
 SMALL = SimulatedCohort(subjects=40, days=90, minute_days=3)
 DEFAULT = SimulatedCohort(minute_days=0)
@@ -85,11 +88,11 @@ def test_content_hash_follows_the_numbers() -> None:
 
 
 def test_default_cohort_holds_enough_episodes(default: dict[str, pd.DataFrame]) -> None:
-    """300 subjects give at least 250 registered episodes in 35 to 47 % of the subjects."""
+    """300 subjects give at least 250 registered episodes in 35 to 45 % of the subjects."""
     episodes = _episodes(default["events"], default["subjects"])
     assert len(default["subjects"]) == 300
     assert len(episodes) >= 250
-    assert 105 <= episodes["subject_id"].nunique() <= 141
+    assert 105 <= episodes["subject_id"].nunique() <= 135
 
 
 def test_every_care_status_occurs(default: dict[str, pd.DataFrame]) -> None:
@@ -151,14 +154,20 @@ def test_most_of_a_day_is_known_by_its_night(default: dict[str, pd.DataFrame]) -
 
 
 def test_nights_do_not_overlap(default: dict[str, pd.DataFrame]) -> None:
-    """The clean main sleeps of a subject follow each other, and last between 2 and 16 hours."""
+    """The clean main sleeps of a subject last 2 to 16 hours, with four hours awake between (three if clocks go on)."""
     rows = default["sleep"].query("is_main").drop_duplicates()
     hours = (rows["offset_at"] - rows["onset_at"]).dt.total_seconds() / 3600
     rows = rows[(rows["offset_at"] <= rows["received_at"]) & (hours != 24) & (rows["subject_id"] != STRANGER_ID)]
     rows = rows.sort_values(["subject_id", "onset_at"])
     assert hours[hours != 24].between(2, 16).all()
     previous = rows.groupby("subject_id")["offset_at"].shift()
-    assert (previous.isna() | (rows["onset_at"] > previous)).all()
+    assert (previous.isna() | (rows["onset_at"] - previous >= pd.Timedelta(hours=3))).all()
+
+
+def test_a_night_begins_four_hours_after_waking() -> None:
+    """Somebody who woke at 15:00 cannot be asleep again at 17:00: the night begins at 19:00, 5 h before midnight."""
+    begins = after_waking(np.array([[-1.0, -7.0, -2.0]]), np.array([[15.0, 5.0, 6.0]]))
+    np.testing.assert_array_equal(begins, [[-1.0, -5.0, -2.0]])
 
 
 def test_minutes_are_unique_plausible_and_within_their_days(small: dict[str, pd.DataFrame]) -> None:
@@ -229,6 +238,14 @@ def test_documented_unfairness_is_there() -> None:
     assert set(who.ethnicity[is_misread]) <= {1, -1}
     assert who.registry_capture[who.ethnicity == 1].max() < who.registry_capture[who.ethnicity == 0].max()
     assert who.answer_logit[who.language == 1].mean() < who.answer_logit[who.language == 0].mean() - 1
+
+
+def test_the_embedded_configuration_knows_the_sites_and_groups(default: dict[str, pd.DataFrame]) -> None:
+    """foretide.yaml gives the simulator's sites their time zones, and its reference groups exist."""
+    settings = load_settings(Path(__file__).parents[2] / "foretide.yaml")
+    assert settings.sites.time_zones == SITES
+    for attribute, reference in settings.audit.reference_groups.items():
+        assert reference in set(default["subjects"][attribute])
 
 
 def test_a_cohort_of_nobody_is_refused() -> None:

@@ -13,7 +13,7 @@ from pipelines.sources.simulation.dice import Array, Dice
 
 Codes = NDArray[np.int64]
 
-SEXES = ("female", "male")
+SEXES = ("F", "M")
 AGE_BANDS = ("18-29", "30-44", "45-59", "60+")
 ETHNICITIES = ("white", "black", "asian", "other")
 LANGUAGES = ("english", "other")
@@ -35,7 +35,7 @@ SENSOR_BIAS_BPM, SENSOR_DROPOUT, USUAL_DROPOUT = 6.0, 0.25, 0.03
 # Unfairness: the young wear the device less at night.
 NIGHT_WEAR, NIGHT_WEAR_YOUNG = 0.88, 0.62
 
-SHARE_RESILIENT = 0.58
+SHARE_RESILIENT = 0.62
 SHARE_WITHOUT_WARNING = 0.15
 
 

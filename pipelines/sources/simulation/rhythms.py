@@ -68,7 +68,7 @@ def rhythms(seed: int, who: People, life: Course, clock: Clock) -> Rhythms:
     luck = dice.uniform(2, days)
     return Rhythms(
         signal=signal,
-        asleep_from=_after_waking(middle - span / 2, middle + span / 2),
+        asleep_from=after_waking(middle - span / 2, middle + span / 2),
         asleep_until=middle + span / 2,
         efficiency=efficiency,
         steps=np.clip(steps, 300, 32_000),
@@ -99,7 +99,7 @@ def _sleep(base: Array, noise: Array, signal: Array, weekend: Array, winter: Arr
     return span, np.clip(middle, -1, 9), efficiency
 
 
-def _after_waking(begins: Array, ends: Array) -> Array:
+def after_waking(begins: Array, ends: Array) -> Array:
     """Begin of each night, at least four hours after the last one ended: nights do not overlap."""
     result = begins.copy()
     result[:, 1:] = np.maximum(begins[:, 1:], ends[:, :-1] - 24 + AWAKE_AT_LEAST_H)
