@@ -39,4 +39,4 @@ ui: setup
 
 # After changing dependencies in pyproject.toml; needs uv.
 lock:
-	uv pip compile --universal --no-header --no-annotate --generate-hashes --extra dev pyproject.toml -o requirements.lock
+	uv pip compile --universal --no-header --no-annotate --no-strip-extras --generate-hashes --extra dev pyproject.toml -o requirements.lock
