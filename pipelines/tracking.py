@@ -96,6 +96,8 @@ def metrics_of(rows: pd.DataFrame) -> dict[str, float]:
     chosen = rows[(rows["group"] == "all") & ((rows["model"] == MODEL) | (rows["metric"] == HEADLINE))]
     found = {}
     for row in chosen[np.isfinite(chosen["value"].astype(float))].to_dict("records"):
-        name = f"{row['split']}/{row['task']}_{row['horizon_days']:g}d_{row['metric']}"
+        # MLflow allows no percent sign in a metric's name.
+        metric = row["metric"].replace("%", "_percent")
+        name = f"{row['split']}/{row['task']}_{row['horizon_days']:g}d_{metric}"
         found[name if row["model"] == MODEL else f"{name}_{row['model']}"] = float(row["value"])
     return found
