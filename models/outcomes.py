@@ -36,6 +36,11 @@ class Outcome:
     ascertainment: Literal["registry", "self_report"] = "registry"
     min_coverage: float = 0.0
 
+    @property
+    def needs_reports(self) -> bool:
+        """Whether the absence of an event is known only from the subject's own reports."""
+        return self.assessment is not None or self.ascertainment == "self_report"
+
 
 def event_days(outcome: Outcome, events: pd.DataFrame | None, assessments: pd.DataFrame | None) -> pd.DataFrame:
     """Days on which the outcome happened: `subject_id, event_on, known_on` and, where given, `superseded_on`.
@@ -95,7 +100,7 @@ def label(
     task: Task,
     days: pd.DataFrame,
     follow_up: pd.DataFrame,
-    covered: pd.DataFrame,
+    reported: pd.DataFrame,
 ) -> pd.DataFrame:
     """What happened after each index date: days to the first event, and for how long one would have seen it.
 
@@ -105,7 +110,8 @@ def label(
         task: onset or burden.
         days: the outcome's event days, whenever received.
         follow_up: `subject_id, followed_until`, the last civil day fully followed up.
-        covered: `subject_id, local_date` of days with any data (for self-reported outcomes).
+        reported: `subject_id, local_date` of days on which the subject would have reported an event: days with an
+            answer, or with the outcome's assessment. Not used where a registry sees everyone.
 
     Returns:
         The index with `outcome, task, days_to_event` (missing: none seen), `followed_days, is_masked`.
@@ -114,9 +120,8 @@ def label(
     _, ahead = _neighbours(index, targets, "event_on")
     until = index["subject_id"].map(follow_up.set_index("subject_id")["followed_until"])
     followed = ((until - index["index_date"]).dt.days + 1).fillna(0).clip(lower=0).to_numpy()
-    if outcome.ascertainment == "self_report":
-        enough = _coverage(index, covered, max(outcome.horizons_days)) >= outcome.min_coverage
-        followed = np.where(enough, followed, 0)
+    if outcome.needs_reports:
+        followed = np.minimum(followed, _reported_through(index, reported, outcome))
     masked = is_masked(index, days, outcome) if task == "onset" else np.zeros(len(index), dtype=bool)
     return index[["subject_id", "index_date"]].assign(
         outcome=outcome.name,
@@ -170,15 +175,20 @@ def _neighbours(index: pd.DataFrame, days: pd.DataFrame, column: str) -> tuple[N
     return before, ahead
 
 
-def _coverage(index: pd.DataFrame, covered: pd.DataFrame, horizon_days: int) -> NDArray[np.float64]:
-    """Share of the days of the horizon with any data of the subject."""
-    share = np.zeros(len(index))
+def _reported_through(index: pd.DataFrame, reported: pd.DataFrame, outcome: Outcome) -> NDArray[np.int64]:
+    """The longest horizon that is reported well enough, as are all shorter ones: silence is not absence of events."""
+    horizons = np.array(outcome.horizons_days)
+    needed = np.maximum(1, np.ceil(outcome.min_coverage * horizons))
+    longest = np.zeros(len(index), dtype=np.int64)
     today = index["index_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
     rows_of = index.reset_index(drop=True).groupby("subject_id").indices
-    for subject, days in covered.groupby("subject_id"):
+    for subject, days in reported.groupby("subject_id"):
         rows = rows_of.get(subject)
-        if rows is not None:
-            on = np.unique(days["local_date"].to_numpy().astype("datetime64[D]").astype(np.int64))
-            inside = np.searchsorted(on, today[rows] + horizon_days) - np.searchsorted(on, today[rows])
-            share[rows] = inside / horizon_days
-    return share
+        if rows is None:
+            continue
+        on = np.unique(days["local_date"].to_numpy().astype("datetime64[D]").astype(np.int64))
+        begin = today[rows, None]
+        count = np.searchsorted(on, begin + horizons) - np.searchsorted(on, begin)
+        enough = np.logical_and.accumulate(count >= needed, axis=1).sum(axis=1)
+        longest[rows] = np.concatenate([[0], horizons])[enough]
+    return longest

@@ -153,10 +153,18 @@ def follow_up(lake: Lake, cohort: Cohort, outcome: Outcome, panel: pd.DataFrame,
     ended = care_status(lake, cohort, sites)
     ended = ended[ended["status"].isin(FOLLOW_UP_ENDS)].set_index("subject_id")["event_on"]
     until = until.combine(ended.reindex(until.index), lambda a, b: a if pd.isna(b) else min(a, b))
-    if outcome.ascertainment == "self_report":
+    if outcome.needs_reports:
         last = panel.groupby("subject_id")["local_date"].max().reindex(until.index)
         until = until.where(until <= last, last)
     return until.dropna().astype("datetime64[us]").rename("followed_until").rename_axis("subject_id").reset_index()
+
+
+def reporting_days(panel: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
+    """Days on which a subject would have reported the outcome, `subject_id, local_date`: those with its assessment,
+    or with any mood answer where events are self-reported."""
+    column = f"mood_{outcome.assessment}" if outcome.assessment else "adherence_answers"
+    rows = panel[panel[column].notna()] if column in panel else panel.iloc[:0]
+    return rows[["subject_id", "local_date"]].drop_duplicates()
 
 
 def index_rows(cohort: Cohort, until: pd.DataFrame) -> pd.DataFrame:

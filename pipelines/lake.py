@@ -23,6 +23,7 @@ from features.calendar import is_knowable_sql
 from features.tables import ARROW_TYPES, TABLES, Table
 
 BUCKETS = 16
+ROWS_AT_ONCE = 1_000_000
 # Nothing may survive an erasure: no log or file is kept longer than its successor, and statistics, which would hold
 # identifiers, are not collected.
 DELTA = {
@@ -186,13 +187,11 @@ class Lake:
         return [ingest_id for (ingest_id,) in found.fetchall()]
 
     def ingested(self, table: str, ingest_id: str) -> Iterator[pd.DataFrame]:
-        """The rows that one ingest brought, bucket by bucket so that memory stays bounded."""
-        connection = self.connection()
-        rows = self.rows(table, connection)
-        for bucket in range(BUCKETS):
-            frame = rows.filter(f"bucket = {bucket} AND ingest_id = '{ingest_id}'").df()
-            if len(frame):
-                yield frame
+        """The rows that one ingest brought, a million at a time so that memory stays bounded."""
+        names = ", ".join(TABLES[table].arrow_schema().names)
+        rows = self.rows(table, self.connection()).filter(f"ingest_id = '{ingest_id}'").project(names)
+        for batch in rows.to_arrow_reader(ROWS_AT_ONCE):
+            yield batch.to_pandas()
 
     def _raw(self, table: str) -> Path:
         return self.root / "raw" / table

@@ -51,9 +51,9 @@ def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:
 
 def label_all(matrix: pd.DataFrame, outcome: Outcome, events: pd.DataFrame, until: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
     """Labels of both tasks for every row of the matrix, with the days since the newest event."""
-    covered = panel[["subject_id", "local_date"]].drop_duplicates()
+    reported = cohorts.reporting_days(panel, outcome)
     since = outcomes.days_since_event(matrix[KEY], events)
-    parts = [outcomes.label(matrix[KEY], outcome, task, events, until, covered) for task in outcomes.TASKS]
+    parts = [outcomes.label(matrix[KEY], outcome, task, events, until, reported) for task in outcomes.TASKS]
     return pd.concat([part.assign(days_since_event=since) for part in parts], ignore_index=True)
 
 
