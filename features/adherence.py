@@ -6,8 +6,12 @@ from numpy.typing import NDArray
 from features.measures import Measure
 
 MEASURES = (
-    Measure("adherence_wear_minutes", "min", "time the device was worn", "minutes worn", "", ("mean_7d", "mean_28d", "z_7d")),
-    Measure("adherence_answers", "answers", "answers given", "mood answers of the day", "", ("mean_7d", "mean_28d", "z_7d")),
+    Measure(
+        "adherence_wear_minutes", "min", "time the device was worn", "minutes worn", "", ("mean_7d", "mean_28d", "z_7d")
+    ),
+    Measure(
+        "adherence_answers", "answers", "answers given", "mood answers of the day", "", ("mean_7d", "mean_28d", "z_7d")
+    ),
 )
 
 
@@ -18,13 +22,15 @@ def coverage(has_data: NDArray[np.bool_], observable: NDArray[np.int64]) -> NDAr
         has_data: of shape (n_rows, window), yesterday first.
         observable: days since enrolment, at most the window; days before enrolment cannot hold data.
     """
-    return has_data.sum(axis=1) / np.maximum(observable, 1)
+    share: NDArray[np.float64] = has_data.sum(axis=1) / np.maximum(observable, 1)
+    return share
 
 
 def days_since_data(has_data: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Whole days without data just before the index date; the window's length where all of it is empty."""
     found = has_data.any(axis=1)
-    return np.where(found, has_data.argmax(axis=1), has_data.shape[1]).astype(np.float64)
+    days: NDArray[np.float64] = np.where(found, has_data.argmax(axis=1), has_data.shape[1]).astype(np.float64)
+    return days
 
 
 def longest_gap(has_data: NDArray[np.bool_], observable: NDArray[np.int64]) -> NDArray[np.float64]:

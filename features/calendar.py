@@ -72,7 +72,9 @@ def _day_by_cutoff(instants: pd.Series, zone: str, cutoff: time, side: str, shif
         return result
     days = _days_around(given)
     position = np.searchsorted(
-        cutoffs(days, zone, cutoff).asi8, pd.DatetimeIndex(given).as_unit("us").asi8, side=side  # type: ignore[call-overload]
+        cutoffs(days, zone, cutoff).asi8,
+        pd.DatetimeIndex(given).as_unit("us").asi8,
+        side=side,  # type: ignore[call-overload]
     )
     result.loc[given.index] = days[position + shift]
     return result
@@ -80,12 +82,15 @@ def _day_by_cutoff(instants: pd.Series, zone: str, cutoff: time, side: str, shif
 
 def local_time(instants: pd.Series, utc_offset_min: pd.Series) -> pd.Series:
     """Wall-clock time where the subject was, naive, from UTC and the offset stored beside it."""
-    return instants.dt.tz_localize(None) + pd.to_timedelta(utc_offset_min, unit="min").astype("timedelta64[us]")
+    offset = pd.to_timedelta(utc_offset_min, unit="min").astype("timedelta64[us]")
+    local: pd.Series = instants.dt.tz_localize(None) + offset
+    return local
 
 
 def local_day(instants: pd.Series, utc_offset_min: pd.Series) -> pd.Series:
     """Civil day where the subject was, as naive midnight."""
-    return local_time(instants, utc_offset_min).dt.normalize()
+    day: pd.Series = local_time(instants, utc_offset_min).dt.normalize()
+    return day
 
 
 def local_time_sql(instant: str, utc_offset_min: str = "utc_offset_min") -> str:

@@ -48,7 +48,9 @@ def with_known_on(
     """
     name = f"{relation.alias}_rows"
     relation.create_view(name, replace=True)
-    received = connection.sql(f"SELECT DISTINCT received_at FROM {name}").df()["received_at"].astype("datetime64[us, UTC]")
+    received = (
+        connection.sql(f"SELECT DISTINCT received_at FROM {name}").df()["received_at"].astype("datetime64[us, UTC]")
+    )
     dates = [pd.DataFrame({"zone": zone, "received_at": received, "known_on": index_date_knowing(received, zone, cutoff)})
              for zone in sorted(zones.unique())]  # fmt: skip
     subjects = pd.DataFrame({"subject_id": zones.index.to_numpy(), "zone": zones.to_numpy()})
@@ -91,7 +93,9 @@ class _Versions:
         relation.create_view(f"{self.name}_raw", replace=True)
         key, event = ", ".join(TABLES[table].key), TABLES[table].time
         is_day = event == "local_date"
-        when = "" if is_day else f", {local_time_sql(str(event))} AS local_time, {local_day_sql(str(event))} AS local_date"
+        when = (
+            "" if is_day else f", {local_time_sql(str(event))} AS local_time, {local_day_sql(str(event))} AS local_date"
+        )
         connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE {self.name}_dated AS
             WITH base AS (SELECT * {when} FROM {self.name}_raw),
@@ -146,14 +150,20 @@ def _wearable(versions: _Versions) -> pd.DataFrame:
     if hours.empty:
         return pd.DataFrame(columns=KEY).astype({"local_date": "datetime64[us]", "known_on": "datetime64[us]"})
     # Two devices on one day would count every step twice: the one with more minutes speaks for the day.
-    minutes = hours.groupby([*KEY, "device_id"], as_index=False)["minutes"].sum()
+    minutes = hours.groupby([*KEY, "device_id"])[["minutes"]].sum().reset_index()
     minutes = minutes.sort_values([*KEY, "minutes", "device_id"]).drop_duplicates(KEY, keep="last")
     hours = hours.merge(minutes[[*KEY, "device_id"]], on=[*KEY, "device_id"])
-    days = hours.groupby(KEY)[["steps", "step_minutes", "worn", "still", "brisk", "beats", "beat_minutes", "hrv", "hrv_minutes"]].sum()
+    days = hours.groupby(KEY)[
+        ["steps", "step_minutes", "worn", "still", "brisk", "beats", "beat_minutes", "hrv", "hrv_minutes"]
+    ].sum()
 
     def by_hour(column: str, missing: float) -> activity.Hours:
         wide = hours.pivot(index=KEY, columns="hour", values=column).reindex(index=days.index, columns=range(24))
-        return wide.to_numpy(dtype=np.float64, na_value=np.nan) if np.isnan(missing) else wide.fillna(missing).to_numpy(float)
+        return (
+            wide.to_numpy(dtype=np.float64, na_value=np.nan)
+            if np.isnan(missing)
+            else wide.fillna(missing).to_numpy(float)
+        )
 
     steps, beats, counts = by_hour("steps", np.nan), by_hour("beats", 0.0), by_hour("beat_minutes", 0.0)
     some = days.where(days > 0)
@@ -175,7 +185,9 @@ def _vendor(versions: _Versions) -> pd.DataFrame:
     rows = rows.sort_values([*KEY, "metric", "device_id"]).drop_duplicates([*KEY, "metric"], keep="last")
     wide = rows.pivot(index=KEY, columns="metric", values="value")
     known = {metric: wide[metric] * factor for metric, (_, factor) in VENDOR.items() if metric in wide.columns}
-    return pd.DataFrame({f"vendor_{VENDOR[m][0]}": values for m, values in known.items()}, index=wide.index).reset_index()
+    return pd.DataFrame(
+        {f"vendor_{VENDOR[m][0]}": values for m, values in known.items()}, index=wide.index
+    ).reset_index()
 
 
 def _assessments(versions: _Versions) -> pd.DataFrame:
@@ -197,7 +209,9 @@ def _merge(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     day = versions.groupby(["subject_id", "local_date"]).ngroup().to_numpy()
     pieces = [versions]
     for part in parts.values():
-        rows = versions.merge(part.assign(row=np.arange(len(part))), on=KEY, how="left")["row"].to_numpy(dtype=float, na_value=np.nan)
+        rows = versions.merge(part.assign(row=np.arange(len(part))), on=KEY, how="left")["row"].to_numpy(
+            dtype=float, na_value=np.nan
+        )
         latest = pd.Series(rows).groupby(day).ffill().to_numpy()
         values = part.drop(columns=KEY).astype(float)
         values.loc[-1] = np.nan

@@ -48,7 +48,9 @@ def history(event_days: pd.DataFrame, index: pd.DataFrame, enrolled: pd.Series, 
     result[FEATURES[0]], result[FEATURES[1]] = since_episode, since_event
     for name, values in counted.items():
         result[name] = values
-    result["history_episode_rate"] = (counted["history_episodes_ever"] + PRIOR_EPISODES) / (np.maximum(tenure, 0) + PRIOR_DAYS)
+    result["history_episode_rate"] = (counted["history_episodes_ever"] + PRIOR_EPISODES) / (
+        np.maximum(tenure, 0) + PRIOR_DAYS
+    )
     result[TENURE] = tenure.astype(float)
     return result
 

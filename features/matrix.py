@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from features import adherence, baseline, circadian, history, windows
-from features.calendar import DAY
 from features.catalog import FEATURES, MEASURES, feature_name
 from features.days import HOUR_COLUMNS
 from features.errors import FeaturesError
@@ -46,18 +45,20 @@ def build_matrix(
     index = index[["subject_id", "index_date"]].sort_values(["subject_id", "index_date"], ignore_index=True)
     enrolled = subjects.set_index("subject_id")["enrolled_on"]
     grid = DayGrid(days)
-    observable = (index["index_date"] - index["subject_id"].map(enrolled)) // DAY
+    observable = (index["index_date"] - index["subject_id"].map(enrolled)).dt.days.to_numpy(dtype=np.int64)
     columns: dict[str, list[Values]] = {}
     for start in range(0, len(index), ROWS_PER_CHUNK):
         part = slice(start, start + ROWS_PER_CHUNK)
         rows = grid.rows(index["subject_id"].iloc[part], index["index_date"].iloc[part], PAST)
-        for name, values in _chunk(grid, rows, observable.iloc[part].to_numpy()).items():
+        for name, values in _chunk(grid, rows, observable[part]).items():
             columns.setdefault(name, []).append(values)
     built = {name: np.concatenate(parts) for name, parts in columns.items()}
     past = history.history(event_days, index, enrolled, merge_within_days)
     built |= {name: past[name].to_numpy() for name in past.columns}
     names = [feature.name for feature in FEATURES]
-    return pd.concat([index, pd.DataFrame({name: built[name] for name in names} if built else {}, columns=names)], axis=1)
+    return pd.concat(
+        [index, pd.DataFrame({name: built[name] for name in names} if built else {}, columns=names)], axis=1
+    )
 
 
 def _check(days: pd.DataFrame, subjects: pd.DataFrame, index: pd.DataFrame) -> None:
@@ -76,7 +77,9 @@ def _check(days: pd.DataFrame, subjects: pd.DataFrame, index: pd.DataFrame) -> N
         raise FeaturesError(f"`index` repeats {repeated} pairs of subject and date. Drop the duplicates.")
     strangers = int((~index["subject_id"].isin(subjects["subject_id"])).sum())
     if strangers:
-        raise FeaturesError(f"`index` has {strangers} rows of subjects that `subjects` lacks. Add them or drop the rows.")
+        raise FeaturesError(
+            f"`index` has {strangers} rows of subjects that `subjects` lacks. Add them or drop the rows."
+        )
 
 
 def _chunk(grid: DayGrid, rows: Rows, observable: Rows) -> dict[str, Values]:
@@ -91,7 +94,9 @@ def _chunk(grid: DayGrid, rows: Rows, observable: Rows) -> dict[str, Values]:
 
 
 def _measure(measure: Measure, values: Values) -> dict[str, Values]:
-    return {feature_name(measure, statistic): _statistic(measure, statistic, values) for statistic in measure.statistics}
+    return {
+        feature_name(measure, statistic): _statistic(measure, statistic, values) for statistic in measure.statistics
+    }
 
 
 def _statistic(measure: Measure, statistic: str, values: Values) -> Values:

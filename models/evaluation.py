@@ -44,7 +44,7 @@ class _Test:
 
     @property
     def n_subjects(self) -> int:
-        return self.weights.shape[1]
+        return int(self.weights.shape[1])
 
     @property
     def is_estimable(self) -> bool:
@@ -73,7 +73,9 @@ def evaluate(predictions: Predictions, dataset: str, outcome: str, resamples: in
 
 def _test(rows: pd.DataFrame, label: Values, resamples: int, seed: int) -> _Test:
     codes, subjects = pd.factorize(rows["subject_id"])
-    weights = np.vstack([np.ones(len(subjects)), resampling.draws(max(len(subjects), 1), resamples, seed)[:, : len(subjects)]])
+    weights = np.vstack(
+        [np.ones(len(subjects)), resampling.draws(max(len(subjects), 1), resamples, seed)[:, : len(subjects)]]
+    )
     onset = rows["index_date"] + pd.to_timedelta(rows["days_to_event"], unit="D")
     positive = label == 1
     episodes = pd.DataFrame({"s": rows["subject_id"], "on": onset})[positive].drop_duplicates()
@@ -144,7 +146,9 @@ def reliability(score: Values, label: Values, bins: int = ICI_BINS) -> pd.DataFr
     order = pd.Series(score).rank(method="first").to_numpy() - 1
     group = (order * bins // max(len(score), 1)).astype(int)
     frame = pd.DataFrame({"bin": group, "predicted": score, "observed": label})
-    binned = frame.groupby("bin").agg(predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("bin", "size"))
+    binned = frame.groupby("bin").agg(
+        predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("bin", "size")
+    )
     return binned.reset_index(drop=True)
 
 

@@ -27,7 +27,9 @@ def contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
     return parts
 
 
-def drivers(model: HazardModel, matrix: pd.DataFrame, words: Callable[[str], str], top: int = 5) -> list[tuple[str, ...]]:
+def drivers(
+    model: HazardModel, matrix: pd.DataFrame, words: Callable[[str], str], top: int = 5
+) -> list[tuple[str, ...]]:
     """The `top` features that raise each row's score most, in words, strongest first.
 
     Only parts that raise the risk are named; a row whose risk nothing raises gets none.

@@ -35,9 +35,11 @@ def candidate(rows: pd.DataFrame, split: str, horizon_days: int, best_baseline: 
     gain = rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
     gain = gain[(gain["metric"] == GAIN) & (gain["model"] == MODEL)]
     if gain.empty:
-        raise ModelsError("Too few episodes to evaluate a model at all. Gather more data; `foretide doctor` shows the lake.")
+        raise ModelsError(
+            "Too few episodes to evaluate a model at all. Gather more data; `foretide doctor` shows the lake."
+        )
     value, low, high = (float(gain[name].iloc[0]) for name in ("value", "low", "high"))
-    told = f"{value:+.3f} ({low:+.3f} to {high:+.3f}) onset AUROC against {best_baseline} at {horizon_days} days"
+    told = f"{value:+.3f} ({low:+.3f} to {high:+.3f}) onset AUROC against {best_baseline}, horizon {horizon_days} d"
     if low > 0:
         return MODEL, f"The model beats the best simple rule: {told}. Conditional on the fitted models."
     return best_baseline, f"The model is not proven better than the best simple rule, so the rule serves: {told}."

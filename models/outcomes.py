@@ -70,7 +70,8 @@ def _relapses(outcome: Outcome, rows: pd.DataFrame) -> pd.DataFrame:
     limit = float(outcome.in_remission_below or 0.0)
     score = rows["score"].to_numpy()
     is_relapse = (reference < limit) & (score >= limit) & (score - reference >= float(outcome.rise or 0.0))
-    return rows[is_relapse]
+    relapses: pd.DataFrame = rows[is_relapse]
+    return relapses
 
 
 def episodes(days: pd.DataFrame, merge_within_days: int) -> pd.DataFrame:
@@ -116,7 +117,11 @@ def label(
     Returns:
         The index with `outcome, task, days_to_event` (missing: none seen), `followed_days, is_masked`.
     """
-    targets = days if task == "burden" else episodes(days, outcome.merge_within_days).rename(columns={"started_on": "event_on"})
+    targets = (
+        days
+        if task == "burden"
+        else episodes(days, outcome.merge_within_days).rename(columns={"started_on": "event_on"})
+    )
     _, ahead = _neighbours(index, targets, "event_on")
     until = index["subject_id"].map(follow_up.set_index("subject_id")["followed_until"])
     followed = ((until - index["index_date"]).dt.days + 1).fillna(0).clip(lower=0).to_numpy()

@@ -104,7 +104,9 @@ def _expand(
     """One row per index row and interval that it was at risk in and followed through."""
     x = matrix[list(features)].to_numpy(dtype=np.float64)
     if np.isinf(x).any():
-        raise ModelsError(f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them.")
+        raise ModelsError(
+            f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them."
+        )
     to_event = np.nan_to_num(labels["days_to_event"].to_numpy(), nan=np.inf)
     followed = np.where(labels["is_masked"], 0, labels["followed_days"])
     bounds = (0, *horizons_days)
@@ -118,7 +120,9 @@ def _expand(
     return x[row], row, np.concatenate(intervals), np.concatenate(y)
 
 
-def _learn(model: HazardModel, x: Values, interval: NDArray[np.int64], y: Values, seed: int, threads: int) -> HazardModel:
+def _learn(
+    model: HazardModel, x: Values, interval: NDArray[np.int64], y: Values, seed: int, threads: int
+) -> HazardModel:
     history = tuple(f for f in model.features if f.startswith("history_"))
     chosen = model.features if model.learner == "logistic" else history
     columns = [model.features.index(feature) for feature in chosen]
@@ -126,7 +130,9 @@ def _learn(model: HazardModel, x: Values, interval: NDArray[np.int64], y: Values
     if model.learner == "logistic":
         return replace(model, linear=linear)
     margin = _linear_margin(linear, x[:, columns], interval)
-    data = xgb.QuantileDMatrix(np.column_stack([x, interval]), y, base_margin=margin, max_bin=TREES["max_bin"], nthread=threads)
+    data = xgb.QuantileDMatrix(
+        np.column_stack([x, interval]), y, base_margin=margin, max_bin=TREES["max_bin"], nthread=threads
+    )
     trees = xgb.train({**TREES, "seed": seed, "nthread": threads}, data, ROUNDS)
     return replace(model, linear=linear, trees=bytes(trees.save_raw("ubj")))
 
@@ -195,7 +201,9 @@ def _cross_fitted(
     for number in range(CROSS_FITS):
         train, test = fold != number, fold == number
         if y[train].sum() == 0:
-            raise ModelsError("Too few subjects with an event to calibrate: a third of them must be held back each time.")
+            raise ModelsError(
+                "Too few subjects with an event to calibrate: a third of them must be held back each time."
+            )
         fitted = _learn(model, x[train], interval[train], y[train], seed, threads)
         margin[test] = _margin(fitted, x[test], interval[test])
     return margin
@@ -212,7 +220,9 @@ def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
         raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
     x = matrix[list(model.features)].to_numpy(dtype=np.float64).reshape(len(matrix), len(model.features))
     if np.isinf(x).any():
-        raise ModelsError(f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them.")
+        raise ModelsError(
+            f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them."
+        )
     return np.column_stack(
         [_margin(model, x, np.full(len(matrix), k, dtype=np.int64)) for k in range(len(model.horizons_days))]
     )
@@ -265,7 +275,9 @@ def load(folder: Path) -> HazardModel:
     except (OSError, ValueError) as error:
         raise ModelsError("The model's files are incomplete or unreadable. Fetch the model again.") from error
     if altered or "model.json" not in hashes:
-        raise ModelsError(f"{len(altered)} files of the model are not as they were written. It is refused; fetch it again.")
+        raise ModelsError(
+            f"{len(altered)} files of the model are not as they were written. It is refused; fetch it again."
+        )
     told = json.loads((folder / "model.json").read_text())
     linear = Linear(**{key: tuple(value) for key, value in told.pop("linear").items()})
     trees = (folder / "model.ubj").read_bytes() if "model.ubj" in hashes else b""
@@ -275,5 +287,3 @@ def load(folder: Path) -> HazardModel:
 
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-

@@ -118,7 +118,9 @@ def day_panel(lake: Lake, cohort: Cohort) -> pd.DataFrame:
     if stored == version:
         return lake.load("days")
     with lake.connection() as connection:
-        panel = pd.concat([_bucket_panel(lake, cohort, bucket, connection) for bucket in range(BUCKETS)], ignore_index=True)
+        panel = pd.concat(
+            [_bucket_panel(lake, cohort, bucket, connection) for bucket in range(BUCKETS)], ignore_index=True
+        )
     panel = panel[calendar.is_known_on(panel["known_on"], cohort.as_of)].reset_index(drop=True)
     lake.replace("days", panel, version=version)
     return panel

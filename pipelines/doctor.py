@@ -31,7 +31,9 @@ def examine(config: Path | None) -> list[Finding]:
         settings = load_settings(config)
     except ForetideError as error:
         return [*findings, Finding("configuration", "fault", str(error))]
-    findings.append(Finding("configuration", "ok", f"{len(settings.sources)} sources, {len(settings.outcomes)} outcomes"))
+    findings.append(
+        Finding("configuration", "ok", f"{len(settings.sources)} sources, {len(settings.outcomes)} outcomes")
+    )
     checks: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
         ("dagster.yaml", _dagster), ("state folder", _state_folder), ("lake", _lake), ("champion", _champion),
         ("audit log", _audit_log),

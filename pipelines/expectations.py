@@ -59,7 +59,9 @@ def _of_column(column: Column) -> list[Any]:
     if column.is_required:
         found.append(expect.ExpectColumnValuesToNotBeNull(column=column.name))
     if column.low is not None or column.high is not None:
-        found.append(expect.ExpectColumnValuesToBeBetween(column=column.name, min_value=column.low, max_value=column.high))
+        found.append(
+            expect.ExpectColumnValuesToBeBetween(column=column.name, min_value=column.low, max_value=column.high)
+        )
     if column.allowed:
         found.append(expect.ExpectColumnValuesToBeInSet(column=column.name, value_set=list(column.allowed)))
     return found
@@ -70,7 +72,9 @@ def validate(table: Table, frame: pd.DataFrame) -> ValidationResult:
     definition = _context_batch()
     # Great Expectations compares 64-bit floats as arrays, any other number value by value.
     numbers = {c.name: "float64" for c in (*table.columns, *PROVENANCE) if c.low is not None or c.high is not None}
-    batch = definition.get_batch(batch_parameters={"dataframe": frame.astype({k: v for k, v in numbers.items() if k in frame})})
+    batch = definition.get_batch(
+        batch_parameters={"dataframe": frame.astype({k: v for k, v in numbers.items() if k in frame})}
+    )
     outcome = batch.validate(suite(table), result_format=COUNTS_ONLY)
     failures = tuple(_failure(result) for result in outcome.results if not result.success)
     return ValidationResult(not failures, len(frame), failures)

@@ -36,7 +36,9 @@ def ingest_source(installation: Installation, source: Source, received_at: datet
     installation.report(f"ingesting {source.format}")
     report = ingest(installation.lake, batches, ingest_id, instant, installation.report)
     if report.is_new:
-        installation.audit_log.append("ingest", {"format": source.format, **report.summary()}, pd.Timestamp(report.received_at))
+        installation.audit_log.append(
+            "ingest", {"format": source.format, **report.summary()}, pd.Timestamp(report.received_at)
+        )
     return report
 
 

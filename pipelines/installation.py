@@ -39,7 +39,9 @@ class Installation:
         """The MLflow store; imports MLflow, which takes seconds."""
         from pipelines.registry import Registry
 
-        return Registry(self.settings.tracking_uri, self.settings.artifacts_folder, self.settings.state_folder / "models")
+        return Registry(
+            self.settings.tracking_uri, self.settings.artifacts_folder, self.settings.state_folder / "models"
+        )
 
     @contextmanager
     def only_one(self, what: str) -> Iterator[None]:
@@ -53,5 +55,7 @@ class Installation:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise Refused(f"Another `foretide {what}` is at work here. Wait for it to end, then try again.") from error
+                raise Refused(
+                    f"Another `foretide {what}` is at work here. Wait for it to end, then try again."
+                ) from error
             yield

@@ -83,7 +83,9 @@ def _outcome(
     tiered = tiers.assign_tiers(scores, declared.alert_horizon, policy.high_share, policy.elevated_share)
     explained = tiered.loc[tiered["tier"].isin(delivery_rows.EXPLAINED_TIERS), "subject_id"]
     phrases = explanation.drivers(model, matrix[matrix["subject_id"].isin(explained)], catalog.words, DRIVERS)
-    drivers = pd.DataFrame({"subject_id": matrix.loc[matrix["subject_id"].isin(explained), "subject_id"], "drivers": phrases})
+    drivers = pd.DataFrame(
+        {"subject_id": matrix.loc[matrix["subject_id"].isin(explained), "subject_id"], "drivers": phrases}
+    )
     named = {"scores": scores, "tiers": tiered, "drivers": drivers}
     return {"standings": standings, **{name: frame.assign(outcome=outcome.name) for name, frame in named.items()}}
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from models import evaluation, gate
 from models.baselines import MODEL
-from models.evaluation import GAIN
 from models.fairness.audit import Audit, Audited
 from models.fairness.audit import audit as audit_scores
 from pipelines import engineering
@@ -100,7 +99,9 @@ def decide(installation: Installation, night: str) -> Counts:
                  "policy": policy_version(installation.settings), "reasons": list(decision.reasons)},
                 engineering.cohort(installation, night).known_at,
             )  # fmt: skip
-        counts[challenger.name] = ("promoted: " if decision.is_promoted else "not promoted: ") + "; ".join(decision.reasons)
+        counts[challenger.name] = ("promoted: " if decision.is_promoted else "not promoted: ") + "; ".join(
+            decision.reasons
+        )
     return counts
 
 
@@ -157,15 +158,12 @@ def last_night(installation: Installation) -> str:
     return f"{pd.Timestamp(trained[-1]).tz_convert(installation.settings.sites.default_time_zone):%Y-%m-%d}"
 
 
-def result_rows(installation: Installation) -> tuple[list[dict[str, object]], list[str]]:
-    """What a person wants to see of a training: AUROC of model and baselines, what serves, and why."""
-    results, served = installation.lake.load("results"), installation.lake.load("served")
-    horizons = {name: declared.alert_horizon for name, declared in installation.settings.outcomes.items()}
-    at_alert = results["horizon_days"] == results["outcome"].map(horizons)
-    rows = results[at_alert & results["metric"].isin(["auroc", GAIN])]
+def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
+    """Tidy result rows of the last evaluation, and in sentences what earned being served and whether it may be."""
+    served = installation.lake.load("served")
     sentences = [str(reason) for reason in served["reason"]]
-    for outcome in horizons:
+    for outcome in installation.settings.outcomes:
         decision = decision_of(installation, outcome)
-        verb = "Promoted to champion" if decision.is_promoted else "NOT promoted"
-        sentences.append(f"{verb}: {'; '.join(decision.reasons)}.")
-    return rows.to_dict("records"), sentences
+        verb = "lets" if decision.is_promoted else "does NOT let"
+        sentences.append(f"The release policy {verb} it serve {outcome}: {'; '.join(decision.reasons)}.")
+    return installation.lake.load("results"), sentences

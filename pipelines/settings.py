@@ -195,6 +195,11 @@ class Settings(BaseSettings):
         return (self.home / relative).resolve()
 
     @property
+    def alert_horizons(self) -> dict[str, int]:
+        """The alert horizon of each outcome, in days."""
+        return {name: declared.alert_horizon for name, declared in self.outcomes.items()}
+
+    @property
     def state_folder(self) -> Path:
         """Everything Foretide itself writes lies here."""
         return self.path(self.state)

@@ -49,7 +49,9 @@ def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:
     return families
 
 
-def label_all(matrix: pd.DataFrame, outcome: Outcome, events: pd.DataFrame, until: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+def label_all(
+    matrix: pd.DataFrame, outcome: Outcome, events: pd.DataFrame, until: pd.DataFrame, panel: pd.DataFrame
+) -> pd.DataFrame:
     """Labels of both tasks for every row of the matrix, with the days since the newest event."""
     reported = cohorts.reporting_days(panel, outcome)
     since = outcomes.days_since_event(matrix[KEY], events)

@@ -19,6 +19,8 @@ from rich.table import Table
 
 from pipelines.errors import ForetideError
 
+WIDE = 160
+
 
 @dataclass
 class Answer:
@@ -28,7 +30,6 @@ class Answer:
     rows: Sequence[Mapping[str, Any]] = ()
     paths: Iterable[Path] = ()
     sentences: Sequence[str] = ()
-    columns: Sequence[str] | None = None
     ok: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -40,9 +41,10 @@ def give(answer: Answer, as_json: bool) -> None:
         body["paths"] = [str(path) for path in answer.paths]
         print(json.dumps({**body, **answer.extra}, ensure_ascii=False, default=str))
         return
-    console = Console()
+    # In a pipe nothing limits the width; a terminal wraps by itself.
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
     if answer.rows:
-        console.print(_table(answer.rows, answer.columns))
+        console.print(_table(answer.rows))
     for sentence in answer.sentences:
         console.print(sentence, markup=False, highlight=False)
     for path in answer.paths:
@@ -55,8 +57,8 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in plain.items()}
 
 
-def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None) -> Table:
-    names = list(columns or rows[0])
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    names = list(rows[0])
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in names:
         is_number = all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows)

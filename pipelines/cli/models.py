@@ -8,8 +8,6 @@ import typer
 from pipelines.cli.answer import Answer
 from pipelines.cli.main import AsOf, Config, Json, answering, app
 
-SHOWN = ("outcome", "task", "horizon_days", "split", "model", "metric", "value", "low", "high", "n_subjects", "n_episodes")
-
 
 @app.command("train")
 @answering
@@ -19,7 +17,8 @@ def train_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     from pipelines.defs.run import execute
     from pipelines.installation import Installation
     from pipelines.progress import progress_bar
-    from pipelines.release import result_rows
+    from pipelines.release import findings
+    from pipelines.reports.comparison import comparison
     from pipelines.settings import load_settings
 
     settings = load_settings(config)
@@ -28,8 +27,9 @@ def train_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
         with installation.only_one("train"):
             night = night_of(installation, as_of)
             execute(installation, "retrain", night)
-            rows, sentences = result_rows(installation)
-    return Answer("train", rows, [settings.reports_folder / "index.html"], sentences, SHOWN)
+            results, sentences = findings(installation)
+    rows = results.to_dict("records") if as_json else comparison(results, settings.alert_horizons)
+    return Answer("train", rows, [settings.reports_folder / "index.html"], sentences)
 
 
 @app.command("audit")
@@ -59,7 +59,9 @@ def replay_command(
     """Evaluate end to end on a real cohort, from its raw files, in a lake of its own."""
     from pipelines.progress import progress_bar
     from pipelines.replay import replay
+    from pipelines.reports.comparison import comparison
 
     with progress_bar(as_json) as report:
         result = replay(name, data, out, resamples, report)
-    return Answer("replay", result.rows if as_json else result.shown, result.paths, result.sentences, SHOWN)
+    rows = result.results.to_dict("records") if as_json else comparison(result.results, result.alert_horizons)
+    return Answer("replay", rows, result.paths, result.sentences)

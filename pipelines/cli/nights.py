@@ -13,7 +13,7 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
     from pipelines.installation import Installation
     from pipelines.night import delivered
     from pipelines.progress import progress_bar
-    from pipelines.release import result_rows
+    from pipelines.release import findings
     from pipelines.settings import load_settings
 
     settings = load_settings(config)
@@ -25,7 +25,7 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
             night = night_of(installation, as_of)
             execute(installation, "retrain", night)
             execute(installation, "nightly", night)
-            _, sentences = result_rows(installation)
+            _, sentences = findings(installation)
             counts, folder = delivered(installation, night)
     return Answer("run", counts, [settings.reports_folder / "index.html", folder], sentences)
 

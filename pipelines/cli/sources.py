@@ -17,7 +17,9 @@ def ingest_command(
     format: Annotated[str, typer.Argument(help=f"One of {', '.join(FORMATS)}.")],
     path: Annotated[Path | None, typer.Argument(help="File or folder; not for simulated.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="Which column is what; for format table.")] = None,
-    received_at: Annotated[str | None, typer.Option(metavar="INSTANT", help="When it came to be known, with zone.")] = None,
+    received_at: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="When it came to be known, with zone.")
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> Answer:

@@ -14,7 +14,9 @@ INSTALLATION = {"installation"}
 def core_roster(context: AssetExecutionContext) -> MaterializeResult:
     """Subjects enrolled by the night, consent not ended, known by the cutoff: each must get a row."""
     cohort = engineering.cohort(context.resources.installation, context.partition_key)
-    return MaterializeResult(metadata={"subjects_known": len(cohort.subjects), "subjects_on_roster": len(cohort.roster)})
+    return MaterializeResult(
+        metadata={"subjects_known": len(cohort.subjects), "subjects_on_roster": len(cohort.roster)}
+    )
 
 
 @asset(group_name="core", deps=RAW, partitions_def=nights, required_resource_keys=INSTALLATION)

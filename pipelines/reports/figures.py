@@ -6,7 +6,9 @@ from matplotlib.figure import Figure
 from models.evaluation import reliability
 
 
-def training_figures(rows: pd.DataFrame, predictions: pd.DataFrame, served: str, horizon_days: int) -> dict[str, Figure]:
+def training_figures(
+    rows: pd.DataFrame, predictions: pd.DataFrame, served: str, horizon_days: int
+) -> dict[str, Figure]:
     """Onset AUROC of every predictor with intervals, and the calibration of what is served."""
     return {"auroc": _auroc(rows, horizon_days), "calibration": _calibration(predictions, served)}
 

@@ -39,7 +39,9 @@ def read(folder: Path) -> Iterator[Batch]:
     sleep, heart = _csv(folder, "sleep_episodes.csv"), _csv(folder, "heart_rate_daily.csv")
     scores, minutes = _csv(folder, "questionnaire_scores.csv"), _parquet(folder, "steps_minute.parquet")
     days = [frame[["id", "date"]] for frame in (diary, panic, sleep, heart, scores)]
-    walked = pd.concat(b.to_pandas().drop_duplicates() for b in minutes.iter_batches(MINUTES_PER_BATCH, columns=["id", "date"]))
+    walked = pd.concat(
+        b.to_pandas().drop_duplicates() for b in minutes.iter_batches(MINUTES_PER_BATCH, columns=["id", "date"])
+    )
     yield _subjects(_csv(folder, "participants.csv"), pd.concat([*days, walked]))
     yield _mood(diary)
     yield _events(panic)
@@ -152,5 +154,3 @@ def _steps(minutes: pq.ParquetFile) -> Iterator[Batch]:
             "source": SOURCE, "received_at": received, "utc_offset_min": 540,
         })  # fmt: skip
         yield Batch("wearable", frame, "steps_minute.parquet")
-
-

@@ -10,7 +10,9 @@ import pandas as pd
 def received_next_midnight(local_day: pd.Series, zone: str) -> pd.Series:
     """The instant at which the civil day after `local_day` begins in `zone`."""
     midnight = pd.DatetimeIndex(local_day + pd.Timedelta(days=1))
-    instants = midnight.tz_localize(zone, ambiguous=[True] * len(midnight), nonexistent="shift_forward").tz_convert("UTC")
+    instants = midnight.tz_localize(zone, ambiguous=[True] * len(midnight), nonexistent="shift_forward").tz_convert(
+        "UTC"
+    )
     return pd.Series(instants.as_unit("us"), index=local_day.index)
 
 

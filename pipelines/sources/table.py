@@ -77,7 +77,11 @@ def _column(rows: pd.DataFrame, origin: ColumnMapping, column: Column, zone: str
     if column.kind in ("integer", "real"):
         return _numbers(values, origin, column.unit, where)
     if column.kind == "flag":
-        return values.astype(str).str.lower().map({"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False})
+        return (
+            values.astype(str)
+            .str.lower()
+            .map({"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False})
+        )
     return values.astype("str").where(values.notna())
 
 
@@ -94,7 +98,9 @@ def _instants(values: pd.Series, format: str | None, zone: str | None, where: st
     if parsed.dt.tz is not None:
         return parsed.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
     if zone is None:
-        raise Refused(f"{where}: {int(values.notna().sum())} times have no time zone. Give `time_zone:` in the mapping.")
+        raise Refused(
+            f"{where}: {int(values.notna().sum())} times have no time zone. Give `time_zone:` in the mapping."
+        )
     local = parsed.dt.tz_localize(zone, ambiguous=[True] * len(parsed), nonexistent="shift_forward")
     return local.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
 

@@ -1,0 +1,108 @@
+"""Evaluates a real cohort end to end, from its raw files, in a lake of its own: nothing of the installation is touched.
+
+The same ingestion, features, labels, evaluation and audit as the nightly system's; only the declaration differs.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines import engineering, release, training
+from pipelines.cohort import last_received_at
+from pipelines.errors import Refused, Usage
+from pipelines.ingestion import ingest_source
+from pipelines.installation import Installation
+from pipelines.progress import Report
+from pipelines.settings import FileSource, settings_from
+
+# What counts as an event in each cohort, and how its absence is known; why, in docs/decisions/0005.
+DECLARED: dict[str, dict[str, Any]] = {
+    "jang2024": {
+        "sites": {"default_time_zone": "Asia/Seoul"},
+        "outcomes": {
+            "panic": {
+                "events": ["panic"], "horizons_days": [7, 14, 28], "alert_horizon_days": 7, "merge_within_days": 7,
+                "refractory_days": 14, "ascertainment": "self_report", "min_coverage": 0.5,
+            }
+        },
+    },
+    "lifesnaps": {
+        "sites": {"default_time_zone": "Europe/Athens"},
+        "outcomes": {
+            "low_mood": {
+                "events": ["low_mood"], "horizons_days": [1], "merge_within_days": 7, "refractory_days": 7,
+                "ascertainment": "self_report", "min_coverage": 1.0,
+            }
+        },
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Tidy result rows, the horizon of each outcome to look at first, findings in sentences, files that were kept."""
+
+    results: pd.DataFrame
+    alert_horizons: dict[str, int]
+    sentences: list[str]
+    paths: list[Path]
+
+
+def replay(name: str, data: Path, out: Path | None, resamples: int, report: Report) -> Replayed:
+    """Ingest a cohort's published files, build features, evaluate the model and every baseline, and audit it.
+
+    Args:
+        name: a cohort of `DECLARED`.
+        data: the folder with its files.
+        out: where to keep the lake and the reports; nothing is kept if not given.
+        resamples: subject resamples for every interval.
+        report: told how far the work has come.
+
+    Raises:
+        Usage: a cohort nobody declared, or a folder to keep things in that is not empty.
+        Refused: a file of the cohort is missing or cannot be used.
+        ModelsError: too few subjects with an event to evaluate anything.
+    """
+    if name not in DECLARED:
+        raise Usage(f"`{name}` is not a cohort that can be replayed. Use one of {', '.join(DECLARED)}.")
+    if not data.is_dir():
+        raise Refused(f"There is no folder `{data}`. Point --data to the folder with the files of {name}.")
+    with _home(out) as home:
+        content = {**DECLARED[name], "training": {"resamples": resamples}, "state": ".",
+                   "audit": {"attributes": ["sex", "age_band"], "resamples": resamples}}  # fmt: skip
+        installation = Installation(settings_from(content, home, f"replay of {name}"), report)
+        ingest_source(installation, FileSource(format=name, path=data.resolve()), None)  # type: ignore[arg-type]
+        night = _night_after(installation)
+        engineering.training_matrices(installation, night)
+        training.make_labels(installation, night)
+        training.evaluate(installation, night)
+        release.audit(installation, night)
+        release.model_report(installation, night)
+        results, sentences = release.findings(installation)
+        kept = [] if out is None else [installation.settings.reports_folder / "index.html"]
+        return Replayed(results, installation.settings.alert_horizons, sentences, kept)
+
+
+@contextmanager
+def _home(out: Path | None) -> Iterator[Path]:
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="foretide-replay-") as folder:
+            yield Path(folder)
+        return
+    if out.exists() and any(out.iterdir()):
+        raise Usage(f"`{out}` is not empty. Name a new folder for the replay's lake and reports.")
+    out.mkdir(parents=True, exist_ok=True)
+    yield out.resolve()
+
+
+def _night_after(installation: Installation) -> str:
+    """The first night that knows the whole cohort."""
+    received = last_received_at(installation.lake)
+    if received is None:
+        raise Refused("The cohort's files hold no observation. Point --data to the folder of the release.")
+    return (received + pd.Timedelta(days=1)).date().isoformat()
