@@ -45,7 +45,7 @@ def build_matrix(
     index = index[["subject_id", "index_date"]].sort_values(["subject_id", "index_date"], ignore_index=True)
     enrolled = subjects.set_index("subject_id")["enrolled_on"]
     grid = DayGrid(days)
-    observable = (index["index_date"] - index["subject_id"].map(enrolled)).dt.days.to_numpy(dtype=np.int64)
+    observable: Rows = (index["index_date"] - index["subject_id"].map(enrolled)).dt.days.to_numpy().astype(np.int64)
     columns: dict[str, list[Values]] = {}
     for start in range(0, len(index), ROWS_PER_CHUNK):
         part = slice(start, start + ROWS_PER_CHUNK)

@@ -39,6 +39,7 @@ class _Test:
     label: Values
     subject: NDArray[np.int64]
     weights: Values
+    fold: NDArray[np.int64]
     quiet: NDArray[np.bool_]
     n_episodes: int
 
@@ -80,7 +81,7 @@ def _test(rows: pd.DataFrame, label: Values, resamples: int, seed: int) -> _Test
     positive = label == 1
     episodes = pd.DataFrame({"s": rows["subject_id"], "on": onset})[positive].drop_duplicates()
     quiet = np.nan_to_num(rows["days_since_event"].to_numpy(), nan=np.inf) >= QUIET_DAYS
-    return _Test(label, codes.astype(np.int64), weights, quiet, len(episodes))
+    return _Test(label, codes.astype(np.int64), weights, rows["fold"].to_numpy(), quiet, len(episodes))
 
 
 def _all_metrics(test: _Test, risks: dict[str, Values]) -> list[dict[str, object]]:
@@ -89,7 +90,7 @@ def _all_metrics(test: _Test, risks: dict[str, Values]) -> list[dict[str, object
     for model, score in risks.items():
         pairs = resampling.concordance(score, test.label, test.subject, test.n_subjects)
         aurocs[model] = pairs.auroc(test.weights)
-        found = {"auroc": _with_interval(aurocs[model]), **_ranking(test, score), **_calibration(test, score)}
+        found = {"auroc": _with_interval(aurocs[model]), "fold_mean_auroc": _fold_mean(test, score), **_ranking(test, score), **_calibration(test, score)}
         within = pairs.within_subject()
         if np.isfinite(within).sum() >= 2:
             found["within_subject_auroc"] = _within(within, test.weights)
@@ -110,6 +111,18 @@ def _row(model: str, metric: str, value: Metric) -> dict[str, object]:
 def _with_interval(values: Values) -> Metric:
     """The first entry is the estimate, the others its resamples."""
     return float(values[0]), *resampling.interval(values[1:])
+
+
+def _fold_mean(test: _Test, score: Values) -> Metric:
+    """Mean of the folds' own AUROCs: pooling compares risks of different models, which punishes flat ones."""
+    everybody = test.weights[:1]
+    folds = [test.fold == fold for fold in np.unique(test.fold)]
+    found = [
+        resampling.concordance(score[rows], test.label[rows], test.subject[rows], test.n_subjects).auroc(everybody)[0]
+        for rows in folds
+    ]
+    known = [value for value in found if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan"), float("nan"), float("nan")
 
 
 def _ranking(test: _Test, score: Values) -> dict[str, Metric]:

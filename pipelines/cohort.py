@@ -43,8 +43,7 @@ def known_at(sites: Sites, as_of: date | pd.Timestamp) -> pd.Timestamp:
 
     Rows of a subject whose own site's cutoff came earlier are held back per subject by their `known_on`.
     """
-    names = {sites.default_time_zone, *sites.time_zones.values()}
-    return max(calendar.cutoff_of(pd.Timestamp(as_of), name, sites.cutoff) for name in names)
+    return max(calendar.cutoff_of(pd.Timestamp(as_of), zone, sites.cutoff) for zone in sites.zones)
 
 
 def outcome_named(name: str, declared: OutcomeSettings) -> Outcome:
@@ -183,10 +182,17 @@ def index_rows(cohort: Cohort, until: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["subject_id", "index_date"]).reset_index(drop=True)
 
 
-def last_received_at(lake: Lake) -> pd.Timestamp | None:
-    """When the newest mood answer, sleep episode or event came in; missing where the lake holds none."""
-    instants = [lake.last_received_at(table) for table in ("mood", "sleep", "wearable_days", "events")]
-    return max((i for i in instants if i is not None), default=None)
+def first_night_knowing_all(lake: Lake, sites: Sites) -> pd.Timestamp:
+    """The first as-of date whose cutoffs, at every site, come after everything received so far.
+
+    Raises:
+        Refused: the lake is empty.
+    """
+    received = [instant for table in lake.tables() if (instant := lake.last_received_at(table)) is not None]
+    if not received:
+        raise Refused("The lake is empty. Declare `sources:` in foretide.yaml, or run `foretide ingest`.")
+    newest = pd.Series([max(received).as_unit("us")])
+    return max(calendar.index_date_knowing(newest, zone, sites.cutoff).iloc[0] for zone in sites.zones)
 
 
 def last_observations(lake: Lake, cohort: Cohort) -> pd.Series:

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines import engineering, release, training
-from pipelines.cohort import last_received_at
+from pipelines.cohort import first_night_knowing_all
 from pipelines.errors import Refused, Usage
 from pipelines.ingestion import ingest_source
 from pipelines.installation import Installation
@@ -77,7 +77,7 @@ def replay(name: str, data: Path, out: Path | None, resamples: int, report: Repo
                    "audit": {"attributes": ["sex", "age_band"], "resamples": resamples}}  # fmt: skip
         installation = Installation(settings_from(content, home, f"replay of {name}"), report)
         ingest_source(installation, FileSource(format=name, path=data.resolve()), None)  # type: ignore[arg-type]
-        night = _night_after(installation)
+        night = f"{first_night_knowing_all(installation.lake, installation.settings.sites):%Y-%m-%d}"
         engineering.training_matrices(installation, night)
         training.make_labels(installation, night)
         training.evaluate(installation, night)
@@ -98,11 +98,3 @@ def _home(out: Path | None) -> Iterator[Path]:
         raise Usage(f"`{out}` is not empty. Name a new folder for the replay's lake and reports.")
     out.mkdir(parents=True, exist_ok=True)
     yield out.resolve()
-
-
-def _night_after(installation: Installation) -> str:
-    """The first night that knows the whole cohort."""
-    received = last_received_at(installation.lake)
-    if received is None:
-        raise Refused("The cohort's files hold no observation. Point --data to the folder of the release.")
-    return (received + pd.Timedelta(days=1)).date().isoformat()

@@ -73,6 +73,11 @@ class Sites(_Strict):
     time_zones: dict[str, TimeZone] = {}
     cutoff: time = time(3, 0)
 
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Every time zone in use."""
+        return tuple(sorted({self.default_time_zone, *self.time_zones.values()}))
+
 
 class OutcomeSettings(_Strict):
     """One declared crisis or relapse: either event kinds or a fall out of remission on a scale."""

@@ -76,7 +76,11 @@ def open_store(tracking_uri: str, artifact_root: Path) -> tuple["MlflowClient", 
         if experiment is not None:
             return client, experiment.experiment_id
         # Without a location of their own artifacts would land in the working directory.
-        return client, client.create_experiment(EXPERIMENT, artifact_location=artifact_root.resolve().as_uri())
+        return client, client.create_experiment(
+            EXPERIMENT,
+            artifact_location=artifact_root.resolve().as_uri(),
+            tags={"mlflow.experimentKind": "custom_model_development"},
+        )
 
 
 def log_results(tables: Mapping[str, pd.DataFrame], figures: Mapping[str, "Figure"]) -> None:

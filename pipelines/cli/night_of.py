@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime
 
-import pandas as pd
-
-from pipelines.cohort import last_received_at
-from pipelines.errors import Refused, Usage
+from pipelines.cohort import first_night_knowing_all
+from pipelines.errors import Usage
 from pipelines.installation import Installation
 
 
@@ -25,7 +23,5 @@ def night_of(installation: Installation, as_of: str | None) -> str:
         if night > today:
             raise Usage("`--as-of` lies in the future; nobody can know yet what will be known then.")
         return night.isoformat()
-    received = last_received_at(installation.lake)
-    if received is None:
-        raise Refused("The lake is empty. Declare `sources:` in foretide.yaml, or run `foretide ingest`.")
-    return min((received + pd.Timedelta(days=1)).date(), today).isoformat()
+    night = first_night_knowing_all(installation.lake, installation.settings.sites)
+    return min(night.date(), today).isoformat()

@@ -8,7 +8,8 @@ from features.tables import TABLES
 from pipelines.validation import validate_table
 
 NAME = "rows_are_valid"
-SPECS = [AssetCheckSpec(NAME, asset=f"raw_{table}", blocking=True) for table in TABLES]
+MEANING = "Every row that came since the last check keeps its table's declared types, units, ranges and keys."
+SPECS = [AssetCheckSpec(NAME, asset=f"raw_{table}", description=MEANING, blocking=True) for table in TABLES]
 
 
 @multi_asset_check(specs=SPECS, required_resource_keys={"installation"})
@@ -21,5 +22,5 @@ def rows_are_valid(context: AssetCheckExecutionContext) -> Iterator[AssetCheckRe
             asset_key=f"raw_{table}",
             check_name=NAME,
             passed=result.success,
-            metadata={"rows": result.rows, "failures": failures},
+            metadata={"new_rows": result.rows, "failures": failures},
         )

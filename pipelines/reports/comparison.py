@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipelines.reports import words
 
-SHOWN = {"auprc": "AUPRC", "within_subject_auroc": "within", "quiet_auroc": "quiet"}
+SHOWN = {"fold_mean_auroc": "by fold", "auprc": "AUPRC", "within_subject_auroc": "within", "quiet_auroc": "quiet"}
 
 
 def comparison(results: pd.DataFrame, alert_horizons: Mapping[str, int]) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ from pipelines.reports.site import Context, write_page
 OWN = "boosted_hazard"
 GAIN = "auroc_minus_best_baseline"
 # The table beside the plot; everything else that was measured is in the complete table.
-COMPARED = ("auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
+COMPARED = ("auroc", "fold_mean_auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
 CALIBRATED = ("calibration_slope", "calibration_intercept", "ici", "e90", "brier", "scaled_brier")
 # Squared and mean errors of rare events are small: two decimals would print them all alike.
 FINE = {"brier": 4, "scaled_brier": 3, "ici": 3, "e90": 3}

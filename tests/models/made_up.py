@@ -1,0 +1,37 @@
+"""Made-up cohorts for tests of models: no person stands behind any row."""
+
+import numpy as np
+import pandas as pd
+
+from models import outcomes
+from models.outcomes import Outcome
+
+OUTCOME = Outcome("crisis", (7, 14), events=("crisis_contact",), merge_within_days=7, refractory_days=7)
+FEATURES = ("history_episode_rate", "sleep_short", "noise")
+
+
+def cohort(
+    subjects: int = 80, days: int = 120, seed: int = 1, signal: float = 2.0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A feature matrix in which short sleep comes before an event, and its onset labels."""
+    rng = np.random.default_rng(seed)
+    first = pd.Timestamp("2026-01-01").as_unit("us")
+    dates = pd.date_range(first, periods=days, freq="D", unit="us")
+    index = pd.DataFrame(
+        {"subject_id": np.repeat([f"p{i:03}" for i in range(subjects)], days), "index_date": np.tile(dates, subjects)}
+    )
+    ill = rng.random(subjects) < 0.6
+    on = rng.integers(20, days, subjects)
+    events = pd.DataFrame({"subject_id": [f"p{i:03}" for i in range(subjects) if ill[i]],
+                           "event_on": first + pd.to_timedelta(on[ill], unit="D")}).astype({"event_on": "datetime64[us]"})  # fmt: skip
+    until = pd.DataFrame({"subject_id": index["subject_id"].unique(), "followed_until": dates[-1]})
+    nothing = pd.DataFrame({"subject_id": [], "local_date": []})
+    labels = outcomes.label(index, OUTCOME, "onset", events, until, nothing)
+    labels["days_since_event"] = outcomes.days_since_event(index, events)
+    near = (labels["days_to_event"] < 10).to_numpy()
+    matrix = index.assign(
+        history_episode_rate=rng.random(subjects).repeat(days),
+        sleep_short=signal * near + rng.normal(0, 1, len(index)),
+        noise=rng.normal(0, 1, len(index)),
+    )
+    return matrix, labels

@@ -1,0 +1,108 @@
+"""Evaluation and gate: a signal is found, noise is not, and what is served has earned it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models import evaluation, gate, protocol, splits
+from models.baselines import MODEL, Predictor
+from models.evaluation import GAIN
+from models.protocol import Predictions
+from tests.models.made_up import OUTCOME, cohort
+
+PREDICTORS = (
+    Predictor(MODEL, "boosted_trees", ("history_episode_rate", "sleep_short", "noise")),
+    Predictor("prevalence", "logistic", ()),
+    Predictor("history_only", "logistic", ("history_episode_rate",)),
+)
+POLICY = gate.Policy(0.7, 1.4, True)
+
+
+def evaluated(signal: float) -> tuple[list[Predictions], pd.DataFrame]:
+    """Cross-predicted and measured on unseen subjects."""
+    matrix, labels = cohort(signal=signal)
+    planned = list(splits.unseen_subjects(labels, 3, 1))
+    found = protocol.cross_predict(
+        matrix, labels, OUTCOME.horizons_days, PREDICTORS, planned, 7, 1, 2, lambda share: None
+    )
+    return found, pd.concat([evaluation.evaluate(p, "made up", "crisis", 200, 1) for p in found], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def with_signal() -> tuple[list[Predictions], pd.DataFrame]:
+    """A cohort in which sleep says something."""
+    return evaluated(2.0)
+
+
+@pytest.fixture(scope="module")
+def without_signal() -> tuple[list[Predictions], pd.DataFrame]:
+    """A cohort in which nothing says anything."""
+    return evaluated(0.0)
+
+
+def value(rows: pd.DataFrame, metric: str, model: str = MODEL, column: str = "value") -> float:
+    """One figure at 14 days."""
+    found = rows[(rows["metric"] == metric) & (rows["model"] == model) & (rows["horizon_days"] == 14)]
+    return float(found[column].iloc[0])
+
+
+def test_a_real_signal_beats_the_best_baseline_and_the_model_is_served(with_signal):
+    """The interval of the gain lies above 0."""
+    rows = with_signal[1]
+    assert value(rows, "auroc") > 0.7
+    assert value(rows, GAIN, column="low") > 0
+    best = evaluation.best_baseline(rows, "unseen_subjects", 14)
+    assert gate.candidate(rows, "unseen_subjects", 14, best)[0] == MODEL
+
+
+def test_without_a_signal_the_best_rule_is_served_and_said_so(without_signal):
+    """Noise on unseen people ranks near a coin, and earns nothing."""
+    rows = without_signal[1]
+    assert value(rows, GAIN, column="low") <= 0
+    best = evaluation.best_baseline(rows, "unseen_subjects", 14)
+    served, reason = gate.candidate(rows, "unseen_subjects", 14, best)
+    assert served == best != MODEL
+    assert "the rule serves" in reason
+
+
+def test_every_row_of_a_subject_is_predicted_by_a_model_that_never_saw_it(with_signal):
+    """Each labelled row is predicted once; each fold's rows are whole subjects."""
+    rows = with_signal[0][0].rows
+    assert not rows.duplicated(["subject_id", "index_date"]).any()
+    assert rows.groupby("subject_id")["fold"].nunique().max() == 1
+
+
+def test_every_predictor_has_every_metric_with_subjects_and_episodes(with_signal):
+    """The tidy rows are complete: no baseline is left out."""
+    rows = with_signal[1]
+    assert tuple(rows.columns) == evaluation.COLUMNS
+    counted = rows[rows["metric"] != GAIN].groupby(["horizon_days", "model"])["metric"].nunique()
+    assert counted.min() == counted.max()
+    assert len(counted) == 6
+    assert (rows[["n_subjects", "n_episodes"]] > 0).all(axis=None)
+
+
+def test_the_flat_baseline_is_a_coin_within_each_fold(with_signal):
+    """Pooling over folds distorts a constant; within a fold it is 0.5 exactly."""
+    assert value(with_signal[1], "fold_mean_auroc", "prevalence") == 0.5
+
+
+def test_a_split_with_fewer_than_twenty_event_subjects_does_not_headline(with_signal):
+    """Then the other split speaks."""
+    found = with_signal[0][0]
+    later = Predictions("onset", "unseen_and_later", found.horizons_days, found.rows, found.risks)
+    assert evaluation.headline_split([later], 14) == "unseen_and_later"
+    some = found.rows["subject_id"] < "p015"
+    few = Predictions("onset", "unseen_and_later", found.horizons_days, found.rows[some], {})
+    assert evaluation.headline_split([few], 14) == "unseen_subjects"
+
+
+def test_the_gate_holds_back_what_is_uncalibrated_or_fails_a_group(with_signal):
+    """One reason each, in words."""
+    rows = with_signal[1]
+    rows = rows.assign(value=np.where(rows["metric"] == "calibration_slope", 1.0, rows["value"]))
+    assert gate.decide(rows, MODEL, "unseen_subjects", 14, 0, POLICY).is_promoted
+    unfair = gate.decide(rows, MODEL, "unseen_subjects", 14, 2, POLICY)
+    assert unfair == gate.Decision(False, ("2 fairness comparisons fail",))
+    steep = rows.assign(value=np.where(rows["metric"] == "calibration_slope", 2.0, rows["value"]))
+    assert "calibration slope 2.00" in gate.decide(steep, MODEL, "unseen_subjects", 14, 0, POLICY).reasons[0]

@@ -1,0 +1,110 @@
+"""The hazard model: coherent, calibrated, reproducible, saved as data."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models import calibration, explanation, outcomes, risk
+from models.errors import ModelsError
+from tests.models.made_up import FEATURES, OUTCOME, cohort
+
+MATRIX, LABELS = cohort()
+
+
+def fitted(learner: risk.Learner = "boosted_trees", **changed) -> risk.HazardModel:
+    """A model of the made-up cohort."""
+    told = {"seed": 1, "threads": 2, "name": "it", "calibrate": True, "with_intervals": True} | changed
+    return risk.fit(MATRIX, LABELS, OUTCOME.horizons_days, FEATURES, learner, **told)
+
+
+@pytest.fixture(scope="module")
+def model() -> risk.HazardModel:
+    """The boosted model, fitted once."""
+    return fitted()
+
+
+@pytest.mark.parametrize("learner", ["logistic", "boosted_trees"])
+def test_risk_never_falls_with_the_horizon(learner: risk.Learner):
+    """risk(7) <= risk(14) for every row, since a hazard cannot be negative."""
+    risks = risk.predict(fitted(learner, with_intervals=False), MATRIX)
+    assert (np.diff(risks, axis=1) >= 0).all()
+    assert ((risks > 0) & (risks < 1)).all()
+
+
+def test_predictions_on_unseen_people_are_calibrated(model: risk.HazardModel):
+    """Mean predicted and observed risk of a second cohort agree within a fifth; the slope is near 1."""
+    matrix, labels = cohort(seed=2)
+    known = outcomes.at_horizon(labels, 14)
+    kept = np.isfinite(known)
+    predicted = risk.predict(model, matrix)[kept, 1]
+    assert predicted.mean() == pytest.approx(known[kept].mean(), rel=0.2)
+    slope, _ = calibration.slope_and_intercept(predicted, known[kept])
+    assert 0.7 < slope < 1.4
+
+
+def test_equal_seeds_give_equal_bytes_whatever_the_threads(model: risk.HazardModel):
+    """Nothing but the seed decides."""
+    assert fitted(threads=1).trees == model.trees
+    assert fitted(threads=1).line == model.line
+
+
+def test_a_saved_model_predicts_the_same_and_holds_no_code(model: risk.HazardModel, tmp_path):
+    """JSON and UBJ only; to the last bit."""
+    risk.save(model, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["hashes.json", "model.json", "model.ubj"]
+    assert np.array_equal(risk.predict(risk.load(tmp_path), MATRIX), risk.predict(model, MATRIX))
+
+
+def test_an_altered_model_is_refused(model: risk.HazardModel, tmp_path):
+    """A single changed number in the calibration is found before it is used."""
+    risk.save(model, tmp_path)
+    told = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**told, "line": [1.0, -3.0]}))
+    with pytest.raises(ModelsError, match="not as they were written"):
+        risk.load(tmp_path)
+
+
+def test_the_interval_holds_the_estimate_and_is_wider_with_fewer_people(model: risk.HazardModel):
+    """It is about the estimated mean risk, so it shrinks with the number of subjects."""
+    low, high = risk.predict_interval(model, MATRIX)
+    point = risk.predict(model, MATRIX)
+    assert ((low <= point) & (point <= high)).all()
+    few = LABELS["subject_id"] < "p025"
+    small = risk.fit(MATRIX[few], LABELS[few].reset_index(drop=True), OUTCOME.horizons_days, FEATURES, "boosted_trees", 1,
+                     calibrate=True, with_intervals=True)  # fmt: skip
+    small_low, small_high = risk.predict_interval(small, MATRIX)
+    assert (small_high - small_low).mean() > (high - low).mean()
+
+
+def test_parts_add_up_to_the_score(model: risk.HazardModel):
+    """SHAP values and linear parts differ from the log-odds by one constant only."""
+    parts = explanation.contributions(model, MATRIX).sum(axis=1)
+    rest = risk.hazards(model, MATRIX)[:, 0] - parts
+    assert np.ptp(rest) < 1e-4
+
+
+def test_the_feature_that_drives_the_risk_is_named_first(model: risk.HazardModel):
+    """Sleep is the only signal that was put in."""
+    worst = np.argsort(-risk.predict(model, MATRIX)[:, 0])[:20]
+    named = explanation.drivers(model, MATRIX.iloc[worst], lambda feature: feature, top=1)
+    assert all(drivers[0].startswith("associated with sleep_short") for drivers in named)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [(MATRIX.drop(columns="noise"), "lacks 1 features"), (MATRIX.assign(noise=np.inf), "infinite values")],
+)
+def test_an_unfit_matrix_is_refused(model: risk.HazardModel, matrix: pd.DataFrame, message: str):
+    """At fitting and at scoring alike."""
+    with pytest.raises(ModelsError, match=message):
+        risk.predict(model, matrix)
+    with pytest.raises(ModelsError, match=message):
+        risk.fit(matrix, LABELS, OUTCOME.horizons_days, FEATURES, "logistic", 1)
+
+
+def test_nothing_can_be_learnt_without_an_event():
+    """Refused, rather than a risk of zero."""
+    with pytest.raises(ModelsError, match="hold no event"):
+        risk.fit(MATRIX, LABELS.assign(days_to_event=np.nan), OUTCOME.horizons_days, FEATURES, "logistic", 1)
