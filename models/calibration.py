@@ -56,3 +56,27 @@ def slope_and_intercept(probability: Values, label: Values) -> tuple[float, floa
         if abs(step) < 1e-10:
             break
     return slope, level
+
+
+def binned_slopes(score: Values, rows: Values, positives: Values) -> Values:
+    """Calibration slope of each weighting, from rows and positives per score bin; missing without both classes.
+
+    Args:
+        score: mean predicted risk per bin, of shape (bins,).
+        rows, positives: of shape (n, bins).
+
+    Returns:
+        Slopes of shape (n,), by Newton's method on the same penalised likelihood as `fit_line`.
+    """
+    margin = log_odds(score)
+    slope, level = np.ones(len(rows)), np.zeros(len(rows))
+    for _ in range(25):
+        risk = expit(slope[:, None] * margin + level[:, None])
+        error, curvature = rows * risk - positives, rows * risk * (1 - risk)
+        gradient = error @ margin + 2 * PRIOR * (slope - 1), error.sum(axis=1)
+        a, b, c = curvature @ margin**2 + 2 * PRIOR, curvature @ margin, curvature.sum(axis=1) + EPSILON
+        determinant = np.maximum(a * c - b * b, EPSILON)
+        slope = slope - np.clip((c * gradient[0] - b * gradient[1]) / determinant, -1, 1)
+        level = level - np.clip((a * gradient[1] - b * gradient[0]) / determinant, -3, 3)
+    has_both = (positives.sum(axis=1) > 0) & (positives.sum(axis=1) < rows.sum(axis=1))
+    return np.where(has_both, slope, np.nan)

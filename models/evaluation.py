@@ -12,9 +12,10 @@ from sklearn.metrics import average_precision_score
 
 from models import resampling
 from models.baselines import MODEL
-from models.calibration import slope_and_intercept
+from models.calibration import binned_slopes, slope_and_intercept
 from models.outcomes import at_horizon
 from models.protocol import Predictions
+from models.resampling import Curve
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
 
 Values = NDArray[np.float64]
@@ -28,6 +29,7 @@ FEWEST_EVENT_SUBJECTS = 20
 QUIET_DAYS = 28
 GAIN = "auroc_minus_best_baseline"
 ICI_BINS = 20
+SLOPE_RESAMPLES = 300
 
 Metric = tuple[float, float, float]
 
@@ -90,7 +92,11 @@ def _all_metrics(test: _Test, risks: dict[str, Values]) -> list[dict[str, object
     for model, score in risks.items():
         pairs = resampling.concordance(score, test.label, test.subject, test.n_subjects)
         aurocs[model] = pairs.auroc(test.weights)
-        found = {"auroc": _with_interval(aurocs[model]), "fold_mean_auroc": _fold_mean(test, score), **_ranking(test, score), **_calibration(test, score)}
+        curve = resampling.curve(score, test.label, test.subject, test.weights)
+        found = {
+            "auroc": _with_interval(aurocs[model]), "fold_mean_auroc": _fold_mean(test, score),
+            **_ranking(test, score, curve), **_calibration(test, score, curve),
+        }  # fmt: skip
         within = pairs.within_subject()
         if np.isfinite(within).sum() >= 2:
             found["within_subject_auroc"] = _within(within, test.weights)
@@ -125,8 +131,7 @@ def _fold_mean(test: _Test, score: Values) -> Metric:
     return float(np.mean(known)) if known else float("nan"), float("nan"), float("nan")
 
 
-def _ranking(test: _Test, score: Values) -> dict[str, Metric]:
-    curve = resampling.curve(score, test.label, test.subject, test.weights)
+def _ranking(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
     precision = curve.average_precision()
     precision[0] = average_precision_score(test.label, score)
     prevalence = resampling.subject_means(test.label, test.subject, test.weights)
@@ -138,16 +143,18 @@ def _ranking(test: _Test, score: Values) -> dict[str, Metric]:
     return found
 
 
-def _calibration(test: _Test, score: Values) -> dict[str, Metric]:
+def _calibration(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
     brier = resampling.subject_means((score - test.label) ** 2, test.subject, test.weights)
     prevalence = resampling.subject_means(test.label, test.subject, test.weights)
-    slope, intercept = slope_and_intercept(score, test.label)
+    # Fewer resamples do for an interval that only the gate reads.
+    slopes = binned_slopes(curve.score, curve.rows[:SLOPE_RESAMPLES], curve.positives[:SLOPE_RESAMPLES])
+    slopes[0], intercept = slope_and_intercept(score, test.label)
     ici, e90 = _calibration_error(score, test.label)
     nan = float("nan")
     return {
         "brier": _with_interval(brier),
         "scaled_brier": _with_interval(1 - brier / (prevalence * (1 - prevalence))),
-        "calibration_slope": (slope, nan, nan),
+        "calibration_slope": _with_interval(slopes),
         "calibration_intercept": (intercept, nan, nan),
         "ici": (ici, nan, nan),
         "e90": (e90, nan, nan),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from models.baselines import MODEL
@@ -11,7 +12,10 @@ from models.evaluation import GAIN
 
 @dataclass(frozen=True)
 class Policy:
-    """Limits that a challenger must keep; the predetermined change control plan."""
+    """Limits that a challenger must keep; the predetermined change control plan.
+
+    A slope is outside its limits when its whole interval is.
+    """
 
     calibration_slope_low: float
     calibration_slope_high: float
@@ -56,16 +60,33 @@ def decide(rows: pd.DataFrame, served: str, split: str, horizon_days: int, fails
         policy: the limits.
     """
     found = rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
-    slope = found[(found["metric"] == "calibration_slope") & (found["model"] == served)]["value"]
-    against = []
-    if slope.empty or not policy.calibration_slope_low <= float(slope.iloc[0]) <= policy.calibration_slope_high:
-        shown = "not estimable" if slope.empty else f"{float(slope.iloc[0]):.2f}"
-        against.append(
-            f"calibration slope {shown} lies outside {policy.calibration_slope_low} to {policy.calibration_slope_high}"
-        )
+    against: list[str] = []
+    kept: list[str] = []
+    (kept if _is_calibrated(found, served, policy) else against).append(_slope_words(found, served, policy))
     if fails and policy.block_on_fairness_fail:
         against.append(f"{fails} fairness comparisons fail")
-    if against:
-        return Decision(False, tuple(against))
-    kept = f"calibration slope {float(slope.iloc[0]):.2f} is within limits"
-    return Decision(True, (kept, f"{fails} fairness comparisons fail" if fails else "no fairness comparison fails"))
+    kept.append(f"{fails} fairness comparisons fail" if fails else "no fairness comparison fails")
+    return Decision(not against, tuple(against or kept))
+
+
+def _slope(rows: pd.DataFrame, served: str) -> tuple[float, float, float]:
+    found = rows[(rows["metric"] == "calibration_slope") & (rows["model"] == served)]
+    if found.empty:
+        return float("nan"), float("nan"), float("nan")
+    value, low, high = (float(found[name].iloc[0]) for name in ("value", "low", "high"))
+    return (value, value, value) if np.isnan(low) else (value, low, high)
+
+
+def _is_calibrated(rows: pd.DataFrame, served: str, policy: Policy) -> bool:
+    """Whether the slope may lie within the limits: with few events only a slope proven wrong blocks."""
+    _, low, high = _slope(rows, served)
+    return low <= policy.calibration_slope_high and high >= policy.calibration_slope_low
+
+
+def _slope_words(rows: pd.DataFrame, served: str, policy: Policy) -> str:
+    value, low, high = _slope(rows, served)
+    if np.isnan(value):
+        return "calibration slope could not be estimated"
+    verb = "is compatible with" if _is_calibrated(rows, served, policy) else "lies outside"
+    limits = f"{policy.calibration_slope_low} to {policy.calibration_slope_high}"
+    return f"calibration slope {value:.2f} ({low:.2f} to {high:.2f}) {verb} {limits}"

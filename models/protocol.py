@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models import risk
-from models.baselines import MODEL, Predictor
+from models.baselines import Predictor
 from models.splits import Split
 
 Values = NDArray[np.float64]
@@ -65,7 +65,7 @@ def cross_predict(
         for predictor in predictors:
             fitted = risk.fit(
                 matrix.iloc[train], labels.iloc[train], horizons_days, predictor.features, predictor.learner, seed,
-                threads, predictor.name, calibrate=predictor.name == MODEL,
+                threads, predictor.name,
             )  # fmt: skip
             risks[predictor.name] = risk.predict(fitted, matrix.iloc[test])
         rows = labels.iloc[test].assign(fold=split.fold, cut=split.cut)

@@ -84,10 +84,11 @@ def concordance(score: Values, label: Values, subject: NDArray[np.int64], n_subj
 
 @dataclass(frozen=True)
 class Curve:
-    """Rows and positives per weighting and score bin, highest scores first, both of shape (n, bins)."""
+    """Rows and positives per weighting and score bin, highest scores first, of shape (n, bins); mean score per bin."""
 
     rows: Values
     positives: Values
+    score: Values
 
     def average_precision(self) -> Values:
         """Area under the precision-recall curve, summed over bins."""
@@ -119,7 +120,8 @@ def curve(score: Values, label: Values, subject: NDArray[np.int64], weights: Val
     size = weights.shape[1] * BINS
     rows = np.bincount(cell, minlength=size).reshape(-1, BINS)
     positives = np.bincount(cell, label, minlength=size).reshape(-1, BINS)
-    return Curve(weights @ rows, weights @ positives)
+    mean = np.bincount(bins, score, BINS) / np.maximum(np.bincount(bins, minlength=BINS), 1)
+    return Curve(weights @ rows, weights @ positives, mean)
 
 
 def subject_means(values: Values, subject: NDArray[np.int64], weights: Values) -> Values:

@@ -64,7 +64,7 @@ class HazardModel:
 
 def fit(
     matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...],
-    learner: Learner, seed: int, threads: int = 2, name: str = "", calibrate: bool = True, with_intervals: bool = False,
+    learner: Learner, seed: int, threads: int = 2, name: str = "", with_intervals: bool = False,
 ) -> HazardModel:  # fmt: skip
     """Fit a hazard model on rows whose labels are known.
 
@@ -75,8 +75,7 @@ def fit(
         features: columns of the matrix to use.
         learner: see the module.
         seed: makes the fit reproducible to the byte, whatever the number of threads.
-        calibrate: fit the calibration line by cross-fitting over subjects; else the identity.
-        with_intervals: refit that line on resampled subjects too, for `predict_interval`.
+        with_intervals: refit the calibration line on resampled subjects too, for `predict_interval`.
 
     Raises:
         ModelsError: a feature is missing, an infinite value, or no event in the training rows.
@@ -91,11 +90,14 @@ def fit(
     model = HazardModel(name, str(labels["outcome"].iloc[0]), str(labels["task"].iloc[0]), horizons_days, features,
                         learner, Linear((), (), (), (), (), ()))  # fmt: skip
     fitted = _learn(model, x, interval, y, seed, threads)
-    if not calibrate:
-        return fitted
-    margin = _cross_fitted(model, x, interval, y, subject, seed, threads)
+    if learner == "logistic":
+        # Maximum likelihood with so few weights is calibrated by itself; a second line would only add noise.
+        margin, line = _margin(fitted, x, interval), fitted.line
+    else:
+        margin = _cross_fitted(model, x, interval, y, subject, seed, threads)
+        line = fit_line(margin, y)
     lines = tuple(resampled_lines(margin, y, subject, seed)) if with_intervals else ()
-    return replace(fitted, line=fit_line(margin, y), lines=lines)
+    return replace(fitted, line=line, lines=lines)
 
 
 def _expand(

@@ -172,7 +172,7 @@ def fit_final(
     kept = onset.groupby("subject_id").cumcount().to_numpy() % training.train_every_days == 0
     return risk.fit(
         matrix[kept], onset[kept], outcome.horizons_days, predictor.features, predictor.learner, training.seed,
-        training.threads, predictor.name, calibrate=True, with_intervals=True,
+        training.threads, predictor.name, with_intervals=True,
     )  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """Evaluation and gate: a signal is found, noise is not, and what is served has earned it."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -100,9 +99,17 @@ def test_a_split_with_fewer_than_twenty_event_subjects_does_not_headline(with_si
 def test_the_gate_holds_back_what_is_uncalibrated_or_fails_a_group(with_signal):
     """One reason each, in words."""
     rows = with_signal[1]
-    rows = rows.assign(value=np.where(rows["metric"] == "calibration_slope", 1.0, rows["value"]))
-    assert gate.decide(rows, MODEL, "unseen_subjects", 14, 0, POLICY).is_promoted
-    unfair = gate.decide(rows, MODEL, "unseen_subjects", 14, 2, POLICY)
+    assert gate.decide(sloping(rows, 1.2, 0.9, 1.6), MODEL, "unseen_subjects", 14, 0, POLICY).is_promoted
+    assert gate.decide(sloping(rows, 1.5, 1.3, 1.7), MODEL, "unseen_subjects", 14, 0, POLICY).is_promoted
+    unfair = gate.decide(sloping(rows, 1.0, 0.9, 1.1), MODEL, "unseen_subjects", 14, 2, POLICY)
     assert unfair == gate.Decision(False, ("2 fairness comparisons fail",))
-    steep = rows.assign(value=np.where(rows["metric"] == "calibration_slope", 2.0, rows["value"]))
-    assert "calibration slope 2.00" in gate.decide(steep, MODEL, "unseen_subjects", 14, 0, POLICY).reasons[0]
+    steep = gate.decide(sloping(rows, 2.0, 1.5, 2.6), MODEL, "unseen_subjects", 14, 0, POLICY)
+    assert not steep.is_promoted
+    assert steep.reasons == ("calibration slope 2.00 (1.50 to 2.60) lies outside 0.7 to 1.4",)
+
+
+def sloping(rows: pd.DataFrame, value: float, low: float, high: float) -> pd.DataFrame:
+    """The rows with this calibration slope."""
+    is_slope = rows["metric"] == "calibration_slope"
+    return rows.assign(**{name: rows[name].mask(is_slope, figure) for name, figure in
+                          (("value", value), ("low", low), ("high", high))})  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import calibration, explanation, outcomes, risk
+from models import calibration, explanation, outcomes, resampling, risk
 from models.errors import ModelsError
 from tests.models.made_up import FEATURES, OUTCOME, cohort
 
@@ -15,7 +15,7 @@ MATRIX, LABELS = cohort()
 
 def fitted(learner: risk.Learner = "boosted_trees", **changed) -> risk.HazardModel:
     """A model of the made-up cohort."""
-    told = {"seed": 1, "threads": 2, "name": "it", "calibrate": True, "with_intervals": True} | changed
+    told = {"seed": 1, "threads": 2, "name": "it", "with_intervals": True} | changed
     return risk.fit(MATRIX, LABELS, OUTCOME.horizons_days, FEATURES, learner, **told)
 
 
@@ -73,7 +73,7 @@ def test_the_interval_holds_the_estimate_and_is_wider_with_fewer_people(model: r
     assert ((low <= point) & (point <= high)).all()
     few = LABELS["subject_id"] < "p025"
     small = risk.fit(MATRIX[few], LABELS[few].reset_index(drop=True), OUTCOME.horizons_days, FEATURES, "boosted_trees", 1,
-                     calibrate=True, with_intervals=True)  # fmt: skip
+                     with_intervals=True)  # fmt: skip
     small_low, small_high = risk.predict_interval(small, MATRIX)
     assert (small_high - small_low).mean() > (high - low).mean()
 
@@ -108,3 +108,13 @@ def test_nothing_can_be_learnt_without_an_event():
     """Refused, rather than a risk of zero."""
     with pytest.raises(ModelsError, match="hold no event"):
         risk.fit(MATRIX, LABELS.assign(days_to_event=np.nan), OUTCOME.horizons_days, FEATURES, "logistic", 1)
+
+
+def test_binned_slopes_agree_with_the_exact_slope():
+    """One bin per distinct score: Newton on bins finds what the optimiser finds on rows."""
+    rng = np.random.default_rng(0)
+    score = rng.integers(1, 30, 4000) / 40
+    label = (rng.random(4000) < 0.5 * score + 0.1).astype(float)
+    curve = resampling.curve(score, label, np.zeros(4000, np.int64), np.ones((1, 1)))
+    slope = calibration.binned_slopes(curve.score, curve.rows, curve.positives)[0]
+    assert slope == pytest.approx(calibration.slope_and_intercept(score, label)[0], abs=1e-4)

@@ -40,7 +40,7 @@ def fitted(folder: Path, learner: str, features: tuple[str, ...]) -> Path:
             "is_masked": False,
         }
     )  # fmt: skip
-    risk.save(risk.fit(matrix, labels, (7, 14), features, learner, seed=1, threads=1, calibrate=False), folder)
+    risk.save(risk.fit(matrix, labels, (7, 14), features, learner, seed=1, threads=1), folder)
     return folder
 
 

@@ -1,0 +1,112 @@
+"""Rest-activity rhythm, computed on paper from square waves: 12 hours low, 12 hours high."""
+
+import numpy as np
+import pytest
+
+from features import circadian
+
+LOW_THEN_HIGH = np.repeat([-1.0, 1.0], 12)
+
+
+def days(*each: np.ndarray) -> np.ndarray:
+    """One row of days, oldest first."""
+    return np.stack(each)[None, :, :]
+
+
+def with_hours(profile: dict[int, float], others: float) -> np.ndarray:
+    """A day of 24 hours."""
+    return np.array([profile.get(hour, others) for hour in range(24)])
+
+
+def test_days_that_are_all_the_same_have_a_stability_of_one():
+    """Every hour equals its mean over days."""
+    assert circadian.interdaily_stability(days(*[LOW_THEN_HIGH] * 4))[0] == pytest.approx(1.0)
+
+
+def test_one_day_in_four_upside_down_leaves_a_quarter_of_the_stability():
+    """Hourly means are +-1/2, single hours +-1."""
+    # n sum_h (1/2)^2 / (24 sum 1) = 96 * 24 / 4 / (24 * 96)
+    hours = days(*[LOW_THEN_HIGH] * 3, -LOW_THEN_HIGH)
+    assert circadian.interdaily_stability(hours)[0] == pytest.approx(0.25)
+
+
+def test_stability_uses_valid_hours_only():
+    """Three upright days: the missing day takes no part."""
+    hours = days(*[LOW_THEN_HIGH] * 3, np.full(24, np.nan))
+    assert circadian.interdaily_stability(hours)[0] == pytest.approx(1.0)
+
+
+def test_variability_counts_the_jumps_between_hours():
+    """Four days jump 4 times at noon and 3 times at midnight, by 2 each, over 95 pairs; the variance is 1."""
+    hours = days(*[LOW_THEN_HIGH] * 4)
+    assert circadian.intradaily_variability(hours)[0] == pytest.approx(7 * 4 / 95)
+
+
+def test_variability_uses_valid_pairs_only():
+    """Without one hour just after a jump two pairs are gone, one of them the jump."""
+    hours = days(*[LOW_THEN_HIGH] * 4)
+    hours[0, 0, 12] = np.nan
+    # mean of 95 hours is -1/95, their variance 1 - 1/95^2
+    assert circadian.intradaily_variability(hours)[0] == pytest.approx(6 * 4 / 93 / (1 - 1 / 95**2))
+
+
+def test_alternating_hours_are_as_broken_up_as_can_be():
+    """Every hour jumps by 2 and the variance is 1: IV = 4."""
+    assert circadian.intradaily_variability(days(*[np.tile([-1.0, 1.0], 12)] * 3))[0] == pytest.approx(4.0)
+
+
+def test_fewer_than_72_valid_hours_are_too_few():
+    """71 are too few, 72 are enough."""
+    hours = days(*[LOW_THEN_HIGH] * 3)
+    assert circadian.interdaily_stability(hours)[0] == pytest.approx(1.0)
+    hours[0, 1, 5] = np.nan
+    assert np.isnan(circadian.interdaily_stability(hours)[0])
+    assert np.isnan(circadian.intradaily_variability(hours)[0])
+
+
+def test_activity_that_never_varies_has_no_rhythm():
+    """Missing, not infinite."""
+    assert np.isnan(circadian.interdaily_stability(days(*[np.full(24, 3.0)] * 3))[0])
+    assert np.isnan(circadian.intradaily_variability(days(*[np.full(24, 3.0)] * 3))[0])
+
+
+def test_the_quietest_5_and_busiest_10_hours_of_the_average_day():
+    """Ten hours of 100 and the rest 20: L5 = 20, M10 = 100, amplitude 80 / 120."""
+    l5, m10 = circadian.lowest_and_highest(days(with_hours(dict.fromkeys(range(8, 18), 100.0), 20.0)))
+    assert (l5[0], m10[0]) == (20.0, 100.0)
+    assert circadian.relative_amplitude(l5, m10)[0] == pytest.approx(2 / 3)
+
+
+def test_the_quietest_hours_may_lie_across_midnight():
+    """Still from 22 to 3 h, 60 steps an hour else: a square wave of amplitude 1."""
+    day = with_hours(dict.fromkeys((22, 23, 0, 1, 2), 0.0), 60.0)
+    l5, m10 = circadian.lowest_and_highest(days(day))
+    assert (l5[0], m10[0]) == (0.0, 60.0)
+    assert circadian.relative_amplitude(l5, m10)[0] == 1.0
+
+
+def test_the_average_day_is_over_valid_hours():
+    """An hour seen on one day only counts with that day; an hour never seen leaves both missing."""
+    first, second = with_hours({9: 50.0}, 10.0), with_hours({9: np.nan}, 30.0)
+    l5, m10 = circadian.lowest_and_highest(days(first, second))
+    # hours other than 9 average to 20, hour 9 to 50: M10 = (9 * 20 + 50) / 10
+    assert (l5[0], m10[0]) == (pytest.approx(20.0), pytest.approx(23.0))
+    first[9] = np.nan
+    l5, m10 = circadian.lowest_and_highest(days(first, second))
+    assert np.isnan(l5[0])
+    assert np.isnan(m10[0])
+
+
+def test_a_rhythm_without_any_movement_has_no_amplitude():
+    """Zero over zero is missing."""
+    assert np.isnan(circadian.relative_amplitude(np.array([0.0]), np.array([0.0]))[0])
+
+
+def test_the_window_is_two_weeks_in_the_order_of_time(panel_from, features_on):
+    """Variability pairs the last hour of a day with the first of the next, not of the one before."""
+    # Day k holds k * 24 ... k * 24 + 23: a ramp, whose successive hours all differ by 1.
+    hours = {f"activity_h{hour:02d}": [24.0 * day + hour for day in range(3)] for hour in range(24)}
+    found = features_on(panel_from("2026-03-01", **hours), "2026-03-04")
+    # 72 hours in a row have the population variance (72^2 - 1) / 12
+    assert found["circadian_variability_14d"] == pytest.approx(12 / (72**2 - 1))
+    assert np.isnan(features_on(panel_from("2026-03-01", **hours), "2026-03-16")["circadian_variability_14d"])

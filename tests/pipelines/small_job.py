@@ -1,0 +1,35 @@
+"""A small installation on which the whole job runs in half a minute: simulated people, everything else real."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+NIGHT = "2026-07-02"
+
+
+def make_home(folder: Path, subjects: int = 90) -> Path:
+    """A folder with the project's own configuration, cut down in size only."""
+    content = yaml.safe_load((ROOT / "foretide.yaml").read_text())
+    content["sources"] = [
+        {"format": "simulated", "subjects": subjects, "days": 150, "minute_days": 5, "until": "2026-06-30", "seed": 3}
+    ]
+    content["training"] |= {"resamples": 100, "folds": 3}
+    content["audit"] |= {"resamples": 100}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "foretide.yaml").write_text(yaml.safe_dump(content))
+    (folder / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    return folder
+
+
+def foretide(home: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    """Run the real command in a process of its own: exit code, its JSON answer, standard error."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("foretide"), *arguments, "--json"], cwd=home, capture_output=True, text=True, check=False
+    )
+    lines = done.stdout.strip().splitlines()
+    return done.returncode, json.loads(lines[-1]) if lines else {}, done.stderr

@@ -1,0 +1,136 @@
+"""`foretide run` as its user meets it: one command, then everything that it promises is there."""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus
+
+from features.tables import TABLES
+from pipelines.installation import Installation
+from pipelines.lake import Lake
+from pipelines.settings import load_settings
+from tests.pipelines.small_job import NIGHT, foretide, make_home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A home where the whole job ran once."""
+    folder = make_home(tmp_path_factory.mktemp("main-job"))
+    code, answer, said = foretide(folder, "run")
+    assert code == 0, said
+    assert answer["ok"]
+    return folder
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Hash of every file under a folder."""
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()}
+
+
+def delivery(home: Path) -> Path:
+    """The night's only delivery."""
+    (folder,) = (p for p in (home / ".state/deliveries" / NIGHT).iterdir() if p.is_dir())
+    return folder
+
+
+def test_everybody_on_the_roster_has_a_row_and_nobody_ineligible_a_probability(home: Path):
+    """One row per subject and horizon; a probability exactly where the status is scored."""
+    installation = Installation(load_settings(home / "foretide.yaml"))
+    from pipelines import engineering
+
+    scores = pd.read_parquet(delivery(home) / "scores.parquet")
+    roster = set(engineering.cohort(installation, NIGHT).roster["subject_id"])
+    assert set(scores["subject_id"]) == roster
+    assert not scores.duplicated(["subject_id", "outcome", "horizon_days"]).any()
+    assert (scores["probability"].notna() == (scores["status"] == "scored")).all()
+    assert {"scored", "not_eligible"} <= set(scores["status"])
+    wide = scores[scores["status"] == "scored"].pivot(index="subject_id", columns="horizon_days", values="probability")
+    assert (wide.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+
+
+def test_the_delivery_verifies_and_an_altered_one_does_not(home: Path, tmp_path: Path):
+    """`foretide verify` exits 0, and 1 after a single byte changed."""
+    import shutil
+
+    assert foretide(home, "verify", str(delivery(home)))[0] == 0
+    shutil.copytree(delivery(home), tmp_path / "altered")
+    file = tmp_path / "altered" / "scores.csv"
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    assert foretide(home, "verify", str(tmp_path / "altered"))[0] == 1
+
+
+def test_scoring_the_same_night_again_changes_no_byte(home: Path):
+    """Same inputs, same bytes, same folder."""
+    before = tree(home / ".state/deliveries")
+    code, _, said = foretide(home, "score", "--as-of", NIGHT)
+    assert code == 0, said
+    assert tree(home / ".state/deliveries") == before
+
+
+def test_the_runs_are_seen_by_dagster_with_their_assets_and_checks(home: Path, monkeypatch):
+    """The jobs are on the job page (repository tag), every asset is materialised, every check passed."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with DagsterInstance.get() as instance:
+        runs = instance.get_runs()
+        assert {run.job_name for run in runs} == {"take_in", "retrain", "nightly"}
+        assert all(run.status == DagsterRunStatus.SUCCESS for run in runs)
+        assert all(run.tags[".dagster/repository"] == "__repository__@pipelines.definitions" for run in runs)
+        wanted = [f"raw_{table}" for table in TABLES] + [
+            "core_roster", "core_days", "features_matrix", "features_night", "model_labels", "model_evaluation",
+            "model_challenger", "model_champion", "model_scores", "report_fairness", "report_model", "report_delivery",
+            "report_nightly",
+        ]  # fmt: skip
+        found = instance.get_latest_materialization_events([AssetKey(name) for name in wanted])
+        assert all(found.values())
+
+
+def test_the_champion_is_in_the_registry_with_its_lineage(home: Path):
+    """Both aliases point to a version that knows its code, its data and its predictor; the files are whole."""
+    registry = Installation(load_settings(home / "foretide.yaml")).registry
+    champion, challenger = (registry.find("foretide-crisis", alias) for alias in ("champion", "challenger"))
+    assert champion is not None
+    assert champion == challenger
+    served = registry.champion("foretide-crisis")
+    assert (served.folder / "model.json").is_file()
+    from pipelines import tracking
+
+    tags = tracking.import_mlflow().MlflowClient(registry.tracking_uri).get_model_version(champion.name, champion.version).tags
+    assert {"code_version", "data_version", "outcome", "predictor"} <= set(tags)
+
+
+def test_no_subject_is_named_outside_lake_and_delivery(home: Path):
+    """Reports, Dagster's records, MLflow's files, logs and the audit log hold no subject_id."""
+    lake = Lake(home / ".state/lake")
+    with lake.connection() as connection:
+        subjects = [s.encode() for (s,) in lake.rows("subjects", connection).project("subject_id").distinct().fetchall()]
+    for place in ("reports", "dagster", "mlflow", "audit", "models"):
+        files = [p for p in (home / ".state" / place).rglob("*") if p.is_file()]
+        assert files, place
+        named = [p.name for p in files if any(subject in p.read_bytes() for subject in subjects)]
+        assert named == [], place
+
+
+def test_doctor_and_audit_find_nothing_wrong_afterwards(home: Path):
+    """Both commands exit 0 on a healthy installation; the audit has a verdict for each comparison."""
+    assert foretide(home, "doctor")[0] == 0
+    code, answer, said = foretide(home, "audit")
+    assert code == 0, said
+    assert {row["verdict"] for row in answer["rows"]} <= {"pass", "fail", "insufficient_evidence"}
+
+
+def test_a_second_run_of_the_whole_job_takes_nothing_in_twice(home: Path):
+    """Running a command twice has the effect of running it once: the raw tables stay as they were."""
+    before = tree(home / ".state/lake/raw")
+    code, answer, said = foretide(home, "ingest", "simulated")
+    assert code in (0, 1), said
+    config = load_settings(home / "foretide.yaml")
+    from pipelines.ingestion import ingest_all
+
+    assert not any(report.is_new for report in ingest_all(Installation(config)))
+    if code == 1:
+        assert tree(home / ".state/lake/raw") == before

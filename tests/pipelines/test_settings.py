@@ -1,0 +1,165 @@
+"""Settings: what is wrong with a configuration is named by its key, with the cure, before anything runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.errors import Usage
+from pipelines.settings import Settings, config_path, load_settings
+
+LEAST = {"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7, 14, 28]}}}
+RELAPSE = {"assessment": "phq_9", "horizons_days": [14]}
+
+
+@pytest.fixture(autouse=True)
+def without_environment(monkeypatch):
+    """No `FORETIDE_*` of the machine takes part."""
+    for name in [name for name in os.environ if name.startswith("FORETIDE_")]:
+        monkeypatch.delenv(name)
+
+
+def loaded(folder: Path, content: object) -> Settings:
+    """The settings of a configuration file with this content, beside the least that a configuration needs."""
+    path = folder / "foretide.yaml"
+    is_mapping = isinstance(content, dict)
+    path.write_text(yaml.safe_dump({**LEAST, **content}) if is_mapping else str(content), encoding="utf-8")
+    return load_settings(path)
+
+
+def test_the_least_configuration_has_a_default_for_everything_else(tmp_path):
+    """One outcome is enough; states and paths lie below the folder of the file."""
+    settings = loaded(tmp_path, {})
+    assert settings.home == tmp_path
+    assert settings.state_folder == tmp_path / ".state"
+    assert settings.deliveries_folder == tmp_path / ".state" / "deliveries"
+    assert settings.alert_horizons == {"crisis": 14}
+    assert str(tmp_path) in settings.tracking_uri
+
+
+KEYS_THAT_ARE_OFF = {
+    "at the top": ({"outcome": {}}, ["`outcome` is not a key", "`outcomes`?"]),
+    "in a group": ({"alert_policy": {"hihg_share": 0.1}}, ["`alert_policy.hihg_share`", "`high_share`?"]),
+    "in an outcome": ({"outcomes": {"crisis": {"event": ["panic"], "horizons_days": [7]}}}, ["crisis.event`", "`events`?"]),
+    "in a source": ({"sources": [{"format": "simulated", "subject": 40}]}, ["subject`", "`subjects`?"]),
+    "like nothing known": ({"xyzzy_9": 1}, ["`xyzzy_9` is not a key", "remove it"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", KEYS_THAT_ARE_OFF)
+def test_a_wrong_key_is_named_and_a_near_one_suggested(tmp_path, case):
+    """A misspelt key is never ignored: the message names its place and what was probably meant."""
+    content, told = KEYS_THAT_ARE_OFF[case]
+    with pytest.raises(Usage) as caught:
+        loaded(tmp_path, content)
+    assert caught.value.exit_code == 2
+    assert all(word in str(caught.value) for word in ("`foretide.yaml`", *told)), str(caught.value)
+
+
+VALUES_THAT_ARE_OFF = {
+    "a share above one": ({"alert_policy": {"high_share": 5}}, ["`alert_policy.high_share`", "less than or equal to 1"]),
+    "words for a number": ({"training": {"seed": "zebra"}}, ["`training.seed`", "integer"]),
+    "too few resamples": ({"audit": {"resamples": 3}}, ["`audit.resamples`", "100"]),
+    "a zone that is none": ({"sites": {"default_time_zone": "Mars/Zebra"}}, ["default_time_zone", "Europe/Berlin"]),
+    "an unknown source format": ({"sources": [{"format": "zebra"}]}, ["sources", "simulated"]),
+    "a table without mapping": ({"sources": [{"format": "table", "path": "."}]}, ["sources", "`mapping:`"]),
+    "an attribute that is none": ({"audit": {"attributes": ["shoe_size"]}}, ["audit", "subjects"]),
+    "an unknown delivery format": ({"delivery": {"formats": ["xlsx"]}}, ["delivery.formats", "parquet"]),
+    "no outcome": ({"outcomes": {}}, ["`outcomes`", "at least 1"]),
+    "events and an assessment": (
+        {"outcomes": {"crisis": {**RELAPSE, "events": ["panic"]}}}, ["outcomes.crisis", "not both"]),
+    "an assessment without its rise": ({"outcomes": {"relapse": RELAPSE}}, ["outcomes.relapse", "`rise:`"]),
+    "horizons that fall": (
+        {"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [14, 7]}}}, ["`horizons_days:`", "rising"]),
+    "an alert horizon of its own": (
+        {"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7], "alert_horizon_days": 9}}},
+        ["`alert_horizon_days:`", "one of"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", VALUES_THAT_ARE_OFF)
+def test_a_bad_value_is_named_by_its_key_with_what_is_allowed(tmp_path, case):
+    """The message names the key and the range or form that it takes, and does not repeat the value."""
+    content, told = VALUES_THAT_ARE_OFF[case]
+    with pytest.raises(Usage) as caught:
+        loaded(tmp_path, content)
+    assert all(word in str(caught.value) for word in told), str(caught.value)
+    assert "zebra" not in str(caught.value).lower()
+
+
+def test_every_fault_of_a_file_is_named_at_once(tmp_path):
+    """Two faults are told in one message, so that nobody mends them one by one."""
+    with pytest.raises(Usage, match=r"(?s)training\.seed.*alert_policy\.high_share"):
+        loaded(tmp_path, {"training": {"seed": "x"}, "alert_policy": {"high_share": 5}})
+
+
+def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
+    """A nested key can be set from the environment, and leaves its neighbours in the file as they are."""
+    monkeypatch.setenv("FORETIDE_TRAINING__SEED", "3")
+    training = loaded(tmp_path, {"training": {"seed": 9, "folds": 4}}).training
+    assert (training.seed, training.folds) == (3, 4)
+
+
+def test_an_empty_variable_changes_nothing(tmp_path, monkeypatch):
+    """A variable that is set to nothing counts as not set."""
+    monkeypatch.setenv("FORETIDE_TRAINING__SEED", "")
+    assert loaded(tmp_path, {"training": {"seed": 9}}).training.seed == 9
+
+
+def test_a_bad_value_in_the_environment_is_named_by_its_key(tmp_path, monkeypatch):
+    """A value of the environment is checked like one of the file."""
+    monkeypatch.setenv("FORETIDE_TRAINING__FOLDS", "1")
+    with pytest.raises(Usage, match=r"`training\.folds`"):
+        loaded(tmp_path, {})
+
+
+@pytest.mark.parametrize("content", ["outcomes: [", "a: b: c", "outcomes:\n\t- x"])
+def test_a_file_that_is_not_yaml_is_refused(tmp_path, content):
+    """Broken YAML is said to be so, with the place of the fault."""
+    with pytest.raises(Usage, match=r"`foretide\.yaml` is not readable as YAML: .*line \d"):
+        loaded(tmp_path, content)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    """A file in another encoding than UTF-8 is refused in words."""
+    (tmp_path / "foretide.yaml").write_bytes(b"\xff\xfeo\x00")
+    with pytest.raises(Usage, match="not readable as YAML"):
+        load_settings(tmp_path / "foretide.yaml")
+
+
+@pytest.mark.parametrize("content", ["- a\n- b\n", "just words"])
+def test_a_file_without_keys_is_refused(tmp_path, content):
+    """A list or a sentence is valid YAML and no configuration."""
+    with pytest.raises(Usage, match="`sources:` and `outcomes:`"):
+        loaded(tmp_path, content)
+
+
+def test_an_empty_file_lacks_its_outcomes(tmp_path):
+    """An empty file is a configuration without outcomes, and that key is named."""
+    with pytest.raises(Usage, match="`outcomes`"):
+        loaded(tmp_path, "")
+
+
+def test_a_missing_file_is_named_with_the_cure(tmp_path):
+    """A path that leads to no file is named, whether there is nothing or a folder."""
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(Usage, match=r"no configuration file `.*Copy the commented foretide\.yaml"):
+            load_settings(path)
+
+
+def test_the_environment_names_the_file_unless_the_command_does(tmp_path, monkeypatch):
+    """`FORETIDE_CONFIG` stands in for a file that the command line does not name."""
+    for name in ("one.yaml", "two.yaml"):
+        (tmp_path / name).write_text(yaml.safe_dump(LEAST))
+    monkeypatch.setenv("FORETIDE_CONFIG", str(tmp_path / "one.yaml"))
+    assert config_path().name == "one.yaml"
+    assert config_path(tmp_path / "two.yaml").name == "two.yaml"
+    assert load_settings().home == tmp_path
+
+
+def test_the_configuration_of_the_project_is_valid():
+    """The file that `make run` uses as it stands can be loaded."""
+    settings = load_settings(Path(__file__).parents[2] / "foretide.yaml")
+    assert settings.alert_horizons == {"crisis": 14}
