@@ -182,7 +182,10 @@ class Registry:
         except tracking.unreachable() as error:
             return self._remembered(name, error)
         if found is None:
-            raise Refused(f"No champion yet for `{name}`: nothing was promoted. Run `foretide train`, then try again.")
+            raise Refused(
+                f"No champion yet for `{name}`: no model was promoted. Run `foretide train`; where the "
+                "release policy holds a model back, its report says why."
+            )
         folder = self.fetch(found)
         self._remember(found, folder)
         return ServedModel(found, folder)

@@ -1,12 +1,17 @@
 """Commands that bring data in: `ingest`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.main import Config, Json, answering, app
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipelines.settings import Settings, Source
 
 FORMATS = ("table", "jang2024", "lifesnaps", "simulated")
 
@@ -30,7 +35,7 @@ def ingest_command(
     from pipelines.settings import load_settings
 
     settings = load_settings(config)
-    source = _source(format, path, mapping)
+    source = _source(format, path, mapping, settings)
     instant = _instant(received_at)
     with progress_bar(as_json) as report, Installation(settings, report).only_one("ingest"):
         result = ingest_source(Installation(settings, report), source, instant)
@@ -38,7 +43,7 @@ def ingest_command(
     return Answer("ingest", result.rows(), sentences=[said])
 
 
-def _source(format: str, path: Path | None, mapping: Path | None):  # type: ignore[no-untyped-def]
+def _source(format: str, path: Path | None, mapping: Path | None, settings: "Settings") -> "Source":
     from pydantic import ValidationError
 
     from pipelines.errors import Usage
@@ -47,7 +52,8 @@ def _source(format: str, path: Path | None, mapping: Path | None):  # type: igno
     if format not in FORMATS:
         raise Usage(f"`{format}` is not a format. Use one of {', '.join(FORMATS)}.")
     if format == "simulated":
-        return SimulatedSource(format="simulated")
+        declared = (source for source in settings.sources if isinstance(source, SimulatedSource))
+        return next(declared, SimulatedSource(format="simulated"))
     if path is None:
         raise Usage(f"`foretide ingest {format}` needs a PATH.")
     try:
@@ -60,7 +66,7 @@ def _source(format: str, path: Path | None, mapping: Path | None):  # type: igno
         raise Usage("Format table needs --mapping FILE, and only format table takes it.") from error
 
 
-def _instant(text: str | None):  # type: ignore[no-untyped-def]
+def _instant(text: str | None) -> "datetime | None":
     from datetime import datetime
 
     from pipelines.errors import Usage
