@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from models.risk import HazardModel, booster, linear_contributions
 
 Values = NDArray[np.float64]
+# From here on, decimals say nothing.
+LARGE = 100
 
 
 def contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
@@ -44,4 +46,5 @@ def drivers(
 
 
 def _phrase(words: str, value: float) -> str:
-    return f"associated with {words}: {'no data' if np.isnan(value) else f'{value:.3g}'}"
+    figure = "no data" if np.isnan(value) else f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.2g}"
+    return f"associated with {words}: {figure}"

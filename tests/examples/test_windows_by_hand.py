@@ -67,7 +67,7 @@ def test_last_is_the_newest_valid_value():
 
 
 def test_clock_times_average_as_angles():
-    """23 h and 1 h average to midnight; 22, 23 and 3 h to what their angles say, not to 16 h."""
+    """23 h and 1 h average to midnight, not to noon; so do 22, 2 and 0 h, not to 8 h."""
     mean = windows.circular_mean(window(23, 1), 2)[0]
     assert min(mean, 24 - mean) == pytest.approx(0.0, abs=1e-9)
     # 22 h and 2 h lie 30 degrees either side of midnight, 0 h on it
@@ -79,8 +79,8 @@ def test_clock_times_average_as_angles():
 
 def test_the_spread_of_clock_times_is_that_of_an_angle():
     """23 h and 1 h lie 15 degrees either side of midnight: R = cos 15 degrees."""
-    # sqrt(-2 ln 0.965926) = 0.263318 rad = 1.005799 h
-    assert windows.circular_sd(window(23, 1, NAN), 2)[0] == pytest.approx(1.005799, abs=1e-6)
+    # sqrt(-2 ln 0.965926) = 0.26332 rad, times 24 / (2 pi) = 1.0058 h
+    assert windows.circular_sd(window(23, 1, NAN), 2)[0] == pytest.approx(1.0058, abs=1e-4)
     assert windows.circular_sd(window(23, 23, 23), 3)[0] == pytest.approx(0.0, abs=1e-6)
     assert np.isnan(windows.circular_sd(window(23, 1, NAN), 3)[0])
 

@@ -29,7 +29,11 @@ def make_home(folder: Path, subjects: int = 90) -> Path:
 def foretide(home: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Run the real command in a process of its own: exit code, its JSON answer, standard error."""
     done = subprocess.run(
-        [Path(sys.executable).with_name("foretide"), *arguments, "--json"], cwd=home, capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("foretide"), *arguments, "--json"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     lines = done.stdout.strip().splitlines()
     return done.returncode, json.loads(lines[-1]) if lines else {}, done.stderr

@@ -20,11 +20,8 @@ from pipelines.lake import Lake
 from pipelines.rules import NOT_ENROLLED, NOT_FROM_THE_FUTURE
 from pipelines.sources.batch import Batch
 
-# PyArrow 25 and DuckDB 2.0 call what pandas 3.1 deprecates; their warnings, not ours.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.drop:DeprecationWarning"),
-]
+# PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.
+pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning")
 
 DAY = pd.Timedelta(days=1)
 START = pd.Timestamp("2026-06-01T20:00:00Z")

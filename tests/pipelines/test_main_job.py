@@ -1,6 +1,7 @@
 """`foretide run` as its user meets it: one command, then everything that it promises is there."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipelines import engineering, tracking
 from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.settings import load_settings
-from tests.pipelines.small_job import NIGHT, foretide, make_home
+from tests.pipelines.small_job import NIGHT, ROOT, foretide, make_home
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,17 @@ def test_doctor_and_audit_find_nothing_wrong_afterwards(home: Path):
     code, answer, said = foretide(home, "audit")
     assert code == 0, said
     assert {row["verdict"] for row in answer["rows"]} <= {"pass", "fail", "insufficient_evidence"}
+
+
+def test_the_notebook_runs_from_top_to_bottom(home: Path, monkeypatch):
+    """Every code cell, in order, in one namespace."""
+    monkeypatch.chdir(home)
+    cells = json.loads((ROOT / "notebooks/first-look.ipynb").read_text())["cells"]
+    names: dict[str, object] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert len(names["risks"]) == len(names["matrix"])
 
 
 def test_taking_the_same_source_in_again_changes_nothing(home: Path):

@@ -16,11 +16,8 @@ from pipelines.sources.batch import Batch
 from pipelines.staging import typed_rows
 from pipelines.validation import validate_table
 
-# PyArrow 25 and DuckDB 2.0 call what pandas 3.1 deprecates; their warnings, not ours.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.drop:DeprecationWarning"),
-]
+# PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.
+pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning")
 
 AT = pd.Timestamp("2026-06-01T20:00:00Z")
 SENTINELS = ("zebra", "-987654", "quagga", "2031-07-08")

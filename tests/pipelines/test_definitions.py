@@ -1,0 +1,57 @@
+"""Dagster's definitions: the assets, jobs and schedules that operators find in its pages."""
+
+import datetime
+
+from dagster import AssetKey, DagsterInstance, build_schedule_context
+
+from features.tables import TABLES
+from pipelines.definitions import defs
+
+# Written by hand: a renamed or lost asset breaks the operators' dashboards and this test.
+ASSETS = {
+    "raw_subjects", "raw_mood", "raw_sleep", "raw_wearable", "raw_wearable_days", "raw_assessments", "raw_signals",
+    "raw_events", "raw_care_status", "raw_interventions", "core_roster", "core_days", "features_matrix",
+    "features_night", "model_labels", "model_evaluation", "model_challenger", "model_champion", "model_scores",
+    "report_fairness", "report_model", "report_delivery", "report_nightly",
+}  # fmt: skip
+
+
+def test_the_assets_are_the_ones_that_are_promised():
+    """One raw asset per table, and everything downstream, by name."""
+    graph = defs.get_repository_def().asset_graph
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == ASSETS
+    assert {f"raw_{table}" for table in TABLES} == {name for name in ASSETS if name.startswith("raw_")}
+
+
+def test_every_raw_table_has_a_blocking_check():
+    """Bad rows stop what lies downstream."""
+    graph = defs.get_repository_def().asset_graph
+    checked = {key.asset_key.to_user_string() for key in graph.asset_check_keys if graph.get(key).blocking}
+    assert checked == {name for name in ASSETS if name.startswith("raw_")}
+
+
+def test_what_is_after_the_raw_tables_is_partitioned_by_night():
+    """Daily partitions; raw tables hold all nights."""
+    graph = defs.get_repository_def().asset_graph
+    for name in ASSETS:
+        assert graph.get(AssetKey(name)).is_partitioned == (not name.startswith("raw_")), name
+
+
+def test_the_jobs_select_what_they_need():
+    """`nightly` trains nothing; `retrain` delivers nothing."""
+    nightly = {key.to_user_string() for key in defs.resolve_job_def("nightly").asset_layer.executable_asset_keys}
+    retrain = {key.to_user_string() for key in defs.resolve_job_def("retrain").asset_layer.executable_asset_keys}
+    assert "model_challenger" not in nightly
+    assert "report_delivery" in nightly
+    assert "report_delivery" not in retrain
+    assert {"model_challenger", "model_champion", "report_fairness"} <= retrain
+
+
+def test_the_nightly_schedule_asks_for_the_night_it_runs_in():
+    """At 03:30 of a day: that day's partition, once."""
+    at = datetime.datetime(2026, 7, 1, 3, 30, tzinfo=datetime.UTC)
+    schedule, repository = defs.resolve_schedule_def("nightly_schedule"), defs.get_repository_def()
+    with DagsterInstance.ephemeral() as instance:
+        context = build_schedule_context(instance=instance, scheduled_execution_time=at, repository_def=repository)
+        (request,) = schedule.evaluate_tick(context).run_requests
+    assert request.partition_key == request.run_key == "2026-07-01"

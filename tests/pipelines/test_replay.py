@@ -1,0 +1,43 @@
+"""A replay of a real cohort: complete rows, in a lake of its own, nothing of anybody in them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import Refused, Usage
+from pipelines.progress import silent
+from pipelines.replay import replay
+from tests.pipelines.small_job import ROOT
+
+DATA = Path(os.environ.get("FORETIDE_DATA_DIR", ROOT.parent / "shared" / "data"))
+PREDICTORS = {
+    "boosted_hazard", "prevalence", "past_episode_rate", "days_since_last_episode", "last_mood", "tenure_only",
+    "history_only", "history_and_tenure",
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not (DATA / "lifesnaps").is_dir(), reason=f"the public cohort lifesnaps is not at {DATA}")
+def test_the_rows_hold_the_model_and_every_baseline_for_both_tasks_with_intervals(tmp_path: Path):
+    """On lifesnaps, from its published files: nothing is left out, and every AUROC has an interval around it."""
+    found = replay("lifesnaps", DATA / "lifesnaps", tmp_path / "kept", 100, silent)
+    auroc = found.results.query("metric == 'auroc'")
+    for _, part in auroc.groupby(["task", "split"]):
+        assert set(part["model"]) == PREDICTORS
+    assert set(auroc["task"]) == {"onset", "burden"}
+    assert set(auroc["split"]) == {"unseen_subjects", "unseen_and_later"}
+    assert ((auroc["low"] <= auroc["value"]) & (auroc["value"] <= auroc["high"])).all()
+    assert found.paths[0].is_file()
+
+
+def test_an_unknown_cohort_a_missing_folder_and_a_full_one_are_refused(tmp_path: Path):
+    """Nothing is begun, nothing is overwritten."""
+    with pytest.raises(Usage, match="not a cohort that can be replayed"):
+        replay("globem", tmp_path, None, 100, silent)
+    with pytest.raises(Refused, match="There is no folder"):
+        replay("jang2024", tmp_path / "nowhere", None, 100, silent)
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(Usage, match="is not empty"):
+        replay("jang2024", tmp_path, tmp_path, 100, silent)
+    with pytest.raises(Refused, match="is missing in the folder of jang2024"):
+        replay("jang2024", tmp_path, None, 100, silent)
