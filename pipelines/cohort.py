@@ -74,8 +74,8 @@ def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
 
 def subject_zones(subjects: pd.DataFrame, sites: Sites) -> pd.Series:
     """IANA zone name per subject, from the subject's site; the default where the site is missing or undeclared."""
-    zones = subjects["site"].map(sites.time_zones).fillna(sites.default_time_zone)
-    return pd.Series(zones.to_numpy(), index=subjects["subject_id"].to_numpy(), name="zone")
+    zones = [sites.time_zones.get(site, sites.default_time_zone) for site in subjects["site"]]
+    return pd.Series(zones, index=subjects["subject_id"].to_numpy(), name="zone", dtype="str")
 
 
 def _known_on(rows: pd.DataFrame, zones: pd.Series, sites: Sites) -> pd.Series:

@@ -20,7 +20,7 @@ def matrix_with_every_measure() -> pd.DataFrame:
     """One index row over 90 days in which every measure varies."""
     dates = pd.date_range("2026-01-01", periods=90, freq="D", unit="us")
     columns = [*(m.name for m in MEASURES), "mood_phq_9", "mood_gad_7", *HOUR_COLUMNS]
-    values = {name: 10.0 + (np.arange(90) * (3 + place)) % 11 for place, name in enumerate(dict.fromkeys(columns))}
+    values = {name: 10.0 + (np.arange(90) * (1 + place % 10)) % 11 for place, name in enumerate(dict.fromkeys(columns))}
     days = pd.DataFrame({"subject_id": "ann", "local_date": dates, "known_on": dates + pd.Timedelta(days=1), **values})
     index = pd.DataFrame({"subject_id": ["ann"], "index_date": [dates[-1] + pd.Timedelta(days=1)]})
     subjects = pd.DataFrame({"subject_id": ["ann"], "enrolled_on": [dates[0]]})
