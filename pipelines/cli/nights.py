@@ -1,7 +1,7 @@
 """Commands about nights: `run`, `score`."""
 
 from pipelines.cli.answer import Answer
-from pipelines.cli.main import AsOf, Config, Json, answering, app
+from pipelines.cli.app import AsOf, Config, Json, answering, app
 
 
 @app.command("run")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.answer import Answer
-from pipelines.cli.main import Config, Json, answering, app
+from pipelines.cli.app import Config, Json, answering, app
 
 if TYPE_CHECKING:
     from datetime import datetime

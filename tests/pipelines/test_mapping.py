@@ -94,6 +94,14 @@ def test_a_long_file_with_names_of_its_own_is_recoded(tmp_path):
     assert batch.frame["record_id"].is_unique
 
 
+def test_two_kinds_of_event_at_one_instant_are_two_events(tmp_path):
+    """An emergency and a crisis contact with one time are not corrections of each other: their record ids differ."""
+    columns = {"subject_id": "id", "occurred_at": "at", "kind": "what"}
+    content = "id,at,what\na,2026-06-01T10:00Z,emergency\na,2026-06-01T10:00Z,crisis_contact\n"
+    (batch,) = given(tmp_path, content, {"table": "events", "columns": columns}, zone=None)
+    assert batch.frame["record_id"].nunique() == 2
+
+
 def test_items_and_instruments_are_melted_too(tmp_path):
     """Mood items and questionnaires that stand side by side become one row per answer and per score."""
     scale = {"scale_min": {"value": 0}, "scale_max": {"value": 3}}
