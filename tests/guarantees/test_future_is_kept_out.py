@@ -5,7 +5,7 @@ are planted and it is read again. The same rows, received in time, do change the
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -33,7 +33,12 @@ NIGHT = pd.Timestamp("2026-06-29")
 NORTH, SOUTH = pd.Timestamp("2026-06-29T01:00Z"), pd.Timestamp("2026-06-29T07:00Z")
 MICROSECOND, DAY = pd.Timedelta(microseconds=1), pd.Timedelta(days=1)
 PEOPLE = [f"sim-{number:04d}" for number in range(1, 7)]
-STREAMS = ("mood", "sleep", "wearable", "wearable_days", "assessments", "events")
+NORTHERN = ["sim-0002", "sim-0005", "sim-0006"]
+# Each stream, and a subject that has it: no subject twice.
+STREAMS = {
+    "mood": "sim-0004", "sleep": "sim-0006", "wearable": "sim-0005", "wearable_days": "sim-0003",
+    "assessments": "sim-0001", "events": "sim-0002",
+}  # fmt: skip
 # The cohort has minutes for its last days only; planted ones go where there are none, for one device speaks for a day.
 SHIFT = {"wearable": -10 * DAY}
 
@@ -92,7 +97,7 @@ def copy_of(lake: Lake, folder: Path) -> Lake:
     return Lake(folder / "lake")
 
 
-def plant(lake: Lake, plants: Callable[[str, pd.DataFrame], pd.DataFrame], streams: tuple[str, ...] = STREAMS) -> None:
+def plant(lake: Lake, plants: Callable[[str, pd.DataFrame], pd.DataFrame], streams: Iterable[str] = STREAMS) -> None:
     """Ingest what `plants` makes of the newest rows of each stream that were known by the earlier cutoff."""
     batches = []
     for stream in streams:
@@ -164,19 +169,48 @@ def test_what_is_received_in_time_changes_the_features_of_every_stream(visited, 
     The lake holds the panel of the night already, so this also shows that a stored panel is not used too long.
     """
     lake = copy_of(visited, tmp_path)
-    whose = dict(zip(STREAMS, PEOPLE, strict=True))
 
     def in_time(stream: str, rows: pd.DataFrame) -> pd.DataFrame:
-        return everything(stream, rows[rows["subject_id"] == whose[stream]]).assign(received_at=NORTH)
+        return everything(stream, rows[rows["subject_id"] == STREAMS[stream]]).assign(received_at=NORTH)
 
     plant(lake, in_time)
     found = matrix(lake, NIGHT)
     assert found["subject_id"].tolist() == PEOPLE
-    unchanged = [s for s, name in whose.items() if found[found["subject_id"] == name].equals(tonight[tonight["subject_id"] == name])]
-    assert unchanged == []
+    assert [stream for place, stream in enumerate(sorted(STREAMS, key=STREAMS.get))
+            if found.iloc[place].equals(tonight.iloc[place])] == []  # fmt: skip
 
 
-def between_the_cutoffs(stream: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of northern subjects, received after their own cutoff and before that of the south."""
-    north = rows[rows["utc_offset_min"] == 120] if stream != "events" else rows
+def after_their_own_cutoff(stream: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of northern subjects, received when their night was over and that of the south was not."""
+    north = rows[rows["subject_id"].isin(NORTHERN)]
     return everything(stream, north).assign(received_at=NORTH + MICROSECOND)
+
+
+def test_a_subjects_own_cutoff_counts_and_not_the_latest_one(clean, tonight, tmp_path):
+    """A microsecond after the cutoff of the north, six hours before that of the south: too late for the north."""
+    lake = copy_of(clean, tmp_path)
+    plant(lake, after_their_own_cutoff, [stream for stream in STREAMS if stream != "events"])
+    same(matrix(lake, NIGHT), tonight)
+
+
+def test_events_own_cutoff(clean, tonight, tmp_path):
+    lake = copy_of(clean, tmp_path)
+    plant(lake, after_their_own_cutoff, ["events"])
+    same(matrix(lake, NIGHT), tonight)
+
+
+def test_subjects_own_cutoff(clean, tonight, tmp_path):
+    lake = copy_of(clean, tmp_path)
+    plant(lake, lambda s, r: altered(s, r[r["subject_id"].isin(NORTHERN)]).assign(received_at=NORTH + MICROSECOND), ["subjects"])
+    same(matrix(lake, NIGHT), tonight)
+
+
+def test_an_earlier_night(visited, tonight, tmp_path):
+    """An index date looked at ten days later has the features it had on its own night: corrections came in since."""
+    lake = copy_of(visited, tmp_path)
+    plant(lake, lambda stream, rows: everything(stream, rows).assign(received_at=SOUTH + MICROSECOND))
+    a = matrix(lake, NIGHT+10*DAY, NIGHT)
+    pd.set_option("display.width",200)
+    d = (a != tonight) & ~(a.isna() & tonight.isna())
+    print(d.any()[d.any()].index.tolist())
+    same(a, tonight)
