@@ -221,11 +221,11 @@ CARE_STATUS = Table(
 INTERVENTIONS = Table(
     "interventions",
     "something that was done for a subject, after an alert or otherwise",
-    ("subject_id", "at", "kind", "source", "device_id"),
-    "at",
+    ("subject_id", "done_at", "kind", "source", "device_id"),
+    "done_at",
     (
         SUBJECT,
-        Column("at", "instant", "when it was done", is_required=True),
+        Column("done_at", "instant", "when it was done", is_required=True),
         Column("kind", "string", "what was done", is_required=True),
     ),
 )

@@ -22,16 +22,19 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from features.tables import TABLES
+from features.tables import DAILY_METRICS, TABLES
 from pipelines.errors import Usage
 from pipelines.settings import TimeZone
 
-# Source unit -> (canonical unit, factor). UCUM names, with the everyday spellings of vendors beside them.
-UNITS: dict[str, tuple[str, float]] = {
-    "min": ("min", 1.0), "s": ("min", 1 / 60), "ms": ("min", 1 / 60_000), "h": ("min", 60.0),
-    "bpm": ("bpm", 1.0), "/min": ("bpm", 1.0), "steps": ("steps", 1.0), "percent": ("percent", 1.0),
-    "%": ("percent", 1.0), "1": ("percent", 100.0), "bpm2": ("bpm2", 1.0),
+# (Source unit, canonical unit) -> factor. UCUM names, with the everyday spellings of vendors beside them.
+FACTORS: dict[tuple[str, str], float] = {
+    ("s", "min"): 1 / 60, ("ms", "min"): 1 / 60_000, ("h", "min"): 60.0, ("s", "ms"): 1000.0, ("/min", "bpm"): 1.0,
+    ("%", "percent"): 1.0, ("1", "percent"): 100.0, ("steps", "steps/min"): 1.0,
 }  # fmt: skip
+CANONICAL = {c.unit for table in TABLES.values() for c in table.columns if c.unit} | {
+    u for u, *_ in DAILY_METRICS.values()
+}
+UNITS = sorted(CANONICAL | {unit for unit, _ in FACTORS})
 
 
 def _unit(name: str) -> str:
@@ -86,7 +89,15 @@ class FileMapping(_Strict):
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
                 raise ValueError(f"`{name}` is not a column of `{self.table}`" + (f"; `{near[0]}`?" if near else ""))
+        missing = [c.name for c in TABLES[self.table].columns if c.is_required and c.name not in self._provided()]
+        if missing:
+            raise ValueError(f"`columns:` of `{self.table}` lack {len(missing)}: {', '.join(missing)}")
         return self
+
+    def _provided(self) -> set[str]:
+        """Canonical columns that the mapping fills, those that are made up for it included."""
+        melted = {self.melt.into, "value", "score", "unit"} if self.melt else set()
+        return {*self.columns, *melted, "record_id"}
 
 
 class Mapping(_Strict):
@@ -107,8 +118,19 @@ def load_mapping(path: Path) -> Mapping:
         raise Usage(f"There is no mapping file `{path.name}`. docs/examples/ holds some to start from.")
     try:
         return Mapping.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise Usage(f"The mapping `{path.name}` is not readable as YAML. Mend its indentation and colons.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Usage(
+            f"The mapping `{path.name}` is not readable as YAML. Save it as UTF-8, mend its indentation and colons."
+        ) from error
     except ValidationError as error:
-        told = (f"`{'.'.join(map(str, e['loc']))}` {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
-        raise Usage(f"The mapping `{path.name}`: {'; '.join(told)}.") from error
+        raise Usage(f"The mapping `{path.name}`: {'; '.join(_cures(error))}.") from error
+
+
+def _cures(error: ValidationError) -> list[str]:
+    """What is wrong, once per innermost place; Pydantic's own names of types say nothing to a reader."""
+    told: dict[str, str] = {}
+    for item in error.errors():
+        parts = [str(part) for part in item["loc"] if "[" not in str(part) and part not in ("str", "ColumnMapping")]
+        told[".".join(parts)] = item["msg"].removeprefix("Value error, ")
+    outer = {place for place in told for other in told if other.startswith(f"{place}.")}
+    return [f"`{place}` {message}" for place, message in told.items() if place not in outer]

@@ -25,6 +25,17 @@ from pipelines.training import Counts, code_version, dataset_name
 DRIVERS = 5
 
 
+def refuse_early(installation: Installation, night: str) -> None:
+    """Find out whether the night can be scored before anything is written.
+
+    Raises:
+        Refused: nobody was known by then, an outcome has no champion, or its files were altered.
+    """
+    engineering.cohort(installation, night)
+    for outcome in installation.settings.outcomes:
+        installation.registry.champion(model_name(outcome))
+
+
 def score(installation: Installation, night: str) -> Counts:
     """Score the roster and store the delivery's rows as `scores`; rows by status."""
     rows = build_rows(installation, night)

@@ -281,6 +281,8 @@ def _cure(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(item["loc"][-1]), _known_keys(), 1)
         return f"`{where}` is not a key" + (f"; did you mean `{near[0]}`?" if near else "; remove it")
+    if item["type"] == "union_tag_invalid":  # its message quotes the value
+        return f"`{where}.format`: must be one of {item['ctx']['expected_tags']}"
     return f"`{where}`: {item['msg'].removeprefix('Value error, ')}"
 
 

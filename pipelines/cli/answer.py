@@ -80,7 +80,8 @@ def exit_with(command: str, error: BaseException, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"command": command, "ok": False, "rows": [], "paths": [], "error": message}))
     else:
-        Console(stderr=True).print(message, style="red" if code == 3 else None, markup=False, highlight=False)
+        console = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=WIDE)
+        console.print(message, style="red" if code == 3 else None, markup=False, highlight=False)
     return code
 
 

@@ -37,7 +37,7 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
     from pipelines.installation import Installation
-    from pipelines.night import delivered
+    from pipelines.night import delivered, refuse_early
     from pipelines.progress import progress_bar
     from pipelines.settings import load_settings
 
@@ -46,6 +46,7 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
         installation = Installation(settings, report)
         with installation.only_one("score"):
             night = night_of(installation, as_of)
+            refuse_early(installation, night)
             execute(installation, "nightly", night)
             counts, folder = delivered(installation, night)
     return Answer("score", counts, [folder])

@@ -17,5 +17,7 @@ class Batch:
 
 def row_hash(frame: pd.DataFrame, columns: list[str]) -> pd.Series:
     """A stable id per row from the columns that identify it, for sources that give none."""
-    joined = frame[columns].astype(str).agg("|".join, axis=1)
-    return joined.map(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16])
+    joined = ["|".join(map(str, told)) for told in frame[columns].astype(str).itertuples(index=False)]
+    return pd.Series(joined, index=frame.index, dtype="str").map(
+        lambda text: hashlib.sha256(text.encode()).hexdigest()[:16]
+    )

@@ -74,7 +74,7 @@ def _with_clocks(frame: pd.DataFrame, local_day: pd.Series) -> pd.DataFrame:
 
 
 def _day(frame: pd.DataFrame) -> pd.Series:
-    return pd.to_datetime(frame["date"]).astype("datetime64[us]")
+    return pd.to_datetime(frame["date"], format="ISO8601").dt.normalize().astype("datetime64[us]")
 
 
 def _subjects(people: pd.DataFrame, days: pd.DataFrame) -> Batch:
@@ -145,7 +145,7 @@ def _steps(minutes: pq.ParquetFile) -> Iterator[Batch]:
         part = part[part["steps"] >= 0].reset_index(drop=True)
         # Every calendar computation once per day, not once per minute.
         days = pd.Series(part["date"].unique())
-        local = pd.to_datetime(days).astype("datetime64[us]")
+        local = pd.to_datetime(days, format="ISO8601").dt.normalize().astype("datetime64[us]")
         begins = part["date"].astype(object).map(dict(zip(days, to_utc(local, ZONE), strict=True)))
         received = part["date"].astype(object).map(dict(zip(days, received_next_midnight(local, ZONE), strict=True)))
         frame = pd.DataFrame({

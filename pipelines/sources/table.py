@@ -8,8 +8,11 @@ import pyarrow as pa
 
 from features.tables import DAILY_METRICS, TABLES, Column, Table
 from pipelines.errors import Refused
-from pipelines.mapping import UNITS, ColumnMapping, FileMapping, Mapping
+from pipelines.mapping import FACTORS, ColumnMapping, FileMapping, Mapping
 from pipelines.sources.batch import Batch, row_hash
+
+FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 
 
 def read(path: Path, mapping: Mapping) -> Iterator[Batch]:
@@ -51,10 +54,11 @@ def _map(rows: pd.DataFrame, file: str, mapped: FileMapping, mapping: Mapping) -
         frame = _melt(rows, frame, mapped, file, zone)
     if "utc_offset_min" not in frame and table.time and table.column(table.time).kind == "instant":
         frame["utc_offset_min"] = _offset(frame[table.time], zone)
-    if table.name == "subjects":  # one row a subject: where a file repeats them, the earliest enrolment counts
-        frame = frame.sort_values("enrolled_on", kind="stable").drop_duplicates("subject_id")
+    if table.name == "subjects":  # one row a subject: the earliest enrolment and the earliest end of consent count
+        order = [name for name in ("enrolled_on", "consent_until") if name in frame]
+        frame = frame.sort_values(order, kind="stable", na_position="last").drop_duplicates("subject_id")
     if "record_id" in table.key and "record_id" not in frame:
-        frame["record_id"] = row_hash(frame, [c for c in ("subject_id", table.time) if c])
+        frame["record_id"] = row_hash(frame, [c for c in ("subject_id", table.time, "kind") if c in frame])
     return frame
 
 
@@ -77,16 +81,20 @@ def _column(rows: pd.DataFrame, origin: ColumnMapping, column: Column, zone: str
     if column.kind in ("integer", "real"):
         return _numbers(values, origin, column.unit, where)
     if column.kind == "flag":
-        return (
-            values.astype(str)
-            .str.lower()
-            .map({"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False})
-        )
+        return _flags(values, where)
     return values.astype("str").where(values.notna())
 
 
-def _parsed(values: pd.Series, format: str | None, where: str) -> pd.Series:
-    parsed = pd.to_datetime(values, format=format or "ISO8601", errors="coerce")
+def _flags(values: pd.Series, where: str) -> pd.Series:
+    flags = values.astype("str").str.lower().map(FLAGS)
+    unread = int((flags.isna() & values.notna()).sum())
+    if unread:
+        raise Refused(f"{where}: {unread} of {len(values)} values are neither true nor false. Give `recode:`.")
+    return flags
+
+
+def _parsed(values: pd.Series, format: str | None, where: str, utc: bool = False) -> pd.Series:
+    parsed = pd.to_datetime(values, format=format or "ISO8601", errors="coerce", utc=utc)
     unread = int((parsed.isna() & values.notna()).sum())
     if unread:
         raise Refused(f"{where}: {unread} of {len(values)} values are not dates of that format. Give `format:`.")
@@ -94,15 +102,29 @@ def _parsed(values: pd.Series, format: str | None, where: str) -> pd.Series:
 
 
 def _instants(values: pd.Series, format: str | None, zone: str | None, where: str) -> pd.Series:
-    parsed = _parsed(values, format, where)
-    if parsed.dt.tz is not None:
-        return parsed.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
-    if zone is None:
+    given = values.notna()
+    with_offset = int(_has_offset(values, format)[given].sum())
+    if 0 < with_offset < given.sum():
         raise Refused(
-            f"{where}: {int(values.notna().sum())} times have no time zone. Give `time_zone:` in the mapping."
+            f"{where}: {with_offset} of {given.sum()} times have a UTC offset and the others have none. "
+            "Write all of them with one, or all without."
         )
+    if with_offset:
+        return _parsed(values, format, where, utc=True).astype("datetime64[us, UTC]")
+    parsed = _parsed(values, format, where)
+    if zone is None:
+        raise Refused(f"{where}: {given.sum()} times have no time zone. Give `time_zone:` in the mapping.")
     local = parsed.dt.tz_localize(zone, ambiguous=[True] * len(parsed), nonexistent="shift_forward")
     return local.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+
+
+def _has_offset(values: pd.Series, format: str | None) -> pd.Series:
+    """Which values say how far from UTC they are."""
+    if values.dtype.kind == "M":
+        return pd.Series(values.dt.tz is not None, index=values.index)
+    if format is not None:
+        return pd.Series("%z" in format, index=values.index)
+    return values.astype("str").str.contains(OFFSET).fillna(False).astype(bool)
 
 
 def _numbers(values: pd.Series, origin: ColumnMapping, unit: str, where: str) -> pd.Series:
@@ -110,12 +132,13 @@ def _numbers(values: pd.Series, origin: ColumnMapping, unit: str, where: str) ->
     unread = int((numbers.isna() & values.notna()).sum())
     if unread:
         raise Refused(f"{where}: {unread} of {len(values)} values are not numbers. Recode or clean them.")
-    if origin.unit is None:
+    if origin.unit is None or origin.unit == unit:
         return numbers
-    canonical, factor = UNITS[origin.unit]
-    if unit and canonical != unit:
-        raise Refused(f"{where}: unit `{origin.unit}` cannot become {unit}. Correct `unit:` in the mapping.")
-    return numbers * factor
+    if (origin.unit, unit) not in FACTORS:
+        raise Refused(
+            f"{where}: unit `{origin.unit}` cannot become {unit or 'unitless'}. Correct `unit:` in the mapping."
+        )
+    return numbers * FACTORS[origin.unit, unit]
 
 
 def _offset(instants: pd.Series, zone: str | None) -> pd.Series:

@@ -72,7 +72,7 @@ def test_the_matrix_is_the_index_sorted_and_one_column_per_feature():
     rng = np.random.default_rng(1)
     wanted = index(("bob", 40), ("ann", 50), ("bob", 30), ("ann", 10))
     found = build_matrix(toy_panel(rng), toy_events(rng), subjects("bob", "ann"), wanted)
-    assert found[["subject_id", "index_date"]].values.tolist() == sorted(wanted.to_numpy().tolist())
+    assert found[["subject_id", "index_date"]].to_numpy().tolist() == sorted(wanted.to_numpy().tolist())
     assert found.columns.tolist() == ["subject_id", "index_date", *NAMES]
     assert set(found[NAMES].dtypes) == {np.dtype("float64")}
     assert found.index.tolist() == [0, 1, 2, 3]
@@ -197,7 +197,9 @@ def test_a_correction_counts_from_the_day_it_is_known(seed, delay):
 
 def test_the_day_before_changes_the_features_but_the_index_date_does_not():
     """So that the tests above could fail: a day of data counts from the next index date on."""
-    day = pd.DataFrame({"subject_id": ["ann"], "local_date": dates([30]), "known_on": dates([31]), "mood_valence": [0.5]})
+    day = pd.DataFrame(
+        {"subject_id": ["ann"], "local_date": dates([30]), "known_on": dates([31]), "mood_valence": [0.5]}
+    )
     rng = np.random.default_rng(8)
     found = build_matrix(day, none_of(toy_events(rng)), subjects("ann"), index(("ann", 30), ("ann", 31), ("ann", 37)))
     assert found["mood_last"].tolist()[1:] == [0.5, 0.5]

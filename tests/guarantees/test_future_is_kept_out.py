@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from features.history import history
 from features.matrix import build_matrix
 from features.tables import TABLES
 from pipelines import cohort as cohorts
@@ -43,11 +44,11 @@ STREAMS = {
 SHIFT = {"wearable": -10 * DAY}
 
 
-def settings(home: Path) -> Settings:
+def settings(home: Path, **sites: str) -> Settings:
     """Both sites, one outcome."""
     outcome = {"events": ["crisis_contact", "emergency", "panic"], "horizons_days": [7, 14]}
     zones = {"north": "Europe/Berlin", "south": "America/New_York"}
-    return settings_from({"sites": {"time_zones": zones}, "outcomes": {"crisis": outcome}}, home)
+    return settings_from({"sites": {"time_zones": zones, **sites}, "outcomes": {"crisis": outcome}}, home)
 
 
 def matrix(lake: Lake, night: pd.Timestamp, index_date: pd.Timestamp | None = None) -> pd.DataFrame:
@@ -59,6 +60,17 @@ def matrix(lake: Lake, night: pd.Timestamp, index_date: pd.Timestamp | None = No
     events = cohorts.outcome_event_days(lake, known, outcome, declared.sites)
     index = known.roster[["subject_id"]].assign(index_date=index_date or night)
     return build_matrix(panel, events, known.subjects, index)
+
+
+def past(lake: Lake, night: pd.Timestamp, index_date: pd.Timestamp) -> pd.DataFrame:
+    """The history features alone, as `matrix`."""
+    declared = settings(lake.root)
+    known = cohorts.load(lake, declared, night)
+    events = cohorts.outcome_event_days(
+        lake, known, cohorts.outcome_named("crisis", declared.outcomes["crisis"]), declared.sites
+    )
+    index = known.roster[["subject_id"]].assign(index_date=index_date)
+    return history(events, index, known.subjects.set_index("subject_id")["enrolled_on"], merge_within_days=7)
 
 
 def cohort_rows() -> Iterator[Batch]:
@@ -103,7 +115,9 @@ def plant(lake: Lake, plants: Callable[[str, pd.DataFrame], pd.DataFrame], strea
     for stream in streams:
         rows = plants(stream, recent(lake, stream))
         assert len(rows) > 0, stream
-        batches.append(Batch(stream, rows.drop(columns=["bucket", "month", "ingest_id", "version"]), f"planted {stream}"))
+        batches.append(
+            Batch(stream, rows.drop(columns=["bucket", "month", "ingest_id", "version"]), f"planted {stream}")
+        )
     report = ingest(lake, batches, "planted")
     assert all(report.count(stream, "appended") > 0 for stream in streams)
 
@@ -122,7 +136,9 @@ def new(stream: str, rows: pd.DataFrame, by: pd.Timedelta | None = None) -> pd.D
     if "record_id" in rows:
         rows["record_id"] += " planted"
     move = by if by is not None else SHIFT.get(stream, 0 * DAY)
-    times = [c.name for c in TABLES[stream].columns if c.name in rows and (c.kind == "instant" or c.name == "local_date")]
+    times = [
+        c.name for c in TABLES[stream].columns if c.name in rows and (c.kind == "instant" or c.name == "local_date")
+    ]
     return rows.assign(**{name: rows[name] + move for name in times})
 
 
@@ -193,24 +209,64 @@ def test_a_subjects_own_cutoff_counts_and_not_the_latest_one(clean, tonight, tmp
     same(matrix(lake, NIGHT), tonight)
 
 
-def test_events_own_cutoff(clean, tonight, tmp_path):
+# Defect, found by this test: `cohort.outcome_event_days` reads the latest version by the latest cutoff of all sites,
+# and then drops it as not yet known; the version that was known is gone.
+@pytest.mark.xfail(strict=True, reason="pipelines/cohort.py: outcome_event_days forgets what a later version replaced")
+def test_events_corrected_after_the_subjects_own_cutoff_still_count_as_they_were_known(clean, tmp_path):
+    """A correction that the south's night may use must not empty the history of the north's."""
     lake = copy_of(clean, tmp_path)
+    before = past(lake, NIGHT, NIGHT)
     plant(lake, after_their_own_cutoff, ["events"])
-    same(matrix(lake, NIGHT), tonight)
+    same(past(lake, NIGHT, NIGHT), before)
 
 
-def test_subjects_own_cutoff(clean, tonight, tmp_path):
+# Defect, found by this test: `cohort.load` reads the latest version likewise, so that a subject whose row is sent
+# again between the cutoffs is on nobody's roster that night.
+@pytest.mark.xfail(strict=True, reason="pipelines/cohort.py: load forgets what a later version replaced")
+def test_subjects_corrected_after_their_own_cutoff_stay_as_they_were_known(clean, tmp_path):
+    """They are on the roster, with the attributes that were known."""
     lake = copy_of(clean, tmp_path)
-    plant(lake, lambda s, r: altered(s, r[r["subject_id"].isin(NORTHERN)]).assign(received_at=NORTH + MICROSECOND), ["subjects"])
-    same(matrix(lake, NIGHT), tonight)
+    columns = ["subject_id", "enrolled_on", "site"]
+    before = cohorts.load(lake, settings(lake.root), NIGHT).roster[columns]
+
+    def enrolled_earlier(stream: str, rows: pd.DataFrame) -> pd.DataFrame:
+        north = rows[rows["subject_id"].isin(NORTHERN)]
+        return altered(stream, north).assign(received_at=NORTH + MICROSECOND)
+
+    plant(lake, enrolled_earlier, ["subjects"])
+    same(cohorts.load(lake, settings(lake.root), NIGHT).roster[columns], before)
 
 
-def test_an_earlier_night(visited, tonight, tmp_path):
-    """An index date looked at ten days later has the features it had on its own night: corrections came in since."""
+def test_a_past_night_looks_the_same_from_later_on(visited, tonight, tmp_path):
+    """Training on an index date of ten days ago uses the features of that night, though corrections came in since."""
     lake = copy_of(visited, tmp_path)
-    plant(lake, lambda stream, rows: everything(stream, rows).assign(received_at=SOUTH + MICROSECOND))
-    a = matrix(lake, NIGHT+10*DAY, NIGHT)
-    pd.set_option("display.width",200)
-    d = (a != tonight) & ~(a.isna() & tonight.isna())
-    print(d.any()[d.any()].index.tolist())
-    same(a, tonight)
+    streams = [stream for stream in STREAMS if stream != "events"]
+    plant(lake, lambda stream, rows: everything(stream, rows).assign(received_at=SOUTH + MICROSECOND), streams)
+    same(matrix(lake, NIGHT + 10 * DAY, NIGHT), tonight)
+
+
+# Defect, found by this test: event days carry no `superseded_on`, so an event that was corrected or taken back later
+# vanishes from the history of every index date before.
+@pytest.mark.xfail(strict=True, reason="pipelines/cohort.py: outcome_event_days gives no superseded_on")
+def test_the_history_of_a_past_night_looks_the_same_from_later_on(clean, tmp_path):
+    """What was known of events that night, whatever became of their records since."""
+    lake = copy_of(clean, tmp_path)
+    before = past(lake, NIGHT, NIGHT)
+    plant(lake, lambda stream, rows: everything(stream, rows).assign(received_at=SOUTH + MICROSECOND), ["events"])
+    same(past(lake, NIGHT + 10 * DAY, NIGHT), before)
+
+
+# Defect, found by this test: `cohort._bucket_panel` calls `with_known_on` without the declared cutoff.
+@pytest.mark.xfail(strict=True, reason="pipelines/cohort.py: the day panel is dated with 03:00 whatever is declared")
+def test_the_declared_cutoff_dates_the_day_panel(tmp_path):
+    """Where the night ends at 1:00, an answer received at 2:00 is for the next index date."""
+    lake = Lake(tmp_path / "lake")
+    at = pd.Timestamp("2026-06-20T20:00Z").as_unit("us")
+    received = pd.Timestamp("2026-06-21T02:00Z").as_unit("us")
+    ann = pd.DataFrame({"subject_id": ["ann"], "enrolled_on": [date(2026, 6, 1)], "received_at": at})
+    answer = {"subject_id": ["ann"], "answered_at": at, "item": "mood", "value": 3.0, "scale_min": 1.0,
+              "scale_max": 7.0, "received_at": received}  # fmt: skip
+    ingest(lake, [Batch("subjects", ann, "subjects"), Batch("mood", pd.DataFrame(answer), "mood")], "small")
+    declared = settings(tmp_path, cutoff="01:00")
+    panel = cohorts.day_panel(lake, cohorts.load(lake, declared, NIGHT))
+    assert panel["known_on"].tolist() == [pd.Timestamp("2026-06-22")]

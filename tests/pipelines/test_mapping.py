@@ -168,13 +168,17 @@ def test_each_measure_can_be_mapped_in_its_own_unit(tmp_path, column, unit):
 @pytest.mark.parametrize("table", ["sleep", "events", "mood", "subjects"])
 def test_a_file_with_a_header_only_is_no_rows_and_no_fault(tmp_path, table):
     """An export of a night without data is an empty batch, whatever table it feeds."""
-    time = {"sleep": SLEEP, "events": {"subject_id": "id", "occurred_at": "bed"},
-            "mood": {"subject_id": "id", "answered_at": "bed"}, "subjects": {"subject_id": "id", "enrolled_on": "bed"}}  # fmt: skip
+    time = {"sleep": SLEEP, "events": {"subject_id": "id", "occurred_at": "bed", "kind": "up"},
+            "mood": {"subject_id": "id", "answered_at": "bed", "item": "up", "value": "up", "scale_min": {"value": 0},
+                     "scale_max": {"value": 1}}, "subjects": {"subject_id": "id", "enrolled_on": "bed"}}  # fmt: skip
     (batch,) = given(tmp_path, "id,bed,up\n", {"table": table, "columns": time[table]})
     assert batch.frame.empty
 
 
-EVENTS = {"table": "events", "columns": {"subject_id": "id", "occurred_at": "at", "severity": "s"}}
+EVENTS = {
+    "table": "events",
+    "columns": {"subject_id": "id", "occurred_at": "at", "severity": "s", "kind": {"value": "panic"}},
+}
 GOOD = "id,at,s\nzebra,2026-06-01T10:00,77123\n"
 FILES_THAT_CANNOT_BE_USED = {
     "no file": (GOOD, {**EVENTS, "path": "other*.csv"}, ["other*.csv", "`path:`"]),
@@ -191,7 +195,7 @@ FILES_THAT_CANNOT_BE_USED = {
         ["`wearable.heart_rate`", "`min` cannot become bpm", "`unit:`"],
     ),
     "a metric that is not declared": (
-        GOOD, {"table": "wearable_days", "columns": {"subject_id": "id"},
+        GOOD, {"table": "wearable_days", "columns": {"subject_id": "id", "local_date": "at"},
                "melt": {"into": "metric", "columns": {"stairs": "s"}}}, ["`stairs`", "steps"],
     ),
 }  # fmt: skip
