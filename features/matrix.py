@@ -41,7 +41,7 @@ def build_matrix(
     Raises:
         FeaturesError: a column is missing, the index has duplicates, or names subjects that `subjects` lacks.
     """
-    _check(days, subjects, index)
+    _check(days, event_days, subjects, index)
     index = index[["subject_id", "index_date"]].sort_values(["subject_id", "index_date"], ignore_index=True)
     enrolled = subjects.set_index("subject_id")["enrolled_on"]
     grid = DayGrid(days)
@@ -61,9 +61,10 @@ def build_matrix(
     )
 
 
-def _check(days: pd.DataFrame, subjects: pd.DataFrame, index: pd.DataFrame) -> None:
+def _check(days: pd.DataFrame, event_days: pd.DataFrame, subjects: pd.DataFrame, index: pd.DataFrame) -> None:
     for name, frame, needed in (
         ("days", days, ("subject_id", "local_date", "known_on")),
+        ("event_days", event_days, ("subject_id", "event_on", "known_on")),
         ("subjects", subjects, ("subject_id", "enrolled_on")),
         ("index", index, ("subject_id", "index_date")),
     ):
@@ -72,9 +73,12 @@ def _check(days: pd.DataFrame, subjects: pd.DataFrame, index: pd.DataFrame) -> N
             raise FeaturesError(f"`{name}` lacks the columns {', '.join(missing)}. Add them.")
     if index.empty:
         raise FeaturesError("`index` is empty: there is no subject and date to build features for.")
-    repeated = int(index.duplicated(["subject_id", "index_date"]).sum())
-    if repeated:
-        raise FeaturesError(f"`index` repeats {repeated} pairs of subject and date. Drop the duplicates.")
+    for name, repeated in (
+        ("index", index.duplicated(["subject_id", "index_date"]).sum()),
+        ("subjects", subjects["subject_id"].duplicated().sum()),
+    ):
+        if repeated:
+            raise FeaturesError(f"`{name}` repeats {int(repeated)} of its rows' keys. Drop the duplicates.")
     strangers = int((~index["subject_id"].isin(subjects["subject_id"])).sum())
     if strangers:
         raise FeaturesError(
@@ -90,7 +94,7 @@ def _chunk(grid: DayGrid, rows: Rows, observable: Rows) -> dict[str, Values]:
             result |= _measure(measure, grid.values(measure.name)[rows])
         else:
             result |= {feature_name(measure, s): np.full(len(rows), np.nan) for s in measure.statistics}
-    return result | _assessments(grid, rows) | _circadian(grid, rows) | _adherence(rows, observable)
+    return result | _assessments(grid, rows) | _circadian(grid, rows) | _adherence(grid, rows, observable)
 
 
 def _measure(measure: Measure, values: Values) -> dict[str, Values]:
@@ -140,8 +144,8 @@ def _circadian(grid: DayGrid, rows: Rows) -> dict[str, Values]:
     }
 
 
-def _adherence(rows: Rows, observable: Rows) -> dict[str, Values]:
-    has_data = rows[:, :LONG] >= 0
+def _adherence(grid: DayGrid, rows: Rows, observable: Rows) -> dict[str, Values]:
+    has_data = grid.holds_data[rows[:, :LONG]] & (np.arange(LONG) < observable[:, None])
     return {
         "adherence_coverage_7d": adherence.coverage(has_data[:, :SHORT], np.minimum(observable, SHORT)),
         "adherence_coverage_28d": adherence.coverage(has_data, np.minimum(observable, LONG)),

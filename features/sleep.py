@@ -6,7 +6,7 @@ import pandas as pd
 from features.measures import LEVEL, TREND, Measure
 
 MEASURES = (
-    Measure("sleep_duration", "min", "sleep duration", "total sleep time of all episodes ending that day", "AASM",
+    Measure("sleep_duration", "min", "sleep duration", "total sleep time of the day's episodes on one device", "AASM",
             (*TREND, "rmssd_28d", "last")),
     Measure("sleep_efficiency", "share", "sleep efficiency", "total sleep time / time in bed", "AASM", LEVEL),
     Measure("sleep_waso", "min", "time awake during the night", "wake after sleep onset", "AASM", LEVEL),
@@ -18,7 +18,7 @@ MEASURES = (
 )  # fmt: skip
 
 ROWS_SQL = """
-    minutes_asleep, minutes_awake, minutes_deep, minutes_rem,
+    device_id, minutes_asleep, minutes_awake, minutes_deep, minutes_rem,
     (epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0 AS minutes_in_bed,
     ((epoch_us(onset_at) + epoch_us(offset_at)) / 120000000.0 + utc_offset_min) % 1440 / 60.0 AS midpoint"""
 
@@ -26,6 +26,10 @@ ROWS_SQL = """
 def daily(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per subject, day of awakening and version, from episodes; nights without an episode have no row."""
     key = ["subject_id", "local_date", "known_on"]
+    # Two devices in one bed would count every hour twice: the one that recorded more speaks for the day.
+    recorded = rows.groupby([*key, "device_id"])[["minutes_in_bed"]].sum().reset_index()
+    chosen = recorded.sort_values([*key, "minutes_in_bed", "device_id"]).drop_duplicates(key, keep="last")
+    rows = rows.merge(chosen[[*key, "device_id"]], on=[*key, "device_id"])
     rows = rows.sort_values([*key, "minutes_in_bed", "midpoint"], kind="stable")
     known = rows["minutes_asleep"].notna()
     night = rows.groupby(key)

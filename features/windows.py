@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.int64]
-DAY = np.timedelta64(1, "D")
+FIRST = np.iinfo(np.int64).min
 
 
 class DayGrid:
@@ -20,7 +20,10 @@ class DayGrid:
     def __init__(self, days: pd.DataFrame) -> None:
         ordered = days.sort_values(["subject_id", "local_date", "known_on"], ignore_index=True)
         self.days = ordered
-        self.known_on = _days(ordered["known_on"])
+        # One more, for row -1: a day without data is known from the first day on and has no later version.
+        self.known_on = np.append(_days(ordered["known_on"]), FIRST)
+        measured = ordered.columns.difference(["subject_id", "local_date", "known_on"])
+        self.holds_data = np.append(ordered[measured].notna().any(axis=1).to_numpy(dtype=bool), False)
         self.subjects = pd.Index(ordered["subject_id"].unique())
         local = _days(ordered["local_date"])
         self.first_day = int(local.min()) if len(local) else 0
@@ -28,7 +31,7 @@ class DayGrid:
         subject = self.subjects.get_indexer(ordered["subject_id"])
         cell = subject * width + (local - self.first_day)
         is_first = np.concatenate([[True], cell[1:] != cell[:-1]]) if len(cell) else np.zeros(0, bool)
-        self.is_last = np.concatenate([is_first[1:], [True]]) if len(cell) else is_first
+        self.is_last = np.append(np.append(is_first[1:], True), True) if len(cell) else np.ones(1, bool)
         self.first_row = np.full((len(self.subjects) + 1) * width, -1, dtype=np.int64)
         self.first_row[cell[is_first]] = np.flatnonzero(is_first)
         self.width = width

@@ -4,18 +4,25 @@ Reads the lake through its known-at reader and dates every row with `features.ca
 writes nothing. Training, the night, replays and the audit all start here, so that they agree on who is who.
 """
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
+from pathlib import Path
 
 import duckdb
 import pandas as pd
 
+import features
 from features import calendar, days
+from features.calendar import is_knowable_sql
+from features.tables import TABLES
 from models.outcomes import Outcome, event_days
 from pipelines.errors import Refused
 from pipelines.lake import BUCKETS, Lake
 from pipelines.settings import OutcomeSettings, Settings, Sites
 
+ToDay = Callable[[pd.Series, str, time], pd.Series]
 # Streams that make up the day panel.
 PANEL_STREAMS = ("mood", "sleep", "wearable", "wearable_days", "assessments", "signals")
 # Care statuses under which nobody is scored; paused and inpatient subjects stay on the roster with that status.
@@ -24,12 +31,17 @@ FOLLOW_UP_ENDS = ("deceased",)
 
 @dataclass(frozen=True)
 class Cohort:
-    """Subjects known by an as-of date's cutoff, one row each, and the time zone of each one's site."""
+    """Subjects known by an as-of date's cutoff, one row each, and the time zone of each one's site.
+
+    `known_at` is the latest cutoff of all sites. Rows of a subject whose own cutoff came earlier are held back one by
+    one, by the `known_on` of each version.
+    """
 
     as_of: pd.Timestamp
     known_at: pd.Timestamp
     subjects: pd.DataFrame
     zones: pd.Series
+    cutoff: time
 
     @property
     def roster(self) -> pd.DataFrame:
@@ -57,62 +69,85 @@ def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
     Raises:
         Refused: nobody was known by then.
     """
-    instant = known_at(settings.sites, as_of)
-    rows = lake.read("subjects", known_at=instant).df().sort_values(["subject_id", "received_at", "source"])
-    subjects = rows.drop_duplicates("subject_id", keep="last").reset_index(drop=True)
-    for day in ("enrolled_on", "consent_until"):
-        subjects[day] = pd.to_datetime(subjects[day]).astype("datetime64[us]")
-    zones = subject_zones(subjects, settings.sites)
-    subjects = subjects[_known_on(subjects, zones, settings.sites) <= pd.Timestamp(as_of)].reset_index(drop=True)
+    instant, night = known_at(settings.sites, as_of), pd.Timestamp(as_of).as_unit("us")
+    rows = lake.history("subjects", instant, lake.connection()).df()
+    rows = _versions(rows, "subjects", subject_zones(rows, settings.sites), settings.sites.cutoff)
+    subjects = in_force(rows, night).sort_values(["subject_id", "received_at", "source"])
+    subjects = subjects.drop_duplicates("subject_id", keep="last").reset_index(drop=True)
     if subjects.empty:
         raise Refused(
-            f"No subject was known on {pd.Timestamp(as_of):%Y-%m-%d}: the lake's `subjects` table has no row received "
+            f"No subject was known on {night:%Y-%m-%d}: the lake's `subjects` table has no row received "
             "by then. Ingest a source, or ask for a later date."
         )
-    return Cohort(pd.Timestamp(as_of).as_unit("us"), instant, subjects, zones.loc[subjects["subject_id"]])
+    for day in ("enrolled_on", "consent_until"):
+        subjects[day] = pd.to_datetime(subjects[day]).astype("datetime64[us]")
+    zones = subject_zones(subjects, settings.sites).set_axis(subjects["subject_id"].to_numpy())
+    return Cohort(night, instant, subjects, zones, settings.sites.cutoff)
 
 
 def subject_zones(subjects: pd.DataFrame, sites: Sites) -> pd.Series:
-    """IANA zone name per subject, from the subject's site; the default where the site is missing or undeclared."""
+    """IANA zone name per row, from the subject's site; the default where the site is missing or undeclared."""
     zones = [sites.time_zones.get(site, sites.default_time_zone) for site in subjects["site"]]
-    return pd.Series(zones, index=subjects["subject_id"].to_numpy(), name="zone", dtype="str")
+    return pd.Series(zones, index=subjects.index, name="zone", dtype="str")
 
 
-def _known_on(rows: pd.DataFrame, zones: pd.Series, sites: Sites) -> pd.Series:
-    return _by_zone(rows, "received_at", zones, sites, calendar.index_date_knowing)
+def _versions(rows: pd.DataFrame, table: str, zones: pd.Series, cutoff: time) -> pd.DataFrame:
+    """Every version of rows with `known_on`, and `superseded_on`: the index date from which the next one counts.
+
+    Rows that took a record back are gone, having ended the version before; so are versions nobody ever used.
+    """
+    rows = rows.assign(known_on=_by_zone(rows["received_at"], zones, cutoff, calendar.index_date_knowing))
+    key = list(TABLES[table].key)
+    rows = rows.sort_values([*key, "received_at", "version", "ingest_id"])
+    following = rows.groupby(key, sort=False)["known_on"].shift(-1)
+    was_used = following.isna() | (following > rows["known_on"])
+    return rows.assign(superseded_on=following)[was_used & ~rows["is_deleted"].astype(bool)].reset_index(drop=True)
 
 
-def _by_zone(rows: pd.DataFrame, column: str, zones: pd.Series, sites: Sites, to_day) -> pd.Series:  # type: ignore[no-untyped-def]
-    """Apply a calendar function zone by zone; `rows` has `subject_id` and an instant `column`."""
-    result = pd.Series(pd.NaT, index=rows.index, dtype="datetime64[us]")
-    for zone, part in rows.groupby(rows["subject_id"].map(zones)):
-        result.loc[part.index] = to_day(part[column], str(zone), sites.cutoff)
+def in_force(versions: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """The versions that counted on an index date."""
+    ended = versions["superseded_on"] <= as_of
+    return versions[calendar.is_known_on(versions["known_on"], as_of) & ~ended].reset_index(drop=True)
+
+
+def _by_zone(instants: pd.Series, zones: pd.Series, cutoff: time, to_day: ToDay) -> pd.Series:
+    """Apply a calendar function zone by zone."""
+    result = pd.Series(pd.NaT, index=instants.index, dtype="datetime64[us]")
+    for zone, part in instants.groupby(zones):
+        result.loc[part.index] = to_day(part, str(zone), cutoff)
     return result
 
 
-def dated(rows: pd.DataFrame, column: str, zones: pd.Series, sites: Sites) -> pd.DataFrame:
-    """Add `event_on` (risk day of the instant `column`) and `known_on` to rows of known subjects."""
-    rows = rows[rows["subject_id"].isin(zones.index)].reset_index(drop=True)
-    return rows.assign(
-        event_on=_by_zone(rows, column, zones, sites, calendar.risk_day), known_on=_known_on(rows, zones, sites)
-    )
+def dated(lake: Lake, cohort: Cohort, table: str) -> pd.DataFrame:
+    """Versions of the rows of known subjects with `event_on`, the risk day of the table's time, `known_on` and
+    `superseded_on`."""
+    rows = lake.history(table, cohort.known_at, lake.connection()).df()
+    rows = rows[rows["subject_id"].isin(cohort.zones.index)].reset_index(drop=True)
+    zones = rows["subject_id"].map(cohort.zones)
+    rows["event_on"] = _by_zone(rows[TABLES[table].time], zones, cohort.cutoff, calendar.risk_day)
+    return _versions(rows, table, zones, cohort.cutoff)
 
 
-def outcome_event_days(lake: Lake, cohort: Cohort, outcome: Outcome, sites: Sites) -> pd.DataFrame:
-    """Event days of the outcome, as received by the cohort's knowledge time."""
-    table, column = ("assessments", "completed_at") if outcome.assessment else ("events", "occurred_at")
-    rows = dated(lake.read(table, known_at=cohort.known_at).df(), column, cohort.zones, sites)
-    events, assessments = (rows, None) if table == "events" else (None, rows)
-    found = event_days(outcome, events, assessments)
+def outcome_event_days(lake: Lake, cohort: Cohort, outcome: Outcome) -> pd.DataFrame:
+    """Event days of the outcome with `known_on` and `superseded_on`, as received by the cohort's night.
+
+    Features of past nights need every version, labels only those of `in_force`. Relapse on a scale is a matter of
+    several assessments at once; it is taken from those in force, as if none had been corrected.
+    """
+    if outcome.assessment:
+        rows = in_force(dated(lake, cohort, "assessments"), cohort.as_of)
+        return event_days(outcome, None, rows)
+    found = event_days(outcome, dated(lake, cohort, "events"), None)
     return found[calendar.is_known_on(found["known_on"], cohort.as_of)].reset_index(drop=True)
 
 
 def day_panel(lake: Lake, cohort: Cohort) -> pd.DataFrame:
-    """The bitemporal day panel of everything received by the knowledge time; rebuilt only when the lake changed.
+    """The bitemporal day panel of everything received by the knowledge time.
 
-    The stored panel is reused when it was built from the same content, for it carries `known_on`.
+    The stored panel is reused when content, knowledge time, subjects' zones, cutoff and the code of `features` are
+    those that it was built from.
     """
-    version = f"{lake.content_version(cohort.known_at)}@{cohort.known_at.isoformat()}"
+    version = _panel_version(lake, cohort)
     stored = lake.derived_version("days")
     if stored == version:
         return lake.load("days")
@@ -125,25 +160,36 @@ def day_panel(lake: Lake, cohort: Cohort) -> pd.DataFrame:
     return panel
 
 
+def _panel_version(lake: Lake, cohort: Cohort) -> str:
+    digest = hashlib.sha256(lake.content_version(cohort.known_at).encode())
+    digest.update(f"{cohort.known_at.isoformat()}|{cohort.cutoff}|{sorted(cohort.zones.items())}".encode())
+    for file in sorted(Path(features.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 def _bucket_panel(lake: Lake, cohort: Cohort, bucket: int, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """One bucket of subjects: the unit of work, so that memory does not grow with the cohort."""
     streams = {
         name: days.with_known_on(
-            connection, lake.history(name, cohort.known_at, connection).filter(f"bucket = {bucket}"), cohort.zones
+            connection,
+            lake.history(name, cohort.known_at, connection).filter(f"bucket = {bucket}"),
+            cohort.zones,
+            cohort.cutoff,
         )
         for name in PANEL_STREAMS
     }
     return days.build_days(connection, streams)
 
 
-def care_status(lake: Lake, cohort: Cohort, sites: Sites) -> pd.DataFrame:
-    """Each subject's care status in force at the cutoff: `subject_id, status, event_on`; `active` is implied by none."""
-    rows = dated(lake.read("care_status", known_at=cohort.known_at).df(), "since", cohort.zones, sites)
-    rows = rows[calendar.is_known_on(rows["known_on"], cohort.as_of) & (rows["event_on"] < cohort.as_of)]
-    return rows.sort_values(["subject_id", "since"]).drop_duplicates("subject_id", keep="last").reset_index(drop=True)
+def care_status(lake: Lake, cohort: Cohort) -> pd.DataFrame:
+    """Each subject's care status at the cutoff: `subject_id, status, event_on`; `active` is implied by none."""
+    rows = in_force(dated(lake, cohort, "care_status"), cohort.as_of)
+    rows = rows[rows["event_on"] < cohort.as_of].sort_values(["subject_id", "since"])
+    return rows.drop_duplicates("subject_id", keep="last").reset_index(drop=True)
 
 
-def follow_up(lake: Lake, cohort: Cohort, outcome: Outcome, panel: pd.DataFrame, sites: Sites) -> pd.DataFrame:
+def follow_up(lake: Lake, cohort: Cohort, outcome: Outcome, panel: pd.DataFrame) -> pd.DataFrame:
     """The last civil day on which an event of the outcome would have come to be known: `subject_id, followed_until`.
 
     A registry sees everyone until consent or life ends, or until yesterday. A self-report sees a subject only until
@@ -151,7 +197,7 @@ def follow_up(lake: Lake, cohort: Cohort, outcome: Outcome, panel: pd.DataFrame,
     """
     yesterday = cohort.as_of - calendar.DAY
     until = cohort.subjects.set_index("subject_id")["consent_until"].fillna(yesterday).clip(upper=yesterday)
-    ended = care_status(lake, cohort, sites)
+    ended = care_status(lake, cohort)
     ended = ended[ended["status"].isin(FOLLOW_UP_ENDS)].set_index("subject_id")["event_on"]
     until = until.combine(ended.reindex(until.index), lambda a, b: a if pd.isna(b) else min(a, b))
     if outcome.needs_reports:
@@ -196,11 +242,18 @@ def first_night_knowing_all(lake: Lake, sites: Sites) -> pd.Timestamp:
 
 
 def last_observations(lake: Lake, cohort: Cohort) -> pd.Series:
-    """Newest observation of each subject known for the night, as an instant, indexed by subject."""
-    connection = lake.connection()
-    newest = []
+    """Newest observation of each subject known by their own cutoff, as an instant, indexed by subject."""
+    connection, newest = lake.connection(), []
+    cutoffs = {zone: calendar.cutoff_of(cohort.as_of, zone, cohort.cutoff) for zone in cohort.zones.unique()}
+    own = pd.DataFrame({"subject_id": cohort.zones.index, "known_at": cohort.zones.map(cutoffs).to_numpy()})
+    connection.register("own_cutoffs", own.astype({"known_at": "datetime64[us, UTC]"}))
     for table, column in (("mood", "answered_at"), ("sleep", "offset_at"), ("wearable", "minute_at")):
         rows = lake.history(table, cohort.known_at, connection)
-        newest.append(rows.aggregate(f"subject_id, max({column}) AS at", "subject_id").df())
-    stacked = pd.concat(newest).groupby("subject_id")["at"].max()
-    return stacked.astype("datetime64[us, UTC]")
+        found = rows.query(
+            "known",
+            f"""
+            SELECT subject_id, max({column}) AS newest FROM known JOIN own_cutoffs USING (subject_id)
+            WHERE {is_knowable_sql("own_cutoffs.known_at")} GROUP BY subject_id""",
+        )
+        newest.append(found.df())
+    return pd.concat(newest).groupby("subject_id")["newest"].max().astype("datetime64[us, UTC]")

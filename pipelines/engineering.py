@@ -32,7 +32,7 @@ def training_matrices(installation: Installation, night: str) -> Shapes:
     known, panel = cohort(installation, night), days(installation, night)
     shapes = {}
     for outcome in outcomes(installation):
-        until = cohorts.follow_up(installation.lake, known, outcome, panel, installation.settings.sites)
+        until = cohorts.follow_up(installation.lake, known, outcome, panel)
         shapes[outcome.name] = _store(installation, known, panel, outcome, cohorts.index_rows(known, until), "training")
     return shapes
 
@@ -48,7 +48,7 @@ def _store(
     installation: Installation, known: Cohort, panel: pd.DataFrame, outcome: Outcome, index: pd.DataFrame, kind: str
 ) -> tuple[int, int]:
     installation.report(f"building features of {len(index):,} rows")
-    events = cohorts.outcome_event_days(installation.lake, known, outcome, installation.settings.sites)
+    events = cohorts.outcome_event_days(installation.lake, known, outcome)
     built = matrix.build_matrix(panel, events, known.subjects, index, merge_within_days=outcome.merge_within_days)
     installation.lake.replace(f"{kind}_matrix_{outcome.name}", built)
     return len(built), built.shape[1] - 2

@@ -81,10 +81,10 @@ def _outcome(
     settings = installation.settings
     served = installation.registry.champion(model_name(outcome.name))
     model = risk.load(served.folder)
-    events = cohorts.outcome_event_days(installation.lake, known, outcome, settings.sites)
+    events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
     index = roster[["subject_id"]].assign(index_date=known.as_of)
     inside = pd.Series(outcomes.is_masked(index, events, outcome), index=index["subject_id"])
-    care = cohorts.care_status(installation.lake, known, settings.sites)
+    care = cohorts.care_status(installation.lake, known)
     standings = standing.decide(roster, outcome.name, care, inside, settings.alert_policy.min_completeness)
     eligible = standings.loc[standings["status"] == "scored", "subject_id"]
     matrix = installation.lake.load(f"night_matrix_{outcome.name}")

@@ -92,11 +92,12 @@ def evaluate_outcome(
 def make_labels(installation: Installation, night: str) -> Counts:
     """Store labels of every outcome and the flow from index dates to labelled rows; how many are positive."""
     known, panel = engineering.cohort(installation, night), engineering.days(installation, night)
-    sites, counts, flows = installation.settings.sites, {}, []
+    counts: Counts = {}
+    flows = []
     for outcome in engineering.outcomes(installation):
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
-        until = cohorts.follow_up(installation.lake, known, outcome, panel, sites)
-        events = cohorts.outcome_event_days(installation.lake, known, outcome, sites)
+        until = cohorts.follow_up(installation.lake, known, outcome, panel)
+        events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
         labels = label_all(matrix, outcome, events, until, panel)
         installation.lake.replace(f"labels_{outcome.name}", labels)
         flows.append(outcomes.flow(labels, outcome.horizons_days).assign(outcome=outcome.name))

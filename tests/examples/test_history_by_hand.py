@@ -134,3 +134,18 @@ def test_adherence_in_the_matrix_counts_days_with_any_stream(panel_from, feature
     assert found["adherence_coverage_28d"] == pytest.approx(4 / 7)
     assert found["adherence_days_since_data"] == 1
     assert found["adherence_longest_gap_28d"] == 2
+
+
+def test_a_day_whose_data_were_taken_back_is_a_day_without_data(panel_from, features_on):
+    """The panel keeps an empty version of it, known on 5 March; coverage falls back to none."""
+    panel = panel_from("2026-03-03", mood_valence=[0.5])
+    empty = panel.assign(mood_valence=np.nan, known_on=pd.Timestamp("2026-03-05").as_unit("us"))
+    both = pd.concat([panel, empty], ignore_index=True)
+    assert features_on(both, "2026-03-04")["adherence_coverage_7d"] == pytest.approx(1 / 7)
+    assert features_on(both, "2026-03-06")["adherence_coverage_7d"] == 0
+
+
+def test_coverage_is_never_above_one(panel_from, features_on):
+    """Data on 1 to 3 March, enrolled on the 3rd, index date the 4th: the one observable day has data."""
+    panel = panel_from("2026-03-01", mood_valence=[0.5, 0.5, 0.5])
+    assert features_on(panel, "2026-03-04", enrolled_on="2026-03-03")["adherence_coverage_7d"] == 1

@@ -108,7 +108,7 @@ def test_robust_z_is_not_moved_by_one_odd_day_of_the_past():
     ("recent", "past", "why"),
     [
         ([13, 13], [9, 11] * 7, "2 recent days are too few"),
-        ([13, 13, 13], [9, 11] * 6 + [9], "13 past days are too few"),
+        ([13, 13, 13], [9, 10, 11] * 4 + [9], "13 past days are too few"),
         ([13, 13, 13], [10] * 20, "a past that never varied has no scale"),
     ],
 )
@@ -149,3 +149,10 @@ def test_midpoints_use_the_statistics_of_angles(panel_from, features_on):
     found = features_on(panel_from("2026-03-01", sleep_midpoint=[23, 1, 0]), "2026-03-04")
     mean = found["sleep_midpoint_mean_7d_h"]
     assert min(mean, 24 - mean) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_midpoints_are_compared_with_the_own_past_across_midnight(panel_from, features_on):
+    """Usually between 23 and 1 h, this week at 2 h: two hours later than usual, not 22 hours earlier."""
+    found = features_on(panel_from("2026-03-01", sleep_midpoint=[23, 0, 1] * 7 + [2] * 7), "2026-03-29")
+    # median 0 h; 14 of 21 nights are an hour off it, so the median deviation is 1 h
+    assert found["sleep_midpoint_z_7d"] == pytest.approx(2 / 1.4826)

@@ -57,7 +57,7 @@ def matrix(lake: Lake, night: pd.Timestamp, index_date: pd.Timestamp | None = No
     known = cohorts.load(lake, declared, night)
     panel = cohorts.day_panel(lake, known)
     outcome = cohorts.outcome_named("crisis", declared.outcomes["crisis"])
-    events = cohorts.outcome_event_days(lake, known, outcome, declared.sites)
+    events = cohorts.outcome_event_days(lake, known, outcome)
     index = known.roster[["subject_id"]].assign(index_date=index_date or night)
     return build_matrix(panel, events, known.subjects, index)
 
@@ -66,9 +66,7 @@ def past(lake: Lake, night: pd.Timestamp, index_date: pd.Timestamp) -> pd.DataFr
     """The history features alone, as `matrix`."""
     declared = settings(lake.root)
     known = cohorts.load(lake, declared, night)
-    events = cohorts.outcome_event_days(
-        lake, known, cohorts.outcome_named("crisis", declared.outcomes["crisis"]), declared.sites
-    )
+    events = cohorts.outcome_event_days(lake, known, cohorts.outcome_named("crisis", declared.outcomes["crisis"]))
     index = known.roster[["subject_id"]].assign(index_date=index_date)
     return history(events, index, known.subjects.set_index("subject_id")["enrolled_on"], merge_within_days=7)
 
@@ -209,9 +207,6 @@ def test_a_subjects_own_cutoff_counts_and_not_the_latest_one(clean, tonight, tmp
     same(matrix(lake, NIGHT), tonight)
 
 
-# Defect, found by this test: `cohort.outcome_event_days` reads the latest version by the latest cutoff of all sites,
-# and then drops it as not yet known; the version that was known is gone.
-@pytest.mark.xfail(strict=True, reason="pipelines/cohort.py: outcome_event_days forgets what a later version replaced")
 def test_events_corrected_after_the_subjects_own_cutoff_still_count_as_they_were_known(clean, tmp_path):
     """A correction that the south's night may use must not empty the history of the north's."""
     lake = copy_of(clean, tmp_path)
@@ -220,9 +215,6 @@ def test_events_corrected_after_the_subjects_own_cutoff_still_count_as_they_were
     same(past(lake, NIGHT, NIGHT), before)
 
 
-# Defect, found by this test: `cohort.load` reads the latest version likewise, so that a subject whose row is sent
-# again between the cutoffs is on nobody's roster that night.
-@pytest.mark.xfail(strict=True, reason="pipelines/cohort.py: load forgets what a later version replaced")
 def test_subjects_corrected_after_their_own_cutoff_stay_as_they_were_known(clean, tmp_path):
     """They are on the roster, with the attributes that were known."""
     lake = copy_of(clean, tmp_path)
@@ -245,9 +237,6 @@ def test_a_past_night_looks_the_same_from_later_on(visited, tonight, tmp_path):
     same(matrix(lake, NIGHT + 10 * DAY, NIGHT), tonight)
 
 
-# Defect, found by this test: event days carry no `superseded_on`, so an event that was corrected or taken back later
-# vanishes from the history of every index date before.
-@pytest.mark.xfail(strict=True, reason="pipelines/cohort.py: outcome_event_days gives no superseded_on")
 def test_the_history_of_a_past_night_looks_the_same_from_later_on(clean, tmp_path):
     """What was known of events that night, whatever became of their records since."""
     lake = copy_of(clean, tmp_path)
@@ -256,8 +245,6 @@ def test_the_history_of_a_past_night_looks_the_same_from_later_on(clean, tmp_pat
     same(past(lake, NIGHT + 10 * DAY, NIGHT), before)
 
 
-# Defect, found by this test: `cohort._bucket_panel` calls `with_known_on` without the declared cutoff.
-@pytest.mark.xfail(strict=True, reason="pipelines/cohort.py: the day panel is dated with 03:00 whatever is declared")
 def test_the_declared_cutoff_dates_the_day_panel(tmp_path):
     """Where the night ends at 1:00, an answer received at 2:00 is for the next index date."""
     lake = Lake(tmp_path / "lake")

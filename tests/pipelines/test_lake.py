@@ -180,7 +180,9 @@ def test_duplicate_reordered_and_split_deliveries_give_the_same_state(tmp_path_f
         assert seen(otherwise, received_by) == seen(once, received_by)
 
 
-@pytest.mark.xfail(strict=True, reason="a repeat is not stored, so a delivery that was overtaken can undo it; see the changelog")
+@pytest.mark.xfail(
+    strict=True, reason="a repeat is not stored, so a delivery that was overtaken can undo it; see the changelog"
+)
 def test_a_late_delivery_does_not_undo_what_was_said_after_it(tmp_path):
     """5 on day 2, 3 on day 4, 5 again on day 6: it is 5 in the end, also when the day-4 file arrives last."""
     first, second, third = (("s-0", 1, value, received, False) for value, received in ((5.0, 2), (3.0, 4), (5.0, 6)))
