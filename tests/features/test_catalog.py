@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features import catalog
+from features import catalog, tables
 from features.catalog import FEATURES, MEASURES, feature_name
 from features.days import HOUR_COLUMNS
 from features.matrix import build_matrix
@@ -86,3 +86,8 @@ def test_words_of_an_unknown_name_are_the_name():
     """Drivers of an older model can still be said."""
     assert catalog.words("sleep_duration_mean_7d_min") == "sleep duration over 7 days"
     assert catalog.words("a_feature_of_long_ago") == "a_feature_of_long_ago"
+
+
+def test_the_page_of_tables_is_what_the_declarations_print():
+    """`python -m features.tables > docs/tables.md` changes nothing."""
+    assert (ROOT / "docs" / "tables.md").read_text() == tables.dictionary()

@@ -1,5 +1,6 @@
 """The `table` format: any CSV or Parquet by a mapping; what cannot be read is named, with its cure and no value."""
 
+import textwrap
 from datetime import date
 from pathlib import Path
 
@@ -255,3 +256,13 @@ def test_a_missing_mapping_is_named(tmp_path):
     """A mapping file that is not there is named, with a place to find some."""
     with pytest.raises(Usage, match=r"`my\.yaml`.*docs/examples"):
         load_mapping(tmp_path / "my.yaml")
+
+
+def test_the_mapping_that_the_guide_shows_is_one(tmp_path):
+    """`docs/bring-your-data.md` is read by people who copy it."""
+    guide = (Path(__file__).parents[2] / "docs" / "bring-your-data.md").read_text()
+    shown = textwrap.dedent(guide.split("```yaml\n")[2].split("   ```")[0])
+    (tmp_path / "shown.yaml").write_text(shown)
+    assert [file.table for file in load_mapping(tmp_path / "shown.yaml").files] == [
+        "subjects", "sleep", "mood", "events", "care_status"
+    ]  # fmt: skip
