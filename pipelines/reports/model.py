@@ -89,7 +89,7 @@ def write_model(
 def _served(served: str, decision: Decided) -> str:
     name = words.predictor(served)
     if not decision.is_promoted:
-        return f"Not promoted, for the reasons below: {name[0].lower() + name[1:] if served != OWN else name}."
+        return f"Held back, for the reasons below: {name[0].lower() + name[1:] if served != OWN else name}."
     if served == OWN:
         return f"{name} beat the best simple baseline and is served."
     return f"The model did not beat the bar, so the bar is served. {name}."
