@@ -5,6 +5,7 @@ from c(t) is `t <= event_on < t + H`. Two tasks, never mixed: *onset*, the start
 inside an episode or its refractory time; *burden*, any event day, unmasked.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelsError
 
+Days = NDArray[np.int64]
 Task = Literal["onset", "burden"]
 TASKS: tuple[Task, ...] = ("onset", "burden")
 DAY = pd.Timedelta(days=1)
@@ -163,37 +165,35 @@ def flow(labels: pd.DataFrame, horizons_days: tuple[int, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _neighbours(index: pd.DataFrame, days: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _neighbours(index: pd.DataFrame, days: pd.DataFrame, column: str) -> tuple[Days, Days]:
     """Days back to the newest event before, and ahead to the first at or after, each index date; NEVER where none."""
     before, ahead = np.full(len(index), NEVER), np.full(len(index), NEVER)
-    today = index["index_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    rows_of = index.reset_index(drop=True).groupby("subject_id").indices
-    for subject, events in days.groupby("subject_id"):
-        rows = rows_of.get(subject)
-        if rows is None:
-            continue
-        on = np.sort(events[column].to_numpy().astype("datetime64[D]").astype(np.int64))
-        following = np.searchsorted(on, today[rows], side="left")
+    for rows, today, on in _by_subject(index, days, column):
+        following = np.searchsorted(on, today, side="left")
         earlier, later = following > 0, following < len(on)
-        before[rows[earlier]] = today[rows[earlier]] - on[following[earlier] - 1]
-        ahead[rows[later]] = on[following[later]] - today[rows[later]]
+        before[rows[earlier]] = today[earlier] - on[following[earlier] - 1]
+        ahead[rows[later]] = on[following[later]] - today[later]
     return before, ahead
 
 
-def _reported_through(index: pd.DataFrame, reported: pd.DataFrame, outcome: Outcome) -> NDArray[np.int64]:
+def _reported_through(index: pd.DataFrame, reported: pd.DataFrame, outcome: Outcome) -> Days:
     """The longest horizon that is reported well enough, as are all shorter ones: silence is not absence of events."""
     horizons = np.array(outcome.horizons_days)
     needed = np.maximum(1, np.ceil(outcome.min_coverage * horizons))
     longest = np.zeros(len(index), dtype=np.int64)
-    today = index["index_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    rows_of = index.reset_index(drop=True).groupby("subject_id").indices
-    for subject, days in reported.groupby("subject_id"):
-        rows = rows_of.get(subject)
-        if rows is None:
-            continue
-        on = np.unique(days["local_date"].to_numpy().astype("datetime64[D]").astype(np.int64))
-        begin = today[rows, None]
+    for rows, today, on in _by_subject(index, reported, "local_date"):
+        begin = today[:, None]
         count = np.searchsorted(on, begin + horizons) - np.searchsorted(on, begin)
         enough = np.logical_and.accumulate(count >= needed, axis=1).sum(axis=1)
         longest[rows] = np.concatenate([[0], horizons])[enough]
     return longest
+
+
+def _by_subject(index: pd.DataFrame, days: pd.DataFrame, column: str) -> Iterator[tuple[Days, Days, Days]]:
+    """For each subject with any such day: positions of its index rows, their dates and its distinct days, sorted."""
+    today = index["index_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    rows_of = index.reset_index(drop=True).groupby("subject_id").indices
+    for subject, part in days.groupby("subject_id"):
+        rows = rows_of.get(subject)
+        if rows is not None:
+            yield rows, today[rows], np.unique(part[column].to_numpy().astype("datetime64[D]").astype(np.int64))
