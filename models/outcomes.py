@@ -196,4 +196,8 @@ def _by_subject(index: pd.DataFrame, days: pd.DataFrame, column: str) -> Iterato
     for subject, part in days.groupby("subject_id"):
         rows = rows_of.get(subject)
         if rows is not None:
-            yield rows, today[rows], np.unique(part[column].to_numpy().astype("datetime64[D]").astype(np.int64))
+            yield (
+                np.asarray(rows),
+                today[rows],
+                np.unique(part[column].to_numpy().astype("datetime64[D]").astype(np.int64)),
+            )
