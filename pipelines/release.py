@@ -9,6 +9,7 @@ from models import evaluation, gate
 from models.baselines import MODEL
 from models.fairness.audit import Audit, Audited
 from models.fairness.audit import audit as audit_scores
+from models.fairness.verdicts import FAIL
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -18,8 +19,6 @@ from pipelines.reports.model import write_model
 from pipelines.reports.site import Context, write_index
 from pipelines.settings import Settings
 from pipelines.training import Counts, code_version, dataset_name
-
-FAIL = "fail"
 
 
 def audit(installation: Installation, night: str) -> Counts:

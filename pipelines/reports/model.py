@@ -8,18 +8,19 @@ from typing import Any, Protocol
 import pandas as pd
 from markupsafe import Markup
 
+from models.baselines import MODEL as OWN
+from models.evaluation import GAIN
+from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
 from pipelines.errors import Fault
 from pipelines.reports import plots, words
 from pipelines.reports.site import Context, write_page
 
-OWN = "boosted_hazard"
-GAIN = "auroc_minus_best_baseline"
 # The table beside the plot; everything else that was measured is in the complete table.
 COMPARED = ("auroc", "fold_mean_auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
 CALIBRATED = ("calibration_slope", "calibration_intercept", "ici", "e90", "brier", "scaled_brier")
 # Squared and mean errors of rare events are small: two decimals would print them all alike.
 FINE = {"brier": 4, "scaled_brier": 3, "ici": 3, "e90": 3}
-HEADLINE_FIRST = ("unseen_and_later", "unseen_subjects")
+HEADLINE_FIRST = (UNSEEN_AND_LATER, UNSEEN_SUBJECTS)
 TASK_FIRST = ("onset", "burden")
 
 
