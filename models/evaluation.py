@@ -41,7 +41,7 @@ class _Test:
     label: Values
     subject: NDArray[np.int64]
     weights: Values
-    fold: NDArray[np.int64]
+    fit: NDArray[np.int64]
     quiet: NDArray[np.bool_]
     n_episodes: int
 
@@ -82,8 +82,9 @@ def _test(rows: pd.DataFrame, label: Values, resamples: int, seed: int) -> _Test
     onset = rows["index_date"] + pd.to_timedelta(rows["days_to_event"], unit="D")
     positive = label == 1
     episodes = pd.DataFrame({"s": rows["subject_id"], "on": onset})[positive].drop_duplicates()
+    fit = rows.groupby(["cut", "fold"]).ngroup().to_numpy().astype(np.int64)
     quiet = np.nan_to_num(rows["days_since_event"].to_numpy(), nan=np.inf) >= QUIET_DAYS
-    return _Test(label, codes.astype(np.int64), weights, rows["fold"].to_numpy(), quiet, len(episodes))
+    return _Test(label, codes.astype(np.int64), weights, fit, quiet, len(episodes))
 
 
 def _all_metrics(test: _Test, risks: dict[str, Values]) -> list[dict[str, object]]:
@@ -97,9 +98,7 @@ def _all_metrics(test: _Test, risks: dict[str, Values]) -> list[dict[str, object
             "auroc": _with_interval(aurocs[model]), "fold_mean_auroc": _fold_mean(test, score),
             **_ranking(test, score, curve), **_calibration(test, score, curve),
         }  # fmt: skip
-        within = pairs.within_subject()
-        if np.isfinite(within).sum() >= 2:
-            found["within_subject_auroc"] = _within(within, test.weights)
+        found |= _within(test, score)
         found["quiet_auroc"] = _quiet(test, score)
         rows += [_row(model, metric, value) for metric, value in found.items()]
     baselines = {model: values[0] for model, values in aurocs.items() if model != MODEL}
@@ -120,12 +119,12 @@ def _with_interval(values: Values) -> Metric:
 
 
 def _fold_mean(test: _Test, score: Values) -> Metric:
-    """Mean of the folds' own AUROCs: pooling compares risks of different models, which punishes flat ones."""
+    """Mean of the AUROCs of each fit: pooling compares risks of different models, which punishes flat ones."""
     everybody = test.weights[:1]
-    folds = [test.fold == fold for fold in np.unique(test.fold)]
+    fits = [test.fit == fit for fit in np.unique(test.fit)]
     found = [
         resampling.concordance(score[rows], test.label[rows], test.subject[rows], test.n_subjects).auroc(everybody)[0]
-        for rows in folds
+        for rows in fits
     ]
     known = [value for value in found if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan"), float("nan"), float("nan")
@@ -178,11 +177,17 @@ def _calibration_error(score: Values, label: Values) -> tuple[float, float]:
     return float(np.average(error, weights=binned["rows"])), float(error.quantile(0.9))
 
 
-def _within(within: Values, weights: Values) -> Metric:
-    valid = np.isfinite(within)
-    used = weights[:, valid]
+def _within(test: _Test, score: Values) -> dict[str, Metric]:
+    """Mean over subjects of their own AUROC, each by one fit; left out where fewer than two subjects have one."""
+    unit, subject_and_fit = pd.factorize(pd.MultiIndex.from_arrays([test.subject, test.fit]))
+    own = resampling.own_aurocs(score, test.label, unit, len(subject_and_fit))
+    by_subject = pd.Series(own).groupby(subject_and_fit.get_level_values(0)).mean()
+    valid = by_subject.dropna()
+    if len(valid) < 2:
+        return {}
+    used = test.weights[:, valid.index]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return _with_interval((used @ within[valid]) / used.sum(axis=1))
+        return {"within_subject_auroc": _with_interval((used @ valid.to_numpy()) / used.sum(axis=1))}
 
 
 def _quiet(test: _Test, score: Values) -> Metric:

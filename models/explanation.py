@@ -47,4 +47,4 @@ def drivers(
 
 def _phrase(words: str, value: float) -> str:
     figure = "no data" if np.isnan(value) else f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.2g}"
-    return f"associated with {words}: {figure}"
+    return f"{words}: {figure}"

@@ -64,8 +64,8 @@ def decide(rows: pd.DataFrame, served: str, split: str, horizon_days: int, fails
     kept: list[str] = []
     (kept if _is_calibrated(found, served, policy) else against).append(_slope_words(found, served, policy))
     if fails and policy.block_on_fairness_fail:
-        against.append(f"{fails} fairness comparisons fail")
-    kept.append(f"{fails} fairness comparisons fail" if fails else "no fairness comparison fails")
+        against.append(f"fairness comparisons that fail: {fails}")
+    kept.append(f"fairness comparisons that fail: {fails}" if fails else "no fairness comparison fails")
     return Decision(not against, tuple(against or kept))
 
 
@@ -87,6 +87,8 @@ def _slope_words(rows: pd.DataFrame, served: str, policy: Policy) -> str:
     value, low, high = _slope(rows, served)
     if np.isnan(value):
         return "calibration slope could not be estimated"
-    verb = "is compatible with" if _is_calibrated(rows, served, policy) else "lies outside"
+    is_inside = policy.calibration_slope_low <= low and high <= policy.calibration_slope_high
+    not_proven = "is not proven to lie outside" if _is_calibrated(rows, served, policy) else "lies outside"
+    verb = "lies within" if is_inside else not_proven
     limits = f"{policy.calibration_slope_low} to {policy.calibration_slope_high}"
     return f"calibration slope {value:.2f} ({low:.2f} to {high:.2f}) {verb} {limits}"

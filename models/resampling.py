@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 BINS = 400
 LEVEL = 0.95
+FEWEST_OWN = 5
 
 
 def draws(n_subjects: int, resamples: int, seed: int) -> Values:
@@ -50,11 +51,16 @@ class Concordance:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(total > 0, right / total, np.nan)
 
-    def within_subject(self) -> Values:
-        """Each subject's own AUROC; missing below 5 positive and 5 negative rows."""
-        enough = (self.positives >= 5) & (self.negatives >= 5)
-        total = np.where(enough, self.positives * self.negatives, 1)
-        return np.where(enough, np.diag(self.pairs) / total, np.nan)
+
+def own_aurocs(score: Values, label: Values, unit: NDArray[np.int64], n_units: int) -> Values:
+    """AUROC within each unit (a subject under one fit); missing below 5 positive and 5 negative rows."""
+    frame = pd.DataFrame({"unit": unit, "label": label, "score": score})
+    rank = frame.groupby("unit")["score"].rank()
+    positives = np.bincount(unit, label, n_units)
+    negatives = np.bincount(unit, 1 - label, n_units)
+    above = np.bincount(unit, rank * label, n_units) - positives * (positives + 1) / 2
+    enough = (positives >= FEWEST_OWN) & (negatives >= FEWEST_OWN)
+    return np.where(enough, above / np.where(enough, positives * negatives, 1), np.nan)
 
 
 def concordance(score: Values, label: Values, subject: NDArray[np.int64], n_subjects: int) -> Concordance:

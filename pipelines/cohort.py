@@ -25,6 +25,7 @@ from pipelines.settings import OutcomeSettings, Settings, Sites
 ToDay = Callable[[pd.Series, str, time], pd.Series]
 # Streams that make up the day panel.
 PANEL_STREAMS = ("mood", "sleep", "wearable", "wearable_days", "assessments", "signals")
+OBSERVED_AT = {"mood": "answered_at", "sleep": "offset_at", "wearable": "minute_at", "assessments": "completed_at"}
 # Care statuses under which nobody is scored; paused and inpatient subjects stay on the roster with that status.
 FOLLOW_UP_ENDS = ("deceased",)
 
@@ -228,8 +229,8 @@ def index_rows(cohort: Cohort, until: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["subject_id", "index_date"]).reset_index(drop=True)
 
 
-def first_night_knowing_all(lake: Lake, sites: Sites) -> pd.Timestamp:
-    """The first as-of date whose cutoffs, at every site, come after everything received so far.
+def newest_night(lake: Lake, sites: Sites) -> pd.Timestamp:
+    """The first as-of date whose knowledge time, the latest cutoff of all sites, comes after everything received.
 
     Raises:
         Refused: the lake is empty.
@@ -238,16 +239,16 @@ def first_night_knowing_all(lake: Lake, sites: Sites) -> pd.Timestamp:
     if not received:
         raise Refused("The lake is empty. Declare `sources:` in foretide.yaml, or run `foretide ingest`.")
     newest = pd.Series([max(received).as_unit("us")])
-    return max(calendar.index_date_knowing(newest, zone, sites.cutoff).iloc[0] for zone in sites.zones)
+    return min(calendar.index_date_knowing(newest, zone, sites.cutoff).iloc[0] for zone in sites.zones)
 
 
 def last_observations(lake: Lake, cohort: Cohort) -> pd.Series:
-    """Newest observation of each subject known by their own cutoff, as an instant, indexed by subject."""
+    """Newest observation with a time of day of each subject known by their own cutoff, indexed by subject."""
     connection, newest = lake.connection(), []
     cutoffs = {zone: calendar.cutoff_of(cohort.as_of, zone, cohort.cutoff) for zone in cohort.zones.unique()}
     own = pd.DataFrame({"subject_id": cohort.zones.index, "known_at": cohort.zones.map(cutoffs).to_numpy()})
     connection.register("own_cutoffs", own.astype({"known_at": "datetime64[us, UTC]"}))
-    for table, column in (("mood", "answered_at"), ("sleep", "offset_at"), ("wearable", "minute_at")):
+    for table, column in OBSERVED_AT.items():
         rows = lake.history(table, cohort.known_at, connection)
         found = rows.query(
             "known",

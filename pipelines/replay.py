@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 
 from pipelines import engineering, release, training
-from pipelines.cohort import first_night_knowing_all
+from pipelines.cohort import newest_night
 from pipelines.errors import Refused, Usage
-from pipelines.ingestion import ingest_source
+from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.progress import Report
-from pipelines.settings import FileSource, settings_from
+from pipelines.settings import settings_from
 
 # What counts as an event in each cohort, and how its absence is known; why, in docs/decisions/0005.
 DECLARED: dict[str, dict[str, Any]] = {
@@ -73,11 +73,12 @@ def replay(name: str, data: Path, out: Path | None, resamples: int, report: Repo
     if not data.is_dir():
         raise Refused(f"There is no folder `{data}`. Point --data to the folder with the files of {name}.")
     with _home(out) as home:
-        content = {**DECLARED[name], "training": {"resamples": resamples}, "state": ".",
+        source = {"format": name, "path": str(data.resolve())}
+        content = {**DECLARED[name], "sources": [source], "training": {"resamples": resamples}, "state": ".",
                    "audit": {"attributes": ["sex", "age_band"], "resamples": resamples}}  # fmt: skip
         installation = Installation(settings_from(content, home, f"replay of {name}"), report)
-        ingest_source(installation, FileSource(format=name, path=data.resolve()), None)  # type: ignore[arg-type]
-        night = f"{first_night_knowing_all(installation.lake, installation.settings.sites):%Y-%m-%d}"
+        ingest_all(installation)
+        night = f"{newest_night(installation.lake, installation.settings.sites):%Y-%m-%d}"
         engineering.training_matrices(installation, night)
         training.make_labels(installation, night)
         training.evaluate(installation, night)

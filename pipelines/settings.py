@@ -20,6 +20,8 @@ from features.tables import SUBJECTS
 from pipelines.errors import Usage
 
 CONFIG_NAME = "foretide.yaml"
+# Read elsewhere: which configuration, how to print faults, where tests find public cohorts.
+OWN_VARIABLES = ("FORETIDE_CONFIG", "FORETIDE_DEBUG", "FORETIDE_DATA_DIR")
 
 
 def _zone(name: str) -> str:
@@ -253,6 +255,7 @@ def load_settings(given: Path | None = None, overrides: dict[str, Any] | None = 
     Raises:
         Usage: no file, not YAML, an unknown key, or a value out of its range; names the key and the cure.
     """
+    _refuse_unknown_environment()
     path = config_path(given)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -271,6 +274,17 @@ def settings_from(content: dict[str, Any], home: Path, name: str = CONFIG_NAME) 
         raise Usage(f"`{name}`: " + "; ".join(_cure(item) for item in error.errors()) + ".") from error
 
 
+def _refuse_unknown_environment() -> None:
+    """A mistyped variable would otherwise be ignored in silence."""
+    known = {*OWN_VARIABLES, *(f"FORETIDE_{key.upper()}" for key in Settings.model_fields)}
+    for name in sorted(os.environ):
+        if name.startswith("FORETIDE_") and name.split("__")[0] not in known:
+            near = difflib.get_close_matches(name.split("__")[0], known, 1)
+            raise Usage(
+                f"The environment variable `{name}` is not known" + (f"; perhaps `{near[0]}`." if near else ".")
+            )
+
+
 def _first_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
@@ -280,7 +294,7 @@ def _cure(item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"]) or "the file"
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(item["loc"][-1]), _known_keys(), 1)
-        return f"`{where}` is not a key" + (f"; did you mean `{near[0]}`?" if near else "; remove it")
+        return f"`{where}` is not a key" + (f"; perhaps `{near[0]}`" if near else "; remove it")
     if item["type"] == "union_tag_invalid":  # its message quotes the value
         return f"`{where}.format`: must be one of {item['ctx']['expected_tags']}"
     return f"`{where}`: {item['msg'].removeprefix('Value error, ')}"

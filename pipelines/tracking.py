@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from models.baselines import MODEL
+from models.evaluation import GAIN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,7 +100,8 @@ def metrics_of(rows: pd.DataFrame) -> dict[str, float]:
 
     Only ungrouped, finite values; groups are left to the audit's tables.
     """
-    chosen = rows[(rows["group"] == "all") & ((rows["model"] == MODEL) | (rows["metric"] == HEADLINE))]
+    is_gain = rows["metric"] == GAIN
+    chosen = rows[is_gain | (rows["group"] == "all") & ((rows["model"] == MODEL) | (rows["metric"] == HEADLINE))]
     found = {}
     for row in chosen[np.isfinite(chosen["value"].astype(float))].to_dict("records"):
         # MLflow allows no percent sign in a metric's name.

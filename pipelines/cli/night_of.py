@@ -2,26 +2,34 @@
 
 from datetime import UTC, datetime
 
-from pipelines.cohort import first_night_knowing_all
+import pandas as pd
+
+from features.calendar import DAY
+from pipelines.cohort import known_at, newest_night
 from pipelines.errors import Usage
 from pipelines.installation import Installation
 
 
 def night_of(installation: Installation, as_of: str | None) -> str:
-    """The night asked for, else tonight: the first one that knows everything received so far, never after today.
+    """The night asked for, else the newest one that the lake has data for; never one whose cutoff lies ahead.
 
     Raises:
-        Usage: not a date, or a date in the future.
+        Usage: not a date, or a night that is not over yet.
         Refused: the lake is empty.
     """
-    today = datetime.now(UTC).date()
-    if as_of is not None:
-        try:
-            night = datetime.strptime(as_of, "%Y-%m-%d").replace(tzinfo=UTC).date()
-        except ValueError as error:
-            raise Usage("`--as-of` is not a date; write it like 2026-07-01.") from error
-        if night > today:
-            raise Usage("`--as-of` lies in the future; nobody can know yet what will be known then.")
-        return night.isoformat()
-    night = first_night_knowing_all(installation.lake, installation.settings.sites)
-    return min(night.date(), today).isoformat()
+    sites, now = installation.settings.sites, pd.Timestamp(datetime.now(UTC))
+    if as_of is None:
+        night = newest_night(installation.lake, sites)
+        while known_at(sites, night) > now:
+            night -= DAY
+        return f"{night:%Y-%m-%d}"
+    try:
+        night = pd.Timestamp(datetime.strptime(as_of, "%Y-%m-%d"))  # noqa: DTZ007  (a civil day)
+    except ValueError as error:
+        raise Usage("`--as-of` is not a date; write it like 2026-07-01.") from error
+    if known_at(sites, night) > now:
+        raise Usage(
+            f"The night of {as_of} is not over: its last cutoff lies ahead, and nobody can know yet what will be "
+            "known then. Ask for an earlier one."
+        )
+    return f"{night:%Y-%m-%d}"

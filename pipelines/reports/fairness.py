@@ -153,7 +153,7 @@ def _sentences(seen: pd.DataFrame) -> list[tuple[str, str]]:
     if unsure.empty:
         return []
     row = unsure.loc[unsure["difference"].abs().idxmax()]
-    chance = f"This cohort would find a difference of {words.number(row['mdd'])} four times out of five."
+    chance = f"This cohort would tell a difference of {words.number(row['mdd'])} from none four times out of five."
     return [(str(row["group"]), f"{_gap(row)} {chance}")]
 
 

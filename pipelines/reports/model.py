@@ -152,6 +152,7 @@ def _contest(rows: pd.DataFrame, task: str, split: str, horizon_days: int) -> di
         "plot": plot,
         "n_subjects": words.count(rows["n_subjects"].max()),
         "n_episodes": words.count(rows["n_episodes"].max()),
+        "counted": "episodes" if task == "onset" else "event days",
         "compared": _table(at, COMPARED),
         "calibrated": _table(at, CALIBRATED),
     }

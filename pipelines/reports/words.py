@@ -31,7 +31,7 @@ METRICS: dict[str, Word] = {
     "calibration_slope": Word("Calibration slope", "1 is right; below 1 the risks are too extreme"),
     "calibration_intercept": Word("Calibration intercept", "0 is right; above 0 the model gives too little risk"),
     "alerts_per_1000_days": Word("Alerts per 1,000 days", "flagged days per 1,000 subject-days"),
-    "fold_mean_auroc": Word("Fold-mean AUROC", "mean of the AUROC within each fold of subjects, each by its own fit"),
+    "fold_mean_auroc": Word("Fold-mean AUROC", "mean of the AUROC of each fit, by fold of subjects and period"),
     "auprc": Word("AUPRC", "mean precision over all thresholds; compare it to the observed risk"),
     "auprc_lift": Word("AUPRC lift", "AUPRC divided by the observed risk; 1 is chance"),
     "within_subject_auroc": Word("Within-subject AUROC", "ranking of days within one person; 0.5 is a coin"),

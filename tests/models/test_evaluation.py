@@ -102,7 +102,7 @@ def test_the_gate_holds_back_what_is_uncalibrated_or_fails_a_group(with_signal):
     assert gate.decide(sloping(rows, 1.2, 0.9, 1.6), MODEL, "unseen_subjects", 14, 0, POLICY).is_promoted
     assert gate.decide(sloping(rows, 1.5, 1.3, 1.7), MODEL, "unseen_subjects", 14, 0, POLICY).is_promoted
     unfair = gate.decide(sloping(rows, 1.0, 0.9, 1.1), MODEL, "unseen_subjects", 14, 2, POLICY)
-    assert unfair == gate.Decision(False, ("2 fairness comparisons fail",))
+    assert unfair == gate.Decision(False, ("fairness comparisons that fail: 2",))
     steep = gate.decide(sloping(rows, 2.0, 1.5, 2.6), MODEL, "unseen_subjects", 14, 0, POLICY)
     assert not steep.is_promoted
     assert steep.reasons == ("calibration slope 2.00 (1.50 to 2.60) lies outside 0.7 to 1.4",)

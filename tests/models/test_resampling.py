@@ -28,9 +28,9 @@ def test_auroc_of_a_resample_equals_sklearns_on_the_repeated_rows(seed: int):
 
 
 def test_within_subject_auroc_is_each_subjects_own():
-    """The diagonal of the pair counts; missing below five rows of a class."""
+    """The rank statistic within each; missing below five rows of a class."""
     score, label, subject = sample()
-    own = resampling.concordance(score, label, subject, 12).within_subject()
+    own = resampling.own_aurocs(score, label, subject, 12)
     for person in range(12):
         rows = subject == person
         enough = min(label[rows].sum(), (1 - label[rows]).sum()) >= 5

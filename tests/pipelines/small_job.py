@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-NIGHT = "2026-07-02"
+NIGHT = "2026-07-01"
 
 
 def make_home(folder: Path, subjects: int = 90) -> Path:

@@ -2,10 +2,12 @@
 
 import datetime
 
+import pytest
 from dagster import AssetKey, DagsterInstance, build_schedule_context
 
 from features.tables import TABLES
 from pipelines.definitions import defs
+from tests.pipelines.small_job import ROOT
 
 # Written by hand: a renamed or lost asset breaks the operators' dashboards and this test.
 ASSETS = {
@@ -47,11 +49,13 @@ def test_the_jobs_select_what_they_need():
     assert {"model_challenger", "model_champion", "report_fairness"} <= retrain
 
 
-def test_the_nightly_schedule_asks_for_the_night_it_runs_in():
-    """At 03:30 of a day: that day's partition, once."""
-    at = datetime.datetime(2026, 7, 1, 3, 30, tzinfo=datetime.UTC)
+@pytest.mark.parametrize(("hour", "is_over"), [(6, False), (7, True)])
+def test_the_nightly_schedule_waits_for_the_last_cutoff(hour: int, is_over: bool, monkeypatch):
+    """New York's 3 o'clock is 7:00 UTC: before it the night is not over; after it that day's partition runs, once."""
+    monkeypatch.chdir(ROOT)
+    at = datetime.datetime(2026, 7, 1, hour, 30, tzinfo=datetime.UTC)
     schedule, repository = defs.resolve_schedule_def("nightly_schedule"), defs.get_repository_def()
     with DagsterInstance.ephemeral() as instance:
-        context = build_schedule_context(instance=instance, scheduled_execution_time=at, repository_def=repository)
-        (request,) = schedule.evaluate_tick(context).run_requests
-    assert request.partition_key == request.run_key == "2026-07-01"
+        context = build_schedule_context(instance, scheduled_execution_time=at, repository_def=repository)
+        requests = schedule.evaluate_tick(context).run_requests
+    assert [(r.partition_key, r.run_key) for r in requests] == ([("2026-07-01", "2026-07-01")] if is_over else [])

@@ -39,10 +39,10 @@ def test_the_least_configuration_has_a_default_for_everything_else(tmp_path):
 
 
 KEYS_THAT_ARE_OFF = {
-    "at the top": ({"outcome": {}}, ["`outcome` is not a key", "`outcomes`?"]),
-    "in a group": ({"alert_policy": {"hihg_share": 0.1}}, ["`alert_policy.hihg_share`", "`high_share`?"]),
-    "in an outcome": ({"outcomes": {"crisis": {"event": ["panic"], "horizons_days": [7]}}}, ["crisis.event`", "`events`?"]),
-    "in a source": ({"sources": [{"format": "simulated", "subject": 40}]}, ["subject`", "`subjects`?"]),
+    "at the top": ({"outcome": {}}, ["`outcome` is not a key", "`outcomes`"]),
+    "in a group": ({"alert_policy": {"hihg_share": 0.1}}, ["`alert_policy.hihg_share`", "`high_share`"]),
+    "in an outcome": ({"outcomes": {"crisis": {"event": ["panic"], "horizons_days": [7]}}}, ["crisis.event`", "`events`"]),
+    "in a source": ({"sources": [{"format": "simulated", "subject": 40}]}, ["subject`", "`subjects`"]),
     "like nothing known": ({"xyzzy_9": 1}, ["`xyzzy_9` is not a key", "remove it"]),
 }  # fmt: skip
 
