@@ -44,18 +44,18 @@ class Installation:
         )
 
     @contextmanager
-    def only_one(self, what: str) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """Hold the installation's lock while the block runs; it is gone when the process is.
 
         Raises:
             Refused: another process holds it.
         """
         self.settings.state_folder.mkdir(parents=True, exist_ok=True)
-        with (self.settings.state_folder / f"{what}.lock").open("w") as handle:
+        with (self.settings.state_folder / "installation.lock").open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise Refused(
-                    f"Another `foretide {what}` is at work here. Wait for it to end, then try again."
+                    "Another command or Dagster run is at work in this installation. Wait for it to end, then try again."
                 ) from error
             yield

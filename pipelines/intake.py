@@ -123,7 +123,6 @@ def _refuse_if_all_are_strangers(
     lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging, report: IntakeReport
 ) -> None:
     """Register who is enrolled, in the lake already or by this delivery; refuse when it is about nobody of them."""
-    files = [f"SELECT subject_id, rule FROM '{staging.of(name)}/*.parquet'" for name in report.counts]
     connection.execute(f"""
         CREATE TEMP TABLE enrolled AS
         SELECT DISTINCT subject_id FROM ({lake.rows("subjects", connection).sql_query()})""")
@@ -131,14 +130,15 @@ def _refuse_if_all_are_strangers(
         connection.execute(f"""
             INSERT INTO enrolled
             SELECT DISTINCT subject_id FROM '{staging.of("subjects")}/*.parquet' WHERE rule IS NULL""")
-    clean, known = connection.sql(f"""
-        SELECT count(*), count(*) FILTER (subject_id IN (SELECT subject_id FROM enrolled))
-        FROM ({" UNION ALL ".join(files)}) WHERE rule IS NULL""").fetchall()[0]
-    if clean and not known:
-        raise Refused(
-            f"None of the {clean} rows ({', '.join(report.counts)}) belongs to an enrolled subject. "
-            "Ingest the `subjects` table first, or bring it in the same delivery."
-        )
+    for name in report.counts:
+        clean, known = connection.sql(f"""
+            SELECT count(*), count(*) FILTER (subject_id IN (SELECT subject_id FROM enrolled))
+            FROM '{staging.of(name)}/*.parquet' WHERE rule IS NULL""").fetchall()[0]
+        if clean and not known:
+            raise Refused(
+                f"None of the {clean} rows of `{name}` belongs to an enrolled subject. "
+                "Ingest the `subjects` table first, or bring it in the same delivery."
+            )
 
 
 def _commit(

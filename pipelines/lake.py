@@ -176,9 +176,11 @@ class Lake:
             digest.update(f"{name}{found.fetchall()}".encode())
         return digest.hexdigest()
 
-    def last_received_at(self, table: str) -> pd.Timestamp | None:
-        """When the newest row of a table came in; None for an empty table."""
-        (instant,) = self.rows(table, self.connection()).aggregate("epoch_us(max(received_at))").fetchall()[0]
+    def last_received_at(self, table: str, known_at: pd.Timestamp | None = None) -> pd.Timestamp | None:
+        """When the newest row of a table came in, of those received by `known_at` if given; None if there is none."""
+        connection = self.connection()
+        rows = self.rows(table, connection) if known_at is None else self.history(table, known_at, connection)
+        (instant,) = rows.aggregate("epoch_us(max(received_at))").fetchall()[0]
         return None if instant is None else pd.Timestamp(instant, unit="us", tz="UTC")
 
     def ingest_ids(self, table: str) -> list[str]:

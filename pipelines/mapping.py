@@ -3,6 +3,7 @@
 ```yaml
 source: my_study
 time_zone: Europe/Berlin          # for times without an offset
+received: end_of_local_day        # when rows came to be known, where no column says so
 files:
   - path: sleep*.csv
     table: sleep
@@ -105,6 +106,7 @@ class Mapping(_Strict):
 
     source: str
     time_zone: TimeZone | None = None
+    received: Literal["end_of_local_day"] | None = None
     files: tuple[FileMapping, ...] = Field(min_length=1)
 
 

@@ -23,17 +23,31 @@ from pipelines.reports.site import Context, write_index
 from pipelines.training import Counts, code_version, dataset_name
 
 DRIVERS = 5
+SILENT_AFTER = pd.Timedelta(days=2)
 
 
 def refuse_early(installation: Installation, night: str) -> None:
     """Find out whether the night can be scored before anything is written.
 
     Raises:
-        Refused: nobody was known by then, an outcome has no champion, or its files were altered.
+        Refused: nobody was known by then, an outcome has no champion, its files were altered, or it was trained on
+            what came to be known after that night.
     """
-    engineering.cohort(installation, night)
+    known = engineering.cohort(installation, night)
     for outcome in installation.settings.outcomes:
-        installation.registry.champion(model_name(outcome))
+        _champion(installation, known, outcome)
+
+
+def _champion(installation: Installation, known: Cohort, outcome: str) -> ServedModel:
+    served = installation.registry.champion(model_name(outcome))
+    trained = served.model.tags.get("known_at")
+    if trained is not None and pd.Timestamp(trained) > known.known_at:
+        raise Refused(
+            f"The champion `{served.name}` version {served.version} has seen what came to be known after the night of "
+            f"{known.as_of:%Y-%m-%d}; its scores of that night would look better than they were. Score a later night, "
+            "or train as of an earlier one."
+        )
+    return served
 
 
 def score(installation: Installation, night: str) -> Counts:
@@ -79,8 +93,7 @@ def _outcome(
 ) -> dict[str, pd.DataFrame]:
     """Standings, scores, tiers and drivers of one outcome."""
     settings = installation.settings
-    served = installation.registry.champion(model_name(outcome.name))
-    model = risk.load(served.folder)
+    model = risk.load(_champion(installation, known, outcome.name).folder)
     events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
     index = roster[["subject_id"]].assign(index_date=known.as_of)
     inside = pd.Series(outcomes.is_masked(index, events, outcome), index=index["subject_id"])
@@ -151,7 +164,7 @@ def report(installation: Installation, night: str) -> Counts:
     """Write the page that says how the night went: counts only."""
     settings, made = installation.settings, context(installation, night)
     scores = installation.lake.load("scores")
-    notices = [f"No row at all of `{name}` was known." for name in _empty_streams(installation, night)]
+    notices = _silent_streams(installation, night)
     page = Context(
         as_of=date.fromisoformat(night), dataset=dataset_name(installation), code_version=made.code_version,
         model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
@@ -161,9 +174,15 @@ def report(installation: Installation, night: str) -> Counts:
     return {"notices": len(notices)}
 
 
-def _empty_streams(installation: Installation, night: str) -> list[str]:
-    held = installation.lake.tables()
-    return [name for name in ("mood", "sleep", "wearable") if name not in held]
+def _silent_streams(installation: Installation, night: str) -> list[str]:
+    """Streams the lake knows of which nothing came in during the last days before the night's cutoff, in sentences."""
+    lake, known = installation.lake, engineering.cohort(installation, night)
+    notices = []
+    for table in cohorts.PANEL_STREAMS:
+        newest = lake.last_received_at(table, known.known_at)
+        if newest is not None and known.known_at - newest > SILENT_AFTER:
+            notices.append(f"Nothing of `{table}` has come in for {(known.known_at - newest).days} days.")
+    return notices
 
 
 def delivered(installation: Installation, night: str) -> tuple[list[dict[str, object]], Path]:

@@ -113,6 +113,8 @@ class Registry:
     ) -> ModelVersion:
         """Record a training as an MLflow run and register its model as a new version of `name`.
 
+        The same model made of the same things as the present challenger is that challenger, and nothing is recorded.
+
         Args:
             params: what the training was told, e.g. seed, folds, learner.
             tags: what it was made of, e.g. code version, content version of the lake; also put on the version.
@@ -127,6 +129,9 @@ class Registry:
         mlflow = tracking.import_mlflow()
         client, experiment = self._client, self._store[1]
         digest = content_hash(model_folder)
+        before = self.find(name, CHALLENGER)
+        if before and before.content_sha256 == digest and dict(tags).items() <= before.tags.items():
+            return before
         with mlflow.start_run(experiment_id=experiment, run_name=run_name, tags=dict(tags)) as run:
             mlflow.log_params(dict(params))
             mlflow.log_metrics(tracking.metrics_of(rows))

@@ -20,12 +20,15 @@ from models.outcomes import Outcome, at_horizon
 from models.protocol import Predictions
 from pipelines import cohort as cohorts
 from pipelines import engineering
+from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Report
 from pipelines.registry import CHALLENGER, model_name
 from pipelines.settings import OutcomeSettings, Training
 
 KEY = ["subject_id", "index_date"]
+# Below this share of index dates with any data in the 28 days before, the past was not known when it happened.
+FEWEST_WITH_DATA = 0.05
 Counts = dict[str, int | float | str]
 
 
@@ -96,6 +99,7 @@ def make_labels(installation: Installation, night: str) -> Counts:
     flows = []
     for outcome in engineering.outcomes(installation):
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
+        _refuse_an_unknown_past(matrix)
         until = cohorts.follow_up(installation.lake, known, outcome, panel)
         events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
         labels = label_all(matrix, outcome, events, until, panel)
@@ -106,6 +110,16 @@ def make_labels(installation: Installation, night: str) -> Counts:
         )
     installation.lake.replace("flow", pd.concat(flows, ignore_index=True))
     return counts
+
+
+def _refuse_an_unknown_past(matrix: pd.DataFrame) -> None:
+    """History that was loaded in one go was known at no cutoff of its own; nothing can be learnt from it."""
+    had_data = float((matrix["adherence_coverage_28d"] > 0).mean())
+    if had_data < FEWEST_WITH_DATA:
+        raise Refused(
+            f"{1 - had_data:.0%} of {len(matrix)} past index dates had no data that were received by their own cutoff. "
+            "Say when the rows were received: map `received_at`, or write `received: end_of_local_day` in the mapping."
+        )
 
 
 def evaluate(installation: Installation, night: str) -> Counts:
@@ -186,7 +200,7 @@ def _log(installation: Installation, night: str, outcome: Outcome, model: risk.H
     params = {**settings.training.model_dump(), "night": night, "learner": model.learner, "predictor": model.name,
               "features": len(model.features), **{f"outcome.{k}": v for k, v in vars(outcome).items()}}  # fmt: skip
     tags = {"code_version": code_version(), "data_version": lake.content_version(known.known_at),
-            "outcome": outcome.name, "predictor": model.name}  # fmt: skip
+            "known_at": known.known_at.isoformat(), "outcome": outcome.name, "predictor": model.name}  # fmt: skip
     declared = settings.outcomes[outcome.name]
     figures = training_figures(rows, lake.load(f"predictions_{outcome.name}"), model.name, declared.alert_horizon)
     example = pd.DataFrame([dict.fromkeys(model.features, 1.0)])  # made up: never a row of the cohort

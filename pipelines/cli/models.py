@@ -24,7 +24,7 @@ def train_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     settings = load_settings(config)
     with progress_bar(as_json) as report:
         installation = Installation(settings, report)
-        with installation.only_one("train"):
+        with installation.alone():
             night = night_of(installation, as_of)
             execute(installation, "retrain", night)
             results, sentences = findings(installation)
@@ -43,7 +43,9 @@ def audit_command(config: Config = None, as_json: Json = False) -> Answer:
 
     settings = load_settings(config)
     with progress_bar(as_json) as report:
-        rows, path = audit_again(Installation(settings, report))
+        installation = Installation(settings, report)
+        with installation.alone():
+            rows, path = audit_again(installation)
     return Answer("audit", rows, [path], ["Insufficient evidence never means fair."])
 
 

@@ -19,7 +19,7 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
     settings = load_settings(config)
     with progress_bar(as_json) as report:
         installation = Installation(settings, report)
-        with installation.only_one("run"):
+        with installation.alone():
             if as_of is None:
                 execute(installation, "take_in")
             night = night_of(installation, as_of)
@@ -44,7 +44,7 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     settings = load_settings(config)
     with progress_bar(as_json) as report:
         installation = Installation(settings, report)
-        with installation.only_one("score"):
+        with installation.alone():
             night = night_of(installation, as_of)
             refuse_early(installation, night)
             execute(installation, "nightly", night)

@@ -37,7 +37,7 @@ def ingest_command(
     settings = load_settings(config)
     source = _source(format, path, mapping, settings)
     instant = _instant(received_at)
-    with progress_bar(as_json) as report, Installation(settings, report).only_one("ingest"):
+    with progress_bar(as_json) as report, Installation(settings, report).alone():
         result = ingest_source(Installation(settings, report), source, instant)
     said = "Taken in." if result.is_new else "Nothing new: this content was taken in before."
     return Answer("ingest", result.rows(), sentences=[said])

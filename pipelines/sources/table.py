@@ -10,6 +10,7 @@ from features.tables import DAILY_METRICS, TABLES, Column, Table
 from pipelines.errors import Refused
 from pipelines.mapping import FACTORS, ColumnMapping, FileMapping, Mapping
 from pipelines.sources.batch import Batch, row_hash
+from pipelines.sources.receipt import received_next_midnight
 
 FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
@@ -54,6 +55,8 @@ def _map(rows: pd.DataFrame, file: str, mapped: FileMapping, mapping: Mapping) -
         frame = _melt(rows, frame, mapped, file, zone)
     if "utc_offset_min" not in frame and table.time and table.column(table.time).kind == "instant":
         frame["utc_offset_min"] = _offset(frame[table.time], zone)
+    if mapping.received is not None and "received_at" not in frame:
+        frame["received_at"] = _end_of_local_day(frame, table, zone or "UTC")
     if table.name == "subjects":  # one row a subject: the earliest enrolment and the earliest end of consent count
         order = [name for name in ("enrolled_on", "consent_until") if name in frame]
         frame = frame.sort_values(order, kind="stable", na_position="last").drop_duplicates("subject_id")
@@ -139,6 +142,15 @@ def _numbers(values: pd.Series, origin: ColumnMapping, unit: str, where: str) ->
             f"{where}: unit `{origin.unit}` cannot become {unit or 'unitless'}. Correct `unit:` in the mapping."
         )
     return numbers * FACTORS[origin.unit, unit]
+
+
+def _end_of_local_day(frame: pd.DataFrame, table: Table, zone: str) -> pd.Series:
+    """The midnight after a row's day, when a complete day can be known at the earliest; for sleep, of awakening."""
+    column = "offset_at" if table.name == "sleep" else table.time or "enrolled_on"
+    if table.column(column).kind == "day":
+        return received_next_midnight(pd.to_datetime(frame[column]).astype("datetime64[us]"), zone)
+    local = frame[column].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
+    return received_next_midnight(local.astype("datetime64[us]"), zone)
 
 
 def _offset(instants: pd.Series, zone: str | None) -> pd.Series:

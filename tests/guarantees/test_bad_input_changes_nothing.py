@@ -115,12 +115,12 @@ CASES = {
     "a naive time": Bad(
         sleep_from("good", "no-zone.yaml"), 1, ("`sleep.onset_at` in sleep.csv", "2 times have no time zone", "`time_zone:`")),
     "strangers only": Bad(
-        sleep_from("strangers"), 1, ("None of the 2 rows (sleep)", "enrolled subject", "Ingest the `subjects` table")),
+        sleep_from("strangers"), 1, ("None of the 2 rows of `sleep`", "enrolled subject", "Ingest the `subjects` table")),
     "an empty stream": Bad(sleep_from("header"), 1, ("holds no rows", "1 files", "Check that the path")),
     "no receipt time": Bad(
         ("ingest", "table", "good", "--mapping", "good.yaml"), 1, ("sleep.csv", "received", "--received-at")),
     "a wrong YAML key": Bad(
-        ("score", "--config", "wrong-key.yaml"), 2, ("`wrong-key.yaml`", "`alert_policy.hihg_share`", "`high_share`?")),
+        ("score", "--config", "wrong-key.yaml"), 2, ("`wrong-key.yaml`", "`alert_policy.hihg_share`", "`high_share`")),
     "a night before any data": Bad(
         ("score", "--as-of", "2026-01-15"), 1, ("No subject was known on 2026-01-15", "`subjects`", "later date")),
     "a night that is no date": Bad(("score", "--as-of", "yesterday"), 2, ("`--as-of`", "2026-07-01")),

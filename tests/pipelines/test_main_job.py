@@ -71,6 +71,45 @@ def test_scoring_the_same_night_again_changes_no_byte(home: Path):
     assert tree(home / ".state/deliveries") == before
 
 
+def test_training_again_on_the_same_data_makes_no_new_version(home: Path):
+    """Running a command twice has the effect of running it once: same model, same version, same delivery."""
+    before, deliveries = version_of_the_champion(home), tree(home / ".state/deliveries")
+    code, answer, said = foretide(home, "train", "--as-of", NIGHT)
+    assert code == 0, (answer, said)
+    assert version_of_the_champion(home) == before
+    assert foretide(home, "score", "--as-of", NIGHT)[0] == 0
+    assert tree(home / ".state/deliveries") == deliveries
+
+
+def version_of_the_champion(home: Path) -> str:
+    """Which version the alias points to."""
+    champion = Installation(load_settings(home / "foretide.yaml")).registry.find("foretide-crisis", "champion")
+    assert champion is not None
+    return champion.version
+
+
+def test_a_night_before_the_training_is_not_scored_with_its_own_future(home: Path):
+    """Refused, and nothing is delivered for it."""
+    code, answer, _ = foretide(home, "score", "--as-of", "2026-06-20")
+    assert code == 1
+    assert "has seen what came to be known after the night of 2026-06-20" in answer["error"]
+    assert not (home / ".state/deliveries/2026-06-20").exists()
+
+
+def test_the_default_night_has_the_data_of_the_day_before(home: Path):
+    """Somebody's last 28 days are all there, yesterday included."""
+    scores = pd.read_parquet(delivery(home) / "scores.parquet")
+    assert scores["completeness"].max() == 1.0
+
+
+def test_two_commands_do_not_work_in_one_installation_at_a_time(home: Path):
+    """The second is refused at once and changes nothing."""
+    with Installation(load_settings(home / "foretide.yaml")).alone():
+        code, answer, _ = foretide(home, "score", "--as-of", NIGHT)
+    assert code == 1
+    assert "is at work in this installation" in answer["error"]
+
+
 def test_the_runs_are_seen_by_dagster_with_their_assets_and_checks(home: Path, monkeypatch):
     """The jobs are on the job page (repository tag), every asset is materialised, every check passed."""
     monkeypatch.chdir(home)

@@ -266,3 +266,13 @@ def test_the_mapping_that_the_guide_shows_is_one(tmp_path):
     assert [file.table for file in load_mapping(tmp_path / "shown.yaml").files] == [
         "subjects", "sleep", "mood", "events", "care_status"
     ]  # fmt: skip
+
+
+def test_where_no_column_says_so_rows_are_received_at_the_midnight_after_their_day(tmp_path):
+    """Only where the mapping declares it: a diary answer of 1 June 21:00 in Berlin is known from 2 June 0:00 on."""
+    mapping = {"source": "s", "time_zone": "Europe/Berlin", "received": "end_of_local_day",
+               "files": [{"path": "rows.csv", **EVENTS}]}  # fmt: skip
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(mapping))
+    (tmp_path / "rows.csv").write_text("id,at,s\nann,2026-06-01T21:00,1\n")
+    (batch,) = read(tmp_path / "rows.csv", load_mapping(tmp_path / "m.yaml"))
+    assert batch.frame["received_at"].tolist() == utc("2026-06-01 22:00")

@@ -183,7 +183,7 @@ def bellabeat(tmp_path_factory) -> tuple[Installation, IntakeReport]:
     """An installation that took in bellabeat through the mapping of the documentation."""
     home = tmp_path_factory.mktemp("home")
     made = Installation(settings_from({"outcomes": {"low": {"events": ["low"], "horizons_days": [7]}}}, home))
-    return made, ingest_source(made, bellabeat_source(), BY_NOW.to_pydatetime())
+    return made, ingest_source(made, bellabeat_source(), None)
 
 
 def bellabeat_source() -> FileSource:
@@ -213,10 +213,14 @@ def test_bellabeat_dates_are_read_as_month_first(bellabeat):
 
 
 def test_bellabeat_again_changes_nothing_and_nobody_was_known_before(bellabeat):
-    """A second ingest of the same files is none, and a night before the receipt knows nobody."""
+    """A second ingest of the same files is none, and before the midnight after the first day nobody was known."""
     installation, _ = bellabeat
     before = installation.lake.content_version(BY_NOW)
-    assert not ingest_source(installation, bellabeat_source(), BY_NOW.to_pydatetime()).is_new
+    assert not ingest_source(installation, bellabeat_source(), None).is_new
     assert installation.lake.content_version(BY_NOW) == before
     assert len(installation.audit_log.entries()) == 1
-    assert installation.lake.read("subjects", BY_NOW - pd.Timedelta(seconds=1)).fetchall() == []
+    midnight = pd.Timestamp("2016-04-13", tz="America/Chicago")
+    known = [
+        len(installation.lake.read("subjects", at).fetchall()) for at in (midnight - pd.Timedelta("1us"), midnight)
+    ]
+    assert known == [0, 33]
