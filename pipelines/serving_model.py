@@ -5,7 +5,6 @@ reading, hash verification and prediction are those of `models.risk`.
 """
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from mlflow.models import set_model
@@ -23,7 +22,9 @@ class RiskModel(PythonModel):
 
         self.model = risk.load(Path(context.artifacts[ARTIFACT]))
 
-    def predict(self, context: PythonModelContext, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, str] | None = None
+    ) -> pd.DataFrame:
         """Risk within each horizon, columns `risk_<days>d`, in the order of the rows; missing features are NaN.
 
         Other columns than the model's features, subject ids for instance, are let through and not used.
