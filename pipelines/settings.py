@@ -16,7 +16,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from features.tables import SUBJECTS
+from features.tables import SUBJECTS, TABLES
 from pipelines.errors import Usage
 
 CONFIG_NAME = "foretide.yaml"
@@ -54,7 +54,7 @@ class SimulatedSource(_Strict):
 class FileSource(_Strict):
     """Files that a reader understands, taken in at every run; content already taken in changes nothing."""
 
-    format: Literal["table", "jang2024", "lifesnaps"]
+    format: Literal["table", "fitbit", "jang2024", "lifesnaps"]
     path: Path
     mapping: Path | None = None
 
@@ -79,6 +79,49 @@ class Sites(_Strict):
     def zones(self) -> tuple[str, ...]:
         """Every time zone in use."""
         return tuple(sorted({self.default_time_zone, *self.time_zones.values()}))
+
+
+class Waiver(_Strict):
+    """A failing expectation that is let through, with the reason on record; it ends by itself."""
+
+    table: str
+    expectation: str
+    column: str = ""
+    reason: str = Field(min_length=10)
+    until: date
+
+    @model_validator(mode="after")
+    def _table_exists(self) -> "Waiver":
+        if self.table not in TABLES:
+            raise ValueError(f"`table:` must be one of {', '.join(TABLES)}")
+        return self
+
+
+class Door(_Strict):
+    """What gets into the lake, and what stops a delivery.
+
+    `device_preference` names sources or device models; where two devices tell of one minute, the one named first
+    speaks.
+    """
+
+    max_bad_share: Share = 0.05
+    device_preference: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+
+class Signal(_Strict):
+    """A further numeric stream of the table `signals`: its unit and the range outside of which it is implausible."""
+
+    unit: str
+    low: float | None = None
+    high: float | None = None
+
+
+class Consent(_Strict):
+    """What happens after a withdrawal; tombstones lie in a folder of their own, apart from the state."""
+
+    folder: Path = Path(".withdrawn")
+    retrain_within_days: int = Field(30, ge=1)
 
 
 class OutcomeSettings(_Strict):
@@ -178,6 +221,9 @@ class Settings(BaseSettings):
     state: Path = Path(".state")
     sources: tuple[Source, ...] = ()
     sites: Sites = Sites()
+    signals: dict[str, Signal] = {}
+    door: Door = Door()
+    consent: Consent = Consent()
     outcomes: dict[str, OutcomeSettings] = Field(min_length=1)
     training: Training = Training()
     audit: AuditSettings = AuditSettings()
@@ -220,6 +266,11 @@ class Settings(BaseSettings):
     def reports_folder(self) -> Path:
         """The HTML report site."""
         return self.state_folder / "reports"
+
+    @property
+    def consent_folder(self) -> Path:
+        """Tombstones of withdrawn subjects and their key, apart from what a backup of the state restores."""
+        return self.path(self.consent.folder)
 
     @property
     def deliveries_folder(self) -> Path:
@@ -301,5 +352,18 @@ def _cure(item: Any) -> str:
 
 
 def _known_keys() -> list[str]:
-    groups = (Settings, Sites, OutcomeSettings, Training, AuditSettings, ReleasePolicy, AlertPolicy, Delivery)
+    groups = (
+        Settings,
+        Sites,
+        Door,
+        Signal,
+        Consent,
+        Waiver,
+        OutcomeSettings,
+        Training,
+        AuditSettings,
+        ReleasePolicy,
+        AlertPolicy,
+        Delivery,
+    )
     return [key for group in (*groups, SimulatedSource, FileSource) for key in group.model_fields]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pipelines.settings import Settings, Source
 
-FORMATS = ("table", "jang2024", "lifesnaps", "simulated")
+FORMATS = ("table", "fitbit", "jang2024", "lifesnaps", "simulated")
 
 
 @app.command("ingest")
