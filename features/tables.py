@@ -83,6 +83,9 @@ PROVENANCE = (
 
 CARE_STATUSES = ("active", "inpatient", "discharged", "deceased", "paused")
 
+# How further audit attributes may be called.
+ATTRIBUTE_NAME = r"^[a-z][a-z0-9_]*$"
+
 SUBJECTS = Table(
     "subjects",
     "one row per subject: enrolment, consent and the attributes that audits compare",
@@ -98,6 +101,7 @@ SUBJECTS = Table(
         Column("deprivation_quintile", "string", "1 (least deprived) to 5"),
         Column("enrolled_on", "day", "first civil day of follow-up", is_required=True),
         Column("consent_until", "day", "last civil day of consent; empty while it lasts"),
+        Column("attributes", "string", "further declared audit attributes, as a JSON object of texts"),
     ),
 )
 
@@ -257,6 +261,8 @@ DAILY_METRICS: dict[str, tuple[str, float, float]] = {
 SLEEP_EPISODE_LONGEST_H = 16.0
 # Events further ahead of their receipt than this come from a wrong clock.
 CLOCK_SKEW_MIN = 15
+# No device we read existed before; a clock that was reset says 1970.
+EARLIEST_EVENT = "2000-01-01"
 
 
 def dictionary() -> str:

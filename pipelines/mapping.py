@@ -5,7 +5,7 @@ source: my_study
 time_zone: Europe/Berlin          # for times without an offset
 received: end_of_local_day        # when rows came to be known, where no column says so
 files:
-  - path: sleep*.csv
+  - path: sleep/**/*.csv.gz
     table: sleep
     columns:
       subject_id: id
@@ -14,100 +14,184 @@ files:
       minutes_asleep: {column: asleep_ms, unit: ms}
       is_main: {value: true}
 ```
+
+**The whole file.** `source` names the feed. `time_zone` is the zone of times without an offset. `received:
+end_of_local_day` says that each row was known from the midnight after its day on.
+
+**Each entry of `files:`**
+
+| key | what it says |
+|---|---|
+| `path` | a file or pattern below the ingested folder or zip: `*.csv`, `**/steps*.parquet`; CSV (`.gz` too) or Parquet |
+| `table`, `columns` | the table it feeds, and canonical column -> origin (below) |
+| `melt` | `{into: metric, item, instrument or name, columns: {canonical name: origin}}`: a wide file, one row per value |
+| `where` | `{column: value}` or `{column: [values]}`: only rows whose text is one of these; `""` means missing |
+| `attributes` | table `subjects` only: further audit attributes, `{education: origin}` |
+| `drop` | columns that are left out knowingly: they are not read at all |
+| `separator`, `decimal`, `encoding` | of a CSV: `,` `.` `utf-8` unless declared (`;`, `"\\t"`; `,`; `latin-1`, `utf-16`) |
+| `missing` | texts that mean no value: nothing, NA, N/A, NaN, NULL, null and their like unless declared |
+| `time_zone` | of this file |
+
+Several entries may name the same file; it is read once.
+
+**An origin** is a column's name, or
+
+| key | what it says |
+|---|---|
+| `column` or `value` | the source column, or one value for all rows (in our unit) |
+| `unit` | unit of the source, by its UCUM name (`pipelines.units`); ours is known. Needed wherever ours has one |
+| `recode` | `{code: meaning}`; `null` for no value. Another code breaks the rule `COLUMN_is_recoded` |
+| `missing` | further texts that mean no value in this column |
+| `format` | of a time or day: `%d.%m.%Y %H:%M`, or `epoch_s`, `_ms`, `_us`, `_ns`. ISO 8601 needs none |
+| `time` | the column with the time of day where `column` has the day: a name, or `{column, format}` (`23:30` needs none), \
+or `{column, unit: min}` for minutes since midnight |
+| `time_zone` | of this column |
+| `anchor` | the column counts days (or `unit: h` ...) by the wall clock from `{column: start}` of the same file, \
+`{path: people.csv, subject: id, date: start}` of another, or `{everyone: 2000-01-03}`; `first_day: 1` where the \
+anchor's own day has number 1 |
+| `scale` | in `melt` of table `mood`: `[lowest, highest]` possible answer |
+
+With `anchor: everyone` the calendar is made up: weekday, season and clock changes mean nothing then.
+
+**Units.** No unit, no ingest: a column of ours that has a unit needs one in the mapping. None need counts of steps,
+points and scale points, nor a `value:`. A long file with a unit in each row maps it to the column `unit` of
+`wearable_days` or `signals`, recoded to UCUM names where need be; `unit:` of `value` does the same for all rows.
+
+**Offsets.** Times carry their own, or the zone gives it, or `utc_offset_min` is mapped and gives it.
 """
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from features.tables import DAILY_METRICS, TABLES
+from features.tables import ATTRIBUTE_NAME, DAILY_METRICS, PROVENANCE, SUBJECTS, TABLES, Table
 from pipelines.errors import Usage
+from pipelines.origins import ColumnMapping, Melt, Origin, RelativePath, Strict, Text
 from pipelines.settings import TimeZone
+from pipelines.units import UNDISPUTED, conversion
 
-# (Source unit, canonical unit) -> factor. UCUM names, with the everyday spellings of vendors beside them.
-FACTORS: dict[tuple[str, str], float] = {
-    ("s", "min"): 1 / 60, ("ms", "min"): 1 / 60_000, ("h", "min"): 60.0, ("s", "ms"): 1000.0, ("/min", "bpm"): 1.0,
-    ("%", "percent"): 1.0, ("1", "percent"): 100.0, ("steps", "steps/min"): 1.0,
-}  # fmt: skip
-CANONICAL = {c.unit for table in TABLES.values() for c in table.columns if c.unit} | {
-    u for u, *_ in DAILY_METRICS.values()
-}
-UNITS = sorted(CANONICAL | {unit for unit, _ in FACTORS})
+# What an export writes for no value, unless the mapping says otherwise.
+NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
+MELTED = {"wearable_days": "metric", "mood": "item", "assessments": "instrument", "signals": "name"}
 
 
-def _unit(name: str) -> str:
-    if name not in UNITS:
-        near = difflib.get_close_matches(name, UNITS, 1)
-        raise ValueError(f"is not a known unit; use one of {', '.join(UNITS)}" + (f" (`{near[0]}`?)" if near else ""))
-    return name
+def _listed(wanted: Any) -> Any:
+    """One value is short for a list of one."""
+    return {k: v if isinstance(v, list) else [v] for k, v in wanted.items()} if isinstance(wanted, dict) else wanted
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ColumnMapping(_Strict):
-    """Where one canonical column comes from: a source column, or one value for all rows."""
-
-    column: str | None = None
-    value: str | float | bool | None = None
-    unit: Annotated[str, AfterValidator(_unit)] | None = None
-    format: str | None = None
-    recode: dict[str, str | float | bool] = {}
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> "ColumnMapping":
-        if (self.column is None) == (self.value is None):
-            raise ValueError("needs either `column:` or `value:`")
-        return self
-
-
-class Melt(_Strict):
-    """Wide to long: each source column becomes rows whose `into` column holds its canonical name."""
-
-    into: Literal["metric", "item", "instrument", "name"]
-    columns: dict[str, str | ColumnMapping] = Field(min_length=1)
-
-
-class FileMapping(_Strict):
+class FileMapping(Strict):
     """One kind of file and the table it feeds."""
 
-    path: str
+    path: RelativePath
     table: str
-    columns: dict[str, str | ColumnMapping]
+    columns: dict[str, Origin]
     melt: Melt | None = None
+    where: Annotated[dict[str, tuple[Text, ...]], BeforeValidator(_listed)] = {}
+    attributes: dict[Annotated[str, Field(pattern=ATTRIBUTE_NAME)], Origin] = {}
+    drop: tuple[str, ...] = ()
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+    missing: tuple[Text, ...] = NO_VALUE
     time_zone: TimeZone | None = None
 
     @model_validator(mode="after")
     def _is_ours(self) -> "FileMapping":
         if self.table not in TABLES:
             raise ValueError(f"`table: {self.table}` is not one of {', '.join(TABLES)}")
-        known = TABLES[self.table].arrow_schema().names
-        for name in self.columns:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                raise ValueError(f"`{name}` is not a column of `{self.table}`" + (f"; `{near[0]}`?" if near else ""))
-        missing = [c.name for c in TABLES[self.table].columns if c.is_required and c.name not in self._provided()]
+        table = TABLES[self.table]
+        _refuse_unknown(self.columns, table)
+        if self.melt is not None and self.melt.into != MELTED.get(self.table):
+            raise ValueError(f"`melt: into: {self.melt.into}` does not go with `{self.table}`")
+        if self.attributes and self.table != "subjects":
+            raise ValueError("`attributes:` go with `table: subjects`")
+        if ours := sorted(set(self.attributes) & {*SUBJECTS.column_names}):
+            raise ValueError(
+                f"`attributes:` name {len(ours)} columns of `subjects`: {', '.join(ours)}. Map them as columns"
+            )
+        missing = [c.name for c in table.columns if c.is_required and c.name not in self._provided()]
         if missing:
             raise ValueError(f"`columns:` of `{self.table}` lack {len(missing)}: {', '.join(missing)}")
+        for name, told in self.columns.items():
+            _refuse_unit(f"`{self.table}.{name}`", told, table.column(name).unit)
+        self._refuse_melted_units()
+        dropped = sorted(self.source_columns & set(self.drop))
+        if dropped:
+            raise ValueError(f"`drop:` names {len(dropped)} mapped columns: {', '.join(dropped)}. Map or drop each")
         return self
+
+    @model_validator(mode="after")
+    def _encoding_exists(self) -> "FileMapping":
+        try:
+            "".encode(self.encoding)
+        except LookupError:
+            raise ValueError("`encoding:` is not a known one; write one like utf-8, latin-1 or utf-16") from None
+        return self
+
+    @property
+    def measured(self) -> str:
+        """The column that holds melted values."""
+        return "score" if self.table == "assessments" else "value"
+
+    @property
+    def source_columns(self) -> set[str]:
+        """Every column of the file that the mapping needs."""
+        melted = self.melt.columns.values() if self.melt else ()
+        told = [*self.columns.values(), *self.attributes.values(), *melted]
+        return {*self.where, *(name for one in told for name in one.source_columns)}
 
     def _provided(self) -> set[str]:
         """Canonical columns that the mapping fills, those that are made up for it included."""
-        melted = {self.melt.into, "value", "score", "unit"} if self.melt else set()
-        return {*self.columns, *melted, "record_id"}
+        provided = {*self.columns, "record_id"}
+        if self.melt is not None:
+            provided |= {self.melt.into, self.measured, "unit"}
+            if all(told.scale for told in self.melt.columns.values()):
+                provided |= {"scale_min", "scale_max"}
+        elif "value" in self.columns and self.columns["value"].unit is not None:
+            provided.add("unit")
+        return provided
+
+    def _refuse_melted_units(self) -> None:
+        for name, told in self.melt.columns.items() if self.melt else ():
+            if told.scale is not None and self.table != "mood":
+                raise ValueError("`scale:` goes with `table: mood`")
+            if self.table == "wearable_days" and name not in DAILY_METRICS:
+                raise ValueError(f"`{name}` is not a daily metric of Foretide; use one of {', '.join(DAILY_METRICS)}")
+            if self.table != "signals":
+                unit = DAILY_METRICS[name][0] if self.table == "wearable_days" else ""
+                _refuse_unit(f"`{self.table}.{name}`", told, unit)
 
 
-class Mapping(_Strict):
+class Mapping(Strict):
     """A whole mapping file."""
 
     source: str
     time_zone: TimeZone | None = None
     received: Literal["end_of_local_day"] | None = None
     files: tuple[FileMapping, ...] = Field(min_length=1)
+
+
+def _refuse_unknown(columns: dict[str, ColumnMapping], table: Table) -> None:
+    known = [c.name for c in (*table.columns, *PROVENANCE) if c.name not in ("attributes", "ingest_id", "version")]
+    for name in columns:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise ValueError(f"`{name}` is not a column of `{table.name}`" + (f"; `{near[0]}`?" if near else ""))
+
+
+def _refuse_unit(where: str, told: ColumnMapping, unit: str) -> None:
+    """A unit that is missing, or that cannot become ours."""
+    if told.anchor is not None or told.column is None:
+        return
+    if told.unit is None and unit not in UNDISPUTED:
+        raise ValueError(f"{where} has no unit; write {{column: ..., unit: {unit}}}, or the unit that the file has")
+    is_per_row = where in ("`wearable_days.value`", "`signals.value`")
+    if told.unit is not None and not is_per_row and conversion(told.unit, unit) is None:
+        raise ValueError(f"{where}: unit `{told.unit}` cannot become {unit or 'unitless'}; correct `unit:`")
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -132,7 +216,9 @@ def _cures(error: ValidationError) -> list[str]:
     """What is wrong, once per innermost place; Pydantic's own names of types say nothing to a reader."""
     told: dict[str, str] = {}
     for item in error.errors():
-        parts = [str(part) for part in item["loc"] if "[" not in str(part) and part not in ("str", "ColumnMapping")]
+        parts = [
+            str(part) for part in item["loc"] if "[" not in str(part) and part not in ("str", "int", "float", "bool")
+        ]
         told[".".join(parts)] = item["msg"].removeprefix("Value error, ")
     outer = {place for place in told for other in told if other.startswith(f"{place}.")}
     return [f"`{place}` {message}" for place, message in told.items() if place not in outer]

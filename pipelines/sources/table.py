@@ -8,7 +8,9 @@ import pyarrow as pa
 
 from features.tables import DAILY_METRICS, TABLES, Column, Table
 from pipelines.errors import Refused
-from pipelines.mapping import FACTORS, ColumnMapping, FileMapping, Mapping
+from pipelines.mapping import FileMapping, Mapping
+from pipelines.origins import ColumnMapping
+from pipelines.units import conversion
 from pipelines.sources.batch import Batch, row_hash
 from pipelines.sources.receipt import received_next_midnight
 
@@ -48,7 +50,7 @@ def _read_file(file: Path) -> pd.DataFrame:
 def _map(rows: pd.DataFrame, file: str, mapped: FileMapping, mapping: Mapping) -> pd.DataFrame:
     table = TABLES[mapped.table]
     zone = mapped.time_zone or mapping.time_zone
-    columns = {name: _column(rows, _origin(origin), table.column(name), zone, f"`{table.name}.{name}` in {file}")
+    columns = {name: _column(rows, origin, table.column(name), zone, f"`{table.name}.{name}` in {file}")
                for name, origin in mapped.columns.items()}  # fmt: skip
     frame = pd.DataFrame({"source": mapping.source, **columns}, index=rows.index)
     if mapped.melt is not None:
@@ -63,10 +65,6 @@ def _map(rows: pd.DataFrame, file: str, mapped: FileMapping, mapping: Mapping) -
     if "record_id" in table.key and "record_id" not in frame:
         frame["record_id"] = row_hash(frame, [c for c in ("subject_id", table.time, "kind") if c in frame])
     return frame
-
-
-def _origin(origin: str | ColumnMapping) -> ColumnMapping:
-    return ColumnMapping(column=origin) if isinstance(origin, str) else origin
 
 
 def _column(rows: pd.DataFrame, origin: ColumnMapping, column: Column, zone: str | None, where: str) -> pd.Series:
@@ -137,11 +135,12 @@ def _numbers(values: pd.Series, origin: ColumnMapping, unit: str, where: str) ->
         raise Refused(f"{where}: {unread} of {len(values)} values are not numbers. Recode or clean them.")
     if origin.unit is None or origin.unit == unit:
         return numbers
-    if (origin.unit, unit) not in FACTORS:
+    change = conversion(origin.unit, unit)
+    if change is None:
         raise Refused(
             f"{where}: unit `{origin.unit}` cannot become {unit or 'unitless'}. Correct `unit:` in the mapping."
         )
-    return numbers * FACTORS[origin.unit, unit]
+    return numbers * change.factor + change.shift
 
 
 def _end_of_local_day(frame: pd.DataFrame, table: Table, zone: str) -> pd.Series:
@@ -169,7 +168,7 @@ def _melt(rows: pd.DataFrame, frame: pd.DataFrame, mapped: FileMapping, file: st
     for name, origin in melt.columns.items():
         unit = _unit_of(table, name)
         column = Column(measured, "real", name, unit)
-        values = _column(rows, _origin(origin), column, zone, f"`{table.name}.{name}` in {file}")
+        values = _column(rows, origin, column, zone, f"`{table.name}.{name}` in {file}")
         part = frame.assign(**{melt.into: name, measured: values})
         parts.append(part.assign(unit=unit) if "unit" in table.column_names and "unit" not in part else part)
     return pd.concat(parts, ignore_index=True).dropna(subset=[measured]).reset_index(drop=True)
