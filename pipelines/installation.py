@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipelines.audit_log import AuditLog
+from pipelines.consent import enforce
 from pipelines.errors import Refused
 from pipelines.lake import Lake
 from pipelines.progress import Report, silent
@@ -47,6 +48,8 @@ class Installation:
     def alone(self) -> Iterator[None]:
         """Hold the installation's lock while the block runs; it is gone when the process is.
 
+        Before anything is read, subjects who withdrew and came back with a restored copy are erased again.
+
         Raises:
             Refused: another process holds it.
         """
@@ -58,4 +61,5 @@ class Installation:
                 raise Refused(
                     "Another command or Dagster run is at work in this installation. Wait for it to end, then try again."
                 ) from error
+            enforce(self)
             yield

@@ -9,15 +9,20 @@ from pipelines.errors import Refused
 
 
 def verify(folder: Path) -> list[dict[str, str]]:
-    """One row per thing checked: `check`, `state` (ok or fault), `finding`.
+    """One row per thing checked: `check`, `state` (ok, erased or fault), `finding`.
+
+    Erased is a delivery that is whole but for subjects who withdrew; their rows went as its manifest says.
 
     Raises:
         Refused: the folder is neither a delivery nor an audit log.
     """
     if (folder / MANIFEST_NAME).is_file():
         report = verify_delivery(folder)
-        faults = list(report.faults)
-        return _rows("delivery", faults, f"{report.files} files, {report.rows} rows as the manifest says")
+        told = f"{report.files} files, {report.rows} rows as the manifest says"
+        if report.is_whole and report.subjects_erased:
+            finding = f"{told}; {report.subjects_erased} subjects who withdrew were erased"
+            return [{"check": "delivery", "state": "erased", "finding": finding}]
+        return _rows("delivery", list(report.faults), told)
     if AuditLog.is_at(folder):
         return _rows("audit log", AuditLog(folder).verify(), "the chain is whole up to its head")
     raise Refused(f"`{folder}` is neither a delivery (no {MANIFEST_NAME}) nor an audit log. Name such a folder.")

@@ -6,7 +6,7 @@ with a validator. Three facts that are easily got wrong: `probabilityDecimal` is
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import pandas as pd
@@ -14,6 +14,7 @@ import pandas as pd
 from pipelines.delivery.contract import DeliveryContext, instant_text, short_hash
 
 DEVICES, ASSESSMENTS, PROVENANCES = "devices.ndjson", "risk_assessments.ndjson", "provenances.ndjson"
+DELETED = "deleted.ndjson"
 SYSTEM = "urn:foretide"
 ABSENT_REASON = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 # Why a probability is absent, in FHIR's words.
@@ -89,6 +90,14 @@ def provenance_lines(rows: pd.DataFrame, context: DeliveryContext, supersedes: s
                     "entity": entities,
                 }
             )
+
+
+def deletion_lines(assessment_ids: Sequence[str]) -> Iterator[bytes]:
+    """Bundles of requests to delete assessments of earlier deliveries, as FHIR Bulk Data tells of deletions."""
+    for start in range(0, len(assessment_ids), TARGETS_PER_PROVENANCE):
+        part = assessment_ids[start : start + TARGETS_PER_PROVENANCE]
+        entries = [{"request": {"method": "DELETE", "url": f"RiskAssessment/{name}"}} for name in part]
+        yield _line({"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
 
 class _Common:

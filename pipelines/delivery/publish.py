@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,16 +28,28 @@ LOCK_NAME = ".publish.lock"
 UNFINISHED = ".unfinished-"
 
 
-def publish(root: Path, rows: pd.DataFrame, context: DeliveryContext) -> Path:
+@dataclass(frozen=True)
+class Withdrawn:
+    """Who withdrew since the delivery that is superseded: random tokens, and ids of assessments to be deleted."""
+
+    tokens: tuple[str, ...] = ()
+    assessment_ids: tuple[str, ...] = ()
+
+
+NOBODY = Withdrawn()
+
+
+def publish(root: Path, rows: pd.DataFrame, context: DeliveryContext, withdrawn: Withdrawn = NOBODY) -> Path:
     """Put a night's rows in force, in every format of the context, and return their folder.
 
     The same inputs again change nothing. Other inputs for the same night make a new folder that names the one it
-    supersedes; no published folder is ever edited.
+    supersedes; no published folder is ever edited, but for the erasure of subjects who withdrew (`delivery.erasure`).
 
     Args:
         root: folder of all deliveries.
         rows: the contract's columns, from `rows.build`.
         context: the night; `rows` must be of its run.
+        withdrawn: who withdrew, where that is why the night is published anew.
 
     Raises:
         Refused: the rows break the contract, another process is publishing, or the published folder is damaged.
@@ -45,22 +57,22 @@ def publish(root: Path, rows: pd.DataFrame, context: DeliveryContext) -> Path:
     """
     contract.check(rows, context)
     night = root / context.night
-    with _lock(root):
+    with alone_in(root):
         night.mkdir(exist_ok=True)
         durable.sync_folder(root)
         for leftover in night.glob(f"{UNFINISHED}*"):
             shutil.rmtree(leftover)
         folder = night / context.run_id
-        supersedes = manifest.read(folder)["supersedes"] if folder.exists() else _current_run(night)
-        _place(_write(night, rows.assign(supersedes=supersedes), context, supersedes), folder)
-        _point(night, folder)
+        supersedes = manifest.read(folder)["supersedes"] if folder.exists() else run_in_force(night)
+        _place(_write(night, rows.assign(supersedes=supersedes), context, supersedes, withdrawn), folder)
+        point(night, folder)
     return folder
 
 
 def current(root: Path, as_of: pd.Timestamp) -> Path | None:
     """The folder of the delivery in force for a night; none if the night was never published."""
     night = root / f"{as_of:%Y-%m-%d}"
-    run_id = _current_run(night)
+    run_id = run_in_force(night)
     return None if run_id is None else night / run_id
 
 
@@ -79,7 +91,12 @@ def read_scores(folder: Path) -> pd.DataFrame:
 
 
 @contextmanager
-def _lock(root: Path) -> Iterator[None]:
+def alone_in(root: Path) -> Iterator[None]:
+    """Hold the lock of all deliveries; it is gone when the process is.
+
+    Raises:
+        Refused: another process holds it.
+    """
     root.mkdir(parents=True, exist_ok=True)
     with (root / LOCK_NAME).open("w") as handle:
         try:
@@ -91,7 +108,12 @@ def _lock(root: Path) -> Iterator[None]:
         yield
 
 
-def _current_run(night: Path) -> str | None:
+def run_in_force(night: Path) -> str | None:
+    """The run that a night's pointer names; none if the night was never published.
+
+    Raises:
+        Refused: the pointer is damaged.
+    """
     try:
         return str(json.loads((night / POINTER_NAME).read_bytes())["run_id"])
     except FileNotFoundError:
@@ -100,12 +122,15 @@ def _current_run(night: Path) -> str | None:
         raise Refused(f"`{POINTER_NAME}` of the night is damaged. Remove it and score the night again.") from error
 
 
-def _write(night: Path, rows: pd.DataFrame, context: DeliveryContext, supersedes: str | None) -> Path:
+def _write(
+    night: Path, rows: pd.DataFrame, context: DeliveryContext, supersedes: str | None, withdrawn: Withdrawn
+) -> Path:
     """Write a delivery under its unfinished name and force it to disk; the manifest comes last."""
     unfinished = night / f"{UNFINISHED}{context.run_id}"
     unfinished.mkdir()
-    files = [_written(unfinished, plan) for plan in _plans(rows, context, supersedes)]
-    body = manifest.content(context, rows, files, supersedes)
+    plans = _plans(rows, context, supersedes, withdrawn.assessment_ids)
+    files = [written(unfinished, plan) for plan in plans]
+    body = manifest.content(context, rows, files, supersedes, withdrawn.tokens)
     durable.sync_folder(unfinished)
     durable.write(unfinished / MANIFEST_NAME, [manifest.to_bytes(body)])
     durable.sync_folder(unfinished)
@@ -113,7 +138,7 @@ def _write(night: Path, rows: pd.DataFrame, context: DeliveryContext, supersedes
 
 
 @dataclass
-class _Plan:
+class PlannedFile:
     """A file to write: its name, FHIR type, rows, and bytes."""
 
     name: str
@@ -122,16 +147,20 @@ class _Plan:
     chunks: Iterable[bytes]
 
 
-def _plans(rows: pd.DataFrame, context: DeliveryContext, supersedes: str | None) -> Iterator[_Plan]:
+def _plans(
+    rows: pd.DataFrame, context: DeliveryContext, supersedes: str | None, deleted: Sequence[str]
+) -> Iterator[PlannedFile]:
     table = contract.to_arrow(rows)
     if "parquet" in context.formats:
-        yield _Plan(parquet.NAME, "", len(rows), parquet.chunks(table))
+        yield PlannedFile(parquet.NAME, "", len(rows), parquet.chunks(table))
     if "csv" in context.formats:
-        yield _Plan(csv.NAME, "", len(rows), csv.chunks(table))
+        yield PlannedFile(csv.NAME, "", len(rows), csv.chunks(table))
     if "fhir" in context.formats:
-        yield _Plan(fhir.DEVICES, "Device", None, fhir.device_lines(context))
-        yield _Plan(fhir.ASSESSMENTS, "RiskAssessment", None, fhir.assessment_chunks(rows, context))
-        yield _Plan(fhir.PROVENANCES, "Provenance", None, fhir.provenance_lines(rows, context, supersedes))
+        yield PlannedFile(fhir.DEVICES, "Device", None, fhir.device_lines(context))
+        yield PlannedFile(fhir.ASSESSMENTS, "RiskAssessment", None, fhir.assessment_chunks(rows, context))
+        yield PlannedFile(fhir.PROVENANCES, "Provenance", None, fhir.provenance_lines(rows, context, supersedes))
+        if deleted:
+            yield PlannedFile(fhir.DELETED, "Bundle", None, fhir.deletion_lines(deleted))
 
 
 @dataclass
@@ -150,7 +179,8 @@ class _Tally:
             yield chunk
 
 
-def _written(folder: Path, plan: _Plan) -> DeliveredFile:
+def written(folder: Path, plan: PlannedFile) -> DeliveredFile:
+    """Write a planned file and force it to disk; what the manifest says of it."""
     tally = _Tally()
     durable.write(folder / plan.name, tally.through(plan.chunks))
     rows = tally.lines if plan.rows is None else plan.rows
@@ -172,10 +202,10 @@ def _place(unfinished: Path, folder: Path) -> None:
         )
 
 
-def _point(night: Path, folder: Path) -> None:
+def point(night: Path, folder: Path) -> None:
     """Put the folder in force; nothing is written where it already is."""
-    if _current_run(night) == folder.name:
-        return
     seal = manifest.read(folder)[manifest.SEAL]
     pointer = {"run_id": folder.name, "folder": folder.name, manifest.SEAL: seal}
-    durable.replace(night / POINTER_NAME, (json.dumps(pointer, indent=2) + "\n").encode())
+    content, path = (json.dumps(pointer, indent=2) + "\n").encode(), night / POINTER_NAME
+    if run_in_force(night) is None or path.read_bytes() != content:
+        durable.replace(path, content)

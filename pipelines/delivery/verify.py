@@ -13,11 +13,15 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was checked and every fault found, in words that name files and counts only."""
+    """What was checked and every fault found, in words that name files and counts only.
+
+    `subjects_erased` counts subjects whose rows were erased after publishing, for they withdrew: no fault.
+    """
 
     faults: tuple[str, ...]
     files: int = 0
     rows: int = 0
+    subjects_erased: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -36,7 +40,7 @@ def verify(folder: Path) -> VerifyReport:
         faults.extend(_file_faults(folder / file["name"], file))
     if not faults and (folder / parquet.NAME).is_file():
         faults.extend(_row_faults(folder, body))
-    return VerifyReport(tuple(faults), len(body["files"]), body["rows"])
+    return VerifyReport(tuple(faults), len(body["files"]), body["rows"], manifest.subjects_erased(body))
 
 
 def _folder_faults(folder: Path, body: dict[str, Any]) -> list[str]:
@@ -48,7 +52,7 @@ def _folder_faults(folder: Path, body: dict[str, Any]) -> list[str]:
     if extra:
         faults.append(f"{len(extra)} files lie in the folder that the manifest does not list.")
     roster = body["roster"]
-    if roster["expected"] != roster["delivered"]:
+    if roster["expected"] != roster["delivered"] + manifest.subjects_erased(body):
         faults.append(f"{roster['expected']} subjects were on the roster, {roster['delivered']} have rows.")
     return faults
 

@@ -1,0 +1,91 @@
+"""Commands about consent and retention: `withdraw`, `retain`."""
+
+import sys
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli.answer import Answer
+from pipelines.cli.app import Config, Json, answering, app
+
+if TYPE_CHECKING:
+    from pipelines.consent.models import FlaggedModel
+    from pipelines.consent.withdrawal import Withdrawal
+
+On = Annotated[str | None, typer.Option("--on", metavar="DATE", help="When it was withdrawn; today if not given.")]
+
+
+@app.command("withdraw")
+@answering
+def withdraw_command(on: On = None, config: Config = None, as_json: Json = False) -> Answer:
+    """Erase subjects who withdrew consent, everywhere within reach. Reads their ids from standard input, one a line."""
+    from pipelines.consent import models
+    from pipelines.consent.withdrawal import BEYOND_REACH, withdraw
+    from pipelines.installation import Installation
+    from pipelines.progress import progress_bar
+    from pipelines.settings import load_settings
+
+    settings, day, ids = load_settings(config), _day(on, "--on"), _ids()
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report)
+        with installation.alone():
+            done = withdraw(installation, ids, day)
+            flagged = models.flagged(installation)
+    return Answer("withdraw", done.table(), sentences=[*_told(done, len(ids)), *_kept(flagged), *BEYOND_REACH],
+                  extra={"withdrawn": len(ids), "models": [vars(model) for model in flagged],
+                         "notice": done.notice, "beyond_reach": list(BEYOND_REACH)})  # fmt: skip
+
+
+def _ids() -> list[str]:
+    """The ids given on standard input; on a terminal they are asked for and not shown."""
+    from pipelines.errors import Usage
+
+    if sys.stdin.isatty():
+        given = [typer.prompt("subject_id (not shown)", hide_input=True)]
+    else:
+        try:
+            given = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise Usage("Standard input is not UTF-8 text. Give one subject_id a line.") from None
+    ids = list(dict.fromkeys(name.strip() for name in given if name.strip()))
+    if not ids:
+        raise Usage(
+            "No subject_id came on standard input. Give one a line; never as an argument, which others can see."
+        )
+    return ids
+
+
+def _day(text: str | None, option: str) -> date:
+    from datetime import UTC, datetime
+
+    from pipelines.errors import Usage
+
+    if text is None:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Usage(f"`{option}` is not a date; write it like 2026-07-01.") from None
+
+
+def _told(done: "Withdrawal", subjects: int) -> list[str]:
+    """What was done, in sentences."""
+    known = f"{subjects} subjects have a tombstone: whatever comes of them again is refused at the door."
+    if not done.rows and not done.deliveries:
+        return [f"No rows were found. {known} If you expected some, check how the id is written."]
+    rows, edited = sum(done.rows.values()), len(done.deliveries)
+    damaged = sum(erased.is_damaged for erased in done.deliveries)
+    sentences = [f"{rows} rows went from the lake, and the subjects from {edited} deliveries. {known}"]
+    if damaged:
+        sentences.append(f"{damaged} deliveries were damaged and could not be searched: their files were removed.")
+    return [*sentences, done.notice] if done.notice else sentences
+
+
+def _kept(flagged: "list[FlaggedModel]") -> list[str]:
+    """Which models are kept though they were trained on somebody who withdrew."""
+    return [
+        f"{model.name} version {model.version}{f' ({model.aliases})' if model.aliases else ''} was trained on subjects "
+        f"who withdrew: retrain by {model.retrain_by}; it is retained until then."
+        for model in flagged
+    ] + ["What this command cannot reach:"]

@@ -1,0 +1,124 @@
+"""The last word about a subject who withdrew: the newest delivery is superseded by one that tells consumers whom to delete.
+
+A consumer knows the subject; this installation must forget it. So the notice names nobody: its rows carry a random
+token for a subject and the `score_id` of the row that the consumer holds, and FHIR's `deleted` list carries the ids of
+the assessments that were delivered. It goes out once, before anything is erased, since it is made from what is erased.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.delivery import erasure, manifest
+from pipelines.delivery.contract import COLUMNS, KEY, DeliveryContext, score_ids, short_hash
+from pipelines.delivery.publish import Withdrawn, publish, read_scores, run_in_force
+from pipelines.errors import Refused
+
+PREFIX = "withdrawn-"
+STATUS = "consent_withdrawn"
+GRID = ["outcome", "horizon_days", "model_version", "as_of_date"]
+
+
+def tokens_told(root: Path) -> set[str]:
+    """Tokens of the subjects whose notice went out in a delivery that is still there."""
+    told: set[str] = set()
+    for folder in erasure.folders(root):
+        try:
+            told.update(manifest.read(folder).get("withdrawn", ()))
+        except Refused:
+            continue  # damaged; whoever verifies it is told
+    return told
+
+
+def publish_notice(root: Path, tokens: Mapping[str, str], spare: pd.DataFrame | None) -> Path | None:
+    """Supersede the newest delivery by one with the notice, and return its folder.
+
+    Args:
+        root: folder of all deliveries.
+        tokens: subject -> random token, of subjects whose notice has not gone out.
+        spare: rows of the last night that was scored, for a delivery that holds no Parquet.
+
+    Returns:
+        None where no delivery is about any of them: there is nobody to tell.
+
+    Raises:
+        Refused: the newest delivery is damaged, or its rows are nowhere.
+    """
+    held = _last_rows(root, tokens)
+    if held.empty:
+        return None
+    folder = _newest(root)
+    body = manifest.read(folder)
+    rows = _rows(folder, body, spare)
+    grid = rows[GRID].drop_duplicates()
+    rows = rows[~rows["subject_id"].isin(tokens) & (rows["status"] != STATUS)]
+    used = sorted({tokens[name] for name in held["subject_id"]})
+    context = replace(
+        manifest.context_of(body),
+        input_content=short_hash(body["input_content"], *used),
+        roster_size=rows["subject_id"].nunique() + len(used),
+    )
+    deleted = [name for each in erasure.folders(root) for name in erasure.assessment_ids(each, tokens)]
+    made = _stacked(rows, _notices(grid, held, tokens, context), context)
+    return publish(root, made, context, Withdrawn(tuple(used), tuple(deleted)))
+
+
+def _newest(root: Path) -> Path:
+    """The delivery in force of the newest night."""
+    nights = sorted({folder.parent for folder in erasure.folders(root)}, reverse=True)
+    found = next((night / run_id for night in nights if (run_id := run_in_force(night)) is not None), None)
+    if found is None:
+        raise Refused("No delivery is in force, so that none can tell consumers who withdrew.")
+    return found
+
+
+def _last_rows(root: Path, tokens: Mapping[str, str]) -> pd.DataFrame:
+    """Each subject's rows in the newest delivery that has any: of the run in force if it does."""
+    last: dict[str, pd.DataFrame] = {}
+    for folder in sorted(erasure.folders(root), key=_age):
+        try:
+            rows = erasure.rows_held(folder)
+        except Refused:
+            continue
+        last.update(dict(iter(rows[rows["subject_id"].isin(tokens)].groupby("subject_id"))))
+    return pd.concat(last.values(), ignore_index=True) if last else pd.DataFrame(columns=erasure.HELD)
+
+
+def _age(folder: Path) -> tuple[str, bool, str]:
+    return folder.parent.name, run_in_force(folder.parent) == folder.name, folder.name
+
+
+def _rows(folder: Path, body: dict[str, object], spare: pd.DataFrame | None) -> pd.DataFrame:
+    is_of_run = spare is not None and (spare["run_id"] == body["run_id"]).all()
+    rows = spare if spare is not None and is_of_run else read_scores(folder)
+    return rows.assign(rank=rows["rank"].astype("Int32"))
+
+
+def _notices(
+    grid: pd.DataFrame, held: pd.DataFrame, tokens: Mapping[str, str], context: DeliveryContext
+) -> pd.DataFrame:
+    """A row per subject who withdrew, outcome and horizon of the night."""
+    rows = held[["subject_id"]].drop_duplicates().merge(grid, how="cross")
+    rows = rows.merge(held[[*KEY, "score_id"]], on=KEY, how="left")
+    # An outcome or a horizon of which the subject never had a row points to any row that the consumer holds.
+    any_row = rows["subject_id"].map(held.groupby("subject_id")["score_id"].min())
+    rows = rows.assign(
+        score_id=rows["score_id"].fillna(any_row),
+        subject_id=rows["subject_id"].map(lambda name: PREFIX + tokens[name]),
+        run_id=context.run_id,
+        status=STATUS,
+        policy_version=context.policy_version,
+        generated_at=context.known_at,
+        **{column: [()] * len(rows) for column in ("reason_codes", "drivers")},
+    )
+    return rows.reindex(columns=[*COLUMNS])
+
+
+def _stacked(rows: pd.DataFrame, notices: pd.DataFrame, context: DeliveryContext) -> pd.DataFrame:
+    """The superseded rows under the new run, and the notices among them."""
+    rows = rows.assign(run_id=context.run_id)
+    rows["score_id"] = score_ids(context.run_id, rows)
+    stacked = pd.concat([rows, notices], ignore_index=True).sort_values(KEY, ignore_index=True)
+    return stacked.assign(tier=stacked["tier"].astype(object).where(stacked["tier"].notna(), None))[[*COLUMNS]]

@@ -1,0 +1,130 @@
+"""Withdraws subjects: everything within reach that is about them goes, and what is beyond reach is said.
+
+The order makes a kill harmless: tombstones first, then models are flagged and the notice is published, for both are
+made from rows that are still there, then rows are erased, and the audit log says so last. Whatever was cut off is
+done again, to the same end, by the next command that works in the installation.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pandas as pd
+
+from pipelines.consent import erasure, models, notice, presence
+from pipelines.consent.tombstones import Tombstone, Tombstones
+from pipelines.delivery import erasure as deliveries
+from pipelines.delivery.erasure import Erased
+from pipelines.delivery.publish import alone_in
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+
+KIND = "withdrawal"
+BEYOND_REACH = (
+    "backups of this installation: what is restored is erased again by the next command, but the copies themselves are "
+    "yours to destroy",
+    "what consumers and their systems hold of past deliveries: the notice tells them, nobody can make them",
+    "the files that senders handed in, exports, notebooks, and folders that `replay` was told to keep",
+    "models: those already exported, and those flagged above until they are retrained",
+    "disk blocks that a file system or an SSD has not yet written over: encrypt the disk",
+)  # fmt: skip
+
+
+@dataclass
+class Withdrawal:
+    """What a withdrawal did: rows by place, deliveries edited, the notice, models that were trained on the subjects."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    deliveries: list[Erased] = field(default_factory=list)
+    notice: str = ""
+    tokens: list[str] = field(default_factory=list)
+
+    def table(self) -> list[dict[str, object]]:
+        """One row per place, as people read it."""
+        places = [{"place": f"lake/{name}", "rows_erased": count} for name, count in sorted(self.rows.items())]
+        return places + [{"place": f"delivery {e.run_id}", "rows_erased": e.rows} for e in self.deliveries]
+
+
+def withdraw(installation: Installation, ids: Iterable[str], on: date) -> Withdrawal:
+    """Erase subjects whose consent was withdrawn on a date, everywhere within reach; safe to repeat.
+
+    The caller holds the installation (`Installation.alone`).
+
+    Raises:
+        Fault: the model registry cannot be reached; the tombstones stand, the rest waits for the next command.
+    """
+    consent = installation.settings.consent
+    tombstones = Tombstones(installation.settings.consent_folder)
+    tombstones.bury(ids, on.isoformat(), (on + timedelta(days=consent.retrain_within_days)).isoformat())
+    return carry_out(installation)
+
+
+def carry_out(installation: Installation) -> Withdrawal:
+    """Do whatever the tombstones ask for and is not done; cheap when there is nothing."""
+    tombstones = Tombstones(installation.settings.consent_folder)
+    done = Withdrawal()
+    ids = presence.withdrawn_here(installation, tombstones)
+    pending = _not_recorded(installation, tombstones)
+    if ids or pending or presence.is_unfinished(installation):
+        with presence.unfinished(installation):
+            tokens = {name: found.token for name in sorted(ids) if (found := tombstones.find(name)) is not None}
+            done.tokens = sorted({*tokens.values(), *(tombstone.token for tombstone in pending)})
+            _flag_models(installation, tombstones, ids)
+            done.notice = _tell(installation, tokens)
+            _erase(installation, ids, done)
+            if done.tokens:
+                installation.audit_log.append(KIND, _entry(done), _latest(tombstones))
+    presence.remember(installation, tombstones)
+    return done
+
+
+def _not_recorded(installation: Installation, tombstones: Tombstones) -> list[Tombstone]:
+    """Withdrawals that the audit log does not know of: begun and cut off, or lost with a restored copy."""
+    entries = installation.audit_log.entries()
+    recorded = {token for entry in entries if entry["kind"] == KIND for token in entry["details"]["tokens"]}
+    return [tombstone for tombstone in tombstones.all if tombstone.token not in recorded]
+
+
+def _flag_models(installation: Installation, tombstones: Tombstones, ids: set[str]) -> None:
+    with installation.lake.connection() as connection:
+        for name in sorted(ids):
+            first = erasure.first_received(installation.lake, [name], connection)
+            tombstone = tombstones.find(name)
+            if first is not None and tombstone is not None:
+                models.flag(installation, first, tombstone.retrain_by)
+
+
+def _tell(installation: Installation, tokens: dict[str, str]) -> str:
+    """Publish the notice of those whose notice has not gone out; in a sentence, what became of it."""
+    root = installation.settings.deliveries_folder
+    told = notice.tokens_told(root)
+    untold = {name: token for name, token in tokens.items() if token not in told}
+    try:
+        spare = installation.lake.load("scores")
+    except KeyError:
+        spare = None
+    try:
+        folder = notice.publish_notice(root, untold, spare)
+    except Refused as refused:
+        return f"No notice could be published, tell consumers by hand. {refused}"
+    return "" if folder is None else f"Consumers are told by delivery {folder.name} of {folder.parent.name}."
+
+
+def _erase(installation: Installation, ids: set[str], done: Withdrawal) -> None:
+    lake, root = installation.lake, installation.settings.deliveries_folder
+    with lake.writing(), lake.connection() as connection:
+        erasure.remove_leftovers(lake)
+        done.rows = erasure.erase_subjects(lake, ids, connection)
+        for table in erasure.delta_tables(lake):
+            erasure.scrub(table)
+    if root.is_dir():
+        with alone_in(root):
+            done.deliveries = deliveries.erase_everywhere(root, ids)
+
+
+def _latest(tombstones: Tombstones) -> pd.Timestamp:
+    return pd.Timestamp(max(tombstone.at for tombstone in tombstones.all), tz="UTC")
+
+
+def _entry(done: Withdrawal) -> dict[str, object]:
+    return {"tokens": done.tokens, "rows": done.rows, "deliveries": [vars(erased) for erased in done.deliveries]}
