@@ -14,7 +14,7 @@ Values are judged once each, not once a row: the cost follows the number of dist
 import json
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -23,18 +23,26 @@ import pyarrow.compute as pc
 from features.tables import Table
 from pipelines.deidentification import births
 from pipelines.deidentification.column_names import is_age, is_over_89, normal_name, of_name
-from pipelines.deidentification.identifiers import IDENTIFIERS, Identifier, Look
+from pipelines.deidentification.identifiers import IDENTIFIERS, ONE, Identifier, Look
 from pipelines.errors import Refused
 
 BY_LETTER = {one.letter: one for one in IDENTIFIERS}
 ANY_LOOK = "|".join(f"(?:{look.pattern})" for one in IDENTIFIERS for look in one.looks)
+# Of a file without a header the first row becomes the names; a questionnaire's may be long texts, though.
+IN_HEADER = "|".join(
+    f"(?:{look.pattern})"
+    for one in IDENTIFIERS
+    for look in one.looks
+    if look.share == ONE and one.letter != "R" and not look.is_rare
+)
 # Rare: at least this many distinct values, for this share of the rows or more of them than any list of categories has.
-RARE_LEAST, RARE_SHARE, LONGEST_LIST = 5, 0.2, 200
+RARE_LEAST, RARE_SHARE, SHORT_LIST, LONGEST_LIST = 5, 0.2, 25, 200
 # No number below it is as long as the shortest identifier of digits alone.
 SHORTEST_NUMBER = 10**8
 SAMPLE = 1000
+Found = tuple[Identifier, str]
 # Columns of canonical tables whose values are one per subject, device or record, and not categories.
-OWN_VALUES = ("subject_id", "device_id", "record_id", "ingest_id", "attributes")
+OWN_VALUES = ("subject_id", "device_id", "record_id")
 
 
 @dataclass(frozen=True)
@@ -84,17 +92,19 @@ def refuse_identifying_rows(table: Table, rows: pa.Table, file: str) -> None:
 def findings(rows: pa.Table, dropped: Collection[str] = ()) -> Iterator[tuple[int, Finding]]:
     """Position and finding of each source column that identifies."""
     newest = max(map(births.newest_year, rows.columns), default=0)
-    for position, name in enumerate(rows.column_names):
+    are_values = pc.match_substring_regex(pa.array(rows.column_names, pa.string()), IN_HEADER).to_pylist()
+    for position, (name, is_value) in enumerate(zip(rows.column_names, are_values, strict=True)):
         if name in dropped:
             continue
-        # A file without a header has its first row as names: such a name must not be told either.
-        is_told = _by_values("", pa.array([name], pa.string()), 1) is None
-        told = f"`{name}`" if is_told else f"column {position + 1} (its name is left out here)"
-        named = of_name(name) if is_told else BY_LETTER["R"]
-        if named is not None:
-            yield position, Finding(told, named, "by its name")
+        if is_value:
+            yield (
+                position,
+                Finding(f"column {position + 1}", BY_LETTER["R"], "its name is a value; is the header missing?"),
+            )
+        elif (named := of_name(name)) is not None:
+            yield position, Finding(f"`{name}`", named, "by its name")
         elif (found := _in_values(name, rows.column(position), newest)) is not None:
-            yield position, Finding(told, *found)
+            yield position, Finding(f"`{name}`", *found)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -106,74 +116,64 @@ def _told(found: list[Finding]) -> str:
     return f"{len(found)} column{'s' if len(found) > 1 else ''} that may tell who people are: {columns}."
 
 
-def _in_values(name: str, column: pa.ChunkedArray, newest: int) -> tuple[Identifier, str] | None:
+def _in_values(name: str, column: pa.ChunkedArray, newest: int) -> Found | None:
     """Class and reason, where the values of one source column identify."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if column.null_count == len(column):
+    if column.null_count == len(column) or pa.types.is_boolean(kind):
         return None
-    if is_age(name):
-        return _ages(_distinct(column))
+    if is_age(name) and (found := _ages(_distinct(column))):
+        return found
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return _births(births.years_of_dates(column), newest)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return _by_values(name, _long_numbers(column), SAMPLE)
+        return _by_values(name, _long_numbers(column))
     if not _is_text(kind):
-        is_plain = pa.types.is_boolean(kind) or pa.types.is_decimal(kind) or pa.types.is_temporal(kind)
+        is_plain = pa.types.is_decimal(kind) or pa.types.is_temporal(kind)
         return None if is_plain else (BY_LETTER["R"], "nested or binary content, which nobody can look through")
     if births.are_instants(column):
         return None
     values = _distinct(column)
-    found = _by_values(name, values, len(column) - column.null_count)
-    return found or _births(births.years_of_texts(values), newest)
+    return _by_values(name, values, column) or _births(births.years_of_texts(values), newest)
 
 
-def _births(years: pa.Array, newest: int) -> tuple[Identifier, str] | None:
-    is_found = births.are_births(years, newest)
-    return (BY_LETTER["C"], f"{len(years)} distinct days without a time, as far back as births") if is_found else None
+def _births(years: pa.Array, newest: int) -> Found | None:
+    if not births.are_births(years, newest):
+        return None
+    return BY_LETTER["C"], f"{len(years)} distinct days without a time, as far back as births"
 
 
-def _ages(values: pa.Array) -> tuple[Identifier, str] | None:
+def _ages(values: pa.Array) -> Found | None:
     count = sum(map(is_over_89, values.to_pylist()))
-    return (
-        (BY_LETTER["C"], f"{count} of {len(values)} distinct values are over 89; `90+` is the highest band")
-        if count
-        else None
-    )
+    reason = f"{count} of {len(values)} distinct values are over 89; the highest band is `90+`"
+    return (BY_LETTER["C"], reason) if count else None
 
 
 def _in_canonical(name: str, column: pa.ChunkedArray) -> Iterator[Finding]:
     """Findings in one text column of a canonical table."""
     if name == "ingest_id" or column.null_count == len(column):
         return
-    values, rows, told = _distinct(column), len(column) - column.null_count, f"`{name}`"
     if name == "attributes":
-        yield from _in_attributes(values, rows)
-    elif name == "age_band" and (ages := _ages(values)):
-        yield Finding(told, *ages)
-    elif found := _by_values(name, values, len(values) if name in OWN_VALUES else rows):
-        yield Finding(told, *found)
-    elif name not in OWN_VALUES and len(values) > RARE_LEAST**2 and len(values) > rows / 2:
-        yield Finding(told, BY_LETTER["R"], f"{len(values)} distinct values in {rows} rows, where few are expected")
+        yield from _in_attributes(column)
+        return
+    values, is_own = _distinct(column), name in OWN_VALUES
+    found = (_ages(values) if name == "age_band" else None) or _by_values(name, values, None if is_own else column)
+    if found:
+        yield Finding(f"`{name}`", *found)
+    elif not is_own and len(values) > SHORT_LIST and len(values) > _filled(column) / 2:
+        yield Finding(f"`{name}`", BY_LETTER["R"], f"{len(values)} distinct values, where a few are expected")
 
 
-def _in_attributes(values: pa.Array, rows: int) -> Iterator[Finding]:
-    """Findings in the keys and values of JSON objects."""
-    told: dict[str, set[str]] = {}
-    for text in values.to_pylist():
-        try:
-            pairs = dict(json.loads(text)).items()
-        except (ValueError, TypeError):
-            yield Finding("`attributes`", BY_LETTER["R"], "text that is no JSON object")
-            return
-        for key, value in pairs:
-            if value is not None:
-                told.setdefault(key, set()).add(str(value))
-    columns = {key: pa.array(sorted(of_key), pa.string()) for key, of_key in told.items()}
-    for key, of_key in columns.items():
-        named = of_name(key)
-        found = (named, "by its name") if named else _ages(of_key) if is_age(key) else _by_values(key, of_key, rows)
-        if found:
-            yield Finding(f"`attributes.{key}`", *found)
+def _in_attributes(column: pa.ChunkedArray) -> Iterator[Finding]:
+    """Findings in the keys and values of JSON objects, judged like the columns of a file."""
+    try:
+        objects = [dict(json.loads(text)) for text in column.drop_null().to_pylist()]
+    except (ValueError, TypeError):
+        yield Finding("`attributes`", BY_LETTER["R"], "text that is no JSON object")
+        return
+    keys = sorted({key for one in objects for key in one})
+    texts = {key: [None if one.get(key) is None else str(one[key]) for one in objects] for key in keys}
+    for _, finding in findings(pa.table({key: pa.array(texts[key], pa.string()) for key in keys})):
+        yield replace(finding, column=f"{finding.column} of `attributes`")
 
 
 def _distinct(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -188,18 +188,29 @@ def _distinct(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return found.filter(pc.not_equal(found, ""))
 
 
-def _by_values(name: str, values: pa.Array, rows: int) -> tuple[Identifier, str] | None:
-    """The class whose looks enough of the distinct values have, and how many have them."""
+def _filled(column: pa.ChunkedArray) -> int:
+    return len(column) - column.null_count - (pc.sum(pc.equal(column, "")).as_py() or 0)
+
+
+def _by_values(name: str, values: pa.Array, column: pa.ChunkedArray | None = None) -> Found | None:
+    """The class whose looks enough of the distinct values of a column have, and how many have them.
+
+    Without the column each value is taken for one subject's, device's or record's own, however often it is told.
+    """
     suspects = values.filter(pc.match_substring_regex(values, ANY_LOOK))
     if not len(suspects):
         return None
-    plain = normal_name(name)
+    plain, rows = normal_name(name), None if column is None else _filled(column)
     for one in IDENTIFIERS:
         for look in one.looks:
             count = 0 if re.search(look.not_in, plain) else _count(look, suspects)
-            if count and _is_enough(look, count, len(values), rows):
+            if count >= max(look.least, look.share * len(values)) and (not look.is_rare or _is_rare(count, rows)):
                 return one, f"{count} of {len(values)} distinct values look so"
     return None
+
+
+def _is_rare(count: int, rows: int | None) -> bool:
+    return rows is None or count > LONGEST_LIST or (count >= RARE_LEAST and count >= RARE_SHARE * rows)
 
 
 def _count(look: Look, suspects: pa.Array) -> int:
@@ -209,11 +220,6 @@ def _count(look: Look, suspects: pa.Array) -> int:
         return len(alike)
     some = alike.slice(0, SAMPLE).to_pylist()
     return round(sum(map(look.is_valid, some)) / len(some) * len(alike))
-
-
-def _is_enough(look: Look, count: int, distinct: int, rows: int) -> bool:
-    is_rare = count >= min(RARE_LEAST, rows) and (count >= RARE_SHARE * rows or count > LONGEST_LIST)
-    return count >= look.least and count >= look.share * distinct and (is_rare or not look.is_rare)
 
 
 def _long_numbers(column: pa.ChunkedArray) -> pa.Array:

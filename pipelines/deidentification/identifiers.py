@@ -44,7 +44,7 @@ class Look:
     is_valid: Callable[[str], bool] | None = None
     is_rare: bool = False
     least: int = 1
-    not_in: str = r"$^"
+    not_in: str = r"(?!)"
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ IDENTIFIERS = (
     Identifier(
         "O", "internet protocol addresses",
         r"ip_?addr(?:ess)?|(?:client|remote|source|host|user|last|login)_ip|ip_?adresse|direccion_ip|adresse_ip|아이피|ip주소",
-        r"ip|ipv",
+        r"ip|i_?pv",
         (
             Look(r"^\d{1,3}(?:\.\d{1,3}){3}$", is_valid=_is_ip, not_in=_VERSIONS),
             Look(r"(?i)^(?:[\da-f]{1,4}:){7}[\da-f]{1,4}$|^[\da-f:]*[\da-f]{1,4}::[\da-f:]*$", is_valid=_is_ip),
