@@ -36,7 +36,7 @@ def examine(config: Path | None) -> list[Finding]:
     )
     checks: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
         ("dagster.yaml", _dagster), ("state folder", _state_folder), ("lake", _lake), ("champion", _champion),
-        ("audit log", _audit_log),
+        ("audit log", _audit_log), ("consent", _consent), ("models to retrain", _to_retrain),
     )  # fmt: skip
     for name, check in checks:
         try:
@@ -94,3 +94,30 @@ def _audit_log(settings: Settings) -> Finding:
 
     faults = Installation(settings).audit_log.verify()
     return Finding("audit log", "fault" if faults else "ok", "; ".join(faults) or "chain is whole")
+
+
+def _consent(settings: Settings) -> Finding:
+    from pipelines.consent import presence
+    from pipelines.consent.tombstones import Tombstones
+    from pipelines.installation import Installation
+
+    tombstones = Tombstones(settings.consent_folder)
+    if not tombstones.all:
+        return Finding("consent", "ok", "nobody withdrew")
+    installation = Installation(settings)
+    back = len(presence.withdrawn_here(installation, tombstones))
+    if back or presence.is_unfinished(installation):
+        return Finding("consent", "fault", f"{back} subjects who withdrew are here, with a restored copy or since a "
+                       "withdrawal was cut off; the next ingest, night or `foretide withdraw` erases them")  # fmt: skip
+    return Finding("consent", "ok", f"{len(tombstones.all)} subjects withdrew, nothing of them is here")
+
+
+def _to_retrain(settings: Settings) -> Finding:
+    from pipelines.consent import models
+    from pipelines.installation import Installation
+
+    flagged = models.flagged(Installation(settings))
+    told = ", ".join(f"{m.name} version {m.version} by {m.retrain_by}" for m in flagged)
+    if not flagged:
+        return Finding("models to retrain", "ok", "none was trained on subjects who withdrew")
+    return Finding("models to retrain", "note", f"trained on subjects who withdrew and retained: {told}")

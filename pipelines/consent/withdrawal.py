@@ -87,11 +87,11 @@ def _not_recorded(installation: Installation, tombstones: Tombstones) -> list[To
 
 def _flag_models(installation: Installation, tombstones: Tombstones, ids: set[str]) -> None:
     with installation.lake.connection() as connection:
-        for name in sorted(ids):
-            first = erasure.first_received(installation.lake, [name], connection)
-            tombstone = tombstones.find(name)
-            if first is not None and tombstone is not None:
-                models.flag(installation, first, tombstone.retrain_by)
+        first = erasure.first_received(installation.lake, ids, connection)
+    for name, instant in first.items():
+        tombstone = tombstones.find(name)
+        if tombstone is not None:
+            models.flag(installation, instant, tombstone.retrain_by)
 
 
 def _tell(installation: Installation, tokens: dict[str, str]) -> str:
@@ -100,14 +100,17 @@ def _tell(installation: Installation, tokens: dict[str, str]) -> str:
     told = notice.tokens_told(root)
     untold = {name: token for name, token in tokens.items() if token not in told}
     try:
-        spare = installation.lake.load("scores")
-    except KeyError:
-        spare = None
-    try:
-        folder = notice.publish_notice(root, untold, spare)
+        folder = notice.publish_notice(root, untold, _last_scores(installation)) if untold else None
     except Refused as refused:
         return f"No notice could be published, tell consumers by hand. {refused}"
     return "" if folder is None else f"Consumers are told by delivery {folder.name} of {folder.parent.name}."
+
+
+def _last_scores(installation: Installation) -> pd.DataFrame | None:
+    try:
+        return installation.lake.load("scores")
+    except KeyError:
+        return None
 
 
 def _erase(installation: Installation, ids: set[str], done: Withdrawal) -> None:
