@@ -4,7 +4,6 @@ First every batch is checked and staged beside the lake; a file that cannot be r
 is added in one commit. A marker tells an ingest that was cut off in between, and the next one takes its rows back.
 """
 
-import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -16,21 +15,26 @@ import pandas as pd
 import pyarrow as pa
 
 from features.tables import TABLES, Table
-from pipelines import durable, quarantine
+from pipelines import durable, quarantine, settling
+from pipelines.door import DoorPolicy
 from pipelines.errors import Refused
-from pipelines.lake import Lake
-from pipelines.progress import silent
-from pipelines.rules import NOT_ENROLLED
+from pipelines.lake import RAW, REPEATS, Lake
+from pipelines.progress import Report, silent
 from pipelines.sources.batch import Batch
 from pipelines.staging import Staging
-from pipelines.versions import new_rows
 
-KINDS = ("received", "appended", "duplicate", "quarantined")
+KINDS = ("received", "appended", "duplicate", "quarantined", "withdrawn")
+# So few bad rows never stop a delivery: a share of a handful of rows says nothing.
+ALWAYS_TOLERATED = 10
 
 
 @dataclass
 class IntakeReport:
-    """What became of the rows of one ingest, by table; counts only."""
+    """What became of the rows of one ingest, by table; counts only.
+
+    `received` rows were `appended` (news), `duplicate` (known already), `quarantined` (a rule was broken), or dropped
+    because their subject has `withdrawn` consent. `broken` counts rows by rule.
+    """
 
     ingest_id: str
     is_new: bool
@@ -39,7 +43,7 @@ class IntakeReport:
     broken: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def count(self, table: str, kind: str) -> int:
-        """How many rows of a table were `received`, `appended`, `duplicate` or `quarantined`."""
+        """How many rows of a table were of a kind of `KINDS`, in this ingest; none if its content was known."""
         return self.counts.get(table, {}).get(kind, 0) if self.is_new else 0
 
     def summary(self) -> dict[str, object]:
@@ -58,18 +62,19 @@ def ingest(
     batches: Iterable[Batch],
     ingest_id: str,
     received_at: pd.Timestamp | None = None,
-    progress: Callable[..., None] = silent,
+    progress: Report = silent,
+    policy: DoorPolicy = DoorPolicy(),  # noqa: B008  (immutable)
 ) -> IntakeReport:
     """Take batches into the lake.
 
-    Rows without a receipt time of their own get `received_at`. A row equal to the version of its key received before
-    it is not added; a different one becomes a new version. Content whose `ingest_id` was taken in before changes
-    nothing. Of two different rows with the same key and receipt in one delivery, the one that sorts last counts,
-    whatever their order in the files.
+    Rows without a receipt time of their own get `received_at`. A row that says what was known of its key before is not
+    added; a different one becomes a new version. Content whose `ingest_id` was taken in before changes nothing.
+    The state that an ingest leaves does not depend on the order in which deliveries come.
 
     Raises:
-        Refused: a table or column is not ours, a type does not fit, a receipt time is missing, nothing came, or
-            none of the rows belongs to an enrolled subject. The lake is as it was.
+        Refused: a table or column is not ours, a type does not fit, a receipt time is missing, nothing came, none of
+            the rows belongs to an enrolled subject, ids look like one person twice, or too many rows break a rule.
+            The lake is as it was.
     """
     with lake.writing():
         ledger = lake.root / "ingests" / f"{ingest_id}.json"
@@ -77,12 +82,12 @@ def ingest(
             known = json.loads(ledger.read_text())
             return IntakeReport(ingest_id, False, known["received_at"], known["counts"], known["broken"])
         _take_back_unfinished(lake)
-        staging = Staging(lake.root / "staging", ingest_id, received_at)
+        staging = Staging(lake.root / "staging", ingest_id, received_at, policy)
         shutil.rmtree(staging.folder, ignore_errors=True)
         connection = lake.connection()
         try:
-            report = _stage(connection, staging, batches, progress)
-            _refuse_if_all_are_strangers(lake, connection, staging, report)
+            staging.fill(connection, batches, progress)
+            report = _examine(lake, connection, staging)
             _commit(lake, connection, staging, report, ledger, progress)
         finally:
             connection.close()
@@ -101,44 +106,37 @@ def _take_back_unfinished(lake: Lake) -> None:
         marker.unlink()
 
 
-def _stage(
-    connection: duckdb.DuckDBPyConnection, staging: Staging, batches: Iterable[Batch], progress: Callable[..., None]
-) -> IntakeReport:
-    """Check and write every batch beside the lake."""
-    report = IntakeReport(staging.ingest_id, True, "")
-    for batch in batches:
-        progress(f"reading {batch.table}")
-        rows = staging.add(connection, batch)
-        report.counts.setdefault(batch.table, dict.fromkeys(KINDS, 0))["received"] += rows
-    if staging.newest is None:
+def _examine(lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging) -> IntakeReport:
+    """Look at the delivery as a whole, and refuse it where single rows are not what is wrong."""
+    newest = max((staged.newest for staged in staging.batches if staged.newest is not None), default=None)
+    withdrawn = sum(staged.withdrawn for staged in staging.batches)
+    if newest is None and not withdrawn:
         raise Refused(
-            f"The source holds no rows: {staging.batches} files or parts were read, all empty. "
+            f"The source holds no rows: {len(staging.batches)} files or parts were read, all empty. "
             "Check that the path names the right file or folder."
         )
-    report.received_at = pd.Timestamp(staging.newest).isoformat()
+    report = IntakeReport(staging.ingest_id, True, "" if newest is None else pd.Timestamp(newest).isoformat())
+    settling.register_enrolled(lake, connection, staging)
+    for name in staging.tables():
+        received = sum(staged.received for staged in staging.of(name))
+        report.broken[name] = settling.broken_rules(connection, staging, name)
+        report.counts[name] = dict.fromkeys(KINDS, 0) | {
+            "received": received,
+            "withdrawn": sum(staged.withdrawn for staged in staging.of(name)),
+            "quarantined": sum(report.broken[name].values()),
+        }
+        _refuse_too_many_bad_rows(report, name, staging.policy.max_bad_share)
     return report
 
 
-def _refuse_if_all_are_strangers(
-    lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging, report: IntakeReport
-) -> None:
-    """Register who is enrolled, in the lake already or by this delivery; refuse when it is about nobody of them."""
-    connection.execute(f"""
-        CREATE TEMP TABLE enrolled AS
-        SELECT DISTINCT subject_id FROM ({lake.rows("subjects", connection).sql_query()})""")
-    if "subjects" in report.counts:
-        connection.execute(f"""
-            INSERT INTO enrolled
-            SELECT DISTINCT subject_id FROM '{staging.of("subjects")}/*.parquet' WHERE rule IS NULL""")
-    for name in report.counts:
-        clean, known = connection.sql(f"""
-            SELECT count(*), count(*) FILTER (subject_id IN (SELECT subject_id FROM enrolled))
-            FROM '{staging.of(name)}/*.parquet' WHERE rule IS NULL""").fetchall()[0]
-        if clean and not known:
-            raise Refused(
-                f"None of the {clean} rows of `{name}` belongs to an enrolled subject. "
-                "Ingest the `subjects` table first, or bring it in the same delivery."
-            )
+def _refuse_too_many_bad_rows(report: IntakeReport, table: str, max_bad_share: float) -> None:
+    bad, received = (report.counts[table][kind] for kind in ("quarantined", "received"))
+    if bad > ALWAYS_TOLERATED and bad > max_bad_share * received:
+        rules = ", ".join(f"{rule} ({n})" for rule, n in sorted(report.broken[table].items(), key=lambda i: -i[1]))
+        raise Refused(
+            f"{bad} of {received} rows of `{table}` break a rule, more than the declared share of {max_bad_share:.0%} "
+            f"(`door: max_bad_share:`): {rules}. Mend the export or its mapping; nothing was taken in."
+        )
 
 
 def _commit(
@@ -151,45 +149,28 @@ def _commit(
     marker.touch()
     for name in report.counts:
         progress(f"storing {name}")
-        _commit_table(lake, connection, TABLES[name], staging.of(name), report)
+        counts = report.counts[name]
+        sound = settling.Sound(lake, connection, staging, TABLES[name])
+        if counts["quarantined"]:
+            quarantine.keep_broken(lake, connection, TABLES[name], report.ingest_id)
+        counts["appended"] = _append(lake, sound, TABLES[name])
+        counts["duplicate"] = counts["received"] - sum(counts[kind] for kind in KINDS[1:] if kind != "duplicate")
     entry = {"received_at": report.received_at, **report.summary()}
     durable.replace(ledger, json.dumps(entry, sort_keys=True).encode())
     marker.unlink()
 
 
-def _commit_table(
-    lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, folder: Path, report: IntakeReport
-) -> None:
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP VIEW staged AS
-        SELECT * REPLACE (coalesce(rule, CASE WHEN subject_id NOT IN (SELECT subject_id FROM enrolled)
-                                              THEN '{NOT_ENROLLED}' END) AS rule)
-        FROM '{folder}/*.parquet';
-        CREATE OR REPLACE TEMP VIEW clean AS SELECT * FROM staged WHERE rule IS NULL""")
-    counts = report.counts[table.name]
-    report.broken[table.name] = quarantine.keep_broken(lake, connection, table, report.ingest_id)
-    counts["quarantined"] = sum(report.broken[table.name].values())
-    counts["appended"] = _append(lake, connection, table)
-    counts["duplicate"] = counts["received"] - counts["quarantined"] - counts["appended"]
+def _append(lake: Lake, sound: settling.Sound, table: Table) -> int:
+    """Add the sound rows that are news in one commit, none if there are none; how many they were."""
+    repeats: list[pa.Table] = []
 
+    def versions() -> Iterator[pa.Table]:
+        for family, rows in sound.portions():
+            if family == RAW:
+                yield rows
+            else:
+                repeats.append(rows)
 
-def _append(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table) -> int:
-    """Add the clean rows that are news in one commit, none if there are none; how many they were."""
-    counted = _Counted(new_rows(lake, connection, table))
-    first = next(iter(counted), None)
-    if first is not None:
-        lake.append(table, pa.RecordBatchReader.from_batches(first.schema, itertools.chain([first], counted)))
-    return counted.rows
-
-
-class _Counted:
-    """Counts rows as they stream by, so that the lake is written and counted in one pass."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self._batches = batches
-        self.rows = 0
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        for batch in self._batches:
-            self.rows += batch.num_rows
-            yield batch
+    appended = lake.append(table, versions())
+    lake.append(table, repeats, REPEATS)
+    return appended - sound.versions_restated

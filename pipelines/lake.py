@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +18,17 @@ import pandas as pd
 import pyarrow as pa
 from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
+from deltalake.transaction import AddAction
 
 from features.calendar import is_knowable_sql
 from features.tables import ARROW_TYPES, TABLES, Table
+from pipelines.pieces import PARTITION, remove_pieces, write_pieces
 
 BUCKETS = 16
+# Families of raw tables: the rows, and the keys of rows that a later delivery said again.
+RAW, REPEATS = "raw", "repeats"
+FAMILIES = (RAW, REPEATS)
+US_PER_DAY = 86_400_000_000
 ROWS_AT_ONCE = 1_000_000
 # Nothing may survive an erasure: no log or file is kept longer than its successor, and statistics, which would hold
 # identifiers, are not collected.
@@ -72,36 +78,66 @@ class Lake:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
-    def append(self, table: Table, rows: pa.RecordBatchReader | pa.Table) -> None:
-        """Add rows in one commit; they carry the table's columns, provenance, `bucket` and `month`."""
-        write_deltalake(
-            str(self._raw(table.name)), rows, mode="append", partition_by=["bucket", "month"],
-            configuration=DELTA, writer_properties=WRITER,
-        )  # fmt: skip
+    def append(self, table: Table, portions: Iterable[pa.Table], family: str = RAW) -> int:
+        """Add rows in one commit, none if there are none; how many they were.
+
+        Args:
+            table: what the rows are.
+            portions: rows with the table's columns, provenance, `bucket` and `month`, some million at a time.
+            family: `raw`, or `repeats` (the keys of rows that were said again).
+        """
+        folder, pieces, rows = self.root / family / table.name, [], 0
+        try:
+            for portion in portions:
+                pieces += write_pieces(folder, table, portion)
+                rows += portion.num_rows
+            if pieces:
+                self._commit(folder, pieces, portion)
+        except BaseException:
+            remove_pieces(folder, pieces)
+            raise
+        return rows
+
+    def _commit(self, folder: Path, pieces: list[AddAction], sample: pa.Table) -> None:
+        """Make pieces count, all at once; the first commit makes the table."""
+        fields = [
+            pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in sample.schema
+        ]
+        schema = pa.schema(fields)
+        delta = self._open(folder) or DeltaTable.create(
+            str(folder), schema, partition_by=list(PARTITION), configuration=DELTA
+        )
+        delta.create_write_transaction(pieces, "append", schema, list(PARTITION))
 
     def delete_ingest(self, table: str, ingest_id: str) -> None:
         """Take back every row of an ingest that did not finish."""
-        delta = self._open(self._raw(table))
-        if delta is not None:
-            delta.delete(f"ingest_id = '{ingest_id}'")
+        for family in FAMILIES:
+            delta = self._open(self.root / family / table)
+            if delta is not None:
+                delta.delete(f"ingest_id = '{ingest_id}'")
 
     def read(
         self, table: str, known_at: pd.Timestamp, connection: duckdb.DuckDBPyConnection | None = None
     ) -> duckdb.DuckDBPyRelation:
         """The latest version of each key that had been received by `known_at`; rows taken back are gone.
 
-        Latest is the greatest (received_at, version, ingest_id). Only keys that have a correction are compared.
+        Latest is the greatest (received_at, version, ingest_id). Only subject-days with a correction are compared.
         """
         connection = connection or self.connection()
+        known = self._history_sql(table, known_at)
+        # A deletion is never version 0, so the footers of most files tell that nothing in them was corrected.
+        if not connection.sql(f"SELECT 1 FROM ({known}) WHERE version > 0 LIMIT 1").fetchall():
+            return connection.sql(known)
         key, latest_first = ", ".join(TABLES[table].key), "received_at DESC, version DESC, ingest_id DESC"
+        revised_in, is_in_it = _revised_places(TABLES[table])
         # Inlined, not a view: a second read at another instant must not change what this relation yields.
         return connection.sql(f"""
-            WITH known AS NOT MATERIALIZED ({self._history_sql(table, known_at)}),
-            corrected AS (SELECT DISTINCT {key} FROM known WHERE version > 0 OR is_deleted),
+            WITH known AS NOT MATERIALIZED ({known}),
+            revised AS MATERIALIZED (SELECT DISTINCT {revised_in} FROM known WHERE version > 0),
             latest AS (
-                SELECT known.* FROM known SEMI JOIN corrected USING ({key})
+                SELECT known.* FROM known SEMI JOIN revised ON {is_in_it}
                 QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {latest_first}) = 1)
-            SELECT known.* FROM known ANTI JOIN corrected USING ({key})
+            SELECT known.* FROM known ANTI JOIN revised ON {is_in_it}
             UNION ALL SELECT * FROM latest WHERE NOT is_deleted""")
 
     def history(
@@ -114,12 +150,18 @@ class Lake:
         """Every stored row, whenever received: for the door, never for features; a table nobody wrote is empty."""
         return connection.sql(self._rows_sql(table))
 
+    def repeats(self, table: str, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        """Keys of rows that a delivery said again without news, with that receipt; for the door (see `versions.py`)."""
+        return connection.sql(self._rows_sql(table, REPEATS))
+
     def _history_sql(self, table: str, known_at: pd.Timestamp) -> str:
         instant = f"'{pd.Timestamp(known_at).isoformat()}'::TIMESTAMPTZ"
         return f"SELECT * FROM ({self._rows_sql(table)}) WHERE {is_knowable_sql(instant)}"
 
-    def _rows_sql(self, table: str) -> str:
-        delta, schema = self._open(self._raw(table)), TABLES[table].arrow_schema()
+    def _rows_sql(self, table: str, family: str = RAW) -> str:
+        delta, schema = self._open(self.root / family / table), TABLES[table].arrow_schema()
+        if family == REPEATS:
+            schema = pa.schema([schema.field(name) for name in (*TABLES[table].key, "received_at", "ingest_id")])
         if delta is None or not delta.file_uris():
             nothing = ", ".join(f"NULL::{SQL_TYPES[field.type]} AS {field.name}" for field in schema)
             return f"SELECT {nothing}, NULL::INTEGER AS bucket, NULL::VARCHAR AS month WHERE FALSE"
@@ -196,7 +238,7 @@ class Lake:
             yield batch.to_pandas()
 
     def _raw(self, table: str) -> Path:
-        return self.root / "raw" / table
+        return self.root / RAW / table
 
     def _derived(self, name: str) -> Path:
         return self.root / "derived" / name
@@ -207,6 +249,19 @@ class Lake:
             return DeltaTable(str(folder))
         except TableNotFoundError:
             return None
+
+
+def _revised_places(table: Table) -> tuple[str, str]:
+    """Where to look for versions of one key: its subject-day; or the key itself, where a correction can move the time.
+
+    As columns to select, and as a condition that joins `known` with them.
+    """
+    if table.time not in table.key:
+        return ", ".join(table.key), " AND ".join(f"known.{name} = revised.{name}" for name in table.key)
+    is_day = table.column(table.time).kind == "day"
+    day = "{0}." + table.time if is_day else "epoch_us({0}." + table.time + f") // {US_PER_DAY}"
+    place = f"known.subject_id, {day.format('known')} AS day"
+    return place, f"known.subject_id = revised.subject_id AND {day.format('known')} = revised.day"
 
 
 def _sql_list(paths: list[str]) -> str:

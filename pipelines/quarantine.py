@@ -15,12 +15,8 @@ from pipelines.lake import DELTA, WRITER, Lake
 ROWS_PER_BATCH = 200_000
 
 
-def keep_broken(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, ingest_id: str) -> dict[str, int]:
-    """Add the rows of the view `staged` that broke a rule, in one commit; how many broke which."""
-    counted = connection.sql("SELECT rule, count(*) FROM staged WHERE rule IS NOT NULL GROUP BY rule ORDER BY rule")
-    broken: dict[str, int] = dict(counted.fetchall())
-    if not broken:
-        return broken
+def keep_broken(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, ingest_id: str) -> None:
+    """Add the rows of the view `staged` that broke a rule, in one commit."""
     fields = ", ".join(f"{name} := {name}" for name in table.arrow_schema().names)
     rows = connection.sql(f"""
         SELECT '{ingest_id}' AS ingest_id, '{table.name}' AS "table", file, row_number, rule, subject_id,
@@ -30,7 +26,6 @@ def keep_broken(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table,
         str(_folder(lake)), rows.to_arrow_reader(ROWS_PER_BATCH), mode="append", configuration=DELTA,
         writer_properties=WRITER,
     )  # fmt: skip
-    return broken
 
 
 def forget_ingest(lake: Lake, ingest_id: str) -> None:

@@ -3,27 +3,42 @@
 from features.tables import (
     CLOCK_SKEW_MIN,
     DAILY_METRICS,
+    EARLIEST_EVENT,
     PROVENANCE,
     SLEEP_EPISODE_LONGEST_H,
     Column,
     Table,
 )
+from pipelines.door import DoorPolicy, SignalLimits
 
 NOT_ENROLLED = "subject_is_enrolled"
 NOT_FROM_THE_FUTURE = "event_is_not_after_receipt"
+NOT_BEFORE_DEVICES = "event_is_not_before_2000"
+STILL_KEPT = "minutes_of_the_day_are_still_kept"
 
 
-def rules(table: Table) -> dict[str, str]:
+def rules(table: Table, policy: DoorPolicy) -> dict[str, str]:
     """Rule name -> SQL condition that is true for a row which breaks it; the first one broken is the one reported."""
     broken: dict[str, str] = {}
     for column in (*table.columns, *PROVENANCE):
         broken.update(_column_rules(column))
-    if table.time is not None and table.column(table.time).kind == "instant":
-        broken[NOT_FROM_THE_FUTURE] = f"epoch_us({table.time}) > epoch_us(received_at) + {CLOCK_SKEW_MIN * 60_000_000}"
-    elif table.time is not None:
+    return {**broken, **_time_rules(table, policy), **_table_rules(table.name), **_signal_rules(table, policy)}
+
+
+def _time_rules(table: Table, policy: DoorPolicy) -> dict[str, str]:
+    if table.time is None:
+        return {}
+    if table.column(table.time).kind == "instant":
+        late = f"epoch_us({table.time}) > epoch_us(received_at) + {CLOCK_SKEW_MIN * 60_000_000}"
+        early = f"{table.time} < TIMESTAMPTZ '{EARLIEST_EVENT} 00:00:00+00'"
+    else:
         # Somewhere on Earth it is already tomorrow.
-        broken[NOT_FROM_THE_FUTURE] = f"{table.time} > CAST(received_at AS DATE) + 1"
-    return {**broken, **_table_rules(table.name)}
+        late = f"{table.time} > CAST(received_at AS DATE) + 1"
+        early = f"{table.time} < DATE '{EARLIEST_EVENT}'"
+    found = {NOT_FROM_THE_FUTURE: late, NOT_BEFORE_DEVICES: early}
+    if table.name == "wearable" and policy.minutes_kept_from is not None:
+        found[STILL_KEPT] = f"{table.time} < TIMESTAMPTZ '{policy.minutes_kept_from} 00:00:00+00'"
+    return found
 
 
 def _column_rules(column: Column) -> dict[str, str]:
@@ -31,15 +46,11 @@ def _column_rules(column: Column) -> dict[str, str]:
     if column.is_required:
         found[f"{column.name}_is_given"] = f"{column.name} IS NULL"
     if column.low is not None or column.high is not None:
-        low, high = column.low, column.high
-        outside = [f"{column.name} < {low}"] if low is not None else []
-        outside += [f"{column.name} > {high}"] if high is not None else []
-        found[f"{column.name}_is_plausible"] = " OR ".join(outside)
+        found[f"{column.name}_is_plausible"] = _outside(column.name, column.low, column.high)
     elif column.kind == "real":
         found[f"{column.name}_is_finite"] = f"isinf({column.name})"
     if column.allowed:
-        names = ", ".join(f"'{name}'" for name in column.allowed)
-        found[f"{column.name}_is_known"] = f"{column.name} NOT IN ({names})"
+        found[f"{column.name}_is_known"] = f"{column.name} NOT IN ({_texts(column.allowed)})"
     return found
 
 
@@ -57,14 +68,37 @@ def _table_rules(name: str) -> dict[str, str]:
             "sleep_is_not_too_long": f"offset_at > onset_at + INTERVAL {longest} MINUTE",
         }
     if name == "wearable_days":
-        units = " OR ".join(f"(metric = '{m}' AND unit <> '{unit}')" for m, (unit, _, _) in DAILY_METRICS.items())
-        ranges = " OR ".join(
-            f"(metric = '{m}' AND (value < {low} OR value > {high}))" for m, (_, low, high) in DAILY_METRICS.items()
-        )
-        known = ", ".join(f"'{m}'" for m in DAILY_METRICS)
-        return {
-            "metric_is_known": f"metric NOT IN ({known})",
-            "unit_is_the_metrics": units,
-            "value_is_plausible": ranges,
-        }
+        declared = {name: SignalLimits(unit, low, high) for name, (unit, low, high) in DAILY_METRICS.items()}
+        return _named_value_rules("metric", declared)
     return {}
+
+
+def _signal_rules(table: Table, policy: DoorPolicy) -> dict[str, str]:
+    return _named_value_rules("name", dict(policy.signals)) if table.name == "signals" else {}
+
+
+def _named_value_rules(name: str, declared: dict[str, SignalLimits]) -> dict[str, str]:
+    """Rules for long tables, where one column names what another holds."""
+    known = {f"{name}_is_known": f"{name} NOT IN ({_texts(declared)})" if declared else "TRUE"}
+    units = " OR ".join(f"({name} = {_text(n)} AND unit <> {_text(limits.unit)})" for n, limits in declared.items())
+    ranges = " OR ".join(
+        f"({name} = {_text(n)} AND ({_outside('value', limits.low, limits.high)}))"
+        for n, limits in declared.items()
+        if limits.low is not None or limits.high is not None
+    )
+    unit_rule = {f"unit_is_the_{name}s": units} if units else {}
+    return known | unit_rule | ({"value_is_plausible": ranges} if ranges else {})
+
+
+def _outside(column: str, low: float | None, high: float | None) -> str:
+    outside = [f"{column} < {low}"] if low is not None else []
+    outside += [f"{column} > {high}"] if high is not None else []
+    return " OR ".join(outside)
+
+
+def _texts(names: "dict[str, SignalLimits] | tuple[str, ...]") -> str:
+    return ", ".join(_text(name) for name in names)
+
+
+def _text(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"

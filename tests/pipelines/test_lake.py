@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import random
 import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.tables import TABLES
+from pipelines.door import DoorPolicy, SignalLimits
 from pipelines.errors import Refused
 from pipelines.intake import IntakeReport, ingest
 from pipelines.lake import Lake
@@ -106,7 +108,8 @@ def test_every_table_is_empty_at_first_takes_in_a_row_and_gives_it_back(tmp_path
     row = {column.name: SAMPLES.get(column.name, SAMPLES[column.kind]) for column in TABLES[name].columns}
     for received, is_deleted in ((2, False), (3, True)):
         clocks = {"received_at": START + received * DAY, "is_deleted": is_deleted, "device_id": "d-1"}
-        report = ingest(lake, [Batch(name, pd.DataFrame([{**row, **clocks}]), "one.csv")], f"{name} {received}")
+        batch = Batch(name, pd.DataFrame([{**row, **clocks}]), "one.csv")
+        report = ingest(lake, [batch], f"{name} {received}", policy=DoorPolicy(signals={"word": SignalLimits("min")}))
         assert report.count(name, "appended") == 1
     assert len(lake.read(name, START + 2 * DAY).filter("device_id = 'd-1'").fetchall()) == 1
     assert lake.read(name, START + 3 * DAY).filter("device_id = 'd-1'").fetchall() == []
@@ -160,29 +163,27 @@ def test_known_rows_under_a_new_ingest_add_nothing(tmp_path):
     assert seen(lake, 8) == [("s-0", 1, 5.0), ("s-0", 2, 6.0)]
 
 
-# A value stands for its receipt, so that none is said again after another: that case has the test after this one.
-KEYS = st.tuples(st.sampled_from(SUBJECTS), st.integers(0, 2), st.integers(3, 8))
-ANSWERS = st.lists(st.tuples(KEYS, st.booleans()), min_size=1, max_size=9, unique_by=lambda drawn: drawn[0]).map(
-    lambda drawn: [(who, day, float(received), received, gone) for (who, day, received), gone in drawn]
-)
+def timelines(seed: int) -> list[Answer]:
+    """Answers under 240 keys with few values and receipts, so that repeats, ties and deletions meet in every way."""
+    dice = random.Random(seed)
+    return [
+        (who, day, dice.choice([1.0, 2.0, 3.0]), dice.randint(90, 93), dice.random() < 0.2)
+        for who in SUBJECTS for day in range(80) for _ in range(dice.randint(1, 6))
+    ]  # fmt: skip
 
 
-@settings(max_examples=8, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(answers=ANSWERS, data=st.data())
-def test_duplicate_reordered_and_split_deliveries_give_the_same_state(tmp_path_factory, answers, data):
+@settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 2**32), parts=st.integers(1, 5))
+def test_duplicate_reordered_and_split_deliveries_give_the_same_state(tmp_path_factory, seed, parts):
     """However the rows are shuffled, repeated and cut into ingests, every night reads the same."""
-    shuffled = data.draw(st.permutations([*answers, *answers[: len(answers) // 2]]))
-    cuts = sorted(data.draw(st.sets(st.integers(1, len(shuffled)), max_size=2)))
-    parts = [shuffled[low:high] for low, high in zip([0, *cuts], [*cuts, None], strict=True)]
+    answers, dice = timelines(seed), random.Random(seed + 1)
+    shuffled = dice.sample([*answers, *answers[: len(answers) // 3]], len(answers) + len(answers) // 3)
     once = lake_with(tmp_path_factory.mktemp("once"), answers)
-    otherwise = lake_with(tmp_path_factory.mktemp("otherwise"), *[part for part in parts if part])
-    for received_by in range(3, 9):
+    otherwise = lake_with(tmp_path_factory.mktemp("otherwise"), *(shuffled[part::parts] for part in range(parts)))
+    for received_by in range(90, 94):
         assert seen(otherwise, received_by) == seen(once, received_by)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a repeat is not stored, so a delivery that was overtaken can undo it; see the changelog"
-)
 def test_a_late_delivery_does_not_undo_what_was_said_after_it(tmp_path):
     """5 on day 2, 3 on day 4, 5 again on day 6: it is 5 in the end, also when the day-4 file arrives last."""
     first, second, third = (("s-0", 1, value, received, False) for value, received in ((5.0, 2), (3.0, 4), (5.0, 6)))
@@ -282,7 +283,7 @@ def test_quarantine_keeps_broken_rows_with_rule_and_place_while_good_rows_go_on(
         ("mood", "value_is_given", "mood.csv", 5),
         ("mood", "value_is_on_its_scale", "mood.csv", 2),
     ]
-    assert report.counts["mood"] == {"received": 6, "appended": 2, "duplicate": 0, "quarantined": 4}
+    assert report.counts["mood"] == {"received": 6, "appended": 2, "duplicate": 0, "quarantined": 4, "withdrawn": 0}
     rules = ("value_is_given", "value_is_on_its_scale", NOT_FROM_THE_FUTURE, NOT_ENROLLED)
     assert report.broken["mood"] == dict.fromkeys(rules, 1)
     assert seen(lake, 9) == [("s-0", 0, 5.0), ("s-2", 5, 5.0)]

@@ -1,0 +1,36 @@
+"""What an installation asks of a delivery beyond the declared tables: declared signals, a limit to bad rows, consent."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True)
+class SignalLimits:
+    """A declared signal: its unit, and the closed range outside of which a value is implausible."""
+
+    unit: str
+    low: float | None = None
+    high: float | None = None
+
+
+def _nobody(_: Iterable[str]) -> set[str]:
+    return set()
+
+
+@dataclass(frozen=True)
+class DoorPolicy:
+    """How strict the door is.
+
+    Args:
+        max_bad_share: a delivery of which a larger share of a table's rows breaks a rule is refused whole.
+        signals: by name; any other signal is refused row by row.
+        minutes_kept_from: raw minutes before this day were removed by `foretide retain`; later ones of such days stay
+            out, for they would replace the whole day by a few minutes.
+        withdrawn: which of some subjects have withdrawn their consent; their rows are dropped and only counted.
+    """
+
+    max_bad_share: float = 1.0
+    signals: Mapping[str, SignalLimits] = field(default_factory=dict)
+    minutes_kept_from: date | None = None
+    withdrawn: Callable[[Iterable[str]], set[str]] = _nobody
