@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features import catalog, tables
+from features import catalog, dictionary
 from features.catalog import FEATURES, MEASURES, feature_name
 from features.days import HOUR_COLUMNS
 from features.matrix import build_matrix
@@ -89,5 +89,5 @@ def test_words_of_an_unknown_name_are_the_name():
 
 
 def test_the_page_of_tables_is_what_the_declarations_print():
-    """`python -m features.tables > docs/tables.md` changes nothing."""
-    assert (ROOT / "docs" / "tables.md").read_text() == tables.dictionary()
+    """`python -m features.dictionary > docs/tables.md` changes nothing."""
+    assert (ROOT / "docs" / "tables.md").read_text() == dictionary.dictionary()
