@@ -6,6 +6,7 @@ files and not with history; new tombstones make every file unknown again.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,10 +29,10 @@ def withdrawn_here(installation: Installation, tombstones: Tombstones) -> set[st
     found: set[str] = set()
     with installation.lake.connection() as connection:
         for table in _tables(installation):
-            fresh = [path for path in _files(table) if known.get(path) != _mark(path)]
+            fresh = [path for path in _files(table) if known.get(_name(installation, path)) != _mark(path)]
             found |= tombstones.withdrawn(erasure.distinct_subjects(fresh, connection))
     for folder in deliveries.folders(installation.settings.deliveries_folder):
-        if any(known.get(str(path)) != _mark(path) for path in folder.iterdir()):
+        if any(known.get(_name(installation, path)) != _mark(path) for path in folder.iterdir()):
             found |= tombstones.withdrawn(_delivered(folder))
     return found
 
@@ -41,8 +42,8 @@ def remember(installation: Installation, tombstones: Tombstones) -> None:
     paths = [path for table in _tables(installation) for path in _files(table)]
     for folder in deliveries.folders(installation.settings.deliveries_folder):
         paths.extend(map(str, folder.iterdir()))
-    noted = {"tombstones": _digest(tombstones), "files": {path: _mark(path) for path in sorted(paths)}}
-    content = json.dumps(noted).encode()
+    files = {_name(installation, path): _mark(path) for path in sorted(paths)}
+    content = json.dumps({"tombstones": _digest(tombstones), "files": files}).encode()
     memory = _memory(installation)
     if not memory.is_file() or memory.read_bytes() != content:
         memory.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,11 @@ def _tables(installation: Installation) -> list[Path]:
 
 def _files(table: Path) -> list[str]:
     return DeltaTable(str(table)).file_uris()
+
+
+def _name(installation: Installation, path: str | Path) -> str:
+    """A file's place in the installation, which may be moved."""
+    return os.path.relpath(path, installation.settings.home)
 
 
 def _mark(path: str | Path) -> str:
