@@ -22,7 +22,7 @@ end_of_local_day` says that each row was known from the midnight after its day o
 
 | key | what it says |
 |---|---|
-| `path` | a file or pattern below the ingested folder or zip: `*.csv`, `**/steps*.parquet`; CSV (`.gz` too) or Parquet |
+| `path` | a file or pattern below the ingested folder or zip: `*.csv`, `**/steps*.parquet`; CSV (also `.gz`) or Parquet |
 | `table`, `columns` | the table it feeds, and canonical column -> origin (below) |
 | `melt` | `{into: metric, item, instrument or name, columns: {canonical name: origin}}`: a wide file, one row per value |
 | `where` | `{column: value}` or `{column: [values]}`: only rows whose text is one of these; `""` means missing |
@@ -138,11 +138,15 @@ class FileMapping(Strict):
         return "score" if self.table == "assessments" else "value"
 
     @property
+    def origins(self) -> list[ColumnMapping]:
+        """Where each of its values comes from."""
+        melted = self.melt.columns.values() if self.melt else ()
+        return [*self.columns.values(), *self.attributes.values(), *melted]
+
+    @property
     def source_columns(self) -> set[str]:
         """Every column of the file that the mapping needs."""
-        melted = self.melt.columns.values() if self.melt else ()
-        told = [*self.columns.values(), *self.attributes.values(), *melted]
-        return {*self.where, *(name for one in told for name in one.source_columns)}
+        return {*self.where, *(name for told in self.origins for name in told.source_columns)}
 
     def _provided(self) -> set[str]:
         """Canonical columns that the mapping fills, those that are made up for it included."""

@@ -4,6 +4,7 @@ The reference of the mapping language is in `pipelines.mapping`.
 """
 
 import datetime
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from pipelines.settings import TimeZone
 from pipelines.units import known_unit
 
 Unit = Annotated[str, AfterValidator(known_unit)]
+DIRECTIVES = re.compile(r"(?:[^%]|%%|%-?[aAbBdfHIjmMpSyYz])*")
 EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
 
 
@@ -42,7 +44,7 @@ def _inside(path: str) -> str:
 
 
 def _format(name: str) -> str:
-    if "%" not in name and name not in EPOCHS:
+    if name not in EPOCHS and not ("%" in name and DIRECTIVES.fullmatch(name)):
         raise ValueError(f"must be a pattern such as %d.%m.%Y %H:%M, or one of {', '.join(EPOCHS)}")
     return name
 
