@@ -7,8 +7,8 @@ import pandas as pd
 
 from features import adherence, baseline, circadian, history, windows
 from features.catalog import FEATURES, MEASURES, feature_name
-from features.days import HOUR_COLUMNS
 from features.errors import FeaturesError
+from features.hours import HOUR_COLUMNS
 from features.measures import LONG, PAST, SHORT, STATISTICS, Measure
 from features.windows import DayGrid, Rows, Values
 

@@ -2,39 +2,126 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.measures import LEVEL, TREND, Measure
+from features.tables import SAME_SLEEP_SHARE, SPLIT_NIGHT_GAP_MIN
 
 MEASURES = (
     Measure("sleep_duration", "min", "sleep duration", "total sleep time of the day's episodes on one device", "AASM",
             (*TREND, "rmssd_28d", "last")),
     Measure("sleep_efficiency", "share", "sleep efficiency", "total sleep time / time in bed", "AASM", LEVEL),
     Measure("sleep_waso", "min", "time awake during the night", "wake after sleep onset", "AASM", LEVEL),
-    Measure("sleep_midpoint", "h", "the middle of the night", "clock time halfway through the longest episode",
+    Measure("sleep_midpoint", "h", "the middle of the night", "clock time halfway through the main sleep, else the longest",
             "Wittmann 2006", ("mean_7d", "mean_28d", "sd_28d", "z_7d"), is_circular=True),
     Measure("sleep_deep_share", "share", "share of deep sleep", "deep / total sleep time", "AASM", ("mean_7d", "z_7d")),
     Measure("sleep_rem_share", "share", "share of REM sleep", "REM / total sleep time", "AASM", ("mean_7d", "z_7d")),
-    Measure("sleep_naps", "episodes", "naps", "episodes besides the longest", "", ("mean_7d", "mean_28d")),
+    Measure("sleep_naps", "episodes", "naps", "episodes besides the night", "", ("mean_7d", "mean_28d")),
 )  # fmt: skip
 
+# Ends are minutes since 1970 on the wall clock where the subject woke up.
 ROWS_SQL = """
-    device_id, minutes_asleep, minutes_awake, minutes_deep, minutes_rem,
+    source, device_id, device_model, algorithm_version, record_id, is_main,
+    minutes_asleep, minutes_awake, minutes_deep, minutes_rem,
     (epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0 AS minutes_in_bed,
+    epoch_us(onset_at) / 60000000.0 + utc_offset_min AS began, epoch_us(offset_at) / 60000000.0 + utc_offset_min AS ended,
     ((epoch_us(onset_at) + epoch_us(offset_at)) / 120000000.0 + utc_offset_min) % 1440 / 60.0 AS midpoint"""
+KEY = ["subject_id", "local_date", "known_on"]
+MINUTES = ["minutes_asleep", "minutes_awake", "minutes_deep", "minutes_rem", "minutes_in_bed"]
+# Rules that nights can break, as `nights` marks them.
+MARKS = ("two_devices", "overlapping_sleep", "split_night")
+
+
+def nights(rows: pd.DataFrame) -> pd.DataFrame:
+    """Episodes with no minute told twice: of the device that speaks for the day, and without what others cover.
+
+    Args:
+        rows: one row per episode and version of its day, `preference` the place of its device among those preferred.
+
+    Returns:
+        The rows kept, sorted, each day's night last; `is_night` marks the main episode and what was split from it,
+        and a column for each of `MARKS` whether the day's version showed it.
+    """
+    recorded = rows.groupby([*KEY, "preference", "device_id", "source"], as_index=False)["minutes_in_bed"].sum()
+    two_devices = recorded.groupby(KEY)["source"].size() > 1
+    # Two devices in one bed would count every hour twice: the preferred one, or that which recorded more, speaks.
+    order = [*KEY, "preference", "minutes_in_bed", "device_id", "source"]
+    recorded = recorded.sort_values(order, ascending=[*(True,) * 3, False, *(True,) * 3])
+    chosen = recorded.drop_duplicates(KEY, keep="last")[[*KEY, "device_id", "source"]]
+    rows = _without_overlap(rows.merge(chosen, on=[*KEY, "device_id", "source"]))
+    rows = _with_night(rows).sort_values([*KEY, "is_night", "minutes_in_bed", "midpoint"], kind="stable")
+    marked = rows.merge(two_devices.rename("two_devices").reset_index(), on=KEY, how="left")
+    return marked.assign(split_night=marked["parts"] > 1).reset_index(drop=True)
+
+
+def _without_overlap(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out episodes that lie mostly within others of their day, and the covered part of the rest.
+
+    The main sleep comes before naps, a longer episode before a shorter one.
+    """
+    is_main = rows["is_main"].astype("boolean").fillna(False).astype(bool)
+    rows = rows.assign(is_main=is_main, overlapping_sleep=False).sort_values(
+        [*KEY, "began", "ended"], ignore_index=True
+    )
+    day = rows.groupby(KEY, sort=False).ngroup()
+    latest = rows.groupby(day)["ended"].cummax().groupby(day).shift(1)
+    overlapping = rows.index[day.isin(day[rows["began"] < latest])]
+    if overlapping.empty:
+        return rows
+    share = pd.Series(1.0, index=rows.index)
+    ordered = rows.loc[overlapping].sort_values(["is_main", "minutes_in_bed", "began"], ascending=[False, False, True])
+    for _, episodes in ordered.groupby(day[overlapping], sort=False):
+        share.update(_uncovered(episodes))
+    rows["overlapping_sleep"] = day.isin(day[overlapping])
+    rows[MINUTES] = rows[MINUTES].mul(share, axis=0)
+    return rows[share > 0].reset_index(drop=True)
+
+
+def _uncovered(episodes: pd.DataFrame) -> pd.Series:
+    """Share of each episode that no episode before it covers; 0 where that is less than half."""
+    shares, covered = [], np.zeros((0, 2))
+    for began, ended in zip(episodes["began"], episodes["ended"], strict=True):
+        inside = np.clip(covered, began, ended)
+        share = 1.0 - (inside[:, 1] - inside[:, 0]).sum() / max(ended - began, 1e-9)
+        shares.append(share if share > 1 - SAME_SLEEP_SHARE else 0.0)
+        if shares[-1] > 0:
+            covered = _union(np.vstack([covered, [[began, ended]]]))
+    return pd.Series(shares, index=episodes.index)
+
+
+def _union(spans: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Disjoint spans that cover what the given ones do."""
+    merged: list[list[float]] = []
+    for began, ended in spans[np.argsort(spans[:, 0])]:
+        if merged and began <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], ended)
+        else:
+            merged.append([began, ended])
+    return np.array(merged)
+
+
+def _with_night(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mark each day's night: the episode said to be the main one, else the longest, and what was split from it."""
+    order = ["is_main", "minutes_in_bed", "midpoint"]
+    rows = rows.sort_values([*KEY, "began"], ignore_index=True)
+    day = rows.groupby(KEY, sort=False).ngroup()
+    gap = rows["began"] - rows["ended"].groupby(day).shift(1)
+    run = (gap.isna() | (gap > SPLIT_NIGHT_GAP_MIN)).cumsum()
+    main = rows.assign(day=day).sort_values(["day", *order]).drop_duplicates("day", keep="last").index
+    is_night = run.isin(run[main])
+    parts = is_night.groupby(day).transform("sum")
+    split = is_night & (parts > 1)
+    span = rows[split].groupby(day[split])
+    middle = (span["began"].transform("min") + span["ended"].transform("max")) / 2 % 1440 / 60
+    return rows.assign(is_night=is_night, parts=parts, midpoint=rows["midpoint"].mask(split, middle))
 
 
 def daily(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per subject, day of awakening and version, from episodes; nights without an episode have no row."""
-    key = ["subject_id", "local_date", "known_on"]
-    # Two devices in one bed would count every hour twice: the one that recorded more speaks for the day.
-    recorded = rows.groupby([*key, "device_id"])[["minutes_in_bed"]].sum().reset_index()
-    chosen = recorded.sort_values([*key, "minutes_in_bed", "device_id"]).drop_duplicates(key, keep="last")
-    rows = rows.merge(chosen[[*key, "device_id"]], on=[*key, "device_id"])
-    rows = rows.sort_values([*key, "minutes_in_bed", "midpoint"], kind="stable")
+    """One row per subject, day of awakening and version, from `nights`; days without an episode have no row."""
     known = rows["minutes_asleep"].notna()
-    night = rows.groupby(key)
+    night = rows.groupby(KEY)
     asleep = night["minutes_asleep"].sum(min_count=1)
-    in_bed = rows["minutes_in_bed"].where(known).groupby([rows[name] for name in key]).sum(min_count=1)
+    in_bed = rows["minutes_in_bed"].where(known).groupby([rows[name] for name in KEY]).sum(min_count=1)
     result = pd.DataFrame({
         "sleep_duration": asleep,
         "sleep_efficiency": (asleep / in_bed).clip(upper=1.0),
@@ -42,6 +129,6 @@ def daily(rows: pd.DataFrame) -> pd.DataFrame:
         "sleep_midpoint": night["midpoint"].last(),
         "sleep_deep_share": night["minutes_deep"].sum(min_count=1) / asleep.where(asleep > 0),
         "sleep_rem_share": night["minutes_rem"].sum(min_count=1) / asleep.where(asleep > 0),
-        "sleep_naps": night.size() - 1.0,
+        "sleep_naps": night.size() - night["is_night"].sum().astype(float),
     })  # fmt: skip
     return result.replace([np.inf, -np.inf], np.nan).reset_index()

@@ -255,6 +255,13 @@ DAILY_METRICS: dict[str, tuple[str, float, float]] = {
     "minutes_asleep": ("min", 0, 1200),
     "minutes_awake": ("min", 0, 1200),
     "sleep_efficiency": ("percent", 0, 100),
+    "sleep_score": ("points", 0, 100),
+    "exercise_minutes": ("min", 0, 1440),
+    # A day on which clocks go back has 1500 minutes.
+    "heart_zone_below_minutes": ("min", 0, 1500),
+    "heart_zone_fat_burn_minutes": ("min", 0, 1500),
+    "heart_zone_cardio_minutes": ("min", 0, 1500),
+    "heart_zone_peak_minutes": ("min", 0, 1500),
 }
 
 # A sleep episode outside these bounds is implausible, whatever the source says.

@@ -43,6 +43,7 @@ class Cohort:
     subjects: pd.DataFrame
     zones: pd.Series
     cutoff: time
+    device_preference: tuple[str, ...] = ()
 
     @property
     def roster(self) -> pd.DataFrame:
@@ -83,7 +84,7 @@ def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
     for day in ("enrolled_on", "consent_until"):
         subjects[day] = pd.to_datetime(subjects[day]).astype("datetime64[us]")
     zones = subject_zones(subjects, settings.sites).set_axis(subjects["subject_id"].to_numpy())
-    return Cohort(night, instant, subjects, zones, settings.sites.cutoff)
+    return Cohort(night, instant, subjects, zones, settings.sites.cutoff, settings.door.device_preference)
 
 
 def subject_zones(subjects: pd.DataFrame, sites: Sites) -> pd.Series:
@@ -154,7 +155,7 @@ def day_panel(lake: Lake, cohort: Cohort) -> pd.DataFrame:
         return lake.load("days")
     with lake.connection() as connection:
         panel = pd.concat(
-            [_bucket_panel(lake, cohort, bucket, connection) for bucket in range(BUCKETS)], ignore_index=True
+            [_bucket_days(lake, cohort, bucket, connection).panel for bucket in range(BUCKETS)], ignore_index=True
         )
     panel = panel[calendar.is_known_on(panel["known_on"], cohort.as_of)].reset_index(drop=True)
     lake.replace("days", panel, version=version)
@@ -164,23 +165,18 @@ def day_panel(lake: Lake, cohort: Cohort) -> pd.DataFrame:
 def _panel_version(lake: Lake, cohort: Cohort) -> str:
     digest = hashlib.sha256(lake.content_version(cohort.known_at).encode())
     digest.update(f"{cohort.known_at.isoformat()}|{cohort.cutoff}|{sorted(cohort.zones.items())}".encode())
+    digest.update(f"{cohort.device_preference}".encode())
     for file in sorted(Path(features.__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _bucket_panel(lake: Lake, cohort: Cohort, bucket: int, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def _bucket_days(lake: Lake, cohort: Cohort, bucket: int, connection: duckdb.DuckDBPyConnection) -> days.Days:
     """One bucket of subjects: the unit of work, so that memory does not grow with the cohort."""
     streams = {
-        name: days.with_known_on(
-            connection,
-            lake.history(name, cohort.known_at, connection).filter(f"bucket = {bucket}"),
-            cohort.zones,
-            cohort.cutoff,
-        )
-        for name in PANEL_STREAMS
+        name: lake.history(name, cohort.known_at, connection).filter(f"bucket = {bucket}") for name in PANEL_STREAMS
     }
-    return days.build_days(connection, streams)
+    return days.build_days(connection, streams, cohort.zones, cohort.cutoff, cohort.device_preference)
 
 
 def care_status(lake: Lake, cohort: Cohort) -> pd.DataFrame:

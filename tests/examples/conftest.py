@@ -1,6 +1,6 @@
 """Tiny raw tables in, the day panel or one row of features out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features.days import build_days, with_known_on
+from features.days import Days, build_days
 from features.matrix import build_matrix
 from features.tables import TABLES
 
@@ -27,15 +27,28 @@ Rows = list[dict[str, object]]
 def panel_of() -> Callable[..., pd.DataFrame]:
     """Builds the day panel from rows of raw tables, e.g. `panel_of(mood=[{...}, {...}], zone="Europe/Berlin")`."""
 
-    def build(zone: str = "UTC", **tables: Rows) -> pd.DataFrame:
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            zones = pd.Series({SUBJECT: zone})
-            streams = {name: with_known_on(connection, _relation(connection, name, rows), zones)
-                       for name, rows in tables.items()}  # fmt: skip
-            return build_days(connection, streams)
+    def build(zone: str = "UTC", preference: Sequence[str] = (), **tables: Rows) -> pd.DataFrame:
+        return days_from(zone, preference, **tables).panel
 
     return build
+
+
+@pytest.fixture
+def days_of() -> Callable[..., Days]:
+    """Builds the day panel as `panel_of` does, with what was noticed on the way."""
+
+    def build(zone: str = "UTC", preference: Sequence[str] = (), **tables: Rows) -> Days:
+        return days_from(zone, preference, **tables)
+
+    return build
+
+
+def days_from(zone: str, preference: Sequence[str], **tables: Rows) -> Days:
+    """`build_days` over rows of raw tables of one subject."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        streams = {name: _relation(connection, name, rows) for name, rows in tables.items()}
+        return build_days(connection, streams, pd.Series({SUBJECT: zone}), preference=preference)
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> duckdb.DuckDBPyRelation:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features import catalog, dictionary
 from features.catalog import FEATURES, MEASURES, feature_name
-from features.days import HOUR_COLUMNS
+from features.hours import HOUR_COLUMNS
 from features.matrix import build_matrix
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from features.catalog import FEATURES
-from features.days import HOUR_COLUMNS
 from features.errors import FeaturesError
+from features.hours import HOUR_COLUMNS
 from features.matrix import ROWS_PER_CHUNK, build_matrix
 
 NAMES = [feature.name for feature in FEATURES]

@@ -1,0 +1,134 @@
+"""Which device speaks where a subject has several: the preferred one minute by minute, else the one with more to say.
+
+A preference is a list of names of sources or device models, the first preferred; what it does not name comes last.
+"""
+
+from collections.abc import Sequence
+from datetime import time
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from features.hours import DayHours, days_since_1970
+from features.minutes import DEVICE, SUMS, SUMS_SQL, device_names
+from features.versions import Versions, with_known_on
+
+Preference = Sequence[str]
+ORIGIN = ["subject_id", "stream", "local_date", "known_on", *DEVICE]
+
+
+def rank(names: pd.DataFrame, preference: Preference) -> pd.Series:
+    """Place of each row's `source` or `device_model` in the preference; its length where neither is named."""
+    places = {name: place for place, name in enumerate(preference)}
+    by_name = [names[column].map(places).fillna(len(places)) for column in ("source", "device_model")]
+    ranked: pd.Series = np.minimum(*by_name).astype(np.int64)
+    return ranked
+
+
+def _rank_sql(preference: Preference) -> str:
+    """`rank` in SQL, of a list bound as `$preference`."""
+    place = "coalesce(nullif(list_position($preference, {}), 0), {})"
+    last = len(preference) + 1
+    return f"least({place.format('source', last)}, {place.format('device_model', last)})"
+
+
+def numbered(
+    connection: duckdb.DuckDBPyConnection, sums: pd.DataFrame, kept_names: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Hour sums with `device` as 0, 1, ... within the subject, and the names of subjects' devices who have several.
+
+    Returns:
+        The sums, and `subject_id, hashed, device` with the names. One device under two algorithms has one number.
+    """
+    subject, names = pd.factorize(sums["subject_id"])
+    hashed = sums["device"].to_numpy()
+    first = np.zeros(len(names), dtype=np.uint64)
+    first[subject[::-1]] = hashed[::-1]
+    several = names[np.unique(subject[hashed != first[subject]])]
+    found = device_names(connection, several) if len(several) else kept_names.iloc[:0]
+    found = pd.concat([found, kept_names[kept_names["subject_id"].isin(several)]]).drop_duplicates()
+    found = found.rename(columns={"device": "hashed"}).sort_values(["subject_id", "device_id", "source", "hashed"])
+    is_new = ~found.duplicated(["subject_id", "device_id", "source"])
+    found = found.assign(device=is_new.groupby(found["subject_id"]).cumsum() - 1)
+    number = np.zeros(len(sums), dtype=np.int64)
+    if len(found):
+        has_several = sums["subject_id"].isin(several).to_numpy()
+        rows = sums.loc[has_several, ["subject_id", "device"]].rename(columns={"device": "hashed"})
+        number[has_several] = rows.merge(found, on=["subject_id", "hashed"], how="left")["device"].to_numpy()
+    return sums.assign(device=number), found.reset_index(drop=True)
+
+
+def origins(sums: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
+    """Which device and algorithm gave most of each day's minutes: `ORIGIN`, of subjects who have several.
+
+    Args:
+        sums: hour sums with `device` still hashed.
+        names: as `numbered` gives them.
+    """
+    rows = sums[sums["subject_id"].isin(names["subject_id"].unique())]
+    rows = rows.assign(local_date=(rows["hour"] // 24).to_numpy().astype("datetime64[D]").astype("datetime64[us]"))
+    daily = rows.groupby(["subject_id", "local_date", "device"], as_index=False).agg(
+        minutes=("minutes", "sum"), known_on=("known_on", "min")
+    )
+    named = daily.rename(columns={"device": "hashed"}).merge(names, on=["subject_id", "hashed"])
+    named = named.sort_values(["subject_id", "local_date", "minutes", "hashed"])
+    spoke = named.drop_duplicates(["subject_id", "local_date"], keep="last")
+    return spoke.assign(stream="wearable")[ORIGIN].reset_index(drop=True)
+
+
+def days_of_two(found: DayHours) -> pd.DataFrame:
+    """Versions in which two devices tell of one day: `version, subject_id, local_date, known_on`."""
+    hours = found.hours[["version", "device"]].drop_duplicates()
+    version = hours.loc[hours.duplicated("version"), "version"].unique()
+    return found.keys.loc[np.sort(version)].rename_axis("version").reset_index()
+
+
+def minute_by_minute(
+    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, found: DayHours, zones: pd.Series,
+    cutoff: time, preference: Preference,
+) -> DayHours:  # fmt: skip
+    """Days of two devices told anew: each value of a minute from the preferred device that gives it.
+
+    A device that says it was not worn comes after those that do not. Days of which no device is named stay.
+    """
+    two = days_of_two(found)
+    if two.empty:
+        return found
+    connection.register("days_of_two", two[["subject_id", "local_date"]].drop_duplicates())
+    days = "make_timestamp(epoch_us(minute_at) + utc_offset_min::BIGINT * 60000000)::DATE"
+    relation.create_view("rows_of_two", replace=True)
+    rows = connection.sql(f"""
+        SELECT r.* FROM rows_of_two r SEMI JOIN days_of_two d
+        ON r.subject_id = d.subject_id AND {days} = d.local_date::DATE""")  # fmt: skip
+    versions = Versions(connection, "wearable", with_known_on(connection, "two", rows, zones, cutoff))
+    told = connection.execute(_merged_sql(versions.valid, preference), {"preference": list(preference)}).df()
+    return _with_hours(found, told)
+
+
+def _merged_sql(rows: str, preference: Preference) -> str:
+    order = f"row(coalesce(worn, TRUE) = FALSE, {_rank_sql(preference)}, device_id, source)"
+    columns = ("steps", "heart_rate", "hrv_rmssd", "worn")
+    best = ", ".join(f"arg_min({c}, {order}) FILTER ({c} IS NOT NULL) AS {c}" for c in columns)
+    return f"""
+        WITH minutes AS (
+            SELECT subject_id, local_date, known_on, date_trunc('minute', local_time) AS local_minute, {best},
+                   min({_rank_sql(preference)}) <= {len(preference)} AS is_named
+            FROM {rows} GROUP BY ALL)
+        SELECT subject_id, local_date, known_on, hour(local_minute) AS hour, {SUMS_SQL} FROM minutes
+        WHERE (subject_id, local_date) IN (SELECT (subject_id, local_date) FROM minutes WHERE is_named)
+        GROUP BY ALL"""
+
+
+def _with_hours(found: DayHours, told: pd.DataFrame) -> DayHours:
+    """The hours of every version of some days replaced."""
+    versions = found.versions.assign(version=found.versions.index)
+    told = told.assign(
+        subject=found.subjects.get_indexer(told["subject_id"]), day=days_since_1970(told["local_date"]),
+        known_on=days_since_1970(told["known_on"]), device=0,
+    )  # fmt: skip
+    days = versions.merge(told[["subject", "day"]].drop_duplicates(), on=["subject", "day"])
+    new = told.merge(days[["subject", "day", "known_on", "version"]], on=["subject", "day", "known_on"])
+    kept = found.hours[~found.hours["version"].isin(days["version"])]
+    hours = pd.concat([kept, new[["version", "device", "hour", *SUMS]]], ignore_index=True)
+    return DayHours(found.subjects, found.versions, hours)

@@ -1,0 +1,152 @@
+"""From sums per clock hour to the measures of each version of a wearable's day.
+
+A version holds what all receipts up to its index date brought. Hours of a stuck or saturated sensor are missing in
+it, and of two devices the one that speaks for the day, or for the minute where a preference is declared, is kept.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features import activity, heart
+from features.minutes import SUMS
+
+KEY = ["subject_id", "local_date", "known_on"]
+HOUR_COLUMNS = [f"activity_h{hour:02d}" for hour in range(24)]
+HOUR = ["version", "device", "hour"]
+FOR_EVER = np.iinfo(np.int64).max
+
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DayHours:
+    """Versions of subject-days, and the hours that each of them holds.
+
+    Args:
+        subjects: names of the subjects, in order.
+        versions: `subject` (place in `subjects`), and `day`, `known_on` and `until` (the next version's `known_on`) as
+            days since 1970; one row per version, sorted.
+        hours: `version` (row of `versions`), `device` (0, 1, ... within the subject), `hour` of the day, sums.
+    """
+
+    subjects: pd.Index
+    versions: pd.DataFrame
+    hours: pd.DataFrame
+
+    @property
+    def keys(self) -> pd.DataFrame:
+        """The versions by `KEY`."""
+        return pd.DataFrame({
+            "subject_id": self.subjects.take(self.versions["subject"].to_numpy()),
+            "local_date": _dates(self.versions["day"]), "known_on": _dates(self.versions["known_on"]),
+        })  # fmt: skip
+
+
+def _dates(days: pd.Series) -> pd.Series:
+    return pd.Series(days.to_numpy().astype("datetime64[D]").astype("datetime64[us]"), index=days.index)
+
+
+def days_since_1970(dates: pd.Series) -> Places:
+    """Civil days as whole numbers."""
+    days: Places = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return days
+
+
+def versions_of(sums: pd.DataFrame) -> DayHours:
+    """Every version of each subject-day with its hours, from what each index date added (`minutes.hour_sums`).
+
+    Args:
+        sums: `device` numbers a subject's devices here.
+    """
+    subject, subjects = pd.factorize(sums["subject_id"], sort=True)
+    day, known_on = sums["hour"].to_numpy() // 24, days_since_1970(sums["known_on"])
+    places, version = np.unique((subject.astype(np.int64) << 40) + (day << 20) + known_on, return_inverse=True)
+    versions = _ending(places)
+    hours = pd.DataFrame({"version": version, "device": sums["device"].to_numpy(), "hour": sums["hour"].to_numpy() % 24,
+                          **{name: sums[name].to_numpy() for name in SUMS}})  # fmt: skip
+    grows = versions.duplicated(["subject", "day"], keep=False).to_numpy()
+    if grows.any():
+        hours = pd.concat([hours[~grows[version]], _as_they_grew(hours[grows[version]], versions[grows])])
+    # Two offsets in one hour, or two algorithms on one device, are one hour of the device all the same.
+    hour = (hours["version"].to_numpy() * 1024 + hours["device"].to_numpy()) * 24 + hours["hour"].to_numpy()
+    if len(pd.unique(hour)) < len(hour):
+        hours = hours.groupby(HOUR, as_index=False)[list(SUMS)].sum()
+    return DayHours(pd.Index(subjects), versions, hours[hours["minutes"].to_numpy() > 0].reset_index(drop=True))
+
+
+def _ending(places: Places) -> pd.DataFrame:
+    """Versions from their sorted places, each with the `known_on` of the one that replaces it."""
+    subject_day, known_on = places >> 20, places & (2**20 - 1)
+    is_last = np.append(subject_day[1:] != subject_day[:-1], True)[: len(places)]
+    until = np.where(is_last, FOR_EVER, np.append(known_on[1:], FOR_EVER)[: len(places)])
+    return pd.DataFrame(
+        {"subject": places >> 40, "day": subject_day & (2**20 - 1), "known_on": known_on, "until": until}
+    )
+
+
+def _as_they_grew(added: pd.DataFrame, versions: pd.DataFrame) -> pd.DataFrame:
+    """Hours of each version of days that have several: the sum of what all index dates up to it added."""
+    spans = versions[["subject", "day"]].assign(version=versions.index)
+    pairs = spans.merge(spans, on=["subject", "day"], suffixes=("", "_of"))
+    # Versions are in order, so that the earlier ones of a day have the smaller numbers.
+    pairs = pairs.loc[pairs["version"] <= pairs["version_of"], ["version", "version_of"]]
+    grown = added.merge(pairs, on="version").drop(columns="version").rename(columns={"version_of": "version"})
+    return grown.groupby(HOUR, as_index=False)[list(SUMS)].sum()
+
+
+def with_versions(found: DayHours, extra: pd.DataFrame) -> DayHours:
+    """Further versions (`subject, day, known_on`) that hold what the version of their day before them held."""
+    old = _place(found.versions)
+    places = np.unique(np.concatenate([old, _place(extra)]))
+    copies = pd.DataFrame({"version": np.arange(len(places)), "old": np.searchsorted(old, places, side="right") - 1})
+    hours = copies.merge(found.hours.rename(columns={"version": "old"}), on="old").drop(columns="old")
+    return DayHours(found.subjects, _ending(places), hours)
+
+
+def _place(rows: pd.DataFrame) -> Places:
+    """One number per subject, day and index date, in their order."""
+    place: Places = (rows["subject"].to_numpy() << 40) + (rows["day"].to_numpy() << 20) + rows["known_on"].to_numpy()
+    return place
+
+
+def one_voice(found: DayHours) -> DayHours:
+    """Of two devices on one day the one with more minutes speaks; otherwise every step would count twice."""
+    hours = found.hours
+    if not hours["device"].to_numpy().any():
+        return found
+    minutes = hours.groupby(["version", "device"], as_index=False)["minutes"].sum()
+    chosen = minutes.sort_values(["version", "minutes", "device"]).drop_duplicates("version", keep="last")
+    kept = hours.merge(chosen[["version", "device"]], on=["version", "device"])
+    return DayHours(found.subjects, found.versions, kept)
+
+
+def measures(found: DayHours) -> pd.DataFrame:
+    """One row per version with every measure of the day; a version in which nothing is left has none."""
+    hours, n = found.hours, len(found.versions)
+    version, hour = hours["version"].to_numpy(), hours["hour"].to_numpy()
+
+    def by_hour(column: str) -> activity.Hours:
+        wide = np.zeros((n, 24))
+        wide[version, hour] = hours[column].to_numpy()
+        return wide
+
+    wide = {name: by_hour(name) for name in SUMS}
+    day = {name: sums.sum(axis=1) for name, sums in wide.items()}
+    known = {name: np.where(day[name] > 0, day[name], np.nan) for name in ("minutes", "step_minutes", "worn")}
+    known |= {name: np.where(day[name] > 0, day[name], np.nan) for name in ("beat_minutes", "hrv_minutes")}
+    has_steps = day["step_minutes"] > 0
+    steps = np.where(wide["step_minutes"] > 0, wide["steps"], np.nan)
+    result = pd.DataFrame(steps, columns=HOUR_COLUMNS)
+    result["activity_steps"] = np.where(has_steps, day["steps"], np.nan)
+    result["activity_brisk_minutes"] = np.where(has_steps, day["brisk"], np.nan)
+    result["activity_sedentary_share"] = day["still"] / known["worn"]
+    result["activity_entropy"] = activity.entropy(steps)
+    result["adherence_wear_minutes"] = np.where(day["minutes"] > 0, day["worn"], np.nan)
+    result["heart_resting"] = heart.resting(wide["beats"], wide["beat_minutes"])
+    result["heart_mean"] = day["beats"] / known["beat_minutes"]
+    result["heart_night_dip"] = heart.night_dip(wide["beats"], wide["beat_minutes"])
+    result["heart_hrv"] = day["hrv"] / known["hrv_minutes"]
+    return pd.concat([found.keys, result], axis=1)
