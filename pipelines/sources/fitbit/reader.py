@@ -1,0 +1,90 @@
+"""The whole of an ingest of Fitbit exports: person by person, and last of each their enrolment."""
+
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.tables import TABLES
+from pipelines.progress import Report, silent
+from pipelines.sources.archive import open_source
+from pipelines.sources.batch import Batch
+from pipelines.sources.fitbit import days, minutes, nights
+from pipelines.sources.fitbit.clock import Clock
+from pipelines.sources.fitbit.entries import File, Whose, connected
+from pipelines.sources.fitbit.people import Person, find_people
+
+MINUTE_US = 60_000_000
+
+
+def read(
+    path: Path,
+    time_zone: str,
+    is_receipt_told: bool,
+    enrolled: Collection[str] = (),
+    report: Report = silent,
+) -> Iterator[Batch]:
+    """Canonical batches of the exports at a path.
+
+    Args:
+        path: folder or zip of one export, or folder of several people's folders and zips.
+        time_zone: IANA name, of wall-clock times in the files.
+        is_receipt_told: rows carry no receipt of their own, the command says it; else it is the end of their day.
+        enrolled: subjects whom the lake knows; they get no enrolment from here.
+        report: told how many files are read, and how many left out.
+
+    Raises:
+        Refused: nothing known is there, it cannot be told whose it is, or a file cannot be used.
+    """
+    people, left_out = find_people(path)
+    files = sum(len(person.places) for person in people)
+    report(f"reading {files} files of {len(people)} people; {left_out} others are left out")
+    for person in people:
+        whose = Whose(person.subject_id, Clock(time_zone, is_receipt_told))
+        with tempfile.TemporaryDirectory(prefix="foretide-") as spill, connected(Path(spill)) as connection:
+            first = None
+            for batch in _of_person(connection, person, whose):
+                first = min(filter(None, (first, _first_day(batch))), default=None)
+                yield batch
+            if first is not None and person.subject_id not in enrolled:
+                yield _enrolment(first, whose)
+
+
+def _of_person(connection: duckdb.DuckDBPyConnection, person: Person, whose: Whose) -> Iterator[Batch]:
+    """A person's batches; their zips are unpacked while these are read."""
+    with ExitStack() as stack:
+        folders = {}
+        for source in person.sources():
+            wanted = {place.name for place in person.places if place.source == source}
+            folders[source] = stack.enter_context(open_source(source, wanted.__contains__))
+        files = [File(folders[place.source] / place.name, place.kind) for place in person.places]
+        files.sort(key=lambda file: file.path.name)
+        for kind in (minutes, nights, days):
+            yield from kind.read(connection, files, whose)
+
+
+def _first_day(batch: Batch) -> pd.Timestamp | None:
+    """The first civil day of the sound rows."""
+    rows: pa.Table = batch.frame if batch.broken is None else batch.frame.filter(pc.is_null(batch.broken))
+    if batch.table == "wearable_days":
+        return _timestamp(pc.min(rows["local_date"]).as_py())
+    local = pc.add(rows[TABLES[batch.table].time].cast(pa.int64()),
+                   pc.multiply(rows["utc_offset_min"].cast(pa.int64()), MINUTE_US))  # fmt: skip
+    earliest = pc.min(local).as_py()
+    return None if earliest is None else pd.Timestamp(earliest, unit="us").normalize().as_unit("us")
+
+
+def _timestamp(day: object) -> pd.Timestamp | None:
+    return None if day is None else pd.Timestamp(str(day)).as_unit("us")
+
+
+def _enrolment(first: pd.Timestamp, whose: Whose) -> Batch:
+    """The subject, enrolled on the first day with any row: an export says nothing of enrolment."""
+    clocks = whose.clock.provenance_of_days(pd.Series([first]))
+    frame = pa.table({"subject_id": [whose.subject_id], "enrolled_on": pa.array([first.date()]), **clocks})
+    return Batch("subjects", frame, "first day of the export")
