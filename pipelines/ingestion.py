@@ -2,20 +2,25 @@
 
 import hashlib
 from collections.abc import Iterator
+from collections.abc import Mapping as Named
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
+from pipelines import quarantine
+from pipelines.consent import enforce
+from pipelines.consent.tombstones import Tombstones
+from pipelines.door import DoorPolicy, SignalLimits
 from pipelines.errors import Refused
+from pipelines.file_digests import FileDigests, files_below
 from pipelines.installation import Installation
 from pipelines.intake import IntakeReport, ingest
 from pipelines.mapping import load_mapping
 from pipelines.settings import FileSource, SimulatedSource, Source
-from pipelines.sources import jang2024, lifesnaps, simulated, table
+from pipelines.sources import fitbit, jang2024, lifesnaps, simulated, table
 from pipelines.sources.batch import Batch
-
-CHUNK = 1 << 20
 
 
 def ingest_all(installation: Installation) -> list[IntakeReport]:
@@ -29,45 +34,105 @@ def ingest_source(installation: Installation, source: Source, received_at: datet
     Raises:
         Refused: a file or folder is missing, or its content cannot be used; the lake is as it was.
     """
-    settings = installation.settings
-    content, batches = _open(source, settings.home)
-    ingest_id = hashlib.sha256(f"{content}|{received_at}".encode()).hexdigest()
+    enforce(installation)
+    content, batches = _open(installation, source, received_at is not None)
+    ingest_id = _digest(content, received_at)
     instant = None if received_at is None else pd.Timestamp(received_at)
     installation.report(f"ingesting {source.format}")
-    report = ingest(installation.lake, batches, ingest_id, instant, installation.report)
+    return _take_in(installation, source.format, batches, ingest_id, instant, policy(installation))
+
+
+def release(
+    installation: Installation, choice: quarantine.Choice, at: datetime, values: Named[str, str],
+    factors: Named[str, float],
+) -> tuple[IntakeReport, int]:  # fmt: skip
+    """Send rows out of quarantine through the door again, mended; the report, and how many of them stay.
+
+    Raises:
+        Refused: no row is meant. Usage: a column or value that the table does not have.
+    """
+    lake = installation.lake
+    if not quarantine.count(lake, choice):
+        raise Refused("No such row is in quarantine. `foretide quarantine list` tells what is.")
+    content = quarantine.content_of(lake, choice)
+    ingest_id = _digest(content, sorted(values.items()), sorted(factors.items()), at)
+    batches = quarantine.batches(lake, choice, pd.Timestamp(at), values, factors)
+    # They were refused once already: a share of bad ones is expected.
+    lenient = replace(policy(installation), max_bad_share=1.0)
+    report = _take_in(installation, "quarantine", batches, ingest_id, None, lenient)
+    quarantine.remove(lake, choice, but_not_of=ingest_id)
+    return report, sum(report.count(table, "quarantined") for table in report.counts)
+
+
+def discard(installation: Installation, choice: quarantine.Choice) -> int:
+    """Remove rows from quarantine for good, and record how many."""
+    removed = quarantine.remove(installation.lake, choice)
+    if removed:
+        told = {name: value for name, value in vars(choice).items() if name in ("table", "rule") and value}
+        installation.audit_log.append("quarantine_discard", {"rows": removed, **told}, None)
+    return removed
+
+
+def policy(installation: Installation) -> DoorPolicy:
+    """How strict the door of this installation is."""
+    settings = installation.settings
+    return DoorPolicy(
+        max_bad_share=settings.door.max_bad_share,
+        signals={name: SignalLimits(**declared.model_dump()) for name, declared in settings.signals.items()},
+        withdrawn=Tombstones(settings.consent_folder).withdrawn,
+    )
+
+
+def _take_in(
+    installation: Installation, format: str, batches: Iterator[Batch], ingest_id: str, instant: pd.Timestamp | None,
+    strictness: DoorPolicy,
+) -> IntakeReport:  # fmt: skip
+    report = ingest(installation.lake, batches, ingest_id, instant, installation.report, strictness)
     if report.is_new:
-        installation.audit_log.append(
-            "ingest", {"format": source.format, **report.summary()}, pd.Timestamp(report.received_at)
-        )
+        at = pd.Timestamp(report.received_at) if report.received_at else None
+        installation.audit_log.append("ingest", {"format": format, **report.summary()}, at)
     return report
 
 
-def _open(source: Source, home: Path) -> tuple[str, Iterator[Batch]]:
-    """A source's content hash, and its rows, read lazily."""
+def _open(installation: Installation, source: Source, is_receipt_told: bool) -> tuple[list[str], Iterator[Batch]]:
+    """What a source's content is known by, and its rows, read lazily."""
     if isinstance(source, SimulatedSource):
         cohort = simulated.SimulatedCohort(**source.model_dump(exclude={"format"}))
-        return simulated.content_hash(cohort), simulated.read(cohort)
-    return _open_files(source, (home / source.path).resolve(), home)
-
-
-def _open_files(source: FileSource, path: Path, home: Path) -> tuple[str, Iterator[Batch]]:
+        return [simulated.content_hash(cohort)], simulated.read(cohort)
+    path = (installation.settings.home / source.path).resolve()
     if not path.exists():
         raise Refused(f"There is nothing at `{source.path}` to ingest as {source.format}. Check the path.")
+    digests = FileDigests(installation.settings.state_folder / "file-digests.json")
+    content = [
+        f"{file.relative_to(path) if path.is_dir() else file.name} {digests.of(file)}" for file in files_below(path)
+    ]
+    batches = _read(installation, source, path, is_receipt_told)
+    if source.format == "fitbit":
+        # The name is the pseudonym, and the zone makes the instants: with other ones it is other content.
+        content += [path.name, installation.settings.sites.default_time_zone]
     if source.mapping is not None:
-        mapping_path = (home / source.mapping).resolve()
-        mapping = load_mapping(mapping_path)
-        return files_hash(path, mapping_path), table.read(path, mapping)
-    reader = {"jang2024": jang2024, "lifesnaps": lifesnaps}[source.format]
-    return files_hash(path), reader.read(path)
+        content.append(digests.of((installation.settings.home / source.mapping).resolve()))
+    digests.remember()
+    return content, batches
 
 
-def files_hash(*paths: Path) -> str:
-    """Hash of the names and contents of the files at the paths; the same files give the same hash anywhere."""
-    digest = hashlib.sha256()
-    for path in paths:
-        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-            digest.update(str(file.relative_to(path) if path.is_dir() else file.name).encode())
-            with file.open("rb") as handle:
-                while chunk := handle.read(CHUNK):
-                    digest.update(chunk)
-    return digest.hexdigest()
+def _read(installation: Installation, source: FileSource, path: Path, is_receipt_told: bool) -> Iterator[Batch]:
+    settings = installation.settings
+    if source.format == "fitbit":
+        return _of_fitbit(installation, path, is_receipt_told)
+    if source.mapping is not None:
+        mapping = load_mapping((settings.home / source.mapping).resolve())
+        return table.read(path, mapping, {name: signal.unit for name, signal in settings.signals.items()})
+    return {"jang2024": jang2024, "lifesnaps": lifesnaps}[source.format].read(path)
+
+
+def _of_fitbit(installation: Installation, path: Path, is_receipt_told: bool) -> Iterator[Batch]:
+    lake, zone = installation.lake, installation.settings.sites.default_time_zone
+    with lake.connection() as connection:
+        known = connection.sql(f"SELECT DISTINCT subject_id FROM ({lake.rows('subjects', connection).sql_query()})")
+        enrolled = {subject_id for (subject_id,) in known.fetchall()}
+    yield from fitbit.read(path, zone, is_receipt_told, enrolled, installation.report)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()

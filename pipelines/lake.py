@@ -129,7 +129,9 @@ class Lake:
         if not connection.sql(f"SELECT 1 FROM ({known}) WHERE version > 0 LIMIT 1").fetchall():
             return connection.sql(known)
         key, latest_first = ", ".join(TABLES[table].key), "received_at DESC, version DESC, ingest_id DESC"
-        revised_in, is_in_it = _revised_places(TABLES[table])
+        place = place_of(TABLES[table], "known")
+        revised_in = ", ".join(f"{expression} AS {name}" for name, expression in place.items())
+        is_in_it = " AND ".join(f"{expression} = revised.{name}" for name, expression in place.items())
         # Inlined, not a view: a second read at another instant must not change what this relation yields.
         return connection.sql(f"""
             WITH known AS NOT MATERIALIZED ({known}),
@@ -251,17 +253,16 @@ class Lake:
             return None
 
 
-def _revised_places(table: Table) -> tuple[str, str]:
-    """Where to look for versions of one key: its subject-day; or the key itself, where a correction can move the time.
+def place_of(table: Table, row: str) -> dict[str, str]:
+    """Where all versions of a row's key stand together: in its subject-day; as SQL expressions by name.
 
-    As columns to select, and as a condition that joins `known` with them.
+    Where the time is not part of the key a correction can move it, and the key itself is the place.
     """
     if table.time not in table.key:
-        return ", ".join(table.key), " AND ".join(f"known.{name} = revised.{name}" for name in table.key)
-    is_day = table.column(table.time).kind == "day"
-    day = "{0}." + table.time if is_day else "epoch_us({0}." + table.time + f") // {US_PER_DAY}"
-    place = f"known.subject_id, {day.format('known')} AS day"
-    return place, f"known.subject_id = revised.subject_id AND {day.format('known')} = revised.day"
+        return {name: f"{row}.{name}" for name in table.key}
+    is_day = table.column(str(table.time)).kind == "day"
+    day = f"{row}.{table.time}" if is_day else f"epoch_us({row}.{table.time}) // {US_PER_DAY}"
+    return {"subject_id": f"{row}.subject_id", "day": day}
 
 
 def _sql_list(paths: list[str]) -> str:

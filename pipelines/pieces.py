@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -24,22 +25,18 @@ PARTITION = ("bucket", "month")
 STATISTICS = ("version", "received_at")
 ROWS_PER_GROUP = 250_000
 WRITERS = 2
+# Shorter runs of one partition are sorted together: cutting each out would cost more.
+FEWEST_ROWS_PER_RUN = 500
 
-Codes = NDArray[np.int64]
+Codes = NDArray[np.int32]
 
 
 def write_pieces(folder: Path, table: Table, rows: pa.Table) -> list[AddAction]:
     """Write rows, which carry `bucket` and `month`, as one file per partition below the folder of a Delta table."""
     if rows.num_rows == 0:
         return []
-    partitions, order = _partitions(rows, table)
-    if order is not None:
-        rows, partitions = rows.take(pa.array(order)), partitions[order]
-    starts = np.flatnonzero(np.diff(partitions, prepend=-1))
-    ends = [*starts[1:], rows.num_rows]
-    slices = [rows.slice(start, end - start) for start, end in zip(starts, ends, strict=True)]
     with ThreadPoolExecutor(WRITERS) as pool:
-        return list(pool.map(lambda part: _write_piece(folder, table, part), slices))
+        return list(pool.map(lambda part: _write_piece(folder, table, part), _by_partition(rows, table)))
 
 
 def remove_pieces(folder: Path, pieces: Iterable[AddAction]) -> None:
@@ -53,25 +50,29 @@ def codes(column: pa.ChunkedArray) -> Codes:
     encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
     whole = encoded.unify_dictionaries().combine_chunks()
     whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-    return pc.fill_null(whole.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+    return pc.fill_null(whole.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32) + np.int32(1)
 
 
-def _partitions(rows: pa.Table, table: Table) -> tuple[Codes, Codes | None]:
-    """The partition of each row as a number, and the order that sorts rows by it, by subject and by time if need be."""
+def _by_partition(rows: pa.Table, table: Table) -> Iterator[pa.Table]:
+    """The rows of each partition, sorted by subject and time."""
     months = codes(rows["month"])
-    partitions = rows["bucket"].to_numpy().astype(np.int64) * (months.max() + 1) + months
+    partitions = rows["bucket"].to_numpy().astype(np.int32) * (months.max() + 1) + months
     subjects = codes(rows["subject_id"])
     times = rows[table.time].cast(_whole(rows[table.time].type)).to_numpy() if table.time else np.zeros(len(rows))
-    order = None
     if not _is_sorted(subjects, times):
         order = np.lexsort((times, subjects))
-    by_partition = partitions if order is None else partitions[order]
-    if (np.diff(by_partition) < 0).any():
-        # Small numbers are sorted by radix, and a stable sort keeps subjects and times in their order.
-        _, small = np.unique(by_partition, return_inverse=True)
-        within = np.argsort(small.astype(np.uint16) if small.max() < 2**16 else small, kind="stable")
-        order = within if order is None else order[within]
-    return partitions, order
+        rows, partitions = rows.take(pa.array(order)), partitions[order]
+    starts = np.flatnonzero(np.diff(partitions, prepend=-1))
+    if len(starts) * FEWEST_ROWS_PER_RUN > rows.num_rows:
+        order = np.argsort(partitions, kind="stable")
+        rows, partitions = rows.take(pa.array(order)), partitions[order]
+        starts = np.flatnonzero(np.diff(partitions, prepend=-1))
+    # Runs are cut out without copying them; a partition's runs stay in the order of subjects and times.
+    runs = pd.DataFrame({"partition": partitions[starts], "start": starts, "end": [*starts[1:], rows.num_rows]})
+    for _, part in runs.groupby("partition"):
+        yield pa.concat_tables(
+            rows.slice(start, end - start) for start, end in zip(part["start"], part["end"], strict=True)
+        )
 
 
 def _whole(time: pa.DataType) -> pa.DataType:
@@ -91,7 +92,7 @@ def _write_piece(folder: Path, table: Table, rows: pa.Table) -> AddAction:
     relative = Path(*(f"{name}={value}" for name, value in values.items())) / f"part-{uuid.uuid4().hex}.parquet"
     path = folder / relative
     path.parent.mkdir(parents=True, exist_ok=True)
-    stored = rows.drop_columns(list(PARTITION))
+    stored = _with_own_words(rows.drop_columns(list(PARTITION)))
     rising = [name for name in _instants(stored) if name != "received_at"]
     pq.write_table(
         stored, path, compression="zstd", compression_level=1, row_group_size=ROWS_PER_GROUP, store_schema=False,
@@ -101,6 +102,22 @@ def _write_piece(folder: Path, table: Table, rows: pa.Table) -> AddAction:
     )  # fmt: skip
     stats = json.dumps({"numRecords": rows.num_rows})
     return AddAction(str(relative), path.stat().st_size, values, 0, True, stats)
+
+
+def _with_own_words(rows: pa.Table) -> pa.Table:
+    """The rows with dictionaries of the words that stand in them: Arrow writes the whole dictionary of a slice, and
+    with it ids of subjects who have no row in the piece, so that an erasure would not find them."""
+    for at, name in enumerate(rows.column_names):
+        column = rows[name].combine_chunks()
+        if pa.types.is_dictionary(column.type) and len(column.dictionary) > 1:
+            indices = pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)
+            used = np.flatnonzero(np.bincount(indices, minlength=len(column.dictionary)))
+            place = np.zeros(len(column.dictionary), np.int32)
+            place[used] = np.arange(len(used), dtype=np.int32)
+            own = pa.array(place[indices], mask=column.is_null().to_numpy(zero_copy_only=False))
+            words = column.dictionary.take(pa.array(used))
+            rows = rows.set_column(at, name, pa.DictionaryArray.from_arrays(own, words))
+    return rows
 
 
 def _instants(rows: pa.Table) -> Iterator[str]:

@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from pyarrow import feather
 
 from features.tables import Table
 from pipelines.errors import Refused
@@ -34,8 +34,9 @@ def register_enrolled(lake: Lake, connection: duckdb.DuckDBPyConnection, staging
         CREATE TEMP TABLE enrolled AS
         SELECT DISTINCT subject_id FROM ({lake.rows("subjects", connection).sql_query()})""")
     if staging.of("subjects"):
-        connection.execute(f"""
-            INSERT INTO enrolled SELECT DISTINCT subject_id FROM {staging.rows_sql("subjects")}
+        staging.rows("subjects", connection).create_view("staged_subjects", replace=True)
+        connection.execute("""
+            INSERT INTO enrolled SELECT DISTINCT subject_id FROM staged_subjects
             WHERE rule IS NULL AND subject_id NOT IN (SELECT subject_id FROM enrolled)""")
     enrolled = {who for (who,) in connection.sql("SELECT subject_id FROM enrolled").fetchall()}
     named = frozenset().union(*(staged.subjects for staged in staging.batches))
@@ -69,18 +70,21 @@ def broken_rules(connection: duckdb.DuckDBPyConnection, staging: Staging, table:
     for staged in staging.of(table):
         for rule, rows in staged.broken.items():
             counted[rule] = counted.get(rule, 0) + rows
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW staged AS {_with_strangers(staging, table)}")
+    view_staged(connection, staging, table)
     if _strangers(connection, staging, table):
         (rows,) = connection.sql(f"SELECT count(*) FROM staged WHERE rule = '{NOT_ENROLLED}'").fetchall()[0]
         counted |= {NOT_ENROLLED: rows} if rows else {}
     return dict(sorted(counted.items()))
 
 
-def _with_strangers(staging: Staging, table: str) -> str:
-    return f"""
+def view_staged(connection: duckdb.DuckDBPyConnection, staging: Staging, table: str) -> None:
+    """Make the view `staged` of a table's rows, in which rows of subjects whom nobody enrolled break a rule too."""
+    staging.rows(table, connection).create_view("staged_rows", replace=True)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP VIEW staged AS
         SELECT * REPLACE (coalesce(rule, CASE WHEN subject_id NOT IN (SELECT subject_id FROM enrolled)
                                               THEN '{NOT_ENROLLED}' END) AS rule)
-        FROM {staging.rows_sql(table)}"""
+        FROM staged_rows""")
 
 
 def _strangers(connection: duckdb.DuckDBPyConnection, staging: Staging, table: str) -> set[str]:
@@ -94,7 +98,7 @@ class Sound:
     def __init__(self, lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging, table: Table) -> None:
         self.lake, self.connection, self.staging, self.table = lake, connection, staging, table
         self.versions_restated = 0
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW staged AS {_with_strangers(staging, table.name)}")
+        view_staged(connection, staging, table.name)
         self._strangers = _strangers(connection, staging, table.name)
         self._meeting = self._find_meeting()
 
@@ -136,7 +140,7 @@ class Sound:
             yield _rows_of(staged, apart_from, self.table)
 
     def _compared(self, condition: str) -> Iterator[tuple[str, pa.Table]]:
-        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM staged WHERE {condition}")
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM staged WHERE {condition}")
         (rows,) = self.connection.sql("SELECT count(*) FROM incoming").fetchall()[0]
         comparison = Comparison(self.lake, self.connection, self.table, rows)
         yield from comparison.portions()
@@ -150,8 +154,7 @@ def _integer(kind: pa.DataType) -> pa.DataType:
 def _rows_of(staged: StagedBatch, apart_from: pa.Array, table: Table) -> pa.Table:
     """A batch's sound rows of all but some subjects, first of their key and so version 0, or 1 where taken back."""
     columns = [*table.arrow_schema().names, "bucket", "month", "rule"]
-    with pq.ParquetFile(staged.path) as file:
-        rows = file.read(columns)
+    rows = feather.read_table(staged.path, columns)
     keep = pc.is_null(rows["rule"]) if staged.broken else None
     if len(apart_from) and not staged.subjects.isdisjoint(apart_from.to_pylist()):
         is_apart = pc.invert(pc.is_in(rows["subject_id"].cast(pa.string()), apart_from))

@@ -56,7 +56,7 @@ def _repeating_subjects(rows: pa.Table, table: Table, times: pa.ChunkedArray) ->
     series = np.zeros(rows.num_rows, dtype=np.int64)
     for name in table.key:
         if name != table.time:
-            numbers = codes(rows[name])
+            numbers = codes(rows[name]).astype(np.int64)
             series = series * (numbers.max(initial=0) + 1) + numbers
     moments = times.to_numpy()
     changes = np.diff(series) != 0

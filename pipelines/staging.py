@@ -10,19 +10,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from pyarrow import dataset, feather
 
 from features.tables import TABLES, Table
+from pipelines.deidentification import gate
 from pipelines.door import DoorPolicy
-from pipelines.lake import bucket_of
+from pipelines.lake import US_PER_DAY, bucket_of
 from pipelines.progress import Report
 from pipelines.rules import rules
 from pipelines.sources.batch import Batch
-from pipelines.spans import Span, spans_of
-from pipelines.typed import typed_rows
+from pipelines.spans import Span, spans_of, whole_times
+from pipelines.typed import repeated, typed_rows
 
-ROWS_PER_GROUP = 100_000
 WORKERS = 2
+# Wrong clocks spread a batch over centuries: its days are then listed one by one.
+LONGEST_SPAN_DAYS = 20_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class StagedBatch:
 
 @dataclass
 class Staging:
-    """A folder with one Parquet file per batch; each row carries the rule it broke, if any, and where it stood."""
+    """A folder with one Arrow file per batch; each row carries the rule it broke, if any, and where it stood."""
 
     folder: Path
     ingest_id: str
@@ -76,21 +78,22 @@ class Staging:
         """The batches of one table."""
         return [staged for staged in self.batches if staged.table == table]
 
-    def rows_sql(self, table: str) -> str:
-        """Every staged row of a table, as a SQL relation."""
-        return f"read_parquet('{self.folder / table}/*.parquet')"
+    def rows(self, table: str, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        """Every staged row of a table."""
+        return connection.from_arrow(dataset.dataset([str(staged.path) for staged in self.of(table)], format="feather"))
 
     def _stage(self, connection: duckdb.DuckDBPyConnection, batch: Batch, number: int) -> StagedBatch:
         rows = typed_rows(batch, self.ingest_id, self.received_at)
         table, received = TABLES[batch.table], rows.num_rows
+        gate.refuse_identifying_rows(table, rows, batch.file)
         rows = self._with_place(rows, batch)
         rows = self._without_withdrawn(rows)
         rule, broken = self._broken(connection, rows, table)
         rows = rows.append_column("bucket", _buckets(rows)).append_column("month", _months(rows, table))
         rows = rows.drop_columns(["broken"]).append_column("rule", rule)
-        path = self.folder / table.name / f"{number:06d}.parquet"
+        path = self.folder / table.name / f"{number:06d}.arrow"
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(rows, path, compression="lz4", row_group_size=ROWS_PER_GROUP, write_statistics=["bucket"])
+        feather.write_feather(rows, path, compression="lz4")
         newest = pc.max(rows["received_at"]).as_py() if rows.num_rows else None
         sound = rows if not broken else rows.filter(pc.is_null(rule))
         subjects = frozenset(pc.unique(rows["subject_id"]).drop_null().to_pylist())
@@ -104,7 +107,7 @@ class Staging:
         broken = pa.nulls(len(rows), pa.string()) if batch.broken is None else batch.broken
         rows = rows.append_column("broken", broken.cast(pa.string()) if batch.broken is not None else broken)
         return rows.append_column("row_number", pa.array(lines, pa.int64())).append_column(
-            "file", repeated(batch.file, len(rows))
+            "file", repeated(batch.file, pa.string(), len(rows))
         )
 
     def _without_withdrawn(self, rows: pa.Table) -> pa.Table:
@@ -139,12 +142,14 @@ def _buckets(rows: pa.Table) -> pa.Array:
 
 
 def _months(rows: pa.Table, table: Table) -> pa.Array:
-    if table.time is None:
-        return repeated("none", len(rows))
-    months, codes = np.unique(rows[table.time].to_numpy().astype("datetime64[M]"), return_inverse=True)
-    return pa.DictionaryArray.from_arrays(codes, pa.array(months.astype(str)))
-
-
-def repeated(value: str, times: int) -> pa.Array:
-    """One text so many times, at the cost of one."""
-    return pa.DictionaryArray.from_arrays(np.zeros(times, np.int32), pa.array([value]))
+    """The month of each row's event time, missing times in the first: looked up by day, of which there are few."""
+    if table.time is None or rows.num_rows == 0:
+        return repeated("none", pa.string(), len(rows))
+    times = whole_times(rows[table.time]).fill_null(0).to_numpy()
+    days = times if table.column(table.time).kind == "day" else times // US_PER_DAY
+    span = np.arange(days.min(), days.max() + 1) if np.ptp(days) < LONGEST_SPAN_DAYS else np.unique(days)
+    months, of_span = np.unique(span.astype("datetime64[D]").astype("datetime64[M]"), return_inverse=True)
+    return pa.DictionaryArray.from_arrays(
+        of_span[np.searchsorted(span, days) if len(span) <= np.ptp(days) else days - days.min()].astype(np.int32),
+        pa.array(months.astype(str)),
+    )

@@ -34,8 +34,15 @@ def typed_rows(batch: Batch, ingest_id: str, received_at: pd.Timestamp | None) -
             filled = _array(batch.frame[column.name], column, table, batch.file)
             columns[column.name] = filled.fill_null("") if column.name == "device_id" else filled
         else:
-            columns[column.name] = pa.repeat(pa.scalar(said.get(column.name), type=column.type), len(batch.frame))
+            columns[column.name] = repeated(said.get(column.name), column.type, len(batch.frame))
     return pa.table({name: _coded(values) for name, values in columns.items()})
+
+
+def repeated(value: object, type: pa.DataType, times: int) -> pa.Array:
+    """One value so many times; a text at the cost of one."""
+    if pa.types.is_string(type) and value is not None:
+        return pa.DictionaryArray.from_arrays(np.zeros(times, np.int32), pa.array([value], type))
+    return pa.repeat(pa.scalar(value, type=type), times)
 
 
 def _names(batch: Batch) -> list[str]:

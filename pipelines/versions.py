@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from features.tables import Table
-from pipelines.lake import BUCKETS, RAW, REPEATS, Lake
+from pipelines.lake import BUCKETS, RAW, REPEATS, Lake, place_of
 from pipelines.spans import whole_times
 
 ROWS_AT_ONCE = 1_000_000
@@ -47,17 +47,27 @@ class Comparison:
 
 
 def _find_earlier(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Make the tables `earlier` and `repeated` of what the lake holds under incoming keys."""
+    """Make the tables `earlier` and `repeated` of what the lake holds under incoming keys.
+
+    Rows are first looked for by subject-day, which costs a fraction of comparing whole keys.
+    """
     key, names = ", ".join(table.key), ", ".join(table.arrow_schema().names)
-    places = _places(connection, table)
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE earlier AS
-        SELECT {names}, bucket, month FROM stored SEMI JOIN fresh USING ({key}) WHERE {places};
-        CREATE OR REPLACE TEMP TABLE repeated AS
-        SELECT {key}, received_at, ingest_id FROM stored_repeats SEMI JOIN fresh USING ({key}) WHERE {places}""")
+    place, incoming = place_of(table, "held"), place_of(table, "fresh")
+    sought = ", ".join(f"{expression} AS {name}" for name, expression in incoming.items())
+    is_there = " AND ".join(f"{expression} = sought.{name}" for name, expression in place.items())
+    partitions = _partitions(connection, table)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE sought AS SELECT DISTINCT {sought} FROM fresh")
+    for found, columns, held in (
+        ("earlier", f"{names}, bucket, month", "stored"),
+        ("repeated", f"{key}, received_at, ingest_id", "stored_repeats"),
+    ):
+        connection.execute(f"""
+            CREATE OR REPLACE TEMP TABLE {found} AS
+            WITH near AS (SELECT held.* FROM {held} AS held SEMI JOIN sought ON {is_there} WHERE {partitions})
+            SELECT {columns} FROM near SEMI JOIN fresh USING ({key})""")
 
 
-def _places(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+def _partitions(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
     """A condition in literals, so that only files and row groups that can hold incoming keys are read.
 
     Where the time is not part of the key, a correction may have moved its row to another month.

@@ -1,0 +1,49 @@
+"""What files hold, as hashes: a file that did not change since it was last looked at is not read again."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from pipelines import durable
+
+CHUNK = 1 << 20
+
+
+class FileDigests:
+    """Hashes of files' contents, remembered with inode, size and times of change in a file of the state folder."""
+
+    def __init__(self, memory: Path) -> None:
+        self._memory = memory
+        self._known: dict[str, list[str]] = json.loads(memory.read_bytes()) if memory.is_file() else {}
+        self._seen: dict[str, list[str]] = {}
+
+    def of(self, file: Path) -> str:
+        """Hash of a file's content."""
+        told = file.stat()
+        mark = f"{told.st_ino} {told.st_size} {told.st_mtime_ns} {told.st_ctime_ns}"
+        # By a hash of its path: folders of an export are often named after a subject.
+        place = hashlib.sha256(str(file).encode()).hexdigest()
+        known = self._known.get(place)
+        digest = known[1] if known and known[0] == mark else _sha256(file)
+        self._seen[place] = [mark, digest]
+        return digest
+
+    def remember(self) -> None:
+        """Keep what was found out for the next time; nothing is written where nothing is new."""
+        merged = {**self._known, **self._seen}
+        if merged != self._known:
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            durable.replace(self._memory, json.dumps(merged).encode())
+
+
+def files_below(path: Path) -> list[Path]:
+    """The file itself, or every file below a folder, in a stable order."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as handle:
+        while chunk := handle.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
