@@ -1,57 +1,20 @@
 """The `table` format: any CSV or Parquet by a mapping; what cannot be read is named, with its cure and no value."""
 
 import textwrap
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 import yaml
 
-from pipelines.errors import ForetideError, Usage
+from pipelines.errors import Usage
 from pipelines.mapping import load_mapping
-from pipelines.sources.batch import Batch
 from pipelines.sources.table import read
-from pipelines.sources.table.parsing import plain
+from tests.pipelines.mapped import given, in_pandas, refusal, utc
 
 SLEEP = {"subject_id": "id", "onset_at": "bed", "offset_at": "up"}
 DAYS = {"subject_id": "id", "local_date": "day"}
-
-
-def given(
-    folder: Path, content: object, *files: dict, zone: str | None = "Europe/Berlin", name: str = "rows.csv"
-) -> list[Batch]:
-    """The batches of a file with this content, read by a mapping made of these file sections."""
-    path = folder / name
-    if isinstance(content, pd.DataFrame):
-        content.to_parquet(path)
-    else:
-        path.write_bytes(content if isinstance(content, bytes) else str(content).encode())
-    sections = [{"path": "rows.*", **section} for section in files]
-    mapping = folder / "mapping.yaml"
-    mapping.write_text(yaml.safe_dump({"source": "study", "files": sections} | ({"time_zone": zone} if zone else {})))
-    return [in_pandas(batch) for batch in read(folder, load_mapping(mapping))]
-
-
-def in_pandas(batch: Batch) -> Batch:
-    """The batch with rows as tests compare them most easily."""
-    assert isinstance(batch.frame, pa.Table)
-    return replace(
-        batch, frame=pa.table({name: plain(batch.frame[name]) for name in batch.frame.column_names}).to_pandas()
-    )
-
-
-def refusal(folder: Path, content: object, *files: dict, **options: str | None) -> str:
-    """The message with which that is refused."""
-    with pytest.raises(ForetideError) as caught:
-        given(folder, content, *files, **options)
-    return str(caught.value)
-
-
-def utc(*times: str) -> list[pd.Timestamp]:
-    return [pd.Timestamp(time, tz="UTC") for time in times]
 
 
 def test_columns_units_formats_and_fixed_values_become_canonical(tmp_path):

@@ -37,7 +37,7 @@ def read(path: Path, mapping: Mapping, units: Named[str, str] = NO_UNITS) -> Ite
     parser = Parser()
     try:
         with open_source(path, lambda name: is_named(name, mapping)) as folder:
-            anchors = Anchors(folder, mapping, parser)
+            anchors = Anchors(folder, path.name, mapping, parser)
             entries = [Entry(mapped, mapping, parser, anchors, units) for mapped in mapping.files]
             for passage in passages(folder, mapping, path.name):
                 yield from _passage(passage, [entries[number] for number in passage.entries])

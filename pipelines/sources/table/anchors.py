@@ -22,8 +22,8 @@ Known = tuple[pa.Array, pa.Array]
 class Anchors:
     """Anchors of one ingest, each file read once."""
 
-    def __init__(self, path: Path, mapping: Mapping, parser: Parser) -> None:
-        self._path, self._mapping, self._parser = path, mapping, parser
+    def __init__(self, path: Path, named: str, mapping: Mapping, parser: Parser) -> None:
+        self._path, self._named, self._mapping, self._parser = path, named, mapping, parser
         self._known: dict[Anchor, Known] = {}
 
     def of(self, anchor: Anchor, rows: pa.Table, subjects: Values, place: Place) -> tuple[Values, list[Finding]]:
@@ -36,8 +36,7 @@ class Anchors:
             found: Values = pa.repeat(pa.scalar(anchor.everyone, pa.date32()), len(rows))
             findings: list[Finding] = []
         elif anchor.column is not None:
-            read = self._days(rows[anchor.column], anchor, place)
-            found, findings = read
+            found, findings = self._days(rows[anchor.column], anchor, place)
         else:
             found, findings = self._of_subjects(anchor, subjects, place)
         return self._counted(found, anchor), findings
@@ -70,7 +69,7 @@ class Anchors:
         assert anchor.date is not None  # noqa: S101
         layout, dropped = layout_of(self._mapping, anchor.path)
         parts = []
-        for file in matching(self._path, anchor.path, self._path.name):
+        for file in matching(self._path, anchor.path, self._named):
             at = Place(place.table, place.column, file.name)
             for chunk in read_chunks(file, layout, dropped):
                 refuse_missing(str(at), (anchor.subject, anchor.date), chunk.rows.column_names)

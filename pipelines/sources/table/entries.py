@@ -17,7 +17,7 @@ from pipelines.sources.table.anchors import Anchors
 from pipelines.sources.table.chunks import Chunk
 from pipelines.sources.table.convert import Converter, mask_of, repeated
 from pipelines.sources.table.headers import refuse_missing
-from pipelines.sources.table.parsing import Finding, Parser, as_text, codes_of
+from pipelines.sources.table.parsing import Finding, Parser, as_text, codes_of, plain
 from pipelines.sources.table.rows import LINE, RULE, canonical
 
 # So many values, all of them unreadable, are the mapping's fault and not the rows'.
@@ -103,7 +103,8 @@ class Entry:
 
     def _keep(self, rows: pa.Table, file: str) -> None:
         self._files[file] = None
-        self._subjects.append(rows.append_column("file", repeated(pa.array([file]), len(rows))))
+        rows = rows.append_column("file", repeated(pa.array([file]), len(rows)))
+        self._subjects.append(pa.table({name: plain(rows[name]) for name in rows.column_names}))
         if len(self._subjects) > 1:
             self._reduce()
 
