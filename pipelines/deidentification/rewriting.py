@@ -30,7 +30,7 @@ def rewritten(
     weeks = _weeks(rows, person, key, file) if declared.is_shifted and person is not None else None
     columns = {step.becomes: _column(rows[step.column], step, key, weeks, declared.as_of, file)
                for step in steps if step.becomes}  # fmt: skip
-    return pa.table(columns).replace_schema_metadata(None)  # pandas' metadata would list the dropped columns
+    return pa.table(columns)  # anew: the metadata that pandas leaves in a file lists the dropped columns
 
 
 def identities(column: pa.ChunkedArray) -> pa.Array:

@@ -198,6 +198,7 @@ def test_a_packed_file_comes_out_packed(place):
     deidentify("source", "--key-file", "key", "--out", "again")
     assert csv(place / "out" / "people.csv.gz")["subject_id"][0] == Key(KEY).pseudonym("s", "007")
     assert content(place / "out") == content(place / "again")
+    assert (place / "out" / "people.csv.gz").read_bytes()[4:8] == bytes(4)  # no time of packing
 
 
 def test_a_late_identifier_drops_the_whole_column(place):
@@ -230,6 +231,7 @@ REFUSED = {
     "the wrong format": (("--shift-dates", "--id", "mrn", "--date", "seen=%Y.%m.%d"), "3 of 3 values of `seen`"),
     "a person that is not clear": (("--shift-dates", "--drop", "seen", "--drop", "mrn"), "--id COLUMN"),
     "another separator": (("--separator", ";"), "--separator"),
+    "names declared as dates": (("--date", "surname"), "`surname` (names, class A"),
     "two columns of one name": (("--id", "mrn", "--id", "surname"), "`subject_id`"),
 }  # fmt: skip
 
