@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipelines.audit_log import AuditLog
 from pipelines.consent import enforce
 from pipelines.errors import Refused
+from pipelines.kept_hours import intent
 from pipelines.lake import Lake
 from pipelines.progress import Report, silent
 from pipelines.settings import Settings
@@ -48,7 +49,8 @@ class Installation:
     def alone(self) -> Iterator[None]:
         """Hold the installation's lock while the block runs; it is gone when the process is.
 
-        Before anything is read, subjects who withdrew and came back with a restored copy are erased again.
+        Before anything is read, subjects who withdrew and came back with a restored copy are erased again, and a
+        removal of old minutes that was cut off is finished.
 
         Raises:
             Refused: another process holds it.
@@ -62,4 +64,8 @@ class Installation:
                     "Another command or Dagster run is at work in this installation. Wait for it to end, then try again."
                 ) from error
             enforce(self)
+            if intent(self.lake).is_file():
+                from pipelines.retention import finish
+
+                finish(self)
             yield

@@ -1,13 +1,13 @@
 """Commands about consent and retention: `withdraw`, `retain`."""
 
 import sys
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.answer import Answer
-from pipelines.cli.app import Config, Json, answering, app
+from pipelines.cli.app import AsOf, Config, Json, answering, app
 
 if TYPE_CHECKING:
     from pipelines.consent.models import FlaggedModel
@@ -89,3 +89,39 @@ def _kept(flagged: "list[FlaggedModel]") -> list[str]:
         f"who withdrew: retrain by {model.retrain_by}; it is retained until then."
         for model in flagged
     ] + ["What this command cannot reach:"]
+
+
+@app.command("retain")
+@answering
+def retain_command(
+    older_than: Annotated[str, typer.Option(metavar="DAYS|DATE", help="Age in days, or the first day to keep.")],
+    as_of: AsOf = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Answer:
+    """Remove raw minutes that are older than this; daily measures stay what they were."""
+    from pipelines.installation import Installation
+    from pipelines.progress import progress_bar
+    from pipelines.retention import retain
+    from pipelines.settings import load_settings
+
+    settings, before = load_settings(config), _before(older_than, _day(as_of, "--as-of"))
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report)
+        with installation.alone():
+            done = retain(installation, before)
+    said = [f"Late minutes of days before {before} are kept out from now on."]
+    if done.days_spared:
+        said.append(f"{done.days_spared} subject-days of several devices keep their minutes: which device speaks is "
+                    "decided minute by minute (`door: device_preference:`).")  # fmt: skip
+    return Answer("retain", [vars(done)], sentences=said)
+
+
+def _before(older_than: str, today: date) -> date:
+    """The first day whose minutes are kept; never one that is not over."""
+    from pipelines.errors import Usage
+
+    before = today - timedelta(days=int(older_than)) if older_than.isdecimal() else _day(older_than, "--older-than")
+    if before > today:
+        raise Usage("`--older-than` lies ahead of the day that it is reckoned from. Give an earlier date, or days.")
+    return before

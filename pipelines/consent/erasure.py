@@ -82,16 +82,20 @@ def is_about(ids: Collection[str]) -> Callable[[pa.Table], pa.ChunkedArray]:
     return lambda rows: pc.is_in(rows["subject_id"].cast(pa.string()), value_set=sought)
 
 
-def rewrite_without(table: Path, files: Collection[Path], is_gone: Callable[[pa.Table], pa.ChunkedArray]) -> None:
+def rewrite_without(table: Path, files: Collection[Path], is_gone: Callable[[pa.Table], pa.ChunkedArray]) -> int:
     """Put files of a Delta table anew without some of their rows, in one commit that says nothing of them.
 
     Delta's own deletion would write the predicate, and with it the id, into the log. The other rows keep their order
-    and their layout, which readers rely on.
+    and their layout, which readers rely on. Returns how many rows went.
     """
     actions: list[AddAction | RemoveAction] = []
+    removed = 0
     for path in sorted(files):
         rows = pq.ParquetFile(path).read()
-        left = rows.filter(pc.invert(is_gone(rows)))
+        left = rows.filter(pc.invert(pc.fill_null(is_gone(rows), False)))
+        if left.num_rows == rows.num_rows:
+            continue
+        removed += rows.num_rows - left.num_rows
         values = dict(part.split("=", 1) for part in path.relative_to(table).parts[:-1])
         # Removed long ago, as far as any retention is concerned.
         actions.append(RemoveAction(path.relative_to(table).as_posix(), True, 0, path.stat().st_size, values))
@@ -101,6 +105,7 @@ def rewrite_without(table: Path, files: Collection[Path], is_gone: Callable[[pa.
         delta = DeltaTable(str(table))
         delta.create_write_transaction(actions, "append", delta.schema(), delta.metadata().partition_columns)
         table.with_suffix(".version").unlink(missing_ok=True)
+    return removed
 
 
 def _written(table: Path, former: Path, rows: pa.Table, values: dict[str, str | None]) -> AddAction:

@@ -1,0 +1,198 @@
+"""Retention: raw minutes older than a date go; what the day panel needs of them stays, as whole-number sums per hour.
+
+Sums add up (`features.minutes`), also within an hour of which some minutes stay, so that the panel is the same to the
+bit. A kill leaves a note that the next command follows: while sums are being kept they are made anew; once minutes
+are being removed, that is gone on with.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, write_deltalake
+
+from features import minutes
+from features.calendar import local_day_sql
+from pipelines import cohort as cohorts
+from pipelines import durable
+from pipelines.cohort import Cohort
+from pipelines.consent.erasure import rewrite_without, scrub
+from pipelines.installation import Installation
+from pipelines.kept_hours import intent, kept_from, mark, table
+from pipelines.lake import BUCKETS, DELTA, FAMILIES, RAW, WRITER, Lake
+
+KIND = "retention"
+KEEPING, REMOVING = "keeping hours", "removing minutes"
+STREAM, TIME = "wearable", "minute_at"
+US_PER_DAY, US_PER_MINUTE = 86_400_000_000, 60_000_000
+
+SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("subject_id", *minutes.DEVICE)]
+    + [("utc_offset_min", pa.int32()), ("hour", pa.int64()), ("known_on", pa.timestamp("us"))]
+    + [(name, pa.int64()) for name in minutes.SUMS]
+    + [("bucket", pa.int32()), ("removed_before", pa.string())]
+)
+
+# Subjects' local days whose minutes stay, by subject, as days since 1970.
+Spared = dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Retained:
+    """Minutes that went, hours that are kept in their place, and days of two devices that keep their minutes."""
+
+    removed_before: str
+    minutes: int = 0
+    hours: int = 0
+    days_spared: int = 0
+
+
+def retain(installation: Installation, before: date) -> Retained:
+    """Remove raw minutes before a day, in UTC; safe to repeat. The caller holds the installation.
+
+    Where a preference among devices is declared, days of several devices keep their minutes: it is decided minute by
+    minute.
+    """
+    lake = installation.lake
+    done_before = kept_from(lake)
+    if (done_before is not None and before <= done_before) or STREAM not in lake.tables():
+        return Retained(before.isoformat())
+    with lake.writing():
+        _note(lake, before, KEEPING)
+        return _carry_out(installation)
+
+
+def finish(installation: Installation) -> None:
+    """Finish a retention that was cut off (`kept_hours.intent`)."""
+    with installation.lake.writing():
+        _carry_out(installation)
+
+
+def _carry_out(installation: Installation) -> Retained:
+    lake, settings = installation.lake, installation.settings
+    note = json.loads(intent(lake).read_bytes())
+    before = date.fromisoformat(note["before"])
+    known = cohorts.load(lake, settings, cohorts.newest_night(lake, settings.sites))
+    with lake.connection() as connection:
+        spared = _days_of_two(lake, before, connection) if settings.door.device_preference else {}
+        if note["step"] == KEEPING:
+            _forget_unfinished(lake, before)
+            for bucket in range(BUCKETS):
+                installation.report("keeping hours", bucket / BUCKETS)
+                _keep(lake, known, bucket, before, spared, connection)
+            _note(lake, before, REMOVING)
+    durable.replace(mark(lake), json.dumps({"kept_from": before.isoformat()}).encode())
+    installation.report("removing minutes")
+    removed = _remove(lake, before, _is_gone(known, before, spared))
+    done = Retained(before.isoformat(), removed, _hours(lake, before), sum(map(len, spared.values())))
+    _record(installation, done)
+    intent(lake).unlink()
+    return done
+
+
+def _note(lake: Lake, before: date, step: str) -> None:
+    intent(lake).parent.mkdir(exist_ok=True)
+    durable.replace(intent(lake), json.dumps({"before": before.isoformat(), "step": step}).encode())
+
+
+def _leaving(lake: Lake, before: date, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+    return lake.rows(STREAM, connection).filter(f"{TIME} < TIMESTAMPTZ '{before} 00:00:00+00'")
+
+
+def _days_of_two(lake: Lake, before: date, connection: duckdb.DuckDBPyConnection) -> Spared:
+    """Local days that lose minutes and have several devices."""
+    rows = lake.rows(STREAM, connection).filter(f"{TIME} < TIMESTAMPTZ '{before} 00:00:00+00' + INTERVAL 2 DAY")
+    found = rows.query("rows", f"""
+        SELECT subject_id, {local_day_sql(TIME)} - DATE '1970-01-01' AS day FROM rows GROUP BY ALL
+        HAVING count(DISTINCT (source, device_id)) > 1 ORDER BY ALL""")  # fmt: skip
+    spared: Spared = {}
+    for subject, day in found.fetchall():
+        spared.setdefault(subject, []).append(day)
+    return spared
+
+
+def _keep(
+    lake: Lake, known: Cohort, bucket: int, before: date, spared: Spared, connection: duckdb.DuckDBPyConnection
+) -> None:
+    """Add the hours of a bucket's minutes that are to leave."""
+    rows = _leaving(lake, before, connection).filter(f"bucket = {bucket}")
+    days = [(subject, day) for subject, of_subject in spared.items() for day in of_subject]
+    connection.register(
+        "spared", pd.DataFrame(days, columns=["subject_id", "day"]).astype({"subject_id": "str", "day": "int64"})
+    )
+    rows = rows.query("rows", f"""
+        SELECT rows.* FROM rows ANTI JOIN spared ON spared.subject_id = rows.subject_id
+        AND spared.day = {local_day_sql("rows." + TIME, "rows.utc_offset_min")} - DATE '1970-01-01'""")  # fmt: skip
+    hours = minutes.kept_hours(connection, rows, known.zones, known.cutoff)
+    if len(hours):
+        hours = hours.assign(bucket=bucket, removed_before=before.isoformat())[SCHEMA.names]
+        content = pa.Table.from_pandas(hours, SCHEMA, preserve_index=False).replace_schema_metadata(None)
+        write_deltalake(str(table(lake)), content, mode="append", configuration=DELTA, writer_properties=WRITER)
+
+
+def _forget_unfinished(lake: Lake, before: date) -> None:
+    """Take away hours that a killed run had begun to keep."""
+    folder = table(lake)
+    if folder.is_dir():
+        files = [Path(path) for path in DeltaTable(str(folder)).file_uris()]
+        rewrite_without(folder, files, lambda rows: pc.equal(rows["removed_before"], before.isoformat()))
+
+
+def _hours(lake: Lake, before: date) -> int:
+    folder = table(lake)
+    if not folder.is_dir():
+        return 0
+    with lake.connection() as connection:
+        rows = connection.read_parquet(DeltaTable(str(folder)).file_uris())
+        return len(rows.filter(f"removed_before = '{before}'"))
+
+
+def _is_gone(known: Cohort, before: date, spared: Spared) -> Callable[[pa.Table], pa.ChunkedArray]:
+    """Which minutes leave: early ones of known subjects, but those of spared days."""
+    instant = int(np.datetime64(before, "us").astype(np.int64))
+    subjects = pa.array(sorted(map(str, known.zones.index)), pa.string())
+
+    def choose(rows: pa.Table) -> pa.ChunkedArray:
+        at, named = rows[TIME].cast(pa.int64()), rows["subject_id"].cast(pa.string())
+        gone = pc.and_(pc.less(at, instant), pc.is_in(named, value_set=subjects))
+        if not spared or "utc_offset_min" not in rows.column_names:
+            return gone
+        local = at.to_numpy() + rows["utc_offset_min"].to_numpy().astype(np.int64) * US_PER_MINUTE
+        places = pd.MultiIndex.from_arrays([named.to_pandas(), local // US_PER_DAY])
+        stays = places.isin([(subject, day) for subject, days in spared.items() for day in days])
+        return pc.and_(gone, pa.chunked_array([pa.array(~stays)]))
+
+    return choose
+
+
+def _remove(lake: Lake, before: date, is_gone: Callable[[pa.Table], pa.ChunkedArray]) -> int:
+    """Remove the minutes, each table in one commit, with their file versions; how many they were."""
+    removed = 0
+    for family in FAMILIES:
+        folder = lake.root / family / STREAM
+        if not folder.is_dir():
+            continue
+        files = [Path(path) for path in DeltaTable(str(folder)).file_uris() if _month(path) <= f"{before:%Y-%m}"]
+        rows = rewrite_without(folder, files, is_gone)
+        scrub(folder)
+        removed += rows if family == RAW else 0
+    return removed
+
+
+def _month(path: str) -> str:
+    """The month of a file of a raw table, from its place."""
+    return path.partition("/month=")[2].partition("/")[0]
+
+
+def _record(installation: Installation, done: Retained) -> None:
+    """Record it in the audit log, once."""
+    before = [e for e in installation.audit_log.entries() if e["kind"] == KIND]
+    if done.removed_before not in [entry["details"]["removed_before"] for entry in before]:
+        installation.audit_log.append(KIND, asdict(done), pd.Timestamp(done.removed_before, tz="UTC"))
