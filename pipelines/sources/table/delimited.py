@@ -33,7 +33,7 @@ def read_chunks(file: Path, layout: Layout, dropped: frozenset[str]) -> Iterator
     """
     head = head_of(file, layout)
     refuse_confusable(list(head.names), dropped, file.name)
-    lines = _Lines(head, file.name)
+    lines = _Lines(head)
     try:
         with open_bytes(file) as stream:
             reader = pa.csv.open_csv(stream, *_options(layout, head, dropped, lines))
@@ -43,7 +43,7 @@ def read_chunks(file: Path, layout: Layout, dropped: frozenset[str]) -> Iterator
                 yield Chunk(reader.schema.empty_table(), NO_LINES, rest)
     except (pa.ArrowException, UnicodeDecodeError, EOFError, OSError) as error:
         # Not chained: Arrow's messages quote the file.
-        raise _refusal(file, layout, error) from None
+        raise _refusal(file, layout, error, lines) from None
 
 
 def _options(layout: Layout, head: Head, dropped: frozenset[str], lines: "_Lines") -> tuple[object, ...]:
@@ -65,21 +65,15 @@ def _options(layout: Layout, head: Head, dropped: frozenset[str], lines: "_Lines
 class _Lines:
     """Which line each row begins on: rows are counted, lines that are no rows and line ends within values added."""
 
-    def __init__(self, head: Head, file: str) -> None:
-        self._file = file
+    def __init__(self, head: Head) -> None:
         self._next_row = 2
         self._shift = head.lines - 1
         self._ragged: list[int] = []
 
     def note_ragged(self, row: pa.csv.InvalidRow) -> str:
         """Called by the reader for each line with more or fewer fields than the header."""
-        if len(self._ragged) >= RAGGED_MOST:
-            raise Refused(
-                f"`{self._file}` has more than {RAGGED_MOST} lines with another number of fields than its header. "
-                "Check `separator:` in the mapping, or export it again."
-            )
         self._ragged.append(row.number)
-        return "skip"
+        return "skip" if len(self._ragged) <= RAGGED_MOST else "error"
 
     def number(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Lines of the next rows, and of what stood between them and was no row."""
@@ -94,6 +88,11 @@ class _Lines:
         self._ragged = [number for number in self._ragged if number > last]
         self._next_row, self._shift = last + 1, int(shift[-1])
         return numbers + shift[:-1], passed_lines
+
+    @property
+    def are_lost(self) -> bool:
+        """Whether so many lines were no rows that reading was given up."""
+        return len(self._ragged) > RAGGED_MOST
 
     def rest(self) -> NDArray[np.int64]:
         """Lines after the last row that are no rows."""
@@ -140,8 +139,13 @@ def _has_values(rows: pa.Table) -> pa.Array | None:
     return pa.array(np.logical_or.reduce([one.to_numpy(zero_copy_only=False) for one in given]))
 
 
-def _refusal(file: Path, layout: Layout, error: Exception) -> Refused:
+def _refusal(file: Path, layout: Layout, error: Exception, lines: _Lines) -> Refused:
     """What is wrong with a file that could not be read to its end, with the line where one can be told."""
+    if lines.are_lost:
+        return Refused(
+            f"`{file.name}` has more than {RAGGED_MOST} lines with another number of fields than its header. "
+            "Check `separator:` in the mapping, or export it again."
+        )
     if isinstance(error, (EOFError, OSError)) and not isinstance(error, pa.ArrowException):
         return Refused(f"`{file.name}` is cut off or damaged: it cannot be read to its end. Export it again.")
     if "straddling" in str(error):
