@@ -35,11 +35,14 @@ def ingest_source(installation: Installation, source: Source, received_at: datet
         Refused: a file or folder is missing, or its content cannot be used; the lake is as it was.
     """
     enforce(installation)
-    content, batches = _open(installation, source, received_at is not None)
+    digests = FileDigests(installation.settings.state_folder / "file-digests.json")
+    content, batches = _open(installation, source, received_at is not None, digests)
     ingest_id = _digest(content, received_at)
     instant = None if received_at is None else pd.Timestamp(received_at)
     installation.report(f"ingesting {source.format}")
-    return _take_in(installation, source.format, batches, ingest_id, instant, policy(installation))
+    report = _take_in(installation, source.format, batches, ingest_id, instant, policy(installation))
+    digests.remember()
+    return report
 
 
 def release(
@@ -94,7 +97,9 @@ def _take_in(
     return report
 
 
-def _open(installation: Installation, source: Source, is_receipt_told: bool) -> tuple[list[str], Iterator[Batch]]:
+def _open(
+    installation: Installation, source: Source, is_receipt_told: bool, digests: FileDigests
+) -> tuple[list[str], Iterator[Batch]]:
     """What a source's content is known by, and its rows, read lazily."""
     if isinstance(source, SimulatedSource):
         cohort = simulated.SimulatedCohort(**source.model_dump(exclude={"format"}))
@@ -102,7 +107,6 @@ def _open(installation: Installation, source: Source, is_receipt_told: bool) -> 
     path = (installation.settings.home / source.path).resolve()
     if not path.exists():
         raise Refused(f"There is nothing at `{source.path}` to ingest as {source.format}. Check the path.")
-    digests = FileDigests(installation.settings.state_folder / "file-digests.json")
     content = [
         f"{file.relative_to(path) if path.is_dir() else file.name} {digests.of(file)}" for file in files_below(path)
     ]
@@ -112,7 +116,6 @@ def _open(installation: Installation, source: Source, is_receipt_told: bool) -> 
         content += [path.name, installation.settings.sites.default_time_zone]
     if source.mapping is not None:
         content.append(digests.of((installation.settings.home / source.mapping).resolve()))
-    digests.remember()
     return content, batches
 
 

@@ -77,7 +77,7 @@ def _array(
 ) -> pa.Array | pa.ChunkedArray:
     where = f"`{table.name}.{column.name}` in {file}"
     try:
-        found = values if isinstance(values, pa.ChunkedArray) else _of_pandas(values, column)
+        found = values if isinstance(values, pa.ChunkedArray) else pa.array(values, from_pandas=True)
         _refuse_zoneless(found, column, where)
         return found if found.type == column.type else _cast(found, column.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -88,19 +88,14 @@ def _array(
         ) from None
 
 
-def _of_pandas(values: pd.Series, column: pa.Field) -> pa.Array:
-    if pa.types.is_integer(column.type) and values.dtype.kind in "iuf" and values.dtype != np.int32:
-        # Numbers too large for the type are clipped, not wrapped: the rules then find them out of range.
-        values = values.round().clip(INT32.min, INT32.max)
-    return pa.array(values, from_pandas=True)
-
-
 def _cast(found: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> pa.Array | pa.ChunkedArray:
     if pa.types.is_dictionary(found.type) and pa.types.is_string(wanted):
         return pc.cast(found, pa.dictionary(CODE, pa.string())) if found.type.value_type != wanted else found
     if pa.types.is_floating(found.type):
+        found = pc.cast(found, pa.float64())
         found = pc.if_else(pc.is_nan(found), None, found)
-    if pa.types.is_int32(wanted) and (pa.types.is_floating(found.type) or found.type.bit_width > CODE.bit_width):
+    if pa.types.is_int32(wanted) and (pa.types.is_floating(found.type) or _is_wider(found.type)):
+        # Numbers too large for the type are clipped, not wrapped: the rules then find them out of range.
         whole = pc.round(found) if pa.types.is_floating(found.type) else found
         low, high = (pa.scalar(bound, whole.type) for bound in (INT32.min, INT32.max))
         found = pc.min_element_wise(pc.max_element_wise(whole, low, skip_nulls=False), high, skip_nulls=False)
@@ -111,3 +106,7 @@ def _refuse_zoneless(values: pa.Array | pa.ChunkedArray, column: pa.Field, where
     if pa.types.is_timestamp(column.type) and pa.types.is_timestamp(values.type) and values.type.tz is None:
         count = len(values) - values.null_count
         raise Refused(f"{where}: {count} times have no time zone. Give `time_zone:` in the mapping.")
+
+
+def _is_wider(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) and (kind.bit_width > CODE.bit_width or kind == pa.uint32())

@@ -86,7 +86,7 @@ def home(tmp_path_factory) -> Path:
     of = deliveries.context("old")
     publish(folder / ".state" / "deliveries", deliveries.night(of), of)
     kinds = {name.split("/")[0] for name in fingerprint(folder)}
-    assert kinds == {"lake", "deliveries", "audit", "audit.head.json"}
+    assert kinds == {"lake", "deliveries", "audit", "audit.head.json", "file-digests.json"}
     return folder
 
 
@@ -111,7 +111,7 @@ CASES = {
     "a missing column": Bad(
         sleep_from("no-column"), 1, ("`sleep.minutes_asleep` in sleep.csv", "no column `asleep`", "mapping")),
     "an unknown unit": Bad(
-        sleep_from("good", "furlongs.yaml"), 2, ("`furlongs.yaml`", "minutes_asleep", "unit", "use one of %, /min")),
+        sleep_from("good", "furlongs.yaml"), 2, ("`furlongs.yaml`", "minutes_asleep", "unit", "use one of %, /h, /min")),
     "a naive time": Bad(
         sleep_from("good", "no-zone.yaml"), 1, ("`sleep.onset_at` in sleep.csv", "2 times have no time zone", "`time_zone:`")),
     "strangers only": Bad(

@@ -193,8 +193,14 @@ def bellabeat_source() -> FileSource:
 def test_bellabeat_comes_in_by_its_mapping_alone(bellabeat):
     """33 people; 940 days of 3 metrics; 413 nights of which 3 stand twice; nothing is refused."""
     installation, report = bellabeat
-    assert report.counts["subjects"] == {"received": 33, "appended": 33, "duplicate": 0, "quarantined": 0}
-    days = {"received": 940 * 3 + 413, "appended": 940 * 3 + 410, "duplicate": 3, "quarantined": 0}
+    assert report.counts["subjects"] == {
+        "received": 33,
+        "appended": 33,
+        "duplicate": 0,
+        "quarantined": 0,
+        "withdrawn": 0,
+    }
+    days = {"received": 940 * 3 + 413, "appended": 940 * 3 + 410, "duplicate": 3, "quarantined": 0, "withdrawn": 0}
     assert report.counts["wearable_days"] == days
     metrics = installation.lake.read("wearable_days", BY_NOW).aggregate("metric, unit, count(*)", "metric, unit")
     assert sorted(metrics.fetchall()) == [
