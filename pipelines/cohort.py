@@ -5,6 +5,7 @@ writes nothing. Training, the night, replays and the audit all start here, so th
 """
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time
@@ -19,6 +20,7 @@ from features.calendar import is_knowable_sql
 from features.tables import TABLES
 from models.outcomes import Outcome, event_days
 from pipelines.errors import Refused
+from pipelines.kept_hours import kept_hours
 from pipelines.lake import BUCKETS, Lake
 from pipelines.settings import OutcomeSettings, Settings, Sites
 
@@ -83,8 +85,20 @@ def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
         )
     for day in ("enrolled_on", "consent_until"):
         subjects[day] = pd.to_datetime(subjects[day]).astype("datetime64[us]")
+    subjects = with_attributes(subjects, settings.audit.attributes)
     zones = subject_zones(subjects, settings.sites).set_axis(subjects["subject_id"].to_numpy())
     return Cohort(night, instant, subjects, zones, settings.sites.cutoff, settings.door.device_preference)
+
+
+def with_attributes(subjects: pd.DataFrame, declared: tuple[str, ...]) -> pd.DataFrame:
+    """Subjects with a column for each further attribute that a source gave, in place of their JSON object.
+
+    A declared attribute that no source gave is not recorded for anybody.
+    """
+    told = [json.loads(text) if isinstance(text, str) else {} for text in subjects["attributes"]]
+    names = sorted({*declared}.union(*told) - {*subjects.columns})
+    further = {name: pd.Series([one.get(name) for one in told], index=subjects.index, dtype="str") for name in names}
+    return subjects.drop(columns="attributes").assign(**further)
 
 
 def subject_zones(subjects: pd.DataFrame, sites: Sites) -> pd.Series:
@@ -176,7 +190,8 @@ def _bucket_days(lake: Lake, cohort: Cohort, bucket: int, connection: duckdb.Duc
     streams = {
         name: lake.history(name, cohort.known_at, connection).filter(f"bucket = {bucket}") for name in PANEL_STREAMS
     }
-    return days.build_days(connection, streams, cohort.zones, cohort.cutoff, cohort.device_preference)
+    kept = kept_hours(lake, cohort.as_of, bucket, connection)
+    return days.build_days(connection, streams, cohort.zones, cohort.cutoff, cohort.device_preference, kept)
 
 
 def care_status(lake: Lake, cohort: Cohort) -> pd.DataFrame:

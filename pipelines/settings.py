@@ -7,6 +7,7 @@ limits) have their defaults here and nowhere else.
 
 import difflib
 import os
+import re
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +17,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from features.tables import SUBJECTS, TABLES
+from features.tables import ATTRIBUTE_NAME, SUBJECTS, TABLES
 from pipelines.errors import Usage
 
 CONFIG_NAME = "foretide.yaml"
@@ -181,9 +182,15 @@ class AuditSettings(_Strict):
 
     @model_validator(mode="after")
     def _attributes_exist(self) -> "AuditSettings":
-        unknown = [a for a in self.attributes if a not in SUBJECTS.column_names]
-        if unknown:
-            raise ValueError(f"attributes {unknown} are not columns of `subjects`")
+        for name in self.attributes:
+            near = difflib.get_close_matches(name, SUBJECTS.column_names, 1, cutoff=0.8)
+            if name not in SUBJECTS.column_names and near:
+                raise ValueError(f"attribute `{name}` is not a column of `subjects`; perhaps `{near[0]}`")
+            if not re.match(ATTRIBUTE_NAME, name):
+                raise ValueError(
+                    f"attribute `{name}` is neither a column of `subjects` nor a name that `attributes:` of a mapping "
+                    "can give: lower case letters, digits and _"
+                )
         return self
 
 

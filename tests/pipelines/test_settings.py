@@ -64,7 +64,8 @@ VALUES_THAT_ARE_OFF = {
     "a zone that is none": ({"sites": {"default_time_zone": "Mars/Zebra"}}, ["default_time_zone", "Europe/Berlin"]),
     "an unknown source format": ({"sources": [{"format": "zebra"}]}, ["sources", "simulated"]),
     "a table without mapping": ({"sources": [{"format": "table", "path": "."}]}, ["sources", "`mapping:`"]),
-    "an attribute that is none": ({"audit": {"attributes": ["shoe_size"]}}, ["audit", "subjects"]),
+    "an attribute that is none": ({"audit": {"attributes": ["Shoe size"]}}, ["audit", "subjects"]),
+    "an attribute misspelt": ({"audit": {"attributes": ["etnicity"]}}, ["audit", "`ethnicity`"]),
     "an unknown delivery format": ({"delivery": {"formats": ["xlsx"]}}, ["delivery.formats", "parquet"]),
     "no outcome": ({"outcomes": {}}, ["`outcomes`", "at least 1"]),
     "events and an assessment": (
