@@ -40,6 +40,8 @@ def _inside(path: str) -> str:
     parts = PurePosixPath(path.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or path[1:2] == ":":
         raise ValueError("must stay below the folder that is ingested: no `..`, and not from the root")
+    if not parts.name or any("**" in part and part != "**" for part in parts.parts):
+        raise ValueError("must name a file, or be a pattern such as *.csv or **/steps-*.parquet")
     return path
 
 
@@ -52,7 +54,7 @@ def _format(name: str) -> str:
 Text = Annotated[str, BeforeValidator(_text)]
 RelativePath = Annotated[str, AfterValidator(_inside)]
 TimeFormat = Annotated[str, AfterValidator(_format)]
-Constant = str | bool | int | float | datetime.date
+Constant = str | bool | int | float | datetime.datetime | datetime.date
 
 
 class Strict(BaseModel):

@@ -129,9 +129,13 @@ HOSTILE = {
     "a name twice": ("rows.csv", b"id,at,k,k\nzebra,2026-06-01T10:00Z,a,b\n", ["1 column names twice", "`k`", "`drop:`"]),
     "names that differ by case": ("rows.csv", b"id,at,k,K \nzebra,2026-06-01T10:00Z,a,b\n", ["differ by case or blanks", "`drop:`"]),
     "a name with blanks": ("rows.csv", GOOD.replace("at", " At").encode(), ["no column `at`", "` At`"]),
-    "another separator": ("rows.csv", GOOD.replace(",", ";").encode(), ["no column `id`"]),
+    "another separator": ("rows.csv", GOOD.replace(",", ";").encode(), ["no column `id`", "`separator:`"]),
     "a list in a column": ("rows.parquet", parquet_of(id=["zebra"], at=["x"], k=["y"], l=[[1]]), ["nested", "`l`", "`drop:`"]),
     "bytes in a column": ("rows.parquet", parquet_of(id=["zebra"], at=["x"], k=[b"y"]), ["binary", "`k`"]),
+    "a huge text in Parquet": ("rows.parquet", parquet_of(id=["zebra"], at=["x" * (2 << 20)], k=["y"]), ["`at`", "1 MB"]),
+    "NUL in Parquet": ("rows.parquet", parquet_of(id=["zebra"], at=["x\0"], k=["y"]), ["`at`", "NUL"]),
+    "columns without number": ("rows.csv", b"," * 50_000 + b"\n", ["first line names no columns"]),
+    "far too many columns": ("rows.csv", ",".join(map(str, range(20_000))).encode() + b"\n", ["20000 columns", "`separator:`"]),
     "a gzip that is cut off": ("rows.csv.gz", gzip.compress(GOOD.encode() * 5000)[:-40], ["cut off"]),
     "a gzip that is none": ("rows.csv.gz", GOOD.encode(), ["cut off"]),
     "a gzip bomb": ("rows.csv.gz", gzip.compress(GOOD.encode() + b"\n" * (80 << 20)), ["times its size"]),
@@ -170,7 +174,15 @@ def test_a_flipped_byte_is_noticed_where_pages_have_checksums(tmp_path):
 
 def test_a_dropped_column_is_not_even_read(tmp_path):
     """What a mapping leaves out knowingly may be nested, doubled or damaged, in Parquet and in CSV."""
-    rows = pa.table({"id": ["a"], "at": ["2026-06-01T10:00Z"], "k": ["panic"], "note": [[1]], "K": ["x"]})
+    rows = pa.table(
+        {
+            "id": ["a"],
+            "at": ["2026-06-01T10:00Z"],
+            "k": pa.array(["panic"], pa.large_string()),
+            "note": [[1]],
+            "K": ["x"],
+        }
+    )
     pq.write_table(rows, tmp_path / "e.parquet")
     assert len(from_folder(tmp_path, "e.parquet", drop=["note", "K"])[0].frame) == 1
     (tmp_path / "e.csv").write_bytes(b"id,at,k,note,K\na,2026-06-01T10:00Z,panic," + b"x" * (2 << 20) + b",y\n")

@@ -1,7 +1,7 @@
 """What a mapping can say about rows: anchors, filters, units, scales, attributes; and what single bad cells become."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -113,6 +113,30 @@ def test_times_say_their_own_offset_from_utc(tmp_path):
     """Without a declared zone, the offset in a time's text is the offset of its row."""
     (batch,) = given(tmp_path, "id,at\na,2026-01-01T10:00+01:00\nb,2026-07-01T10:00-04:00\n", EVENT, zone=None)
     assert batch.frame["utc_offset_min"].tolist() == [60, -240]
+
+
+def test_what_the_times_of_a_file_mean_does_not_change_on_the_way(tmp_path, monkeypatch):
+    """Times with an offset far below times without one are refused like those beside them."""
+    monkeypatch.setattr("pipelines.sources.table.chunks.ROWS", 2)
+    monkeypatch.setattr("pipelines.sources.table.delimited.BLOCK", 60)
+    times = ["2026-06-01T10:00", "2026-06-01T11:00", "2026-06-01T10:00+02:00", "2026-06-01T11:00+02:00"]
+    message = refusal(tmp_path, "\n".join(["id,at", *(f"a,{time}" for time in times)]), EVENT)
+    assert "`events.occurred_at` in rows.csv: some times have a UTC offset" in message
+
+
+def test_a_wrong_date_format_is_told_although_the_times_of_day_are_right(tmp_path):
+    """Of a date and a time of day, each is counted for itself."""
+    section = events(column="d", format="%d.%m.%Y", time="t")
+    assert "1 of 1 values are not times" in refusal(tmp_path, "id,d,t\na,2026-06-01,10:00\n", section)
+
+
+def test_the_receipt_of_a_whole_file_is_an_instant_in_the_mapping(tmp_path):
+    """YAML's own way to write an instant is understood."""
+    section = EVENT | {
+        "columns": EVENT["columns"] | {"received_at": {"value": datetime(2026, 7, 1, 0, 30, tzinfo=UTC)}}
+    }
+    (batch,) = given(tmp_path, "id,at\na,2026-06-01T10:00Z\n", section)
+    assert batch.frame["received_at"].tolist() == utc("2026-07-01 00:30")
 
 
 def test_only_rows_that_the_filter_wants_are_read_and_lines_stay_true(tmp_path):

@@ -11,6 +11,8 @@ from pipelines.mapping import FileMapping
 
 ROWS = 500_000
 BYTES = 64 << 20
+# No value of a table is longer: a longer one is a lost quotation mark, or an attack.
+LONGEST = 1 << 20
 NO_LINES: NDArray[np.int64] = np.array([], np.int64)
 
 

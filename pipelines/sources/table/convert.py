@@ -14,15 +14,16 @@ from pipelines.origins import ColumnMapping
 from pipelines.sources.table.anchors import Anchors
 from pipelines.sources.table.columns import Read, constant, flags, numbers, recoded, texts
 from pipelines.sources.table.headers import refuse_missing
-from pipelines.sources.table.parsing import Finding, Parser, Place, Values
-from pipelines.sources.table.times import clock, days, instants, offsets
+from pipelines.sources.table.parsing import Finding, Parser, Place, Values, given_count
+from pipelines.sources.table.times import clock, days, instants, mixed, offsets
 
 
 @dataclass
 class Converter:
     """Turns rows of one file as they stand there into canonical columns; what could not be read gathers in `findings`.
 
-    Parts of a wide file share the `columns` of all and `every_finding`, and have `findings` of their own.
+    Parts of a wide file share the `columns` of all and `every_finding`, and have `findings` of their own. Portions of
+    a file share `has_offsets`: whether the times of a column say their offset from UTC.
     """
 
     mapped: FileMapping
@@ -35,6 +36,7 @@ class Converter:
     columns: dict[str, Values] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     every_finding: list[Finding] = field(default_factory=list)
+    has_offsets: dict[str, bool] = field(default_factory=dict)
 
     def convert(self) -> None:
         """Fill `columns` with what the mapping's `columns:` name, and the offset of the table's event time.
@@ -82,6 +84,10 @@ class Converter:
         time = self.rows[told.time.column] if told.time else None
         read, findings = clock(self.parser, values, told, place, self._anchor(told, place), time)
         self.note(findings)
+        if given_count(read.values):
+            says = read.values.type.tz is not None
+            if self.has_offsets.setdefault(place.column, says) != says:
+                raise mixed(place, "some times have a UTC offset and others further down have none, or the reverse")
         zone = told.time_zone or self.zone
         found = instants(read, zone, self.columns.get("utc_offset_min"), place)
         if place.column == self.table.time and "utc_offset_min" not in self.columns:

@@ -10,13 +10,11 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from pipelines.errors import Refused
-from pipelines.sources.table.chunks import NO_LINES, Chunk, Layout, portions
+from pipelines.sources.table.chunks import LONGEST, NO_LINES, Chunk, Layout, portions
 from pipelines.sources.table.headers import refuse_confusable
 from pipelines.sources.table.heads import Head, head_of, not_of_its_encoding, open_bytes
 
 BLOCK = 4 << 20
-# No value of a table is longer: a longer one is a lost quotation mark, or an attack.
-LONGEST = 1 << 20
 # A file of which so many lines are no rows is not the CSV that its mapping describes.
 RAGGED_MOST = 100_000
 MEND = "Export the file again, or mend that line."

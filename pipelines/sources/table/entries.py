@@ -34,6 +34,7 @@ class Entry:
     parser: Parser
     anchors: Anchors
     units: Named[str, str]
+    _has_offsets: dict[str, dict[str, bool]] = field(default_factory=dict)
     _tally: dict[str, tuple[int, int, Finding]] = field(default_factory=dict)
     _subjects: list[pa.Table] = field(default_factory=list)
     _files: dict[str, None] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Entry:
         rows, lines = self._wanted(chunk, file)
         zone = self.mapped.time_zone or self.mapping.time_zone
         converter = Converter(self.mapped, table, zone, self.parser, self.anchors, rows, file)
+        converter.has_offsets = self._has_offsets.setdefault(file, {})
         is_dated = self.mapping.received is not None
         for found in canonical(converter, pa.array(lines), self.mapping.source, is_dated, self.units):
             if table.name == "subjects":
@@ -92,7 +94,7 @@ class Entry:
         return rows, lines
 
     def _count(self, finding: Finding) -> None:
-        key = f"{finding.place.column} {finding.rule}"
+        key = f"{finding.place.column} {finding.rule} {finding.told}"
         count, given, first = self._tally.get(key, (0, 0, finding))
         self._tally[key] = (count + finding.count, given + finding.given, first)
 

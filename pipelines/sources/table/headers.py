@@ -4,13 +4,18 @@ from collections.abc import Collection
 
 from pipelines.errors import Refused
 
+# No export of a study has more; each costs memory in every portion.
+MOST_COLUMNS = 10_000
+
 
 def refuse_confusable(names: list[str], dropped: frozenset[str], file: str) -> None:
-    """Refuse names that occur twice, or differ by nothing but case and blanks.
+    """Refuse names that occur twice, or differ by nothing but case and blanks; and far too many of them.
 
     Raises:
         Refused: says how many, and names them; a dropped column confuses nobody unless it has the name of another.
     """
+    if len(names) > MOST_COLUMNS:
+        raise Refused(f"`{file}` has {len(names)} columns, more than {MOST_COLUMNS}. Split it, or check `separator:`.")
     counts: dict[str, set[str]] = {}
     for name in names:
         if name not in dropped:
@@ -34,6 +39,8 @@ def refuse_missing(where: str, wanted: Collection[str], names: Collection[str]) 
         if name not in names:
             near = next((other for other in names if _plain(other) == _plain(name)), None)
             hint = f" It has one that differs by case or blanks, `{near}`." if near is not None else ""
+            if len(names) == 1 and not hint:
+                hint = " It has one column in all: check `separator:`."
             raise Refused(f"{where}: the file has no column `{name}`.{hint} Correct the name in the mapping.")
 
 

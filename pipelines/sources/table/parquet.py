@@ -5,15 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
 from pipelines.errors import Refused
-from pipelines.sources.table.chunks import NO_LINES, ROWS, Chunk, Layout, portions
+from pipelines.sources.table.chunks import LONGEST, NO_LINES, ROWS, Chunk, Layout, portions
 from pipelines.sources.table.headers import refuse_confusable
-from pipelines.sources.table.parsing import is_text, without
+from pipelines.sources.table.parsing import Values, codes_of, is_text, without
 
 BUFFER = 1 << 20
+CODES = pa.dictionary(pa.int32(), pa.string())
 
 
 def read_chunks(file: Path, layout: Layout, dropped: frozenset[str]) -> Iterator[Chunk]:
@@ -32,20 +34,34 @@ def read_chunks(file: Path, layout: Layout, dropped: frozenset[str]) -> Iterator
             file, metadata=parquet.metadata, read_dictionary=texts, buffer_size=BUFFER, pre_buffer=False,
             page_checksum_verification=True,
         )  # fmt: skip
-        yield from _numbered(parquet, names, layout)
+        yield from _numbered(parquet, names, layout, file.name)
     except (pa.ArrowException, OSError) as error:
         raise Refused(f"`{file.name}` is not readable as Parquet, or cut off. Export it again.") from error
 
 
-def _numbered(parquet: pq.ParquetFile, names: list[str], layout: Layout) -> Iterator[Chunk]:
+def _numbered(parquet: pq.ParquetFile, names: list[str], layout: Layout, file: str) -> Iterator[Chunk]:
     schema = pa.schema([parquet.schema_arrow.field(name) for name in names])
     before = 0
     for portion in portions(parquet.iter_batches(ROWS, columns=names), schema):
-        rows = pa.table(
-            {name: without(portion[name], layout.missing if is_text(portion[name].type) else ()) for name in names}
+        columns = {name: _sound_texts(portion[name], layout, name, file) for name in names}
+        yield Chunk(pa.table(columns), np.arange(before + 1, before + 1 + len(portion)), NO_LINES)
+        before += len(portion)
+
+
+def _sound_texts(values: pa.ChunkedArray, layout: Layout, name: str, file: str) -> Values:
+    """A column with its texts as codes, without those that mean no value; refused where one is no such text."""
+    if not is_text(values.type):
+        return values
+    if values.type != CODES:
+        values = values.cast(CODES)
+    texts = codes_of(values).dictionary
+    if (pc.max(pc.binary_length(texts)).as_py() or 0) > LONGEST:
+        raise Refused(
+            f"`{file}`: a value of `{name}` is longer than {LONGEST >> 20} MB. Leave it out, or drop the column."
         )
-        yield Chunk(rows, np.arange(before + 1, before + 1 + len(rows)), NO_LINES)
-        before += len(rows)
+    if pc.any(pc.match_substring(texts, "\0")).as_py():
+        raise Refused(f"`{file}`: a value of `{name}` holds a NUL byte. Export the file again.")
+    return without(values, layout.missing)
 
 
 def _refuse_types(schema: pa.Schema, names: list[str], file: str) -> None:

@@ -36,6 +36,7 @@ OWN_OFFSET = r":\d\d([.,]\d+)?\s?(Z|[+-]\d\d(:?\d\d)?)$"
 # DuckDB reads `infinity`, eras and zones by name as well; ISO 8601 has no letters but these.
 ISO = "CASE WHEN NOT regexp_matches(t, '[A-SU-Ya-z(]') THEN try_cast(t AS {}) END"
 NO_TIME = "are not times of that format. Give `format:`."
+NO_TIME_OF_DAY = "are not times of day. Give `format:` or `unit:` under `time:`."
 NO_DAY = "are not dates of that format. Give `format:`."
 
 
@@ -74,7 +75,7 @@ def clock(
     if time is None or told.time is None:
         return read, findings
     of_day = _time_of_day(parser, time, told.time)
-    findings += unread(place, "is_readable", time, of_day, NO_TIME)
+    findings += unread(place, "is_readable", time, of_day, NO_TIME_OF_DAY)
     return Clock(pc.add(read.values, of_day)), findings
 
 
@@ -170,14 +171,16 @@ def _of_texts(parser: Parser, texts: Values, format: str | None, place: Place) -
     return _of_unclean(parser, texts, wall, place)
 
 
+def mixed(place: Place, told: str) -> Refused:
+    """The refusal of a column in which some times say where on Earth they are meant, and others do not."""
+    return Refused(f"{place}: {told}. Write all of them with one, or all without.")
+
+
 def _of_unclean(parser: Parser, texts: Values, wall: Values, place: Place) -> Clock:
     own = pc.and_(pc.match_substring_regex(texts, OWN_OFFSET), pc.is_valid(wall))
     with_offset, readable = pc.sum(own).as_py() or 0, given_count(wall)
     if 0 < with_offset < readable:
-        raise Refused(
-            f"{place}: {with_offset} of {readable} times have a UTC offset and the others have none. "
-            "Write all of them with one, or all without."
-        )
+        raise mixed(place, f"{with_offset} of {readable} times have a UTC offset and the others have none")
     if not with_offset:
         return Clock(wall)
     return Clock(_plausible(pc.cast(parser.parse(texts, ISO.format("TIMESTAMPTZ")), UTC)), wall)
