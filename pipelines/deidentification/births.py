@@ -11,6 +11,11 @@ _DAY = rf"^(?:(?P<first>{_YEAR})[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](?P<las
 _INSTANTS = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type is one of Arrow's texts."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
 def are_births(years: pa.Array, newest: int) -> bool:
     """Whether days of these years are births, in a file whose newest date is of the year `newest`."""
     if not len(years):
@@ -43,10 +48,11 @@ def are_instants(texts: pa.ChunkedArray) -> bool:
 def newest_year(column: pa.ChunkedArray) -> int:
     """Year of the newest date of a column, of texts only among the first rows; 0 if it holds none."""
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-        return pc.max(pc.year(column.filter(pc.equal(column, pc.max(column))))).as_py() or 0
-    if not pa.types.is_string(column.type):
+        return pc.year(pc.max(column)).as_py() or 0
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not is_text(kind):
         return 0
-    head = column.slice(0, SAMPLE)
+    head = pc.cast(column.slice(0, SAMPLE), pa.string())
     parsed = _parsed(head)
     years = years_of_texts(pc.unique(head).drop_null()) if parsed is None else pc.year(parsed)
     return pc.max(years).as_py() or 0

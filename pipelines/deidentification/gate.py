@@ -107,10 +107,6 @@ def findings(rows: pa.Table, dropped: Collection[str] = ()) -> Iterator[tuple[in
             yield position, Finding(f"`{name}`", *found)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-
-
 def _told(found: list[Finding]) -> str:
     columns = "; ".join(f"{finding.column} ({finding.identifier}: {finding.reason})" for finding in found)
     return f"{len(found)} column{'s' if len(found) > 1 else ''} that may tell who people are: {columns}."
@@ -127,7 +123,7 @@ def _in_values(name: str, column: pa.ChunkedArray, newest: int) -> Found | None:
         return _births(births.years_of_dates(column), newest)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _by_values(name, _long_numbers(column))
-    if not _is_text(kind):
+    if not births.is_text(kind):
         is_plain = pa.types.is_decimal(kind) or pa.types.is_temporal(kind)
         return None if is_plain else (BY_LETTER["R"], "nested or binary content, which nobody can look through")
     if births.are_instants(column):
@@ -157,10 +153,14 @@ def _in_canonical(name: str, column: pa.ChunkedArray) -> Iterator[Finding]:
         return
     values, is_own = _distinct(column), name in OWN_VALUES
     found = (_ages(values) if name == "age_band" else None) or _by_values(name, values, None if is_own else column)
-    if found:
+    if found or (not is_own and (found := _too_many(values, column))):
         yield Finding(f"`{name}`", *found)
-    elif not is_own and len(values) > SHORT_LIST and len(values) > _filled(column) / 2:
-        yield Finding(f"`{name}`", BY_LETTER["R"], f"{len(values)} distinct values, where a few are expected")
+
+
+def _too_many(values: pa.Array, column: pa.ChunkedArray) -> Found | None:
+    """Of sexes, sites and the like there are a few: what differs from row to row tells rows apart, and people."""
+    is_list = len(values) <= SHORT_LIST or len(values) <= _filled(column) / 2
+    return None if is_list else (BY_LETTER["R"], f"{len(values)} distinct values, where a few are expected")
 
 
 def _in_attributes(column: pa.ChunkedArray) -> Iterator[Finding]:
@@ -172,8 +172,13 @@ def _in_attributes(column: pa.ChunkedArray) -> Iterator[Finding]:
         return
     keys = sorted({key for one in objects for key in one})
     texts = {key: [None if one.get(key) is None else str(one[key]) for one in objects] for key in keys}
-    for _, finding in findings(pa.table({key: pa.array(texts[key], pa.string()) for key in keys})):
+    table = pa.table({key: pa.chunked_array([texts[key]], pa.string()) for key in keys})
+    for _, finding in findings(table):
         yield replace(finding, column=f"{finding.column} of `attributes`")
+    for key in keys:
+        words = _distinct(table[key].filter(pc.match_substring_regex(table[key], "[A-Za-zÀ-힣]")))
+        if found := _too_many(words, table[key]):
+            yield Finding(f"`{key}` of `attributes`", *found)
 
 
 def _distinct(column: pa.ChunkedArray | pa.Array) -> pa.Array:
