@@ -33,23 +33,23 @@ LOGS_AT_ONCE = 2000
 # Duration and the span on the wall clock may differ by a change of the clock, and by half a minute of rounding.
 CLOCK_CHANGES_MIN = (0, 30, -30, 60, -60)
 ROUNDING_MIN = 1.0
+SUMMARY = [f"$.summary.{level}.minutes" for level in LEVELS]
 JUDGED = f"""
     SELECT *, CASE
         WHEN start IS NULL OR ending IS NULL OR (dateOfSleep IS NOT NULL AND of_sleep IS NULL) THEN '{TIME_IS_READABLE}'
-        WHEN {" OR ".join(f"is_no_number({name})" for name in NUMBERS)} OR has_other_than_numbers THEN '{VALUE_IS_A_NUMBER}'
+        WHEN {" OR ".join(f"is_no_number({name})" for name in NUMBERS)}
+            OR list_bool_or([is_no_number(minutes) FOR minutes IN told[:{len(LEVELS)}]]) THEN '{VALUE_IS_A_NUMBER}'
         WHEN is_main IS NOT NULL AND is_main NOT IN ('true', 'false') THEN '{FLAG_IS_READABLE}'
-        WHEN NOT list_bool_or([abs(minutes - epoch(ending - start) / 60 - change) <= {ROUNDING_MIN}
+        WHEN NOT list_bool_or([abs(lasted - epoch(ending - start) / 60 - change) <= {ROUNDING_MIN}
                                FOR change IN {list(CLOCK_CHANGES_MIN)}]) THEN 'duration_fits_start_and_end'
         WHEN abs(of_sleep - ending::DATE) > 1 THEN 'date_of_sleep_fits_its_end' END AS rule
     FROM (
         SELECT entry, logId, dateOfSleep, moment(startTime) AS start, moment(endTime) AS ending,
-               moment(dateOfSleep)::DATE AS of_sleep, number(duration) / 60000 AS minutes,
-               {", ".join(NUMBERS)}, coalesce(mainSleep, isMainSleep) AS is_main,
-               {", ".join(f"number(levels ->> '$.summary.{level}.minutes') AS {level}" for level in LEVELS)},
-               {" OR ".join(f"is_no_number(levels ->> '$.summary.{level}.minutes')" for level in LEVELS)}
-                   AS has_other_than_numbers,
-               CASE WHEN (levels -> '$.summary') IS NULL THEN levels::VARCHAR END AS levels
-        FROM entries)"""
+               moment(dateOfSleep)::DATE AS of_sleep, number(duration) / 60000 AS lasted,
+               {", ".join(NUMBERS)}, coalesce(mainSleep, isMainSleep) AS is_main, told,
+               {", ".join(f"number(told[{at}]) AS {level}" for at, level in enumerate(LEVELS, start=1))},
+               CASE WHEN told[{len(LEVELS) + 1}] IS NULL THEN levels::VARCHAR END AS levels
+        FROM (SELECT *, levels ->> {[*SUMMARY, "$.summary"]} AS told FROM entries))"""
 
 
 def read(connection: duckdb.DuckDBPyConnection, files: list[File], whose: Whose) -> Iterator[Batch]:
@@ -62,7 +62,7 @@ def read(connection: duckdb.DuckDBPyConnection, files: list[File], whose: Whose)
         if file.kind in KINDS:
             stage(connection, file.path, KEYS, JUDGED)
             refuse_if_all_broken(connection, file.path)
-            logs = connection.sql("SELECT * FROM staged ORDER BY entry").to_arrow_reader(LOGS_AT_ONCE)
+            logs = connection.sql("SELECT * EXCLUDE told FROM staged ORDER BY entry").to_arrow_reader(LOGS_AT_ONCE)
             for portion in logs:
                 if portion.num_rows:
                     yield _batch(portion.to_pandas(), file.path.name, whose)
@@ -85,7 +85,7 @@ def _batch(logs: pd.DataFrame, file: str, whose: Whose) -> Batch:
 
 def _instants(logs: pd.DataFrame, zone: str) -> tuple[pd.Series, pd.Series]:
     """Onset and offset. A start in an hour that occurs twice is the one from which the duration leads to the end."""
-    lasted = pd.to_timedelta(logs["minutes"], unit="min").astype("timedelta64[us]")
+    lasted = pd.to_timedelta(logs["lasted"], unit="min").astype("timedelta64[us]")
     onset, end = to_utc(logs["start"], zone), to_utc(logs["ending"], zone)
     later = end - lasted
     is_later = (_wall_clock(later, zone) == logs["start"]) & (_wall_clock(onset + lasted, zone) != logs["ending"])
