@@ -65,7 +65,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from features.tables import ATTRIBUTE_NAME, DAILY_METRICS, PROVENANCE, SUBJECTS, TABLES, Table
 from pipelines.errors import Usage
@@ -83,6 +83,14 @@ def _listed(wanted: Any) -> Any:
     return {k: v if isinstance(v, list) else [v] for k, v in wanted.items()} if isinstance(wanted, dict) else wanted
 
 
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError:
+        raise ValueError("is not a known encoding; write one like utf-8, latin-1 or utf-16") from None
+    return name
+
+
 class FileMapping(Strict):
     """One kind of file and the table it feeds."""
 
@@ -95,7 +103,7 @@ class FileMapping(Strict):
     drop: tuple[str, ...] = ()
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     missing: tuple[Text, ...] = NO_VALUE
     time_zone: TimeZone | None = None
 
@@ -122,14 +130,6 @@ class FileMapping(Strict):
         dropped = sorted(self.source_columns & set(self.drop))
         if dropped:
             raise ValueError(f"`drop:` names {len(dropped)} mapped columns: {', '.join(dropped)}. Map or drop each")
-        return self
-
-    @model_validator(mode="after")
-    def _encoding_exists(self) -> "FileMapping":
-        try:
-            "".encode(self.encoding)
-        except LookupError:
-            raise ValueError("`encoding:` is not a known one; write one like utf-8, latin-1 or utf-16") from None
         return self
 
     @property

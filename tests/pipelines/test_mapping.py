@@ -1,5 +1,6 @@
 """The `table` format: any CSV or Parquet by a mapping; what cannot be read is named, with its cure and no value."""
 
+import re
 import textwrap
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipelines import mapping, origins
 from pipelines.errors import Usage
 from pipelines.mapping import load_mapping
 from pipelines.sources.table import read
@@ -207,6 +209,29 @@ MAPPINGS_THAT_ARE_OFF = {
     "both a column and a value": (
         "files: [{path: a, table: sleep, columns: {is_main: {column: m, value: true}}}]", ["`column:` or `value:`"]),
     "no files": ("time_zone: UTC", ["files"]),
+    "melted into another table's word": (
+        "files: [{path: a, table: mood, columns: {}, melt: {into: metric, columns: {steps: s}}}]", ["`melt: into: metric`", "mood"]),
+    "a scale where there is none": (
+        "files: [{path: a, table: assessments, columns: {subject_id: i, completed_at: a}, melt: {into: instrument, "
+        "columns: {phq_9: {column: p, scale: [0, 27]}}}}]", ["`scale:`", "mood"]),
+    "codes that YAML takes for truth": (
+        "files: [{path: a, table: events, columns: {kind: {column: k, recode: {yes: panic}}}}]", ["recode", "quote"]),
+    "a format that is none": (
+        "files: [{path: a, table: events, columns: {occurred_at: {column: t, format: '%Q'}}}]", ["occurred_at.format", "%d.%m.%Y"]),
+    "half an anchor": (
+        "files: [{path: a, table: events, columns: {occurred_at: {column: t, anchor: {path: p.csv}}}}]", ["anchor", "`subject:`"]),
+    "two anchors": ("files: [{path: a, table: events, columns: {occurred_at: {column: t, anchor: {column: s, "
+                    "everyone: 2000-01-03}}}}]", ["anchor", "one of"]),
+    "an encoding that is none": ("files: [{path: a, table: events, columns: {}, encoding: utf-9}]", ["encoding", "latin-1"]),
+    "attributes of no subject": (
+        "files: [{path: a, table: events, columns: {}, attributes: {education: e}}]", ["`attributes:`", "subjects"]),
+    "an attribute that is ours": ("files: [{path: a, table: subjects, columns: {subject_id: i, enrolled_on: d}, "
+                                  "attributes: {sex: s}}]", ["`attributes:`", "sex", "columns"]),
+    "an attribute with a strange name": (
+        "files: [{path: a, table: subjects, columns: {}, attributes: {\"a b\": s}}]", ["attributes"]),
+    "a pattern that is none": ("files: [{path: 'a**b', table: events, columns: {}}]", ["path", "*.csv"]),
+    "a column of Foretide's own": ("files: [{path: a, table: events, columns: {ingest_id: i}}]", ["`ingest_id`", "not a column"]),
+    "a separator of two signs": ("files: [{path: a, table: events, columns: {}, separator: ';;'}]", ["separator"]),
     "not YAML": ("files: [", ["not readable as YAML"]),
     "not text": (b"source: \xe9\xff", ["not readable as YAML"]),
     "a list": ("- a", ["my.yaml"]),
@@ -250,3 +275,13 @@ def test_where_no_column_says_so_rows_are_received_at_the_midnight_after_their_d
     (tmp_path / "rows.csv").write_text("id,at,s\nann,2026-06-01T21:00,1\n")
     (batch,) = map(in_pandas, read(tmp_path / "rows.csv", load_mapping(tmp_path / "m.yaml")))
     assert batch.frame["received_at"].tolist() == utc("2026-06-01 22:00")
+
+
+def test_the_guide_and_the_reference_name_every_key_of_the_language():
+    """What a mapping can say stands in the guide and in the module's reference, where people and tools look it up."""
+    models = (mapping.Mapping, mapping.FileMapping, origins.ColumnMapping, origins.MeltedColumn, origins.Melt, origins.Anchor,
+              origins.TimeOfDay)  # fmt: skip
+    keys = {key for model in models for key in model.model_fields}
+    guide = (Path(__file__).parents[2] / "docs" / "bring-your-data.md").read_text()
+    for told in (guide, str(mapping.__doc__)):
+        assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", told)] == []
