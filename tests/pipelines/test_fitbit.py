@@ -209,6 +209,12 @@ BROKEN = {
         "sleep.json", log(3, "2026-06-01T23:00", "2026-06-02T07:00", 480, minutesAsleep="some"), "value_is_a_number"),
     "a stage in words": (
         "sleep.json", log(3, "2026-06-01T23:00", "2026-06-02T07:00", 480, levels=summary(deep="long")), "value_is_a_number"),
+    "a length beyond all": ("sleep.json", log(3, "2026-06-01T23:00", "2026-06-02T07:00", 10**290), "duration_fits_start_and_end"),
+    "a date of sleep in words": (
+        "sleep.json", log(3, "2026-06-01T23:00", "2026-06-02T07:00", 480, dateOfSleep="Monday"), "time_is_readable"),
+    "an id of no end": ("sleep.json", log("3" * 99, "2026-06-01T23:00", "2026-06-02T07:00", 480), "record_id_is_plausible"),
+    "the first year": ("steps.json", entry("0001-01-01 00:00:00", "3"), "time_is_readable"),
+    "the last year": ("resting_heart_rate.json", entry("9999-12-31 00:00:00", {"value": 55}), "time_is_readable"),
     "no end": ("sleep.json", log(3, "2026-06-01T23:00", "2026-06-02T07:00", 480, endTime=None), "time_is_readable"),
 }  # fmt: skip
 SOUND = {

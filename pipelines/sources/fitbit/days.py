@@ -18,6 +18,7 @@ from pipelines.sources.fitbit.entries import (
     VALUE_IS_A_NUMBER,
     File,
     Whose,
+    broken_entries,
     label,
     refuse_if_all_broken,
     stage,
@@ -36,19 +37,19 @@ SCORE_COLUMNS = ("timestamp", "overall_score")
 QUERIES = {
     # Days without a resting heart rate are filled up with 0.
     "resting_heart_rate": """
-        SELECT entry, dateTime AS day, 'resting_heart_rate' AS metric, '' AS record,
+        SELECT entry, dateTime AS day, 'resting_heart_rate' AS metric, 0 AS record,
                coalesce(value ->> '$.value', value ->> '$') AS told
         FROM entries WHERE number(coalesce(value ->> '$.value', value ->> '$')) IS DISTINCT FROM 0""",
     "time_in_heart_rate_zones": " UNION ALL ".join(
-        f"SELECT entry, dateTime AS day, '{metric}' AS metric, '' AS record, value ->> '$.valuesInZones.{zone}' AS told "
+        f"SELECT entry, dateTime AS day, '{metric}' AS metric, 0 AS record, value ->> '$.valuesInZones.{zone}' AS told "
         f"FROM entries WHERE told IS NOT NULL OR (value -> '$.valuesInZones') IS NULL"
         for zone, metric in ZONES.items()
     ),
     "exercise": """
-        SELECT entry, startTime AS day, 'exercise_minutes' AS metric, coalesce(logId, startTime) AS record,
+        SELECT entry, startTime AS day, 'exercise_minutes' AS metric, hash(coalesce(logId, startTime)) AS record,
                (number(coalesce(activeDuration, duration)) / 60000)::VARCHAR AS told FROM entries""",
     "sleep_score": """
-        SELECT entry, rtrim(timestamp, 'Z') AS day, 'sleep_score' AS metric, '' AS record, overall_score AS told
+        SELECT entry, rtrim(timestamp, 'Z') AS day, 'sleep_score' AS metric, 0 AS record, overall_score AS told
         FROM entries WHERE overall_score <> ''""",
 }
 
@@ -61,12 +62,14 @@ def read(connection: duckdb.DuckDBPyConnection, files: list[File], whose: Whose)
     """
     files = [file for file in files if file.kind in KINDS]
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE daily (file INTEGER, day DATE, metric VARCHAR, record VARCHAR, value DOUBLE)"
+        "CREATE OR REPLACE TEMP TABLE daily (file INTEGER, day DATE, metric VARCHAR, record UBIGINT, value DOUBLE)"
     )
     for number, file in enumerate(files):
         _stage(connection, file, whose.clock.zone)
-        if refuse_if_all_broken(connection, file.path):
-            yield _broken(connection, file, whose)
+        refuse_if_all_broken(connection, file.path)
+        for found in broken_entries(connection, "day, metric, value"):
+            yield Batch("wearable_days", _rows(found, whose), file.path.name, found["entry"].to_numpy(),
+                        found["rule"].combine_chunks())  # fmt: skip
         connection.execute(
             f"INSERT INTO daily SELECT {number}, day, metric, record, value FROM staged WHERE rule IS NULL"
         )
@@ -95,12 +98,6 @@ def _stage(connection: duckdb.DuckDBPyConnection, file: File, zone: str) -> None
         stage_csv(connection, file.path, SCORE_COLUMNS, query)
     else:
         stage(connection, file.path, EXERCISE_KEYS if file.kind == "exercise" else KEYS, query)
-
-
-def _broken(connection: duckdb.DuckDBPyConnection, file: File, whose: Whose) -> Batch:
-    found = connection.sql("SELECT entry, day, metric, value, rule FROM staged WHERE rule IS NOT NULL").to_arrow_table()
-    return Batch("wearable_days", _rows(found, whose), file.path.name,
-                 found["entry"].to_numpy(), found["rule"].combine_chunks())  # fmt: skip
 
 
 def _rows(found: pa.Table, whose: Whose) -> pa.Table:

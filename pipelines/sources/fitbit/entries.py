@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import pyarrow as pa
 
 from pipelines.errors import Refused
 from pipelines.sources.fitbit.clock import Clock
@@ -23,8 +24,10 @@ HEAD = 4096
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 TIME_IS_READABLE, VALUE_IS_A_NUMBER, FLAG_IS_READABLE = "time_is_readable", "value_is_a_number", "flag_is_readable"
 MACROS = """
-    CREATE MACRO moment(told) AS try_strptime(told, [
+    CREATE MACRO any_moment(told) AS try_strptime(told, [
         '%m/%d/%y %H:%M:%S', '%Y-%m-%dT%H:%M:%S.%g', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S', '%Y-%m-%d']);
+    CREATE MACRO moment(told) AS CASE WHEN year(any_moment(told)) BETWEEN 2000 AND 2099 THEN any_moment(told) END;
+    CREATE MACRO is_no_moment(told) AS told IS NOT NULL AND moment(told) IS NULL;
     CREATE MACRO number(told) AS CASE WHEN isfinite(TRY_CAST(told AS DOUBLE)) THEN TRY_CAST(told AS DOUBLE) END;
     CREATE MACRO is_no_number(told) AS told IS NOT NULL AND number(told) IS NULL"""
 
@@ -89,8 +92,8 @@ def stage_csv(connection: duckdb.DuckDBPyConnection, file: Path, names: tuple[st
             WITH entries AS (SELECT row_number() OVER () + 1 AS entry, * FROM csv_rows) {query}""")
 
 
-def refuse_if_all_broken(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
-    """Whether any of the staged entries broke a rule.
+def refuse_if_all_broken(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Nothing, if some staged entries keep the rules.
 
     Raises:
         Refused: all of them did, which is a matter of the format and not of dirt.
@@ -101,7 +104,14 @@ def refuse_if_all_broken(connection: duckdb.DuckDBPyConnection, file: Path) -> b
             f"`{file.name}`: none of its {entries} entries has a readable time and value. Is it of a Fitbit export? "
             "Times are written like 12/31/26 23:59:00 or 2026-12-31 23:59:00."
         )
-    return broken > 0
+
+
+def broken_entries(connection: duckdb.DuckDBPyConnection, columns: str) -> Iterator[pa.Table]:
+    """The staged entries that broke a rule, some at a time: `entry`, `rule` and these columns."""
+    found = connection.sql(f"SELECT entry, rule, {columns} FROM staged WHERE rule IS NOT NULL")
+    for portion in found.to_arrow_reader(ROWS_AT_ONCE):
+        if portion.num_rows:
+            yield pa.Table.from_batches([portion])
 
 
 def label(files: list[File]) -> str:

@@ -20,6 +20,7 @@ from pipelines.sources.fitbit.entries import (
     VALUE_IS_A_NUMBER,
     File,
     Whose,
+    broken_entries,
     label,
     refuse_if_all_broken,
     stage,
@@ -50,8 +51,10 @@ def read(connection: duckdb.DuckDBPyConnection, files: list[File], whose: Whose)
     )
     for file in files:
         stage(connection, file.path, KEYS, _judged(file.kind))
-        if refuse_if_all_broken(connection, file.path):
-            yield _broken(connection, file, whose)
+        refuse_if_all_broken(connection, file.path)
+        for found in broken_entries(connection, f"minute, value AS {file.kind}"):
+            yield Batch("wearable", _rows(found, whose), file.path.name, found["entry"].to_numpy(),
+                        found["rule"].combine_chunks())  # fmt: skip
         connection.execute(f"INSERT INTO minutes {ADDED[file.kind]}")
     # Integer heart rates: the mean of a minute is rounded, as the column is whole beats.
     merged = connection.sql("""
@@ -71,14 +74,6 @@ def _judged(kind: str) -> str:
             WHEN value NOT BETWEEN {column.low} AND {column.high} THEN '{kind}_is_plausible' END AS rule
         FROM (SELECT entry, date_trunc('minute', moment(dateTime)) AS minute, number(told) AS value
               FROM (SELECT entry, dateTime, {TOLD[kind]}))"""
-
-
-def _broken(connection: duckdb.DuckDBPyConnection, file: File, whose: Whose) -> Batch:
-    found = connection.sql(
-        f"SELECT entry, minute, value AS {file.kind}, rule FROM staged WHERE rule IS NOT NULL"
-    ).to_arrow_table()
-    return Batch("wearable", _rows(found.select(["minute", file.kind]), whose), file.path.name,
-                 found["entry"].to_numpy(), found["rule"].combine_chunks())  # fmt: skip
 
 
 def _rows(found: pa.Table, whose: Whose) -> pa.Table:

@@ -29,27 +29,36 @@ NUMBERS = ("duration", "minutesAsleep", "minutesAwake")
 TEXTS = ("logId", "dateOfSleep", "startTime", "endTime", *NUMBERS, "mainSleep", "isMainSleep")
 KEYS = {**dict.fromkeys(TEXTS, "VARCHAR"), "levels": "JSON"}
 LEVELS = ("deep", "light", "rem", "wake", "asleep", "restless", "awake")
-LOGS_AT_ONCE = 2000
+LOGS_AT_ONCE = 20_000
+LONGEST_ID = 64
 # Duration and the span on the wall clock may differ by a change of the clock, and by half a minute of rounding.
 CLOCK_CHANGES_MIN = (0, 30, -30, 60, -60)
 ROUNDING_MIN = 1.0
-SUMMARY = [f"$.summary.{level}.minutes" for level in LEVELS]
+IS_LONG = f"length(logId) > {LONGEST_ID}"
+DURATION_FITS = f"""
+    list_bool_or([abs(lasted - epoch(ending - start) / 60 - change) <= {ROUNDING_MIN} FOR change IN {list(CLOCK_CHANGES_MIN)}])"""
+PATHS = [*(f"$.summary.{level}.minutes" for level in LEVELS), "$.summary"]
+# Of texts only the id goes further, and the levels of a log without a summary: others could be of any length.
 JUDGED = f"""
-    SELECT *, CASE
-        WHEN start IS NULL OR ending IS NULL OR (dateOfSleep IS NOT NULL AND of_sleep IS NULL) THEN '{TIME_IS_READABLE}'
-        WHEN {" OR ".join(f"is_no_number({name})" for name in NUMBERS)}
-            OR list_bool_or([is_no_number(minutes) FOR minutes IN told[:{len(LEVELS)}]]) THEN '{VALUE_IS_A_NUMBER}'
-        WHEN is_main IS NOT NULL AND is_main NOT IN ('true', 'false') THEN '{FLAG_IS_READABLE}'
-        WHEN NOT list_bool_or([abs(lasted - epoch(ending - start) / 60 - change) <= {ROUNDING_MIN}
-                               FOR change IN {list(CLOCK_CHANGES_MIN)}]) THEN 'duration_fits_start_and_end'
-        WHEN abs(of_sleep - ending::DATE) > 1 THEN 'date_of_sleep_fits_its_end' END AS rule
+    SELECT * EXCLUDE (told, has_other_than_date, has_other_than_numbers, is_main, id_is_long, lasted), is_main = 'true' AS is_main,
+           CASE WHEN {DURATION_FITS} THEN lasted END AS lasted, CASE
+               WHEN start IS NULL OR ending IS NULL OR has_other_than_date THEN '{TIME_IS_READABLE}'
+               WHEN has_other_than_numbers THEN '{VALUE_IS_A_NUMBER}'
+               WHEN is_main NOT IN ('true', 'false') THEN '{FLAG_IS_READABLE}'
+               WHEN id_is_long THEN 'record_id_is_plausible'
+               WHEN NOT {DURATION_FITS} THEN 'duration_fits_start_and_end'
+               WHEN abs(of_sleep - ending::DATE) > 1 THEN 'date_of_sleep_fits_its_end' END AS rule
     FROM (
-        SELECT entry, logId, dateOfSleep, moment(startTime) AS start, moment(endTime) AS ending,
-               moment(dateOfSleep)::DATE AS of_sleep, number(duration) / 60000 AS lasted,
-               {", ".join(NUMBERS)}, coalesce(mainSleep, isMainSleep) AS is_main, told,
+        SELECT entry, CASE WHEN NOT {IS_LONG} THEN logId END AS id, {IS_LONG} AS id_is_long,
+               moment(startTime) AS start, moment(endTime) AS ending, moment(dateOfSleep)::DATE AS of_sleep,
+               is_no_moment(dateOfSleep) AS has_other_than_date, number(duration) / 60000 AS lasted,
+               number(minutesAsleep) AS asleep_told, number(minutesAwake) AS awake_told,
+               {" OR ".join(f"is_no_number({name})" for name in NUMBERS)}
+                   OR list_bool_or([is_no_number(one) FOR one IN told[:{len(LEVELS)}]]) AS has_other_than_numbers,
+               coalesce(mainSleep, isMainSleep) AS is_main, told,
                {", ".join(f"number(told[{at}]) AS {level}" for at, level in enumerate(LEVELS, start=1))},
-               CASE WHEN told[{len(LEVELS) + 1}] IS NULL THEN levels::VARCHAR END AS levels
-        FROM (SELECT *, levels ->> {[*SUMMARY, "$.summary"]} AS told FROM entries))"""
+               CASE WHEN told[{len(PATHS)}] IS NULL THEN levels::VARCHAR END AS levels
+        FROM (SELECT *, levels ->> {PATHS} AS told FROM entries))"""
 
 
 def read(connection: duckdb.DuckDBPyConnection, files: list[File], whose: Whose) -> Iterator[Batch]:
@@ -62,22 +71,34 @@ def read(connection: duckdb.DuckDBPyConnection, files: list[File], whose: Whose)
         if file.kind in KINDS:
             stage(connection, file.path, KEYS, JUDGED)
             refuse_if_all_broken(connection, file.path)
-            logs = connection.sql("SELECT * EXCLUDE told FROM staged ORDER BY entry").to_arrow_reader(LOGS_AT_ONCE)
-            for portion in logs:
-                if portion.num_rows:
-                    yield _batch(portion.to_pandas(), file.path.name, whose)
+            last = connection.sql("SELECT coalesce(max(entry), 0) FROM staged").fetchall()[0][0]
+            for first in range(1, last + 1, LOGS_AT_ONCE):
+                yield _batch(_logs(connection, first), file.path.name, whose)
+
+
+def _logs(connection: duckdb.DuckDBPyConnection, first: int) -> pd.DataFrame:
+    """Some logs from this entry on; where one has no summary, its levels are summed up from their list."""
+    logs = connection.sql(f"""
+        SELECT * EXCLUDE levels, levels IS NOT NULL AS is_listed FROM staged
+        WHERE entry BETWEEN {first} AND {first + LOGS_AT_ONCE - 1} ORDER BY entry""").df()
+    levels = logs[list(LEVELS)].astype(float)
+    for at, entry in logs.loc[logs["is_listed"], "entry"].items():
+        # One at a time: a list may be as long as an entry may be.
+        told = connection.execute("SELECT levels FROM staged WHERE entry = ?", [entry]).fetchall()[0][0]
+        levels.loc[at] = pd.Series(minutes_by_level(told), dtype=float).reindex(list(LEVELS))
+    return logs.assign(**levels)
 
 
 def _batch(logs: pd.DataFrame, file: str, whose: Whose) -> Batch:
     onset, offset = _instants(logs, whose.clock.zone)
-    asleep, awake, stages = _minutes(logs)
     frame = pa.table({
         "subject_id": pa.array([whose.subject_id] * len(logs), pa.string()),
-        "record_id": pa.array(logs["logId"].fillna(row_hash(logs, ["start", "ending"])), pa.string()),
-        "onset_at": pa.array(onset), "offset_at": pa.array(offset), "minutes_asleep": pa.array(asleep),
-        "minutes_awake": pa.array(awake),
-        **{f"minutes_{name}": pa.array(stages[name]) for name in ("light", "deep", "rem")},
-        "is_main": pa.array(logs["is_main"].map({"true": True, "false": False}).tolist(), pa.bool_(), from_pandas=True),
+        "record_id": pa.array(logs["id"].fillna(row_hash(logs, ["start", "ending"])), pa.string()),
+        "onset_at": pa.array(onset), "offset_at": pa.array(offset),
+        "minutes_asleep": pa.array(_total(logs["asleep_told"], logs[["deep", "light", "rem", "asleep"]])),
+        "minutes_awake": pa.array(_total(logs["awake_told"], logs[["wake", "restless", "awake"]])),
+        **{f"minutes_{level}": pa.array(logs[level]) for level in ("light", "deep", "rem")},
+        "is_main": pa.array(logs["is_main"], pa.bool_(), from_pandas=True),
         **whose.clock.provenance(offset),
     })  # fmt: skip
     return Batch("sleep", frame, file, logs["entry"].to_numpy(), pa.array(logs["rule"], pa.string(), from_pandas=True))
@@ -97,12 +118,6 @@ def _wall_clock(instants: pd.Series, zone: str) -> pd.Series:
     return instants.dt.tz_convert(zone).dt.tz_localize(None)
 
 
-def _minutes(logs: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
-    """Minutes asleep, awake and by level; levels come from the summary, or from the log's own list of them."""
-    levels = logs[list(LEVELS)].astype(float)
-    for at, told in logs["levels"].dropna().items():
-        levels.loc[at] = pd.Series(minutes_by_level(told), dtype=float).reindex(list(LEVELS))
-    told_asleep, told_awake = (pd.to_numeric(logs[name], errors="coerce") for name in ("minutesAsleep", "minutesAwake"))
-    asleep = levels[["deep", "light", "rem", "asleep"]].sum(axis=1, min_count=1)
-    awake = levels[["wake", "restless", "awake"]].sum(axis=1, min_count=1)
-    return told_asleep.fillna(asleep), told_awake.fillna(awake), levels
+def _total(told: pd.Series, levels: pd.DataFrame) -> pd.Series:
+    """Minutes as the log tells them, else the sum over levels."""
+    return told.astype(float).fillna(levels.sum(axis=1, min_count=1))
