@@ -21,7 +21,7 @@ from pipelines.staging import StagedBatch, Staging
 from pipelines.versions import Comparison, time_literal
 
 # Rows that one write sorts and cuts into partitions: the more, the fewer files; some 60 bytes each.
-ROWS_PER_WRITE = 3_000_000
+ROWS_PER_WRITE = 2_000_000
 
 
 def register_enrolled(lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging) -> None:
