@@ -6,7 +6,7 @@ version of the same subject-day begins. What is implausible beyond the single ro
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 
 import duckdb
@@ -15,8 +15,8 @@ import pandas as pd
 
 from features import devices, hours, minutes, mood, plausibility, sleep
 from features.calendar import DEFAULT_CUTOFF
-from features.tables import AHEAD_FEWEST_ROWS
-from features.versions import KEY, Versions, no_days, with_days, with_known_on
+from features.tables import AHEAD_FEWEST_ROWS, CLOCK_AHEAD_MIN
+from features.versions import KEY, Versions, no_days, with_known_on
 
 ASSESSMENTS = ("phq_9", "gad_7", "stai", "stai_x1", "ces_d")
 # Vendor's daily metric -> measure and factor; a vendor's figure stands in only where no minutes give the measure.
@@ -31,6 +31,8 @@ VENDOR = {
 # Streams whose rows are told one by one by a device with a clock of its own, and when.
 OCCURS = {"mood": "answered_at", "sleep": "offset_at"}
 LEVEL = [*KEY, "measure", "value"]
+AHEAD = [*KEY, "stream"]
+OFFSET = ["subject_id", "local_date", "utc_offset_min"]
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,16 @@ class Days:
         origins: which device and algorithm spoke for a day: `devices.ORIGIN`; of the wearable for subjects who have
             several.
         levels: daily values of other numbers, in long form: `LEVEL`.
+        ahead: days with several rows that were received before they happened: `AHEAD`.
+        offsets: `OFFSET` of the wearable's days, of subjects whose offset from UTC was not always the same.
     """
 
     panel: pd.DataFrame
     findings: pd.DataFrame
     origins: pd.DataFrame
     levels: pd.DataFrame
+    ahead: pd.DataFrame
+    offsets: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class _Part:
     findings: pd.DataFrame | None = None
     origins: pd.DataFrame | None = None
     levels: pd.DataFrame | None = None
+    ahead: pd.DataFrame | None = None
+    offsets: pd.DataFrame | None = None
 
 
 def build_days(
@@ -85,21 +93,24 @@ def build_days(
         elif name in READERS:
             versions = Versions(connection, name, with_known_on(connection, name, relation, zones, cutoff))
             part = READERS[name](versions, preference)
-            parts[name] = _Part(versions.with_empty(part.daily), part.findings, part.origins, part.levels)
+            parts[name] = replace(part, daily=versions.with_empty(part.daily))
     panel = _merge({name: part.daily for name, part in parts.items() if len(part.daily.columns) > len(KEY)})
     _fill_from_vendor(panel)
     panel = panel[[*KEY, *sorted(c for c in panel.columns if c not in KEY and not c.startswith("vendor_"))]]
-    return Days(panel, _together([p.findings for p in parts.values()], plausibility.FINDING),
-                _together([p.origins for p in parts.values()], devices.ORIGIN),
-                _together([p.levels for p in parts.values()], LEVEL))  # fmt: skip
+    noticed = {"findings": plausibility.FINDING, "origins": devices.ORIGIN, "levels": LEVEL, "ahead": AHEAD,
+               "offsets": OFFSET}  # fmt: skip
+    return Days(
+        panel, **{name: _together([getattr(p, name) for p in parts.values()], c) for name, c in noticed.items()}
+    )
 
 
 def _together(frames: list[pd.DataFrame | None], columns: list[str]) -> pd.DataFrame:
     given = [frame[columns] for frame in frames if frame is not None and len(frame)]
     if given:
         return pd.concat(given, ignore_index=True)
-    empty = pd.DataFrame({column: pd.Series(dtype="str") for column in columns})
-    return with_days(empty)
+    days = dict.fromkeys(("local_date", "known_on"), "datetime64[us]")
+    types = {**days, "value": "float64", "utc_offset_min": "float64"}
+    return pd.DataFrame({column: pd.Series(dtype=types.get(column, "str")) for column in columns})
 
 
 def _wearable(
@@ -120,11 +131,23 @@ def _wearable(
         found = devices.minute_by_minute(connection, relation, found, zones, cutoff, preference)
     found, findings = plausibility.without_stuck_hours(found)
     findings = pd.concat([findings, plausibility.first_told(two)])
-    return _Part(hours.measures(hours.one_voice(found)), findings, devices.origins(sums, names))
+    daily = hours.measures(hours.one_voice(found))
+    return _Part(daily, findings, devices.origins(sums, names), offsets=_offsets(sums))
+
+
+def _offsets(sums: pd.DataFrame) -> pd.DataFrame:
+    """Offsets from UTC by local day, of subjects who had several."""
+    subject, _ = pd.factorize(sums["subject_id"])
+    offset = sums["utc_offset_min"].to_numpy()
+    first = np.zeros(subject.max() + 1, dtype=offset.dtype)
+    first[subject[::-1]] = offset[::-1]
+    rows = sums[np.isin(subject, subject[offset != first[subject]])]
+    rows = rows.assign(local_date=(rows["hour"] // 24).to_numpy().astype("datetime64[D]").astype("datetime64[us]"))
+    return rows[OFFSET].drop_duplicates(ignore_index=True)
 
 
 def _mood(versions: Versions, _: devices.Preference) -> _Part:
-    return _Part(mood.daily(versions.rows(f"{', '.join(KEY)}, {mood.ROWS_SQL}")), _ahead(versions, "mood"))
+    return _Part(mood.daily(versions.rows(f"{', '.join(KEY)}, {mood.ROWS_SQL}")), ahead=_ahead(versions, "mood"))
 
 
 def _sleep(versions: Versions, preference: devices.Preference) -> _Part:
@@ -133,15 +156,15 @@ def _sleep(versions: Versions, preference: devices.Preference) -> _Part:
     told = [rows.loc[rows[mark], KEY].assign(rule=mark) for mark in sleep.MARKS]
     findings = plausibility.first_told(pd.concat(told).assign(stream="sleep"))
     origins = rows[rows["is_night"]].drop_duplicates(["subject_id", "local_date"]).assign(stream="sleep")
-    return _Part(sleep.daily(rows), pd.concat([findings, _ahead(versions, "sleep")]), origins[devices.ORIGIN])
+    return _Part(sleep.daily(rows), findings, origins[devices.ORIGIN], ahead=_ahead(versions, "sleep"))
 
 
 def _ahead(versions: Versions, stream: str) -> pd.DataFrame:
-    """Days with several rows that were received before they happened: findings of a clock that is ahead."""
-    early = f"count_if({OCCURS[stream]} > received_at)"
+    """Days with several rows that were received before they happened: the clock they were told by is ahead."""
+    early = f"count_if(epoch_us({OCCURS[stream]}) > epoch_us(received_at) + {CLOCK_AHEAD_MIN * 60_000_000})"
     rows = versions.rows(f"{', '.join(KEY)}, {early} AS early", f"GROUP BY {', '.join(KEY)}")
-    found = rows.loc[rows["early"] >= AHEAD_FEWEST_ROWS, KEY]
-    return plausibility.first_told(found.assign(stream=stream, rule=plausibility.CLOCK_AHEAD))
+    found = rows.loc[rows["early"] >= AHEAD_FEWEST_ROWS, KEY].sort_values(KEY)
+    return found.drop_duplicates(["subject_id", "local_date"]).assign(stream=stream)
 
 
 def _vendor(versions: Versions, preference: devices.Preference) -> _Part:

@@ -21,8 +21,8 @@ ORIGIN = ["subject_id", "stream", "local_date", "known_on", *DEVICE]
 def rank(names: pd.DataFrame, preference: Preference) -> pd.Series:
     """Place of each row's `source` or `device_model` in the preference; its length where neither is named."""
     places = {name: place for place, name in enumerate(preference)}
-    by_name = [names[column].map(places).fillna(len(places)) for column in ("source", "device_model")]
-    ranked: pd.Series = np.minimum(*by_name).astype(np.int64)
+    source, model = (names[column].map(places).fillna(len(places)) for column in ("source", "device_model"))
+    ranked: pd.Series = source.where(source < model, model).astype(np.int64)
     return ranked
 
 
@@ -79,7 +79,9 @@ def origins(sums: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
 
 def days_of_two(found: DayHours) -> pd.DataFrame:
     """Versions in which two devices tell of one day: `version, subject_id, local_date, known_on`."""
-    hours = found.hours[["version", "device"]].drop_duplicates()
+    hours = found.hours[["version", "device"]]
+    # Nobody has a second device: the rule, which shall cost nothing.
+    hours = (hours if hours["device"].to_numpy().any() else hours.iloc[:0]).drop_duplicates()
     version = hours.loc[hours.duplicated("version"), "version"].unique()
     return found.keys.loc[np.sort(version)].rename_axis("version").reset_index()
 
@@ -124,7 +126,7 @@ def _with_hours(found: DayHours, told: pd.DataFrame) -> DayHours:
     """The hours of every version of some days replaced."""
     versions = found.versions.assign(version=found.versions.index)
     told = told.assign(
-        subject=found.subjects.get_indexer(told["subject_id"]), day=days_since_1970(told["local_date"]),
+        subject=found.subjects.get_indexer(pd.Index(told["subject_id"])), day=days_since_1970(told["local_date"]),
         known_on=days_since_1970(told["known_on"]), device=0,
     )  # fmt: skip
     days = versions.merge(told[["subject", "day"]].drop_duplicates(), on=["subject", "day"])

@@ -117,7 +117,7 @@ def one_voice(found: DayHours) -> DayHours:
     hours = found.hours
     if not hours["device"].to_numpy().any():
         return found
-    minutes = hours.groupby(["version", "device"], as_index=False)["minutes"].sum()
+    minutes = hours.groupby(["version", "device"])["minutes"].sum().reset_index()
     chosen = minutes.sort_values(["version", "minutes", "device"]).drop_duplicates("version", keep="last")
     kept = hours.merge(chosen[["version", "device"]], on=["version", "device"])
     return DayHours(found.subjects, found.versions, kept)

@@ -60,8 +60,11 @@ def hour_sums(
         GROUP BY ALL""").df()  # fmt: skip
     if connection.sql(f"SELECT 1 FROM {name} WHERE version > 0 OR is_deleted LIMIT 1").fetchall():
         sums = pd.concat([sums, _corrections(connection, name, key, receipt)], ignore_index=True)
-    known_on = _known_on(sums["subject_id"], sums.pop("receipt").to_numpy() * bin_us, zones, cutoff)
-    return sums.assign(known_on=known_on)[known_on.notna()][[*HOUR_KEY, *SUMS]]
+    known_on = _known_on(sums["subject_id"], sums["receipt"].to_numpy() * bin_us, zones, cutoff)
+    # An empty answer has no text type of its own, and would take that of kept hours away.
+    sums = sums.assign(known_on=known_on, subject_id=sums["subject_id"].astype("str"))
+    dated: pd.DataFrame = sums[[*HOUR_KEY, *SUMS]]
+    return dated if known_on.notna().all() else dated[known_on.notna()]
 
 
 def _corrections(connection: duckdb.DuckDBPyConnection, name: str, key: str, receipt: str) -> pd.DataFrame:
@@ -75,13 +78,14 @@ def _corrections(connection: duckdb.DuckDBPyConnection, name: str, key: str, rec
         FROM {name} SEMI JOIN again USING ({row_key})""")  # fmt: skip
     nothing = ", ".join(f"0::BIGINT AS {column}" for column in SUMS)
     taken_off = ", ".join(f"-coalesce({sql}, 0)::BIGINT AS {column}" for column, sql in SUMS.items())
-    return connection.sql(f"""
+    corrections: pd.DataFrame = connection.sql(f"""
         SELECT {key}, receipt, {SUMS_SQL} FROM {name}_touched WHERE version > 0 AND NOT is_deleted GROUP BY ALL
         UNION ALL
         SELECT {key}, ended AS receipt, {taken_off} FROM {name}_touched
         WHERE ended IS NOT NULL AND NOT is_deleted GROUP BY ALL
         UNION ALL
         SELECT DISTINCT {key}, receipt, {nothing} FROM {name}_touched WHERE is_deleted""").df()  # fmt: skip
+    return corrections
 
 
 def _known_on(subject_id: pd.Series, received_us: np.ndarray, zones: pd.Series, cutoff: time) -> pd.Series:
@@ -101,9 +105,10 @@ def device_names(connection: duckdb.DuckDBPyConnection, subjects: Iterable[str])
     """Names of the devices behind the hashes that `hour_sums` gave these subjects' rows, last asked for a relation."""
     wanted = pd.DataFrame({"subject_id": pd.Series(list(subjects), dtype="str")})
     connection.register("minutes_wanted", wanted)
-    return connection.sql(f"""
+    names: pd.DataFrame = connection.sql(f"""
         SELECT DISTINCT subject_id, {DEVICE_SQL} AS device, {", ".join(DEVICE)}
         FROM minutes_raw SEMI JOIN minutes_wanted USING (subject_id)""").df()  # fmt: skip
+    return names
 
 
 def kept_hours(
@@ -113,7 +118,8 @@ def kept_hours(
     """`hour_sums` in the form in which they outlive their minutes: `KEPT_COLUMNS`."""
     sums = hour_sums(connection, relation, zones, cutoff)
     names = device_names(connection, sums["subject_id"].unique())
-    return sums.merge(names, on=["subject_id", "device"])[KEPT_COLUMNS]
+    kept: pd.DataFrame = sums.merge(names, on=["subject_id", "device"])[KEPT_COLUMNS]
+    return kept
 
 
 def from_kept(

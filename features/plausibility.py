@@ -11,11 +11,13 @@ import pandas as pd
 
 from features.hours import DayHours, with_versions
 from features.tables import STUCK_FEWEST_MINUTES, WEARABLE
+from features.versions import with_days
 
 FINDING = ["subject_id", "local_date", "known_on", "stream", "rule"]
 STREAM = "wearable"
-STUCK, SATURATED = "stuck_sensor", "saturated_sensor"
-TWO_DEVICES, CLOCK_AHEAD = "two_devices", "clock_ahead"
+STUCK, SATURATED = "stuck", "saturated"
+TWO_DEVICES = "two_devices"
+NOTHING = with_days(pd.DataFrame({name: pd.Series(dtype="str") for name in FINDING}))
 COUNT_COLUMNS = ["stream", "rule", "is_of_the_night", "n_subjects", "n_rows_or_days"]
 
 
@@ -50,17 +52,17 @@ def without_stuck_hours(found: DayHours) -> tuple[DayHours, pd.DataFrame]:
     saturated. A version sees the neighbouring day as it was known then, and begins anew when that changes the answer.
     """
     constant = {sensor: _constant(found, sensor) for sensor in SENSORS}
+    if not any(len(rows) for rows in constant.values()):
+        return found, NOTHING
     extra = pd.concat([_turning_points(_pairs(rows)) for rows in constant.values()])
     if len(extra):
         found = with_versions(found, extra)
         constant = {sensor: _constant(found, sensor) for sensor in SENSORS}
-    if not any(len(rows) for rows in constant.values()):
-        return found, _findings(found, pd.DataFrame({"version": [], "rule": []}))
     hours, told = found.hours.copy(), []
     for sensor, rows in constant.items():
         for rule, at in ((SATURATED, _at_an_end(rows, sensor)), (STUCK, _beside_their_like(rows))):
             hours.loc[at, [sensor.total, sensor.minutes, sensor.squares, *sensor.further]] = 0
-            told.append(pd.DataFrame({"version": hours.loc[at, "version"], "rule": f"{rule}:{sensor.measure}"}))
+            told.append(pd.DataFrame({"version": hours.loc[at, "version"], "rule": f"{rule}_{sensor.measure}"}))
     return DayHours(found.subjects, found.versions, hours), _findings(found, pd.concat(told))
 
 
@@ -68,7 +70,8 @@ def _constant(found: DayHours, sensor: Sensor) -> pd.DataFrame:
     """Constant hours, their index kept, with the value and the span of index dates in which their version counts."""
     hours = found.hours
     n, total = hours[sensor.minutes], hours[sensor.total]
-    rows = hours.loc[(n >= STUCK_FEWEST_MINUTES) & (total > 0) & (n * hours[sensor.squares] == total * total)]
+    is_constant = (n >= STUCK_FEWEST_MINUTES) & (total > 0) & (n * hours[sensor.squares] == total * total)
+    rows = hours[is_constant]
     rows = rows.assign(value=rows[sensor.total] // rows[sensor.minutes], row=rows.index)
     rows = rows.join(found.versions, on="version")
     return rows.assign(hour=rows["day"] * 24 + rows["hour"])[
@@ -96,11 +99,13 @@ def _turning_points(pairs: pd.DataFrame) -> pd.DataFrame:
 def _beside_their_like(rows: pd.DataFrame) -> pd.Index:
     pairs = _pairs(rows)
     is_known = (pairs["known_on_beside"] <= pairs["known_on"]) & (pairs["known_on"] < pairs["until_beside"])
-    return pd.Index(pairs.loc[is_known, "row"].unique())
+    beside: pd.Index = pd.Index(pairs.loc[is_known, "row"].unique())
+    return beside
 
 
 def _at_an_end(rows: pd.DataFrame, sensor: Sensor) -> pd.Index:
-    return pd.Index(rows.loc[rows["value"].isin([end for end in sensor.ends if end is not None]), "row"])
+    at_an_end: pd.Index = pd.Index(rows.loc[rows["value"].isin([e for e in sensor.ends if e is not None]), "row"])
+    return at_an_end
 
 
 def _findings(found: DayHours, told: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +116,7 @@ def _findings(found: DayHours, told: pd.DataFrame) -> pd.DataFrame:
 def first_told(rows: pd.DataFrame) -> pd.DataFrame:
     """One finding per subject, day, stream and rule: `FINDING`, with the first index date that could see it."""
     key = ["subject_id", "local_date", "stream", "rule"]
-    return rows.groupby(key, as_index=False)["known_on"].min()[FINDING]
+    return rows.groupby(key)["known_on"].min().reset_index()[FINDING]
 
 
 def counts(findings: pd.DataFrame, flags: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -42,11 +42,12 @@ def nights(rows: pd.DataFrame) -> pd.DataFrame:
         The rows kept, sorted, each day's night last; `is_night` marks the main episode and what was split from it,
         and a column for each of `MARKS` whether the day's version showed it.
     """
-    recorded = rows.groupby([*KEY, "preference", "device_id", "source"], as_index=False)["minutes_in_bed"].sum()
+    device = rows.groupby([*KEY, "preference", "device_id", "source"])
+    recorded = device["minutes_in_bed"].sum().reset_index()
     two_devices = recorded.groupby(KEY)["source"].size() > 1
     # Two devices in one bed would count every hour twice: the preferred one, or that which recorded more, speaks.
     order = [*KEY, "preference", "minutes_in_bed", "device_id", "source"]
-    recorded = recorded.sort_values(order, ascending=[*(True,) * 3, False, *(True,) * 3])
+    recorded = recorded.sort_values(order, ascending=[True, True, True, False, True, True, True])
     chosen = recorded.drop_duplicates(KEY, keep="last")[[*KEY, "device_id", "source"]]
     rows = _without_overlap(rows.merge(chosen, on=[*KEY, "device_id", "source"]))
     rows = _with_night(rows).sort_values([*KEY, "is_night", "minutes_in_bed", "midpoint"], kind="stable")

@@ -295,5 +295,5 @@ SLEEP_DAYS_BEFORE, SLEEP_DAYS_AFTER = 28, 14
 CLOCK_SHIFT_H, CLOCK_DAYS_BEFORE, CLOCK_DAYS_AFTER = 3, 7, 3
 # How much better the moved rhythm must fit than the unmoved one (correlation of hourly steps).
 CLOCK_FIT_GAIN = 0.35
-# So many rows of one day that happened after they were received: the device's clock is ahead.
-AHEAD_FEWEST_ROWS = 2
+# So many rows of one day that happened so long after they were received: the device's clock is ahead.
+AHEAD_FEWEST_ROWS, CLOCK_AHEAD_MIN = 2, 1

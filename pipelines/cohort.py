@@ -6,7 +6,7 @@ writes nothing. Training, the night, replays and the audit all start here, so th
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
@@ -15,7 +15,7 @@ import duckdb
 import pandas as pd
 
 import features
-from features import calendar, days
+from features import calendar, days, flags, plausibility
 from features.calendar import is_knowable_sql
 from features.tables import TABLES
 from models.outcomes import Outcome, event_days
@@ -161,19 +161,23 @@ def day_panel(lake: Lake, cohort: Cohort) -> pd.DataFrame:
     """The bitemporal day panel of everything received by the knowledge time.
 
     The stored panel is reused when content, knowledge time, subjects' zones, cutoff and the code of `features` are
-    those that it was built from.
+    those that it was built from. With it are stored `flags` (`flags.FLAG`) and `plausibility_counts`.
     """
     version = _panel_version(lake, cohort)
-    stored = lake.derived_version("days")
-    if stored == version:
+    if all(lake.derived_version(name) == version for name in ("days", "flags", "plausibility_counts")):
         return lake.load("days")
     with lake.connection() as connection:
-        panel = pd.concat(
-            [_bucket_days(lake, cohort, bucket, connection).panel for bucket in range(BUCKETS)], ignore_index=True
-        )
-    panel = panel[calendar.is_known_on(panel["known_on"], cohort.as_of)].reset_index(drop=True)
+        parts = [_bucket_days(lake, cohort, bucket, connection) for bucket in range(BUCKETS)]
+    panel, findings, flagged = (_known(frames, cohort.as_of) for frames in zip(*parts, strict=True))
+    lake.replace("flags", flagged, version=version)
+    lake.replace("plausibility_counts", plausibility.counts(findings, flagged, cohort.as_of), version=version)
     lake.replace("days", panel, version=version)
     return panel
+
+
+def _known(frames: Iterable[pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
+    rows = pd.concat(frames, ignore_index=True)
+    return rows[calendar.is_known_on(rows["known_on"], as_of)].reset_index(drop=True)
 
 
 def _panel_version(lake: Lake, cohort: Cohort) -> str:
@@ -185,13 +189,17 @@ def _panel_version(lake: Lake, cohort: Cohort) -> str:
     return digest.hexdigest()
 
 
-def _bucket_days(lake: Lake, cohort: Cohort, bucket: int, connection: duckdb.DuckDBPyConnection) -> days.Days:
-    """One bucket of subjects: the unit of work, so that memory does not grow with the cohort."""
+def _bucket_days(
+    lake: Lake, cohort: Cohort, bucket: int, connection: duckdb.DuckDBPyConnection
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Panel, findings and flags of one bucket of subjects: the unit of work, so that memory does not grow with the
+    cohort."""
     streams = {
         name: lake.history(name, cohort.known_at, connection).filter(f"bucket = {bucket}") for name in PANEL_STREAMS
     }
     kept = kept_hours(lake, cohort.as_of, bucket, connection)
-    return days.build_days(connection, streams, cohort.zones, cohort.cutoff, cohort.device_preference, kept)
+    found = days.build_days(connection, streams, cohort.zones, cohort.cutoff, cohort.device_preference, kept)
+    return found.panel, found.findings, flags.flags_of(found)
 
 
 def care_status(lake: Lake, cohort: Cohort) -> pd.DataFrame:

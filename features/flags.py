@@ -1,0 +1,230 @@
+"""What changed in how a subject is measured: device, algorithm, unit, clock. Flags take nothing away.
+
+A flag says from which local day on (`on_date`) something is different, and from which index date on (`known_on`) that
+could be seen: it rests only on versions of days known by then, each as it was first known.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from features.baseline import MAD_TO_SD
+from features.days import Days
+from features.hours import HOUR_COLUMNS
+from features.tables import (
+    CLOCK_DAYS_AFTER,
+    CLOCK_DAYS_BEFORE,
+    CLOCK_FIT_GAIN,
+    CLOCK_SHIFT_H,
+    LEVEL_DAYS_AFTER,
+    LEVEL_DAYS_BEFORE,
+    LEVEL_LEAST_SPREAD,
+    NEW_AFTER_DAYS,
+    SLEEP_DAYS_AFTER,
+    SLEEP_DAYS_BEFORE,
+    SLEEP_SHIFT_DEVIATIONS,
+    SLEEP_SHIFT_MIN,
+    UNIT_FACTOR_TOLERANCE,
+    UNIT_FACTORS,
+    UNIT_FEWEST_DEVIATIONS,
+)
+from features.versions import KEY
+
+FLAG = ["subject_id", "stream", "measure", "flag", "on_date", "known_on"]
+DEVICE_CHANGE, ALGORITHM_CHANGE = "device_change", "algorithm_change"
+UNIT_CHANGE, SLEEP_SHIFT, CLOCK_SHIFT, CLOCK_AHEAD = "unit_change", "sleep_shift", "clock_shift", "clock_ahead"
+# Measures of the panel whose level is watched, by stream, and minutes per unit of those that an algorithm may move.
+WATCHED = {
+    "activity_steps": "wearable", "heart_resting": "wearable", "heart_mean": "wearable", "heart_hrv": "wearable",
+    "sleep_duration": "sleep",
+}  # fmt: skip
+SLEEP_MEASURES = {"sleep_duration": 1.0, "sleep_midpoint": 60.0}
+# A move of the clock on the wall by less than this is daylight saving time, and does not explain a moved rhythm.
+TRAVEL_MIN = 120
+
+Values = NDArray[np.float64]
+
+
+def flags_of(found: Days) -> pd.DataFrame:
+    """Every flag of the subjects of a day panel: `FLAG`, sorted."""
+    days = first_versions(found.panel)
+    watched = [days[[*KEY, measure]].rename(columns={measure: "value"}).assign(measure=measure, stream=stream)
+               for measure, stream in WATCHED.items() if measure in days]  # fmt: skip
+    levels = first_versions(found.levels, "measure")
+    levels = pd.concat([*watched, levels.assign(stream=levels["measure"].str.split(".").str[0])], ignore_index=True)
+    new = changes(found.origins)
+    ahead = found.ahead.assign(on_date=found.ahead["local_date"], measure="")
+    parts = [new, sleep_shifts(new, days), unit_changes(levels), _flags(ahead, flag=CLOCK_AHEAD)]
+    if HOUR_COLUMNS[0] in days:
+        parts.append(clock_shifts(days, found.offsets))
+    return pd.concat(parts, ignore_index=True).sort_values(FLAG, ignore_index=True)
+
+
+def _flags(rows: pd.DataFrame, **said: str) -> pd.DataFrame:
+    return rows.assign(**said)[FLAG]
+
+
+def first_versions(daily: pd.DataFrame, *more: str) -> pd.DataFrame:
+    """Each subject-day (and what `more` names) as it was first known, sorted."""
+    ordered = daily.sort_values(["subject_id", *more, "local_date", "known_on"])
+    return ordered.drop_duplicates(["subject_id", *more, "local_date"], ignore_index=True)
+
+
+def changes(origins: pd.DataFrame) -> pd.DataFrame:
+    """Days on which a device, or an algorithm on the same device, speaks that did not in the four weeks before.
+
+    Args:
+        origins: `devices.ORIGIN`: which device and algorithm spoke for a day.
+    """
+    rows = origins.sort_values(["subject_id", "stream", "local_date", "known_on"])
+    rows = rows.drop_duplicates(["subject_id", "stream", "local_date"], ignore_index=True)
+    of_stream = rows.groupby(["subject_id", "stream"], sort=False)
+    before = of_stream["known_on"].shift(1)
+    rows = rows.assign(on_date=rows["local_date"], known_on=rows["known_on"].where(rows["known_on"] > before, before),
+                       measure="")  # fmt: skip
+    device = ["source", "device_id", "device_model"]
+    is_new_device = _is_new(rows, device)
+    is_new_algorithm = _is_new(rows, [*device, "algorithm_version"]) & ~is_new_device
+    return pd.concat([_flags(rows[before.notna() & is_new_device], flag=DEVICE_CHANGE),
+                      _flags(rows[before.notna() & is_new_algorithm], flag=ALGORITHM_CHANGE)])  # fmt: skip
+
+
+def _is_new(rows: pd.DataFrame, identity: list[str]) -> pd.Series:
+    """Whether each day's identity was not that of any of the 28 days before; true of a subject's first day."""
+    told = rows[identity].fillna("").agg("\x1f".join, axis=1) if len(rows) else pd.Series(dtype="str")
+    last = rows.groupby([rows["subject_id"], rows["stream"], told], sort=False)["local_date"].shift(1)
+    is_same = told == told.groupby([rows["subject_id"], rows["stream"]], sort=False).shift(1)
+    recent: pd.Series = (rows["local_date"] - last) <= pd.Timedelta(days=NEW_AFTER_DAYS)
+    return ~(is_same | recent)
+
+
+def unit_changes(levels: pd.DataFrame) -> pd.DataFrame:
+    """Days on which a level jumps by what two units differ by, far outside the subject's own spread, and stays.
+
+    Args:
+        levels: `subject_id, local_date, known_on, measure, stream, value`, as first known.
+    """
+    rows = levels[levels["value"] > 0].sort_values(["subject_id", "measure", "local_date"], ignore_index=True)
+    width = LEVEL_DAYS_BEFORE + LEVEL_DAYS_AFTER
+    if len(rows) < width:
+        return _flags(rows.assign(on_date=rows["local_date"], flag="").iloc[:0])
+    windows = sliding_window_view(np.log(rows["value"].to_numpy(dtype=np.float64)), width)
+    before, after = windows[:, :LEVEL_DAYS_BEFORE], windows[:, LEVEL_DAYS_BEFORE:]
+    usual = np.median(before, axis=1)
+    spread = np.maximum(MAD_TO_SD * np.median(np.abs(before - usual[:, None]), axis=1), LEVEL_LEAST_SPREAD)
+    jumps = after - usual[:, None]
+    jump = np.abs(np.median(jumps, axis=1))
+    is_unit = np.abs(jump[:, None] - np.log(UNIT_FACTORS)).min(axis=1) <= UNIT_FACTOR_TOLERANCE
+    stays = np.abs(jumps).min(axis=1) > jump / 2
+    is_first = np.abs(before[:, -1] - usual) < jump / 2
+    found = is_unit & stays & is_first & (jump >= UNIT_FEWEST_DEVIATIONS * spread) & _is_one(rows, width, ["measure"])
+    place = np.flatnonzero(found)
+    days = rows.iloc[place + LEVEL_DAYS_BEFORE].reset_index(drop=True)
+    return _flags(days.assign(on_date=days["local_date"], known_on=_known(rows, width)[place]), flag=UNIT_CHANGE)
+
+
+def _is_one(rows: pd.DataFrame, width: int, more: list[str]) -> NDArray[np.bool_]:
+    """Whether each window of successive rows is of one subject (and measure)."""
+    group = rows.groupby(["subject_id", *more], sort=False).ngroup().to_numpy()
+    one: NDArray[np.bool_] = group[: len(group) - width + 1] == group[width - 1 :]
+    return one
+
+
+def _known(rows: pd.DataFrame, width: int) -> NDArray[np.datetime64]:
+    """The index date from which every row of a window was known."""
+    known_on = rows["known_on"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    latest: NDArray[np.datetime64] = sliding_window_view(known_on, width).max(axis=1).astype("datetime64[us]")
+    return latest
+
+
+def sleep_shifts(found: pd.DataFrame, nights: pd.DataFrame) -> pd.DataFrame:
+    """Changes of a sleep algorithm or device after which sleep is longer, shorter or at another hour, and stays so.
+
+    A shift is told of from 15 minutes on, and if it is 2.5 standard errors beyond the subject's own nights: with the
+    usual spread of nights most single subjects' 20 minutes stay unseen, and the change of algorithm is the flag.
+
+    Args:
+        found: flags of `changes`.
+        nights: the panel's days as first known.
+    """
+    by_subject = dict(tuple(nights.groupby("subject_id")))
+    at = found[(found["stream"] == "sleep") & found["subject_id"].isin(list(by_subject))]
+    told = [
+        {**change, "measure": measure, "known_on": known_on}
+        for change in at.to_dict("records")
+        for measure, minutes in SLEEP_MEASURES.items()
+        if measure in nights
+        for known_on in _shift(by_subject[change["subject_id"]], change["on_date"], measure, minutes)
+    ]
+    rows = pd.DataFrame(told, columns=FLAG).astype({"on_date": "datetime64[us]", "known_on": "datetime64[us]"})
+    return _flags(rows, flag=SLEEP_SHIFT)
+
+
+def _shift(nights: pd.DataFrame, on_date: pd.Timestamp, measure: str, minutes: float) -> list[pd.Timestamp]:
+    """The index date from which a shift on a date could be seen; none where there is no shift."""
+    rows = nights[nights[measure].notna()]
+    before, after = rows[rows["local_date"] < on_date][-SLEEP_DAYS_BEFORE:], rows[rows["local_date"] >= on_date]
+    after = after[:SLEEP_DAYS_AFTER]
+    if len(before) < SLEEP_DAYS_AFTER or len(after) < SLEEP_DAYS_AFTER:
+        return []
+    old, new = (part[measure].to_numpy(dtype=np.float64) * minutes for part in (before, after))
+    if measure == "sleep_midpoint":
+        old, new = ((part - np.median(old) + 720) % 1440 - 720 for part in (old, new))
+    shift = np.median(new) - np.median(old)
+    # The median of normal data is 1.25 times as uncertain as their mean.
+    spread = MAD_TO_SD * np.median(np.abs(np.concatenate([old - np.median(old), new - np.median(new)])))
+    error = 1.25 * spread * np.sqrt(1 / len(old) + 1 / len(new))
+    is_shift = abs(shift) >= SLEEP_SHIFT_MIN and abs(shift) >= SLEEP_SHIFT_DEVIATIONS * error
+    return [max(before["known_on"].max(), after["known_on"].max())] if is_shift else []
+
+
+def clock_shifts(days: pd.DataFrame, offsets: pd.DataFrame) -> pd.DataFrame:
+    """Days on which the daily rhythm of steps moves by 3 hours or more and stays, without a change of time zone.
+
+    Args:
+        days: the panel's days as first known, with steps per hour.
+        offsets: `subject_id, local_date, utc_offset_min` of subjects who had more than one.
+    """
+    width = CLOCK_DAYS_BEFORE + CLOCK_DAYS_AFTER
+    rows = days[days[HOUR_COLUMNS].notna().sum(axis=1) > len(HOUR_COLUMNS) / 2].reset_index(drop=True)
+    if len(rows) < width:
+        return _flags(rows.assign(on_date=rows["local_date"], flag="", stream="", measure="").iloc[:0])
+    steps = np.sqrt(rows[HOUR_COLUMNS].fillna(0).to_numpy(dtype=np.float64))
+    sums = np.concatenate([np.zeros((1, 24)), np.cumsum(steps, axis=0)])
+    last = len(rows) - width + 1
+    before = sums[CLOCK_DAYS_BEFORE : CLOCK_DAYS_BEFORE + last] - sums[:last]
+    fits = _fit_by_lag(before, sums[width:] - sums[CLOCK_DAYS_BEFORE : CLOCK_DAYS_BEFORE + last])
+    lag = (fits.argmax(axis=1) + 12) % 24 - 12
+    is_moved = (np.abs(lag) >= CLOCK_SHIFT_H) & (fits.max(axis=1) - fits[:, 0] >= CLOCK_FIT_GAIN)
+    # The first moved day must fit the moved rhythm too, the last unmoved day the old one.
+    first = _fit_by_lag(before, steps[CLOCK_DAYS_BEFORE : CLOCK_DAYS_BEFORE + last])
+    previous = _fit_by_lag(before, steps[CLOCK_DAYS_BEFORE - 1 : CLOCK_DAYS_BEFORE - 1 + last])
+    at = np.arange(last), lag % 24
+    is_moved &= (first[at] > first[:, 0]) & (previous[at] < previous[:, 0]) & _is_one(rows, width, [])
+    place = np.flatnonzero(is_moved)
+    moved = rows.iloc[place + CLOCK_DAYS_BEFORE].reset_index(drop=True)
+    moved = moved.assign(on_date=moved["local_date"], known_on=_known(rows, width)[place])
+    return _flags(moved[~_travelled(moved, offsets)], stream="wearable", measure="activity_steps", flag=CLOCK_SHIFT)
+
+
+def _fit_by_lag(before: Values, after: Values) -> Values:
+    """Correlation of one daily profile with another moved by 0, 1, ... 23 hours, of shape (n, 24)."""
+
+    def standard(profile: Values) -> Values:
+        centred = profile - profile.mean(axis=1, keepdims=True)
+        length = np.sqrt((centred * centred).sum(axis=1, keepdims=True))
+        scaled: Values = centred / np.maximum(length, 1e-9)
+        return scaled
+
+    old, new = standard(before), standard(after)
+    return np.stack([(np.roll(old, lag, axis=1) * new).sum(axis=1) for lag in range(24)], axis=1)
+
+
+def _travelled(moved: pd.DataFrame, offsets: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether the wall clock moved by two hours or more around each of the days."""
+    around = moved[["subject_id", "on_date"]].reset_index().merge(offsets, on="subject_id")
+    days = (around["local_date"] - around["on_date"]).dt.days
+    around = around[days.between(-CLOCK_DAYS_BEFORE, CLOCK_DAYS_AFTER)]
+    span = around.groupby("index")["utc_offset_min"].agg(lambda minutes: minutes.max() - minutes.min())
+    return np.isin(moved.index.to_numpy(), span.index[span >= TRAVEL_MIN])
