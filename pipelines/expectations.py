@@ -1,29 +1,46 @@
-"""Great Expectations suites derived from `features/tables.py`; results hold counts and column names, never a value."""
+"""Great Expectations over the lake's rows; results hold counts and names of truths, never a value.
+
+Rows that look alike to every expectation are judged once, with how many they are: fourteen million minutes have a few
+thousand different looks. What Great Expectations finds unexpected is counted in rows, exactly.
+"""
 
 import os
 import warnings
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pandas as pd
 
-from features.tables import PROVENANCE, Column, Table
+from features.tables import Table
+from pipelines.errors import Fault
+from pipelines.lake import BUCKETS
+from pipelines.settings import Signal
+from pipelines.truths import STORED_ONCE, Truth, truths
 
 if TYPE_CHECKING:
     import great_expectations as gx
 
-# SUMMARY with no partial lists is the result format that leaks nothing and still counts.
-COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+# Of what is unexpected, only who brought it and how many rows it is; never the values.
+COUNTS_ONLY = {
+    "result_format": "COMPLETE",
+    "unexpected_index_column_names": ["brought_by", "n_rows"],
+    "exclude_unexpected_values": True,
+    "partial_unexpected_count": 0,
+    "return_unexpected_index_query": False,
+}
+LOOKS_AT_ONCE = 200_000
+ROWS_AT_ONCE = 1_000_000
 
 
-@dataclass(frozen=True)
-class ValidationResult:
-    """Whether rows keep their table's suite; each failure is (expectation, column, count of rows)."""
+@dataclass
+class Verdict:
+    """How many rows of a table one delivery brought, and how many of them break which truth."""
 
-    success: bool
     rows: int
-    failures: tuple[tuple[str, str, int], ...]
+    broken: dict[str, int] = field(default_factory=dict)
 
 
 @cache
@@ -38,54 +55,95 @@ def _gx() -> Any:
 
 
 @cache
-def _context() -> "gx.data_context.EphemeralDataContext":
+def _definition() -> Any:
     context = _gx().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    return context
-
-
-def suite(table: Table) -> "gx.ExpectationSuite":
-    """The expectations that every accepted row of a table keeps: columns, presence, ranges, known values."""
-    expect = _gx().expectations
-    expectations = [expect.ExpectColumnToExist(column=name) for name in table.arrow_schema().names]
-    for column in (*table.columns, *PROVENANCE):
-        expectations.extend(_of_column(column))
-    return _gx().ExpectationSuite(name=table.name, expectations=expectations)
-
-
-def _of_column(column: Column) -> list[Any]:
-    expect = _gx().expectations
-    found = []
-    if column.is_required:
-        found.append(expect.ExpectColumnValuesToNotBeNull(column=column.name))
-    if column.low is not None or column.high is not None:
-        found.append(
-            expect.ExpectColumnValuesToBeBetween(column=column.name, min_value=column.low, max_value=column.high)
-        )
-    if column.allowed:
-        found.append(expect.ExpectColumnValuesToBeInSet(column=column.name, value_set=list(column.allowed)))
-    return found
-
-
-def validate(table: Table, frame: pd.DataFrame) -> ValidationResult:
-    """Run a table's suite over rows."""
-    definition = _context_batch()
-    # Great Expectations compares 64-bit floats as arrays, any other number value by value.
-    numbers = {c.name: "float64" for c in (*table.columns, *PROVENANCE) if c.low is not None or c.high is not None}
-    batch = definition.get_batch(
-        batch_parameters={"dataframe": frame.astype({k: v for k, v in numbers.items() if k in frame})}
-    )
-    outcome = batch.validate(suite(table), result_format=COUNTS_ONLY)
-    failures = tuple(_failure(result) for result in outcome.results if not result.success)
-    return ValidationResult(not failures, len(frame), failures)
-
-
-@cache
-def _context_batch() -> Any:
-    source = _context().data_sources.add_pandas("rows")
+    source = context.data_sources.add_pandas("rows")
     return source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("rows")
 
 
-def _failure(result: Any) -> tuple[str, str, int]:
-    config = result.expectation_config
-    return config.type, config.kwargs.get("column", ""), int(result.result.get("unexpected_count") or 0)
+def suite(name: str, held: Iterable[Truth]) -> "gx.ExpectationSuite":
+    """Truths as expectations; what is not binding has the severity of a warning."""
+    return _gx().ExpectationSuite(name=name, expectations=[_expectation(truth) for truth in held])
+
+
+def _expectation(truth: Truth) -> Any:
+    expect = _gx().expectations
+    said = {
+        "column": truth.sight,
+        "description": truth.words,
+        "meta": {"truth": truth.name},
+        "severity": "critical" if truth.is_binding else "warning",
+    }
+    if truth.is_of_presence:
+        return expect.ExpectColumnValuesToNotBeNull(**said)
+    if truth.allowed is not None:
+        return expect.ExpectColumnValuesToBeInSet(value_set=list(truth.allowed), **said)
+    low, is_strict = (truth.low, False) if truth.above is None else (truth.above, True)
+    return expect.ExpectColumnValuesToBeBetween(min_value=low, strict_min=is_strict, max_value=truth.high, **said)
+
+
+def judge(table: Table, rows: duckdb.DuckDBPyRelation, signals: Mapping[str, Signal]) -> dict[str, Verdict]:
+    """Hold rows to what is true of their table; a verdict for each delivery that brought any, by `ingest_id`.
+
+    Memory does not grow with the rows, but with how many different ones there are among two hundred thousand.
+
+    Args:
+        table: the table that they are of.
+        rows: rows as stored, with `bucket`.
+        signals: the declared signals.
+    """
+    counted = rows.aggregate("ingest_id, count(*)::BIGINT AS n").fetchall()
+    verdicts = {ingest_id: Verdict(n) for ingest_id, n in sorted(counted)}
+    held = truths(table, signals)
+    expectations = suite(table.name, held)
+    for looks in _looks(rows, held):
+        _judge(expectations, looks, verdicts)
+    once = suite(f"{table.name} as a whole", [STORED_ONCE])
+    for copies in _copies(table, rows, sum(verdict.rows for verdict in verdicts.values())):
+        _judge(once, copies, verdicts)
+    return verdicts
+
+
+def _looks(rows: duckdb.DuckDBPyRelation, held: Collection[Truth]) -> Iterable[pd.DataFrame]:
+    """What the truths look at, each different look once: `brought_by`, a column per sight, `n_rows`."""
+    texts = {truth.sight for truth in held if truth.allowed is not None}
+    # Great Expectations compares 64-bit floats as arrays, any other number value by value.
+    sights = {t.sight: t.sql if t.sight in texts else f"CAST({t.sql} AS DOUBLE)" for t in held}
+    seen = ", ".join(f'{sql} AS "{sight}"' for sight, sql in sights.items())
+    looks = rows.aggregate(f"ingest_id AS brought_by, {seen}, count(*)::BIGINT AS n_rows")
+    return (batch.to_pandas() for batch in looks.to_arrow_reader(LOOKS_AT_ONCE))
+
+
+def _copies(table: Table, rows: duckdb.DuckDBPyRelation, how_many: int) -> Iterable[pd.DataFrame]:
+    """How often a version of a row is there: `brought_by`, `copies`, `n_rows`; bucket by bucket, to bound memory."""
+    version = ", ".join(dict.fromkeys(["ingest_id", *table.key, "received_at", "version"]))
+    for portion in ["TRUE"] if how_many <= ROWS_AT_ONCE else [f"bucket = {number}" for number in range(BUCKETS)]:
+        some = rows.filter(portion)
+        copies = _counted_by(some, f"hash({version})")
+        # Different rows may have the same hash, but never the other way round: compared in full only then.
+        yield _counted_by(some, version) if (copies["copies"] > 1).any() else copies
+
+
+def _counted_by(rows: duckdb.DuckDBPyRelation, version: str) -> pd.DataFrame:
+    counted = rows.aggregate("any_value(ingest_id) AS brought_by, count(*)::DOUBLE AS copies", version)
+    return counted.aggregate("brought_by, copies, sum(copies)::BIGINT AS n_rows").df()
+
+
+def _judge(expectations: "gx.ExpectationSuite", frame: pd.DataFrame, verdicts: dict[str, Verdict]) -> None:
+    batch = _definition().get_batch(batch_parameters={"dataframe": frame})
+    outcome = batch.validate(expectations, result_format=COUNTS_ONLY)
+    for result in outcome.results:
+        if not result.success:
+            truth = result.expectation_config.meta["truth"]
+            for ingest_id, n_rows in _unexpected(truth, result.result):
+                broken = verdicts[ingest_id].broken
+                broken[truth] = broken.get(truth, 0) + int(n_rows)
+
+
+def _unexpected(truth: str, result: dict[str, Any]) -> Iterable[tuple[str, int]]:
+    """Who brought what was unexpected, and how many rows it is."""
+    if "unexpected_index_list" not in result:
+        raise Fault(f"Great Expectations could not judge whether `{truth}` holds. Please report this.")
+    (found,) = result["unexpected_index_list"]
+    return zip(found["brought_by"], found["n_rows"], strict=True)

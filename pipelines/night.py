@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from features import catalog
+from features.tables import TABLES
 from models import explanation, outcomes, risk
 from pipelines import cohort as cohorts
-from pipelines import engineering
+from pipelines import data_nights, engineering
 from pipelines.cohort import Cohort
 from pipelines.delivery import rows as delivery_rows
 from pipelines.delivery import standing, tiers
@@ -18,12 +19,13 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.registry import ServedModel, model_name
 from pipelines.release import policy_version
+from pipelines.reports.data_page import write_data_page
 from pipelines.reports.nightly import count_rows, write_nightly
 from pipelines.reports.site import Context, write_index
 from pipelines.training import Counts, code_version, dataset_name
+from pipelines.validation import held
 
 DRIVERS = 5
-SILENT_AFTER = pd.Timedelta(days=2)
 
 
 def refuse_early(installation: Installation, night: str) -> None:
@@ -164,25 +166,37 @@ def report(installation: Installation, night: str) -> Counts:
     """Write the page that says how the night went: counts only."""
     settings, made = installation.settings, context(installation, night)
     scores = installation.lake.load("scores")
-    notices = _silent_streams(installation, night)
+    silent = data_nights.silent_streams(installation, night)
+    notices = [f"Nothing of `{table}` has come in for {days} days." for table, days in silent.items()]
     page = Context(
         as_of=date.fromisoformat(night), dataset=dataset_name(installation), code_version=made.code_version,
         model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
     )  # fmt: skip
     write_nightly(settings.reports_folder, count_rows(scores), notices, made.roster_size, page)
-    write_index(settings.reports_folder)
+    report_data(installation, night, data_nights.implausible(installation))
     return {"notices": len(notices)}
 
 
-def _silent_streams(installation: Installation, night: str) -> list[str]:
-    """Streams the lake knows of which nothing came in during the last days before the night's cutoff, in sentences."""
-    lake, known = installation.lake, engineering.cohort(installation, night)
-    notices = []
-    for table in cohorts.PANEL_STREAMS:
-        newest = lake.last_received_at(table, known.known_at)
-        if newest is not None and known.known_at - newest > SILENT_AFTER:
-            notices.append(f"Nothing of `{table}` has come in for {(known.known_at - newest).days} days.")
-    return notices
+def report_data(installation: Installation, night: str, implausible: pd.DataFrame | None = None) -> Path:
+    """Write the page that says how the night's data are, from what is on record: counts only.
+
+    Args:
+        installation: whose data.
+        night: a night on record.
+        implausible: what the night's day panel set aside or flagged; None before it is built.
+    """
+    settings = installation.settings
+    page = write_data_page(
+        settings.reports_folder,
+        data_nights.on_record(installation, night),
+        {table: held(settings, table) for table in TABLES},
+        implausible,
+        data_nights.silent_streams(installation, night),
+        settings.door.max_bad_share,
+        Context(date.fromisoformat(night), dataset_name(installation), code_version=code_version()),
+    )
+    write_index(settings.reports_folder)
+    return page
 
 
 def delivered(installation: Installation, night: str) -> tuple[list[dict[str, object]], Path]:

@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 INDEX = "index.html"
 KINDS = {
     "nightly": ("Nights", "What was delivered each night, and for whom there is no score."),
+    "data": ("Data", "What came in each night, what was refused at the door, and what does not hold."),
     "fairness": ("Fairness", "Whom the model serves better or worse, and how sure we are."),
     "model": ("Models", "The model against simple baselines, and what the gate decided."),
 }
