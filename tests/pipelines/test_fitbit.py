@@ -147,6 +147,7 @@ def test_daily_values_become_metrics_of_their_local_day(tmp_path):
         ("2026-06-01", "heart_zone_fat_burn_minutes"): 41, ("2026-06-01", "heart_zone_cardio_minutes"): 3,
         ("2026-06-01", "heart_zone_peak_minutes"): 0, ("2026-06-02", "exercise_minutes"): 40,
     }  # fmt: skip
+    assert quarantined(tmp_path / "p01") == []
 
 
 def test_a_sleep_score_belongs_to_the_day_on_its_own_clock(tmp_path):
@@ -168,7 +169,7 @@ def test_plain_names_of_research_releases_are_read_alike(tmp_path):
 def test_enrolment_is_the_first_day_with_any_row(tmp_path):
     """Whom the lake does not know is enrolled on the first local day; who is known keeps the enrolment there is."""
     write(tmp_path / "p01", {
-        "steps-2026-06-01.json": [entry("05/31/26 22:30:00", "12"), entry("never", "1")],
+        "steps-2026-06-01.json": [entry("05/31/26 22:30:00", "12"), entry("05/01/26 12:00:00", "777123")],
         "sleep-2026-06-01.json": [log(1, "2026-06-01T23:10", "2026-06-02T06:00", 410)],
     })  # fmt: skip
     assert rows(tmp_path / "p01", "subjects")["enrolled_on"].astype(str).tolist() == ["2026-06-01"]

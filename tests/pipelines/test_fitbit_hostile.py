@@ -108,7 +108,7 @@ def test_levels_that_cannot_be_read_leave_the_stages_out(tmp_path):
 
 def test_characters_of_patterns_in_a_folder_name_are_taken_as_they_are(tmp_path):
     """A folder `p[01]*'` is read, and no other folder in its stead."""
-    write(tmp_path / "p0", {"steps.json": [entry("06/01/26 12:00:00", "9")]}, "")
+    write(tmp_path / "p0'", {"steps.json": [entry("06/01/26 12:00:00", "9")]}, "")
     assert (
         rows(write(tmp_path / "p[01]*'", {"steps.json": [entry("06/01/26 12:00:00", "3")]}, ""), "wearable")["steps"][0]
         == 3

@@ -23,6 +23,17 @@ def test_one_person_is_called_like_the_folder(tmp_path, root):
     assert subjects(write(tmp_path / "p01", STEPS, root)) == ["p01"]
 
 
+def test_the_folders_of_an_export_are_no_people(tmp_path):
+    """Files of one person lie in several folders of the export, scores apart from nights."""
+    write(
+        tmp_path / "p01",
+        {"sleep_score.csv": "timestamp,overall_score\n2026-06-02T07:00:00Z,81\n"},
+        "Takeout/Fitbit/Sleep Score",
+    )
+    assert subjects(write(tmp_path / "p01", STEPS)) == ["p01"]
+    assert subjects(write(write(tmp_path / "p02", STEPS, "steps"), {"sleep.json": []}, "sleep")) == ["p02"]
+
+
 def test_one_person_is_called_like_the_zip(tmp_path):
     """A zip's pseudonym is its name without the ending; its rows are those of the folder."""
     path = zipped(tmp_path / "p01.zip", STEPS)
@@ -95,7 +106,7 @@ def test_files_that_are_not_known_are_counted_and_left(tmp_path):
     assert find_people(tmp_path / "p01")[1] == len(others)
     told = list(read(tmp_path / "p01", "UTC", True, report=lambda what, share=None: said.append(what)))
     assert len(told) == 2
-    assert said == [f"reading 1 files of 1 people; {len(others)} others are left out"]
+    assert said == [f"reading an export: 1 subjects, 1 files, {len(others)} others left out"]
 
 
 def test_of_a_zip_only_known_files_are_unpacked(tmp_path, monkeypatch):

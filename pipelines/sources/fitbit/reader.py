@@ -43,7 +43,7 @@ def read(
     """
     people, left_out = find_people(path)
     files = sum(len(person.places) for person in people)
-    report(f"reading {files} files of {len(people)} people; {left_out} others are left out")
+    report(f"reading an export: {len(people)} subjects, {files} files, {left_out} others left out")
     for person in people:
         whose = Whose(person.subject_id, Clock(time_zone, is_receipt_told))
         with tempfile.TemporaryDirectory(prefix="foretide-") as spill, connected(Path(spill)) as connection:
