@@ -7,6 +7,7 @@ import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import Config, Json, answering, app
+from pipelines.errors import Usage
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,10 +26,20 @@ def ingest_command(
     received_at: Annotated[
         str | None, typer.Option(metavar="INSTANT", help="When it came to be known, with zone.")
     ] = None,
+    infer: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Only draft a mapping for these files; for format table.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --infer: the mapping file to write; it must not exist.")
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> Answer:
-    """Take a source into the lake; content taken in before changes nothing."""
+    """Take a source into the lake; content taken in before changes nothing. With --infer: draft a mapping for it."""
+    if infer is not None or out is not None:
+        if infer is None or format != "table" or any((path, mapping, received_at, config)):
+            raise Usage("`foretide ingest table --infer PATH` goes with --out FILE and --json, and with nothing else.")
+        return _drafted(infer, out, as_json)
     from pipelines.ingestion import ingest_source
     from pipelines.installation import Installation
     from pipelines.progress import progress_bar
@@ -43,10 +54,32 @@ def ingest_command(
     return Answer("ingest", result.rows(), sentences=[said])
 
 
+def _drafted(path: Path, out: Path | None, as_json: bool) -> Answer:
+    """A mapping to finish: written where told to, else shown."""
+    from pipelines.sources.inference import draft
+
+    if not path.exists():
+        raise Usage(f"There is nothing at `{path.name}` to look at. Check the path.")
+    text = draft(path)
+    said = f"{text.count('TODO')} places are marked TODO. Fill the blanks, check the rest, then ingest with --mapping."
+    if out is not None:
+        try:
+            with out.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            raise Usage(f"`{out.name}` is there already and is kept. Name another file.") from None
+        except OSError:
+            raise Usage(f"`{out.name}` cannot be written. Name a file in a folder that exists.") from None
+        return Answer("ingest", paths=[out], sentences=[said], extra={"draft": text})
+    if not as_json:
+        # As it stands: a table's width must not break its lines.
+        typer.echo(text, nl=False)
+    return Answer("ingest", extra={"draft": text})
+
+
 def _source(format: str, path: Path | None, mapping: Path | None, settings: "Settings") -> "Source":
     from pydantic import ValidationError
 
-    from pipelines.errors import Usage
     from pipelines.settings import FileSource, SimulatedSource
 
     if format not in FORMATS:
@@ -68,8 +101,6 @@ def _source(format: str, path: Path | None, mapping: Path | None, settings: "Set
 
 def _instant(text: str | None) -> "datetime | None":
     from datetime import datetime
-
-    from pipelines.errors import Usage
 
     if text is None:
         return None
