@@ -22,11 +22,18 @@ GRID = ["outcome", "horizon_days", "model_version", "as_of_date"]
 
 
 def tokens_told(root: Path) -> set[str]:
-    """Tokens of the subjects whose notice went out in a delivery that is still there."""
+    """Tokens of the subjects whose notice went out: in a delivery that is in force, or was until it was superseded.
+
+    One that was placed by a killed run and never put in force told nobody.
+    """
     told: set[str] = set()
-    for folder in erasure.folders(root):
+    for night in {folder.parent for folder in erasure.folders(root)}:
         try:
-            told.update(manifest.read(folder).get("withdrawn", ()))
+            run_id = run_in_force(night)
+            while run_id is not None and (night / run_id).is_dir():
+                body = manifest.read(night / run_id)
+                told.update(body.get("withdrawn", ()))
+                run_id = body["supersedes"]
         except Refused:
             continue  # damaged; whoever verifies it is told
     return told
