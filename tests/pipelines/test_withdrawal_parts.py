@@ -1,0 +1,150 @@
+"""The parts of a withdrawal: tombstones, models that are flagged, deliveries without Parquet, files put anew."""
+
+import dataclasses
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from pipelines import tracking
+from pipelines.consent import erasure, models, notice
+from pipelines.consent.tombstones import Tombstones
+from pipelines.delivery import erasure as deliveries
+from pipelines.delivery.publish import publish, read_scores
+from pipelines.delivery.verify import verify
+from pipelines.errors import Fault
+from pipelines.installation import Installation
+from pipelines.lake import Lake
+from pipelines.settings import settings_from
+from tests.guarantees.installation_with_a_sentinel import SENTINEL, context, scored
+
+INSTANT = pd.Timestamp("2026-06-10T00:00:00Z")
+
+
+def test_tombstones_know_who_withdrew_and_name_nobody(tmp_path):
+    """Ids are found among many, the folder holds no id, the key is for its owner only, setting one twice is once."""
+    folder = tmp_path / "withdrawn"
+    assert Tombstones(folder).withdrawn([SENTINEL]) == set()
+    assert not folder.exists()
+    for _ in range(2):
+        Tombstones(folder).bury([SENTINEL], "2026-07-01", "2026-07-31")
+    assert Tombstones(folder).withdrawn([f"s-{n}" for n in range(1000)] + [SENTINEL]) == {SENTINEL}
+    assert len(Tombstones(folder).all) == 1
+    assert (folder / "key").stat().st_mode & 0o777 == 0o600
+    assert not any(SENTINEL.encode() in path.read_bytes() for path in folder.iterdir())
+
+
+def test_tombstones_without_their_key_stop_everything(tmp_path):
+    """Silence would let everybody back in."""
+    Tombstones(tmp_path).bury([SENTINEL], "2026-07-01", "2026-07-31")
+    (tmp_path / "key").unlink()
+    with pytest.raises(Fault, match="key"):
+        Tombstones(tmp_path).withdrawn(["s-1"])
+
+
+@pytest.mark.parametrize("formats", [("csv",), ("fhir",), ("csv", "fhir")])
+def test_deliveries_in_any_format_are_erased(tmp_path, formats):
+    """Without Parquet the subject is found and erased in the other formats, and the delivery verifies as erased."""
+    of = dataclasses.replace(context("2026-06-30", "a"), formats=formats)
+    folder = publish(tmp_path, scored(of), of)
+    held = deliveries.rows_held(folder)
+    assert held.to_dict("list") == scored(of)[deliveries.HELD].to_dict("list")
+    (erased,) = deliveries.erase_everywhere(tmp_path, {SENTINEL})
+    assert (erased.subjects, erased.rows) == (1, 2)
+    assert not any(SENTINEL.encode() in path.read_bytes() for path in folder.iterdir())
+    report = verify(folder)
+    assert (report.faults, report.subjects_erased) == ((), 1)
+
+
+def test_a_formula_for_an_id_is_found_in_csv(tmp_path):
+    """An id that a spreadsheet would run is disarmed in CSV; it is the subject's all the same."""
+    of = dataclasses.replace(context("2026-06-30", "a"), formats=("csv",))
+    rows = scored(of).assign(subject_id=lambda r: r["subject_id"].replace({SENTINEL: "=1+2"}))
+    folder = publish(tmp_path, rows, of)
+    assert "'=1+2" in (folder / "scores.csv").read_text()
+    assert len(deliveries.erase_everywhere(tmp_path, {"=1+2"})) == 1
+    assert "=1+2" not in (folder / "scores.csv").read_text()
+
+
+def test_without_parquet_the_notice_is_made_of_the_last_scores(tmp_path):
+    """Typed rows of the newest run serve as well; without any, the notice is refused and somebody must be told."""
+    of = dataclasses.replace(context("2026-06-30", "a"), formats=("csv", "fhir"))
+    publish(tmp_path, scored(of), of)
+    shutil.copytree(tmp_path, tmp_path.with_name("copy"))
+    folder = notice.publish_notice(tmp_path, {SENTINEL: "token"}, scored(of))
+    assert "consent_withdrawn" in (folder / "scores.csv").read_text()
+    assert json.loads((folder / "manifest.json").read_text())["withdrawn"] == ["token"]
+    with pytest.raises(Exception, match=r"scores\.parquet"):
+        notice.publish_notice(tmp_path.with_name("copy"), {SENTINEL: "token"}, None)
+
+
+def test_a_subject_of_older_nights_only_is_told_of_too(tmp_path):
+    """Off the newest roster, the notice points to the newest row that a consumer holds, for every horizon."""
+    old, new = context("2026-06-29", "a"), dataclasses.replace(context("2026-06-30", "b"), roster_size=3)
+    held = read_scores(publish(tmp_path, scored(old), old)).query("subject_id == @SENTINEL")
+    publish(tmp_path, scored(new).query("subject_id != @SENTINEL").reset_index(drop=True), new)
+    rows = read_scores(notice.publish_notice(tmp_path, {SENTINEL: "token"}, None))
+    assert set(rows.loc[rows["status"] == "consent_withdrawn", "score_id"]) == set(held["score_id"])
+
+
+def test_models_that_may_have_seen_the_subject_are_flagged_until_a_date(tmp_path):
+    """Versions trained on what was known at or after the first receipt; an earlier date stands; others are left alone."""
+    made = Installation(settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}}}, tmp_path))
+    assert models.flagged(made) == []
+    client, _ = tracking.open_store(made.settings.tracking_uri, made.settings.artifacts_folder)
+    client.create_registered_model("foretide-crisis")
+    for known_at in ("2026-06-09T23:00:00+00:00", "2026-06-10T00:00:00+00:00", "2026-07-01T00:00:00+00:00"):
+        client.create_model_version("foretide-crisis", (tmp_path / "m").as_uri(), tags={"known_at": known_at})
+    client.set_registered_model_alias("foretide-crisis", "champion", "3")
+    models.flag(made, INSTANT, "2026-08-01")
+    models.flag(made, INSTANT, "2026-09-01")
+    assert [(m.version, m.retrain_by, m.aliases) for m in models.flagged(made)] == [
+        ("2", "2026-08-01", ""), ("3", "2026-08-01", "champion")]  # fmt: skip
+
+
+def test_no_log_entry_ever_holds_the_id_and_others_keep_their_order(tmp_path):
+    """Before anything is scrubbed the log is already free of it; rows of other subjects stand as they stood."""
+    lake = Lake(tmp_path / "lake")
+    table = lake.root / "derived" / "labels"
+    rows = pa.table({"subject_id": ["b", SENTINEL, "a", None] * 3, "n": list(range(12))})
+    write_deltalake(str(table), rows)
+    with lake.connection() as connection:
+        assert erasure.erase_subjects(lake, {SENTINEL}, connection) == {"derived/labels": 3}
+    log = b"".join(path.read_bytes() for path in sorted((table / "_delta_log").iterdir())[1:])
+    assert SENTINEL.encode() not in log
+    assert lake.load("labels")["n"].tolist() == [n for n in range(12) if n % 4 != 1]
+
+
+def test_scrubbing_leaves_the_newest_version_only(tmp_path):
+    """Old files, logs of a deletion elsewhere, orphans and torn writes of killed programs are gone."""
+    lake = Lake(tmp_path / "lake")
+    table = lake.root / "raw" / "mood"
+    for _ in range(2):
+        write_deltalake(str(table), pa.table({"subject_id": ["a", SENTINEL], "bucket": [1, 2]}), mode="append",
+                        partition_by=["bucket"])  # fmt: skip
+    DeltaTable(str(table)).delete(f"subject_id = '{SENTINEL}'")
+    for stray in ("bucket=2/orphan.parquet", "bucket=2/torn.parquet#1", "_delta_log/.tmp1"):
+        (table / stray).write_text(SENTINEL)
+    erasure.scrub(table)
+    assert not any(SENTINEL.encode() in path.read_bytes() for path in table.rglob("*") if path.is_file())
+    assert len(DeltaTable(str(table)).file_uris()) == 2
+
+
+def test_the_date_to_retrain_by_is_reckoned_from_the_withdrawal(tmp_path):
+    """Not from the day on which the command was given."""
+    from pipelines.consent.withdrawal import withdraw
+
+    content = {
+        "outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}},
+        "consent": {"retrain_within_days": 10},
+    }
+    made = Installation(settings_from(content, tmp_path))
+    withdraw(made, [SENTINEL], date(2026, 6, 25))
+    (tombstone,) = Tombstones(made.settings.consent_folder).all
+    assert (tombstone.at, tombstone.retrain_by) == ("2026-06-25", "2026-07-05")
+    assert Path(made.settings.consent_folder) == tmp_path / ".withdrawn"
