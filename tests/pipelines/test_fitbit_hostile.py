@@ -50,6 +50,13 @@ def test_a_broken_file_is_refused_by_name_and_reason(tmp_path, case):
     assert all(word in message for word in words), message
 
 
+def test_of_several_people_the_one_with_a_broken_file_is_told_by_number(tmp_path):
+    """Fifty people have a `steps.json` each: the message says in which folder, without its name."""
+    for name, content in (("Zebra-1", encoded([])), ("Zebra-2", SOUND[:-20]), ("Zebra-3", encoded([]))):
+        write(tmp_path / "cohort", {"steps.json": content}, name)
+    assert refusal(tmp_path / "cohort").startswith("In number 2 of 3 folders or zips of people, by name: `steps.json`")
+
+
 @pytest.mark.parametrize("kind", ["heart_rate", "sleep", "resting_heart_rate", "time_in_heart_rate_zones", "exercise"])
 def test_every_kind_of_file_is_refused_alike(tmp_path, kind):
     """Whatever reads it, a file that is cut off is named."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.tables import TABLES
+from pipelines.errors import Refused
 from pipelines.progress import Report, silent
 from pipelines.sources.archive import open_source
 from pipelines.sources.batch import Batch
@@ -44,15 +45,25 @@ def read(
     people, left_out = find_people(path)
     files = sum(len(person.places) for person in people)
     report(f"reading an export: {len(people)} subjects, {files} files, {left_out} others left out")
-    for person in people:
+    for number, person in enumerate(people, start=1):
         whose = Whose(person.subject_id, Clock(time_zone, is_receipt_told))
         with tempfile.TemporaryDirectory(prefix="foretide-") as spill, connected(Path(spill)) as connection:
             first = None
-            for batch in _of_person(connection, person, whose):
+            for batch in _telling_where(_of_person(connection, person, whose), number, len(people)):
                 first = min(filter(None, (first, _first_day(batch))), default=None)
                 yield batch
             if first is not None and person.subject_id not in enrolled:
                 yield _enrolment(first, whose)
+
+
+def _telling_where(batches: Iterator[Batch], number: int, of: int) -> Iterator[Batch]:
+    """The batches; a refusal tells whose file it is by a number, for the name is the subject's."""
+    try:
+        yield from batches
+    except Refused as refused:
+        if of == 1:
+            raise
+        raise Refused(f"In number {number} of {of} folders or zips of people, by name: {refused}") from None
 
 
 def _of_person(connection: duckdb.DuckDBPyConnection, person: Person, whose: Whose) -> Iterator[Batch]:
