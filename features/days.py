@@ -63,7 +63,7 @@ class Days:
 class _Part:
     """What one stream gives to `Days`."""
 
-    daily: pd.DataFrame
+    daily: pd.DataFrame | None = None
     findings: pd.DataFrame | None = None
     origins: pd.DataFrame | None = None
     levels: pd.DataFrame | None = None
@@ -93,8 +93,8 @@ def build_days(
         elif name in READERS:
             versions = Versions(connection, name, with_known_on(connection, name, relation, zones, cutoff))
             part = READERS[name](versions, preference)
-            parts[name] = replace(part, daily=versions.with_empty(part.daily))
-    panel = _merge({name: part.daily for name, part in parts.items() if len(part.daily.columns) > len(KEY)})
+            parts[name] = part if part.daily is None else replace(part, daily=versions.with_empty(part.daily))
+    panel = _merge([part.daily for part in parts.values() if part.daily is not None])
     _fill_from_vendor(panel)
     panel = panel[[*KEY, *sorted(c for c in panel.columns if c not in KEY and not c.startswith("vendor_"))]]
     noticed = {"findings": plausibility.FINDING, "origins": devices.ORIGIN, "levels": LEVEL, "ahead": AHEAD,
@@ -186,7 +186,7 @@ def _signals(versions: Versions, _: devices.Preference) -> _Part:
     levels = versions.rows(
         f"{', '.join(KEY)}, 'signals.' || name AS measure, median(value) AS value", f"GROUP BY {', '.join(KEY)}, name"
     )
-    return _Part(no_days(), levels=levels)
+    return _Part(levels=levels)
 
 
 def _assessments(versions: Versions, _: devices.Preference) -> _Part:
@@ -202,12 +202,12 @@ READERS: dict[str, Callable[[Versions, devices.Preference], _Part]] = {
 }  # fmt: skip
 
 
-def _merge(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _merge(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """One row per subject-day and version of any stream, each stream's values as of its own latest version."""
-    versions = pd.concat([part[KEY] for part in parts.values()]).drop_duplicates().sort_values(KEY, ignore_index=True)
+    versions = pd.concat([part[KEY] for part in parts]).drop_duplicates().sort_values(KEY, ignore_index=True)
     day = versions.groupby(["subject_id", "local_date"]).ngroup().to_numpy()
     pieces = [versions]
-    for part in parts.values():
+    for part in parts:
         rows = versions.merge(part.assign(row=np.arange(len(part))), on=KEY, how="left")["row"].to_numpy(
             dtype=float, na_value=np.nan
         )

@@ -115,7 +115,7 @@ def unit_changes(levels: pd.DataFrame) -> pd.DataFrame:
     spread = np.maximum(MAD_TO_SD * np.median(np.abs(before - usual[:, None]), axis=1), LEVEL_LEAST_SPREAD)
     jumps = after - usual[:, None]
     jump = np.abs(np.median(jumps, axis=1))
-    is_unit = np.abs(jump[:, None] - np.log(UNIT_FACTORS)).min(axis=1) <= UNIT_FACTOR_TOLERANCE
+    is_unit = np.abs(jump[:, None] - np.log(UNIT_FACTORS)).min(axis=1) <= np.maximum(UNIT_FACTOR_TOLERANCE, spread)
     stays = np.abs(jumps).min(axis=1) > jump / 2
     is_first = np.abs(before[:, -1] - usual) < jump / 2
     found = is_unit & stays & is_first & (jump >= UNIT_FEWEST_DEVIATIONS * spread) & _is_one(rows, width, ["measure"])
@@ -205,7 +205,10 @@ def clock_shifts(days: pd.DataFrame, offsets: pd.DataFrame) -> pd.DataFrame:
     place = np.flatnonzero(is_moved)
     moved = rows.iloc[place + CLOCK_DAYS_BEFORE].reset_index(drop=True)
     moved = moved.assign(on_date=moved["local_date"], known_on=_known(rows, width)[place])
-    return _flags(moved[~_travelled(moved, offsets)], stream="wearable", measure="activity_steps", flag=CLOCK_SHIFT)
+    # A window that still holds unmoved days would tell of the same move again.
+    again = (moved["on_date"] - moved.groupby("subject_id")["on_date"].shift(1)).dt.days <= CLOCK_DAYS_BEFORE
+    found = moved[~again & ~_travelled(moved, offsets)]
+    return _flags(found, stream="wearable", measure="activity_steps", flag=CLOCK_SHIFT)
 
 
 def _fit_by_lag(before: Values, after: Values) -> Values:

@@ -284,8 +284,9 @@ NEW_AFTER_DAYS = 28
 LEVEL_DAYS_BEFORE, LEVEL_DAYS_AFTER = 14, 4
 # What units are mistaken for one another by: lb/kg, s/min or min/h, g/kg and s/ms, s/h, h/day, mile/km.
 UNIT_FACTORS = (2.2046, 60.0, 1000.0, 3600.0, 24.0, 1.609)
-# A ratio of levels this near to a factor, and this many robust deviations from what is usual, is no change of habit.
-UNIT_FACTOR_TOLERANCE, UNIT_FEWEST_DEVIATIONS = 0.12, 8.0
+# A ratio of levels this near to a factor (or within the subject's own spread of it, both as logarithms), and this many
+# robust deviations from what is usual, is no change of habit.
+UNIT_FACTOR_TOLERANCE, UNIT_FEWEST_DEVIATIONS = 0.12, 6.0
 # A person's own spread is never taken to be less than this share of the level: constant values have none.
 LEVEL_LEAST_SPREAD = 0.02
 # An algorithm that moves sleep by this much is told of; half of the smallest shift worth knowing would be noise.
