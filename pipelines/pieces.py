@@ -58,7 +58,9 @@ def _by_partition(rows: pa.Table, table: Table) -> Iterator[pa.Table]:
     months = codes(rows["month"])
     partitions = rows["bucket"].to_numpy().astype(np.int32) * (months.max() + 1) + months
     subjects = codes(rows["subject_id"])
-    times = rows[table.time].cast(_whole(rows[table.time].type)).to_numpy() if table.time else np.zeros(len(rows))
+    # Repeats hold keys alone: a time that is no part of the key is not among them.
+    is_timed = table.time in rows.column_names
+    times = rows[table.time].cast(_whole(rows[table.time].type)).to_numpy() if is_timed else np.zeros(len(rows))
     if not _is_sorted(subjects, times):
         order = np.lexsort((times, subjects))
         rows, partitions = rows.take(pa.array(order)), partitions[order]

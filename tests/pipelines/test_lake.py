@@ -36,6 +36,8 @@ SAMPLES = {
     "metric": "worn_minutes", "unit": "min",
 }  # fmt: skip
 
+DECLARED = DoorPolicy(signals={"word": SignalLimits("min")})
+
 # One mood answer: subject, day of the answer, value, day of receipt, taken back or not.
 Answer = tuple[str, int, float, int, bool]
 
@@ -109,8 +111,11 @@ def test_every_table_is_empty_at_first_takes_in_a_row_and_gives_it_back(tmp_path
     for received, is_deleted in ((2, False), (3, True)):
         clocks = {"received_at": START + received * DAY, "is_deleted": is_deleted, "device_id": "d-1"}
         batch = Batch(name, pd.DataFrame([{**row, **clocks}]), "one.csv")
-        report = ingest(lake, [batch], f"{name} {received}", policy=DoorPolicy(signals={"word": SignalLimits("min")}))
+        report = ingest(lake, [batch], f"{name} {received}", policy=DECLARED)
         assert report.count(name, "appended") == 1
+    again = batch.frame.assign(received_at=START + 4 * DAY)
+    report = ingest(lake, [Batch(name, again, "again.csv")], f"{name} again", policy=DECLARED)
+    assert (report.count(name, "appended"), report.count(name, "duplicate")) == (0, 1)
     assert len(lake.read(name, START + 2 * DAY).filter("device_id = 'd-1'").fetchall()) == 1
     assert lake.read(name, START + 3 * DAY).filter("device_id = 'd-1'").fetchall() == []
 
