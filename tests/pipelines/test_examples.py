@@ -33,6 +33,7 @@ def home(tmp_path) -> Path:
     settings = {
         "outcomes": {"crisis": {"events": ["emergency", "low_mood"], "horizons_days": [7]}},
         "signals": {"time_in_bed": {"unit": "min", "low": 0, "high": 1500}}
+        | {"heart_rate": {"unit": "bpm", "low": 25, "high": 240}}
         | {f"sleep_{level}": {"unit": "min"} for level in SIGNALS},
     }
     (tmp_path / "foretide.yaml").write_text(yaml.safe_dump(settings))
@@ -164,9 +165,9 @@ def radar(home, tmp_path) -> Path:
 
 
 def test_radar_base_topics_come_in(home, radar):
-    """Every topic goes to its table in UTC and our units; single seconds of heart rate are left aside."""
+    """Every topic goes to its table in UTC and our units; single seconds of heart rate are a signal, not minutes."""
     assert ingested(home, radar, "radar-base.yaml") == {
-        "subjects": (1, 1, 0), "wearable": (3, 3, 0), "wearable_days": (1, 1, 0), "signals": (3, 3, 0),
+        "subjects": (1, 1, 0), "wearable": (3, 3, 0), "wearable_days": (1, 1, 0), "signals": (4, 4, 0),
         "mood": (10, 10, 0),
     }  # fmt: skip
     assert rows(home, "wearable", "minute_at::VARCHAR, device_id, steps, heart_rate, utc_offset_min") == [
@@ -175,7 +176,7 @@ def test_radar_base_topics_come_in(home, radar):
     ]  # fmt: skip
     assert rows(home, "signals", "observed_at::VARCHAR, name, value, unit") == [
         ("2026-05-31 23:10:00+00", "sleep_deep", 30.0, "min"), ("2026-05-31 23:40:00+00", "sleep_awake", 1.5, "min"),
-        ("2026-06-01 23:10:00+00", "sleep_asleep", 60.0, "min"),
+        ("2026-06-01 08:00:15+00", "heart_rate", 70.0, "bpm"), ("2026-06-01 23:10:00+00", "sleep_asleep", 60.0, "min"),
     ]  # fmt: skip
     resting = rows(home, "wearable_days", "local_date::VARCHAR, metric, value, received_at::VARCHAR")
     assert resting == [("2026-06-01", "resting_heart_rate", 58.0, "2026-06-01 10:33:20+00")]
@@ -207,7 +208,10 @@ def test_a_sema3_export_comes_in(home, tmp_path):
         ("s486", item, value, "2026-05-31 23:07:00+00", "2026-05-31 23:09:00+00")
         for item, value in (("happy", 53.0), ("relaxed", 93.0), ("sad", 37.0))
     ]
-    assert rows(home, "subjects", "subject_id, enrolled_on::VARCHAR") == [("s486", "2026-06-01"), ("s487", "2026-06-02")]
+    assert rows(home, "subjects", "subject_id, enrolled_on::VARCHAR") == [
+        ("s486", "2026-06-01"),
+        ("s487", "2026-06-02"),
+    ]
 
 
 def test_lifesnaps_comes_in_by_its_mapping_alone(home):

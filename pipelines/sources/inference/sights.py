@@ -1,0 +1,146 @@
+"""What a column looks like: numbers, days, times and how they are written, or texts. No value is kept but bounds."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.deidentification.column_names import normal_name
+from pipelines.sources.table.parsing import as_text
+
+Kind = Literal["empty", "number", "day", "time", "clock", "text"]
+
+SAMPLE = 1000
+ISO = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ](?P<clock>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?)?"
+)
+CLOCK = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?")
+TIMED = re.compile(r"time|date|stamp|(?:^|_)(?:ts|at|epoch|received|start|stop|end|begin)(?:_|$)")
+DAY_FIRST, MONTH_FIRST = ("%d", "%m"), ("%m", "%d")
+DATES = tuple(
+    mark.join(parts) for mark in "/.-"
+    for parts in (("%Y", "%m", "%d"), *((*order, year) for year in ("%Y", "%y") for order in (DAY_FIRST, MONTH_FIRST)))
+) + ("%Y%m%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d.%b.%Y")  # fmt: skip
+CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S.%f")
+# Years 2001 to 2100, so that neither small numbers nor long ones are taken for times.
+EPOCHS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
+FIRST_S, LAST_S = 978_307_200, 4_102_444_800
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A column as seen in some rows: `low` and `high` of numbers; `format` of days and times as a mapping spells it.
+
+    `other_format` fits the values as well, day and month exchanged; `has_offset` if times say where on Earth.
+    """
+
+    name: str
+    kind: Kind
+    distinct: int = 0
+    format: str | None = None
+    other_format: str | None = None
+    has_offset: bool = False
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def words(self) -> str:
+        """The name as words joined by `_`."""
+        return normal_name(self.name)
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it tells a day."""
+        return self.kind in ("day", "time")
+
+
+def look(name: str, column: pa.ChunkedArray) -> Sight:
+    """What a column looks like."""
+    given = column.drop_null()
+    texts = [text.strip() for text in pc.unique(as_text(given)).to_pylist() if text and text.strip()]
+    if not texts:
+        return Sight(name, "empty")
+    if pa.types.is_date(column.type):
+        return Sight(name, "day", len(texts))
+    if pa.types.is_timestamp(column.type):
+        is_day = all(text[11:].strip("0:.") in ("", "Z") for text in texts)
+        return Sight(name, "day" if is_day else "time", len(texts), has_offset=column.type.tz is not None)
+    return _of_texts(name, texts)
+
+
+def _of_texts(name: str, texts: Sequence[str]) -> Sight:
+    some = texts[:SAMPLE]
+    numbers = _numbers(texts)
+    if numbers is not None and not _are_plain_dates(name, some):
+        return _of_numbers(name, numbers)
+    if all(CLOCK.fullmatch(text) for text in some):
+        return Sight(name, "clock", len(texts))
+    iso = [ISO.fullmatch(text) for text in some]
+    if all(iso):
+        clocks = {found["clock"] for found in iso if found}
+        offset = any(found["offset"] for found in iso if found)
+        return Sight(name, "day" if _are_midnights(clocks) else "time", len(texts), has_offset=offset)
+    return _of_formats(name, texts, some)
+
+
+def _of_formats(name: str, texts: Sequence[str], some: Sequence[str]) -> Sight:
+    fitting = [date + clock for clock, date in product(CLOCKS, DATES) if _fits(date + clock, some)]
+    if not fitting:
+        return Sight(name, "text", len(texts))
+    format = fitting[0]
+    other = next((one for one in fitting[1:] if one == _exchanged(format)), None)
+    times: set[str | None] = {datetime.strptime(text, format).time().isoformat() for text in some}  # noqa: DTZ007  (wall clock)
+    return Sight(name, "day" if _are_midnights(times) else "time", len(texts), format, other)
+
+
+def _fits(format: str, texts: Sequence[str]) -> bool:
+    try:
+        # 1900 is what a format of two digits or none makes of a number that is no year.
+        return all(1950 < datetime.strptime(text, format).year < 2100 for text in texts)  # noqa: DTZ007
+    except ValueError:
+        return False
+
+
+def _exchanged(format: str) -> str:
+    return format.replace("%d", "%x").replace("%m", "%d").replace("%x", "%m")
+
+
+def _are_midnights(clocks: set[str | None]) -> bool:
+    return all(clock is None or not re.sub(r"[0:.,]", "", clock) for clock in clocks)
+
+
+def _numbers(texts: Sequence[str]) -> list[float] | None:
+    try:
+        return [float(text) for text in texts]
+    except ValueError:
+        return None
+
+
+def _are_plain_dates(name: str, texts: Sequence[str]) -> bool:
+    """Eight digits are a day only if the name says so: ids have eight digits as well."""
+    return TIMED.search(normal_name(name)) is not None and _fits("%Y%m%d", texts) and all(len(t) == 8 for t in texts)
+
+
+def _of_numbers(name: str, numbers: list[float]) -> Sight:
+    low, high = min(numbers), max(numbers)
+    if TIMED.search(normal_name(name)):
+        for format, ticks in EPOCHS.items():
+            if low >= FIRST_S * ticks and high <= LAST_S * ticks:
+                return Sight(name, "time", len(numbers), format, has_offset=True)
+    return Sight(name, "number", len(numbers), low=low, high=high)
+
+
+def days_of(sight: Sight, column: pa.ChunkedArray) -> list[str | None]:
+    """What tells one day from another, for each row."""
+    texts = as_text(column).to_pylist()
+    if sight.format in EPOCHS:
+        a_day = 86_400 * EPOCHS[sight.format]
+        return [None if text is None else str(int(float(text) // a_day)) for text in texts]
+    if sight.format is not None and " " in sight.format.removesuffix(" %p"):
+        return [None if text is None else re.split(r"\s\d?\d:", text)[0] for text in texts]
+    return [None if text is None else text[:10] for text in texts]
