@@ -75,6 +75,7 @@ from pipelines.units import UNDISPUTED, conversion
 
 # What an export writes for no value, unless the mapping says otherwise.
 NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
+UNITS_BY_ROW = (("wearable_days", "value"), ("signals", "value"))
 MELTED = {"wearable_days": "metric", "mood": "item", "assessments": "instrument", "signals": "name"}
 
 
@@ -125,7 +126,8 @@ class FileMapping(Strict):
         if missing:
             raise ValueError(f"`columns:` of `{self.table}` lack {len(missing)}: {', '.join(missing)}")
         for name, told in self.columns.items():
-            _refuse_unit(f"`{self.table}.{name}`", told, table.column(name).unit)
+            if (self.table, name) not in UNITS_BY_ROW:
+                _refuse_unit(f"`{self.table}.{name}`", told, table.column(name).unit)
         self._refuse_melted_units()
         dropped = sorted(self.source_columns & set(self.drop))
         if dropped:
@@ -193,8 +195,7 @@ def _refuse_unit(where: str, told: ColumnMapping, unit: str) -> None:
         return
     if told.unit is None and unit not in UNDISPUTED:
         raise ValueError(f"{where} has no unit; write {{column: ..., unit: {unit}}}, or the unit that the file has")
-    is_per_row = where in ("`wearable_days.value`", "`signals.value`")
-    if told.unit is not None and not is_per_row and conversion(told.unit, unit) is None:
+    if told.unit is not None and conversion(told.unit, unit) is None:
         raise ValueError(f"{where}: unit `{told.unit}` cannot become {unit or 'unitless'}; correct `unit:`")
 
 

@@ -137,6 +137,7 @@ HOSTILE = {
     "columns without number": ("rows.csv", b"," * 50_000 + b"\n", ["first line names no columns"]),
     "far too many columns": ("rows.csv", ",".join(map(str, range(20_000))).encode() + b"\n", ["20000 columns", "`separator:`"]),
     "a gzip that is cut off": ("rows.csv.gz", gzip.compress(GOOD.encode() * 5000)[:-40], ["cut off"]),
+    "a gzip with flipped bytes": ("rows.csv.gz", gzip.compress(GOOD.encode() * 50)[:30] + b"\xff" * 30, ["cut off or damaged"]),
     "a gzip that is none": ("rows.csv.gz", GOOD.encode(), ["cut off"]),
     "a gzip bomb": ("rows.csv.gz", gzip.compress(GOOD.encode() + b"\n" * (80 << 20)), ["times its size"]),
     "a folder of another kind": ("rows.txt.d/rows.csv", GOOD.encode(), ["No file"]),

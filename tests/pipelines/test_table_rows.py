@@ -231,10 +231,10 @@ def test_units_of_different_kinds_do_not_become_each_other():
 def test_further_audit_attributes_become_one_json_object(tmp_path):
     """Declared attributes of a subject, recoded, are kept by name; one that is missing is null."""
     section = {"table": "subjects", "columns": {"subject_id": "id", "enrolled_on": "d"},
-               "attributes": {"education": {"column": "e", "recode": {1: "school", 2: "university"}}, "housing": "h"}}  # fmt: skip
+               "attributes": {"education": {"column": "e", "recode": {1: "school", 2: "university"}}, "order": "h"}}  # fmt: skip
     (batch,) = given(tmp_path, 'id,d,e,h\na,2026-06-01,2,\nb,2026-06-01,1,"rented, shared"\n', section)
     assert [json.loads(text) for text in batch.frame["attributes"]] == [
-        {"education": "university", "housing": None}, {"education": "school", "housing": "rented, shared"}
+        {"education": "university", "order": None}, {"education": "school", "order": "rented, shared"}
     ]  # fmt: skip
 
 
@@ -305,6 +305,26 @@ def test_a_format_that_fits_no_row_is_refused_over_all_files(tmp_path):
     assert (broken(bad), broken(fine)) == (["occurred_at_is_readable"], [None])
     message = refusal(tmp_path, "id,at\na,2026/06/01\n", section, name="b.csv")
     assert "`events.occurred_at` in a.csv: 2 of 2 values are not times" in message
+
+
+def test_an_odd_value_in_a_column_that_is_hardly_ever_filled_stops_nothing(tmp_path):
+    """One word among empty cells is a bad row; the mapping is not at fault."""
+    rows = [
+        "a,2026-06-01T10:00Z,",
+        *(f"a,2026-06-01T10:{minute}Z," for minute in range(11, 59)),
+        "b,2026-06-02T10:00Z,severe",
+    ]
+    section = EVENT | {"columns": EVENT["columns"] | {"severity": "s"}}
+    (batch,) = given(tmp_path, "\n".join(["id,at,s", *rows]), section)
+    assert broken(batch) == [None] * 49 + ["severity_is_a_number"]
+
+
+def test_files_of_one_name_in_two_folders_may_write_their_times_differently(tmp_path):
+    """That times of a file mean one thing is asked of each file by itself."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "rows.csv").write_text("id,at\na,2026-06-01T10:00\n")
+    first, second = given(tmp_path, "id,at\na,2026-06-01T10:00Z\n", EVENT | {"path": "**/rows.csv"})
+    assert [*first.frame["occurred_at"], *second.frame["occurred_at"]] == utc("2026-06-01 08:00", "2026-06-01 10:00")
 
 
 def test_decimal_commas_and_semicolons_are_declared(tmp_path):

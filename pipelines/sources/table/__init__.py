@@ -50,6 +50,8 @@ def read(path: Path, mapping: Mapping, units: Named[str, str] = NO_UNITS) -> Ite
 def _passage(passage: Passage, entries: list[Entry]) -> Iterator[Batch]:
     """One file, read once for all entries that read it alike."""
     file, rows, ragged = passage.file.name, 0, 0
+    for entry in entries:
+        entry.begin()
     for chunk in read_chunks(passage.file, passage.layout, passage.dropped):
         refuse_identifiers(file, chunk.rows, passage.dropped)
         for entry in entries:

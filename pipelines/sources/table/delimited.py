@@ -1,5 +1,6 @@
 """CSV, block by block: every value as text, every row with the line it begins on, lines that are no rows set apart."""
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from pipelines.errors import Refused
 from pipelines.sources.table.chunks import LONGEST, NO_LINES, Chunk, Layout, portions
 from pipelines.sources.table.headers import refuse_confusable
-from pipelines.sources.table.heads import Head, head_of, not_of_its_encoding, open_bytes
+from pipelines.sources.table.heads import UNPACKABLE, Head, head_of, not_of_its_encoding, open_bytes
 
 BLOCK = 4 << 20
 # A file of which so many lines are no rows is not the CSV that its mapping describes.
@@ -39,7 +40,7 @@ def read_chunks(file: Path, layout: Layout, dropped: frozenset[str]) -> Iterator
                 yield _checked(rows, lines, file.name)
             if len(rest := lines.rest()):
                 yield Chunk(reader.schema.empty_table(), NO_LINES, rest)
-    except (pa.ArrowException, UnicodeDecodeError, EOFError, OSError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, *UNPACKABLE) as error:
         # Not chained: Arrow's messages quote the file.
         raise _refusal(file, layout, error, lines) from None
 
@@ -48,7 +49,7 @@ def _options(layout: Layout, head: Head, dropped: frozenset[str], lines: "_Lines
     names = [name for name in head.names if name not in dropped]
     return (
         # Only a serial reader says which row it could not take.
-        pa.csv.ReadOptions(use_threads=False, block_size=BLOCK, encoding=layout.encoding),
+        pa.csv.ReadOptions(use_threads=False, block_size=BLOCK, encoding=_checked_encoding(layout.encoding)),
         pa.csv.ParseOptions(
             delimiter=layout.separator, newlines_in_values=True, ignore_empty_lines=False,
             invalid_row_handler=lines.note_ragged,
@@ -58,6 +59,11 @@ def _options(layout: Layout, head: Head, dropped: frozenset[str], lines: "_Lines
             strings_can_be_null=True,
         ),
     )  # fmt: skip
+
+
+def _checked_encoding(encoding: str) -> str:
+    """Arrow takes UTF-8 as it comes, and then fails on a line that is neither a row nor text; decoded, it is checked."""
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
 
 
 class _Lines:
@@ -144,7 +150,7 @@ def _refusal(file: Path, layout: Layout, error: Exception, lines: _Lines) -> Ref
             f"`{file.name}` has more than {RAGGED_MOST} lines with another number of fields than its header. "
             "Check `separator:` in the mapping, or export it again."
         )
-    if isinstance(error, (EOFError, OSError)) and not isinstance(error, pa.ArrowException):
+    if isinstance(error, UNPACKABLE) and not isinstance(error, pa.ArrowException):
         return Refused(f"`{file.name}` is cut off or damaged: it cannot be read to its end. Export it again.")
     if "straddling" in str(error):
         return Refused(

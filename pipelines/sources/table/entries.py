@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping as Named
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,8 @@ from pipelines.sources.table.rows import LINE, RULE, canonical
 
 # So many values, all of them unreadable, are the mapping's fault and not the rows'.
 ENOUGH = 1000
+# Of a column that hardly any row fills, a few odd values say nothing about the mapping.
+SPARSE = 0.1
 RAGGED = "line_has_all_fields"
 
 
@@ -34,10 +36,14 @@ class Entry:
     parser: Parser
     anchors: Anchors
     units: Named[str, str]
-    _has_offsets: dict[str, dict[str, bool]] = field(default_factory=dict)
-    _tally: dict[str, tuple[int, int, Finding]] = field(default_factory=dict)
+    _has_offsets: dict[str, bool] = field(default_factory=dict)
+    _tally: dict[str, Finding] = field(default_factory=dict)
     _subjects: list[pa.Table] = field(default_factory=list)
     _files: dict[str, None] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """A file begins: what its times mean is its own affair."""
+        self._has_offsets = {}
 
     def batches(self, chunk: Chunk, file: str) -> Iterator[Batch]:
         """The canonical rows of a chunk.
@@ -49,7 +55,7 @@ class Entry:
         rows, lines = self._wanted(chunk, file)
         zone = self.mapped.time_zone or self.mapping.time_zone
         converter = Converter(self.mapped, table, zone, self.parser, self.anchors, rows, file)
-        converter.has_offsets = self._has_offsets.setdefault(file, {})
+        converter.has_offsets = self._has_offsets
         is_dated = self.mapping.received is not None
         for found in canonical(converter, pa.array(lines), self.mapping.source, is_dated, self.units):
             if table.name == "subjects":
@@ -93,15 +99,19 @@ class Entry:
             rows, lines = rows.filter(pa.array(mask)), lines[mask]
         return rows, lines
 
-    def _count(self, finding: Finding) -> None:
-        key = f"{finding.place.column} {finding.rule} {finding.told}"
-        count, given, first = self._tally.get(key, (0, 0, finding))
-        self._tally[key] = (count + finding.count, given + finding.given, first)
+    def _count(self, found: Finding) -> None:
+        key = f"{found.place.column} {found.rule} {found.told}"
+        so_far = self._tally.get(key)
+        if so_far is not None:
+            count, given, among = so_far.count + found.count, so_far.given + found.given, so_far.among + found.among
+            found = replace(so_far, count=count, given=given, among=among)
+        self._tally[key] = replace(found, rows=None)
 
     def _refuse_unreadable(self, at_least: int) -> None:
-        for count, given, finding in self._tally.values():
-            if given >= at_least and count == given:
-                raise Refused(f"{finding.place}: {count} of {given} values {finding.told}")
+        for found in self._tally.values():
+            is_sparse = found.given < SPARSE * found.among
+            if found.given >= at_least and found.count == found.given and not is_sparse:
+                raise Refused(f"{found.place}: {found.count} of {found.given} values {found.told}")
 
     def _keep(self, rows: pa.Table, file: str) -> None:
         self._files[file] = None

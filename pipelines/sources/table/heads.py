@@ -4,6 +4,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,6 +23,8 @@ FOREIGN = {
     b"SQLite": "a database. Export it as CSV",
     b"%PDF": "PDF. Export it as CSV",
 }
+# A gzip file that is cut off or damaged says so in one of these.
+UNPACKABLE = (OSError, EOFError, zlib.error)
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -71,7 +74,7 @@ def head_of(file: Path, layout: Layout) -> Head:
     try:
         with open_bytes(file) as stream:
             start = stream.read(HEAD)
-    except (OSError, EOFError) as error:
+    except UNPACKABLE as error:
         raise Refused(f"`{file.name}` is cut off or damaged: it cannot be read. Export it again.") from error
     _refuse_foreign(start, file.name, layout.encoding)
     text = _decoded(start, file, layout.encoding)

@@ -35,7 +35,7 @@ def read_chunks(file: Path, layout: Layout, dropped: frozenset[str]) -> Iterator
             page_checksum_verification=True,
         )  # fmt: skip
         yield from _numbered(parquet, names, layout, file.name)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise Refused(f"`{file.name}` is not readable as Parquet, or cut off. Export it again.") from error
 
 
@@ -55,6 +55,7 @@ def _sound_texts(values: pa.ChunkedArray, layout: Layout, name: str, file: str) 
     if values.type != CODES:
         values = values.cast(CODES)
     texts = codes_of(values).dictionary
+    texts.validate(full=True)
     if (pc.max(pc.binary_length(texts)).as_py() or 0) > LONGEST:
         raise Refused(
             f"`{file}`: a value of `{name}` is longer than {LONGEST >> 20} MB. Leave it out, or drop the column."

@@ -30,13 +30,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """Values of a column that break one rule: which rows, how many of how many given, and what to tell if all do."""
+    """Values of a column that break one rule: which rows, how many of how many given, and what to tell if all do.
+
+    `among` counts the rows of the portion, those without a value included.
+    """
 
     place: Place
     rule: str
     rows: Values | None
     count: int
     given: int
+    among: int
     told: str
 
 
@@ -175,6 +179,7 @@ def given_count(values: Values) -> int:
 def unread(place: Place, truth: str, before: Values, after: Values, told: str) -> list[Finding]:
     """The finding that values given before are missing after; without rows where none is, for the count of given."""
     if after.null_count == before.null_count:
-        return [Finding(place, place.rule(truth), None, 0, given_count(before), told)]
+        return [Finding(place, place.rule(truth), None, 0, given_count(before), len(before), told)]
     rows = pc.and_(pc.is_valid(before), pc.is_null(after))
-    return [Finding(place, place.rule(truth), rows, after.null_count - before.null_count, given_count(before), told)]
+    count = after.null_count - before.null_count
+    return [Finding(place, place.rule(truth), rows, count, given_count(before), len(before), told)]

@@ -109,7 +109,7 @@ def _convert_by_row(converter: Converter, units: Named[str, str]) -> None:
         place = Place(converter.table.name, "unit", converter.file)
         cure = "are no units that can become the metric's. Recode them to UCUM names."
         rule, rows = place.rule("is_convertible"), pa.array(strange)
-        converter.note([Finding(place, rule, rows, int(strange.sum()), given_count(theirs), cure)])
+        converter.note([Finding(place, rule, rows, int(strange.sum()), given_count(theirs), len(rows), cure)])
 
 
 def _end_of_day(converter: Converter) -> Values:
@@ -137,5 +137,5 @@ def _add_attributes(converter: Converter) -> None:
     if not told:
         return
     columns = {name: as_text(converter.column(name, one, Column(name, "string", name))) for name, one in told.items()}
-    fields = ", ".join(f"'{name}': {name}::VARCHAR" for name in sorted(columns))
+    fields = ", ".join(f"'{name}': \"{name}\"::VARCHAR" for name in sorted(columns))
     converter.columns["attributes"] = converter.parser.query(pa.table(columns), f"to_json({{{fields}}})::VARCHAR")
