@@ -101,6 +101,7 @@ def retain_command(
 ) -> Answer:
     """Remove raw minutes that are older than this; daily measures stay what they were."""
     from pipelines.installation import Installation
+    from pipelines.kept_hours import kept_from
     from pipelines.progress import progress_bar
     from pipelines.retention import retain
     from pipelines.settings import load_settings
@@ -110,7 +111,8 @@ def retain_command(
         installation = Installation(settings, report)
         with installation.alone():
             done = retain(installation, before)
-    said = [f"Late minutes of days before {before} are kept out from now on."]
+            kept = kept_from(installation.lake)
+    said = ["No minutes were ever removed." if kept is None else f"Late minutes of before {kept} are kept out."]
     if done.days_spared:
         said.append(f"{done.days_spared} subject-days of several devices keep their minutes: which device speaks is "
                     "decided minute by minute (`door: device_preference:`).")  # fmt: skip
