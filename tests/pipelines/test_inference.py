@@ -3,16 +3,21 @@
 Rows are made up by hand; the real cohorts are in `test_inference_cohorts.py`.
 """
 
+import csv as csv_module
 import gzip
 import json
 import random
+import zipfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from features.tables import TABLES
 from pipelines.cli.main import app
 from pipelines.errors import Refused
 from pipelines.mapping import load_mapping
@@ -234,6 +239,28 @@ def test_ids_that_no_enrolled_subject_has_are_pointed_out(tmp_path):
     assert "TODO none of its 28 ids seen stands in daily.csv" in " ".join(text.replace("#", " ").split())
 
 
+def test_a_file_a_zip_and_parquet_give_the_same_entries(tmp_path):
+    """However the rows are packed, the same columns are found; only the path differs."""
+    content = csv("id,date,steps", [f"a,{day},{n}" for n, day in enumerate(days("%Y-%m-%d"))])
+    (tmp_path / "daily.csv").write_text(content)
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.write(tmp_path / "daily.csv", "inner/daily.csv")
+    frame = pd.read_csv(tmp_path / "daily.csv", parse_dates=["date"])
+    frame.to_parquet(tmp_path / "daily.parquet")
+    entries = [yaml.safe_load(filled(draft(tmp_path / name)))["files"]
+               for name in ("daily.csv", "export.zip", "daily.parquet")]  # fmt: skip
+    assert [entry[1].pop("path") for entry in entries] == ["daily.csv", "inner/daily.csv", "daily.parquet"]
+    assert entries[0][1] == entries[1][1] == entries[2][1]
+
+
+def test_a_hostile_zip_is_refused(tmp_path):
+    """A member that leads out of the zip stops the draft, as it stops an ingest."""
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("../daily.csv", "id,date,steps\n")
+    code, output = run("--infer", str(tmp_path / "export.zip"))
+    assert (code, "leads out of the zip" in output) == (1, True)
+
+
 def test_exports_that_have_a_ready_mapping_are_pointed_to_it(tmp_path):
     """A flat file of REDCap needs `where:` for each instrument: the draft sends people to the example that has it."""
     header = "record_id,redcap_repeat_instrument,redcap_repeat_instance,date,steps"
@@ -270,3 +297,27 @@ def test_the_command_takes_infer_alone(tmp_path, other):
     code, output = run("--infer", str(tmp_path), *other)
     assert (code, "with nothing else" in output) == (2, True)
     assert run("--out", "my.yaml")[0] == 2
+
+
+CELLS = st.one_of(
+    st.text(max_size=12), st.integers().map(str), st.floats().map(str), st.dates().map(str), st.datetimes().map(str),
+    st.sampled_from(["", "NA", "0", "1", "23:59", "12/11/2026", "1e400", "-0", "2026-06-01T00:00:00Z", "\0", '"', "٣"]),
+)  # fmt: skip
+NAMES = st.one_of(
+    st.text(max_size=10),
+    st.sampled_from(["id", "date", "time", "steps", "mood", "mood: 1", "on", "start", "end", "sleep", "value", "item"]),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(NAMES, min_size=1, max_size=6), st.lists(st.lists(CELLS, min_size=1, max_size=6), max_size=12))
+def test_whatever_a_file_holds_its_draft_is_yaml(tmp_path, names, lines):
+    """No name or value of a column can break the draft or stop it: it is YAML, and its blanks can be filled."""
+    with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv_module.writer(file)
+        writer.writerow(names)
+        writer.writerows(lines)
+    loaded = yaml.safe_load(filled(draft(tmp_path)))
+    assert loaded["source"] == "my_study"
+    for entry in loaded["files"] or []:
+        assert entry["table"] in TABLES

@@ -19,10 +19,9 @@ CHECK_SCALE = "TODO check the scale: these are the bounds seen"
 
 @dataclass(frozen=True)
 class Told:
-    """Where a canonical column comes from: a column, or a value; a `blank` is a key that people must fill in."""
+    """Where a canonical column comes from, if that can be told; a `blank` is a key that people must fill in."""
 
     column: str | None = None
-    value: str | None = None
     keys: tuple[tuple[str, str], ...] = ()
     blank: str = ""
     note: str = ""

@@ -16,9 +16,7 @@ from pipelines.sources.table.parsing import as_text
 Kind = Literal["empty", "number", "day", "time", "clock", "text"]
 
 SAMPLE = 1000
-ISO = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ](?P<clock>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?)?"
-)
+ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ](?P<clock>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?(?:Z|[+-]\d\d(?::?\d\d)?)?)?")
 CLOCK = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?")
 TIMED = re.compile(r"time|date|stamp|(?:^|_)(?:ts|at|epoch|received|start|stop|end|begin)(?:_|$)")
 DAY_FIRST, MONTH_FIRST = ("%d", "%m"), ("%m", "%d")
@@ -36,7 +34,7 @@ FIRST_S, LAST_S = 978_307_200, 4_102_444_800
 class Sight:
     """A column as seen in some rows: `low` and `high` of numbers; `format` of days and times as a mapping spells it.
 
-    `other_format` fits the values as well, day and month exchanged; `has_offset` if times say where on Earth.
+    `other_format` fits the values as well, day and month exchanged.
     """
 
     name: str
@@ -44,7 +42,6 @@ class Sight:
     distinct: int = 0
     format: str | None = None
     other_format: str | None = None
-    has_offset: bool = False
     low: float | None = None
     high: float | None = None
 
@@ -69,7 +66,7 @@ def look(name: str, column: pa.ChunkedArray) -> Sight:
         return Sight(name, "day", len(texts))
     if pa.types.is_timestamp(column.type):
         is_day = all(text[11:].strip("0:.") in ("", "Z") for text in texts)
-        return Sight(name, "day" if is_day else "time", len(texts), has_offset=column.type.tz is not None)
+        return Sight(name, "day" if is_day else "time", len(texts))
     return _of_texts(name, texts)
 
 
@@ -83,8 +80,7 @@ def _of_texts(name: str, texts: Sequence[str]) -> Sight:
     iso = [ISO.fullmatch(text) for text in some]
     if all(iso):
         clocks = {found["clock"] for found in iso if found}
-        offset = any(found["offset"] for found in iso if found)
-        return Sight(name, "day" if _are_midnights(clocks) else "time", len(texts), has_offset=offset)
+        return Sight(name, "day" if _are_midnights(clocks) else "time", len(texts))
     return _of_formats(name, texts, some)
 
 
@@ -131,7 +127,7 @@ def _of_numbers(name: str, numbers: list[float]) -> Sight:
     if TIMED.search(normal_name(name)):
         for format, ticks in EPOCHS.items():
             if low >= FIRST_S * ticks and high <= LAST_S * ticks:
-                return Sight(name, "time", len(numbers), format, has_offset=True)
+                return Sight(name, "time", len(numbers), format)
     return Sight(name, "number", len(numbers), low=low, high=high)
 
 

@@ -62,7 +62,10 @@ def unread(file: Unread) -> list[str]:
 
 def scalar(text: str) -> str:
     """A text as YAML, in quotation marks where it could be read as something else."""
-    return text if PLAIN.fullmatch(text) and not NOT_TEXT.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    if PLAIN.fullmatch(text) and not NOT_TEXT.fullmatch(text):
+        return text
+    # YAML takes no control characters as they are.
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _entry(seen: View, guess: Guess, is_first: bool) -> list[str]:
@@ -122,7 +125,8 @@ def _left(seen: View, is_mapped: bool) -> list[str]:
 
 
 def _comment(text: str, indent: str) -> list[str]:
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
     return textwrap.wrap(
-        text, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}#   ", break_long_words=False,
+        plain, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}#   ", break_long_words=False,
         break_on_hyphens=False,
     )  # fmt: skip
