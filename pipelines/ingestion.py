@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines import quarantine
-from pipelines.consent import enforce
 from pipelines.consent.tombstones import Tombstones
 from pipelines.door import DoorPolicy, SignalLimits
 from pipelines.errors import Refused
 from pipelines.file_digests import FileDigests, files_below
 from pipelines.installation import Installation
 from pipelines.intake import IntakeReport, ingest
+from pipelines.kept_hours import kept_from
 from pipelines.mapping import load_mapping
 from pipelines.settings import FileSource, SimulatedSource, Source
 from pipelines.sources import fitbit, jang2024, lifesnaps, simulated, table
@@ -34,7 +34,6 @@ def ingest_source(installation: Installation, source: Source, received_at: datet
     Raises:
         Refused: a file or folder is missing, or its content cannot be used; the lake is as it was.
     """
-    enforce(installation)
     digests = FileDigests(installation.settings.state_folder / "file-digests.json")
     content, batches = _open(installation, source, received_at is not None, digests)
     ingest_id = _digest(content, received_at)
@@ -82,6 +81,7 @@ def policy(installation: Installation) -> DoorPolicy:
     return DoorPolicy(
         max_bad_share=settings.door.max_bad_share,
         signals={name: SignalLimits(**declared.model_dump()) for name, declared in settings.signals.items()},
+        minutes_kept_from=kept_from(installation.lake),
         withdrawn=Tombstones(settings.consent_folder).withdrawn,
     )
 
