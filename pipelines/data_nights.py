@@ -23,7 +23,6 @@ from pipelines.lake import Lake
 from pipelines.validation import Finding, findings, idle_waivers, validate_table
 
 COUNTS = ("received", "appended", "duplicate", "quarantined", "withdrawn")
-PLAUSIBILITY = "plausibility_counts"
 NIGHTS_SHOWN = 30
 FILES_NAMED = 5
 SILENT_AFTER = pd.Timedelta(days=2)
@@ -98,13 +97,6 @@ def silent_streams(installation: Installation, night: str) -> dict[str, int]:
     return {
         table: (instant - at).days for table, at in newest.items() if at is not None and instant - at > SILENT_AFTER
     }
-
-
-def implausible(installation: Installation) -> pd.DataFrame | None:
-    """What the newest day panel set aside or flagged (`features.plausibility.counts`); None before there is one."""
-    if installation.lake.derived_version(PLAUSIBILITY) is None:
-        return None
-    return installation.lake.load(PLAUSIBILITY)
 
 
 def _compose(installation: Installation, night: str, verdicts: dict[str, dict[str, Verdict]]) -> DataNight:

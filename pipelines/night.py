@@ -173,7 +173,7 @@ def report(installation: Installation, night: str) -> Counts:
         model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
     )  # fmt: skip
     write_nightly(settings.reports_folder, count_rows(scores), notices, made.roster_size, page)
-    report_data(installation, night, data_nights.implausible(installation))
+    report_data(installation, night, installation.lake.load("plausibility_counts"))
     return {"notices": len(notices)}
 
 

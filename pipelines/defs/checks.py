@@ -52,8 +52,8 @@ def raw_tables_are_fit(context: AssetCheckExecutionContext) -> Iterator[AssetChe
 @asset_check(asset=core_days, required_resource_keys={"installation"})
 def nothing_implausible_is_new(context: AssetCheckExecutionContext) -> AssetCheckResult:
     """No sensor came to be seen as stuck, no device, unit or clock as changed, on this night."""
-    counts = data_nights.implausible(context.resources.installation)
-    new = [] if counts is None else counts[counts["is_of_the_night"]].to_dict("records")
+    counts = context.resources.installation.lake.load("plausibility_counts")
+    new = counts[counts["is_of_the_night"]].to_dict("records")
     told = {f"{c['stream']}: {c['rule']}": f"{c['n_subjects']} subjects, {c['n_rows_or_days']} days" for c in new}
     return AssetCheckResult(passed=not new, severity=AssetCheckSeverity.WARN, metadata=told)
 

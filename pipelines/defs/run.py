@@ -5,11 +5,12 @@ import logging
 import os
 
 from dagster import DagsterExecutionStepExecutionError, DagsterInstance, ResourceDefinition
+from dagster._core.errors import DagsterAssetCheckFailedError  # raised by public calls, but not exported
 
 from features.errors import FeaturesError
 from models.errors import ModelsError
 from pipelines.definitions import defs
-from pipelines.errors import Fault, ForetideError
+from pipelines.errors import ForetideError, Refused
 from pipelines.installation import Installation
 
 # The repository label is what the job pages filter by; a run started by this process would lack it.
@@ -22,7 +23,7 @@ def execute(installation: Installation, job: str, night: str | None = None) -> s
 
     Raises:
         ForetideError, FeaturesError, ModelsError: what a step refused.
-        Fault: a blocking check failed.
+        Refused: a blocking check failed.
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     home = installation.settings.home
@@ -47,6 +48,10 @@ def _execute(installation: Installation, instance: DagsterInstance, job: str, ni
         if isinstance(refused, ForetideError | FeaturesError | ModelsError):
             raise refused from None
         raise
-    if not result.success:
-        raise Fault(f"The job `{job}` stopped at a blocking check; run {result.run_id} in Dagster says at which.")
+    except DagsterAssetCheckFailedError:
+        raise Refused(
+            f"The job `{job}` stopped: rows in the lake break what must hold. The newest page under “Data” in "
+            f"{installation.settings.reports_folder} says which and how many. Cure the source, or declare a waiver with a "
+            "reason and an end under `door: waivers:`."
+        ) from None
     return str(result.run_id)

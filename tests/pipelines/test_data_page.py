@@ -12,6 +12,8 @@ from features.tables import TABLES
 from pipelines import data_nights
 from pipelines.data_nights import COUNTS, Broken, DataNight, StreamNight, on_record, silent_streams, take_stock
 from pipelines.defs import checks
+from pipelines.defs.run import execute
+from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.intake import ingest
 from pipelines.reports.data_page import write_data_page
@@ -19,6 +21,7 @@ from pipelines.reports.site import Context, write_index
 from pipelines.settings import settings_from
 from pipelines.sources.batch import Batch
 from pipelines.validation import held
+from tests.pipelines.small_job import ROOT
 from tests.pipelines.test_reports import Outline
 from tests.pipelines.test_validation import AT, OUTCOMES, installed, minutes, smuggle, spoilt, take_in, waiver
 
@@ -249,6 +252,21 @@ def test_no_value_and_no_subject_reaches_record_or_page(installation, tmp_path):
     text = page(tmp_path / "site", *nights) + repr(nights)
     assert "heart_rate_is_plausible" in text
     assert not [word for word in ("zebra", "s-1", "-987654", "20310708", "901") if word in text]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_job_stops_where_rows_must_hold_and_tells_why_on_a_page(installation, tmp_path, monkeypatch):
+    """`take_in` fails on rows that got past the door, its page is there all the same; with waivers it succeeds."""
+    smuggle(installation, spoilt())
+    (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with pytest.raises(Refused, match="break what must hold"):
+        execute(installation, "take_in")
+    (written,) = (installation.settings.reports_folder).glob("data-*.html")
+    assert "The night is stopped" in written.read_text(encoding="utf-8")
+    waivers = [waiver(until="2027-01-01"), waiver(until="2027-01-01", expectation="steps_is_plausible")]
+    execute(Installation(settings_from({"outcomes": OUTCOMES, "door": {"waivers": waivers}}, tmp_path)), "take_in")
+    assert "none stops the night" in written.read_text(encoding="utf-8")
 
 
 def test_checks_fail_as_errors_only_where_the_night_stops():
