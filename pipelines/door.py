@@ -34,3 +34,11 @@ class DoorPolicy:
     signals: Mapping[str, SignalLimits] = field(default_factory=dict)
     minutes_kept_from: date | None = None
     withdrawn: Callable[[Iterable[str]], set[str]] = _nobody
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a delivery is made of: its format, and a hash of each of its files together with how it is read."""
+
+    format: str = ""
+    parts: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from collections.abc import Mapping as Named
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,11 +11,11 @@ import pandas as pd
 
 from pipelines import quarantine
 from pipelines.consent.tombstones import Tombstones
-from pipelines.door import DoorPolicy, SignalLimits
+from pipelines.door import DoorPolicy, Origin, SignalLimits
 from pipelines.errors import Refused
 from pipelines.file_digests import FileDigests, files_below
 from pipelines.installation import Installation
-from pipelines.intake import IntakeReport, ingest
+from pipelines.intake import IntakeReport, ingest, parts_taken_in
 from pipelines.kept_hours import kept_from
 from pipelines.mapping import load_mapping
 from pipelines.settings import FileSource, SimulatedSource, Source
@@ -35,11 +35,13 @@ def ingest_source(installation: Installation, source: Source, received_at: datet
         Refused: a file or folder is missing, or its content cannot be used; the lake is as it was.
     """
     digests = FileDigests(installation.settings.state_folder / "file-digests.json")
-    content, batches = _open(installation, source, received_at is not None, digests)
-    ingest_id = _digest(content, received_at)
+    opened = _open(installation, source, received_at is not None, digests)
+    ingest_id = _digest(opened.content, received_at)
+    if opened.is_known:
+        return IntakeReport(ingest_id, False, "")
     instant = None if received_at is None else pd.Timestamp(received_at)
     installation.report(f"ingesting {source.format}")
-    report = _take_in(installation, source.format, batches, ingest_id, instant, policy(installation))
+    report = _take_in(installation, opened.batches, ingest_id, instant, policy(installation), opened.origin)
     digests.remember()
     return report
 
@@ -61,7 +63,7 @@ def release(
     batches = quarantine.batches(lake, choice, pd.Timestamp(at), values, factors)
     # They were refused once already: a share of bad ones is expected.
     lenient = replace(policy(installation), max_bad_share=1.0)
-    report = _take_in(installation, "quarantine", batches, ingest_id, None, lenient)
+    report = _take_in(installation, batches, ingest_id, None, lenient, Origin("quarantine"))
     quarantine.remove(lake, choice, but_not_of=ingest_id)
     return report, sum(report.count(table, "quarantined") for table in report.counts)
 
@@ -87,46 +89,65 @@ def policy(installation: Installation) -> DoorPolicy:
 
 
 def _take_in(
-    installation: Installation, format: str, batches: Iterator[Batch], ingest_id: str, instant: pd.Timestamp | None,
-    strictness: DoorPolicy,
+    installation: Installation, batches: Iterator[Batch], ingest_id: str, instant: pd.Timestamp | None,
+    strictness: DoorPolicy, origin: Origin,
 ) -> IntakeReport:  # fmt: skip
-    report = ingest(installation.lake, batches, ingest_id, instant, installation.report, strictness)
+    report = ingest(installation.lake, batches, ingest_id, instant, installation.report, strictness, origin)
     if report.is_new:
         at = pd.Timestamp(report.received_at) if report.received_at else None
-        installation.audit_log.append("ingest", {"format": format, **report.summary()}, at)
+        installation.audit_log.append("ingest", {"format": origin.format, **report.summary()}, at)
     return report
 
 
-def _open(
-    installation: Installation, source: Source, is_receipt_told: bool, digests: FileDigests
-) -> tuple[list[str], Iterator[Batch]]:
-    """What a source's content is known by, and its rows, read lazily."""
+@dataclass
+class _Opened:
+    """A source: what its content is known by, its rows, read lazily, and whether every file was taken in before."""
+
+    content: list[str]
+    batches: Iterator[Batch]
+    origin: Origin
+    is_known: bool = False
+
+
+def _open(installation: Installation, source: Source, is_receipt_told: bool, digests: FileDigests) -> _Opened:
     if isinstance(source, SimulatedSource):
         cohort = simulated.SimulatedCohort(**source.model_dump(exclude={"format"}))
-        return [simulated.content_hash(cohort)], simulated.read(cohort)
+        return _Opened([simulated.content_hash(cohort)], simulated.read(cohort), Origin(source.format))
     path = (installation.settings.home / source.path).resolve()
     if not path.exists():
         raise Refused(f"There is nothing at `{source.path}` to ingest as {source.format}. Check the path.")
-    content = [
-        f"{file.relative_to(path) if path.is_dir() else file.name} {digests.of(file)}" for file in files_below(path)
-    ]
-    batches = _read(installation, source, path, is_receipt_told)
+    files = {file: digests.of(file) for file in files_below(path)}
+    content = [f"{file.relative_to(path) if path.is_dir() else file.name} {digest}" for file, digest in files.items()]
+    if source.mapping is not None:
+        return _open_table(installation, source, path, files, content, digests)
     if source.format == "fitbit":
         # The name is the pseudonym, and the zone makes the instants: with other ones it is other content.
         content += [path.name, installation.settings.sites.default_time_zone]
-    if source.mapping is not None:
-        content.append(digests.of((installation.settings.home / source.mapping).resolve()))
-    return content, batches
+        return _Opened(content, _of_fitbit(installation, path, is_receipt_told), Origin(source.format))
+    reader = {"jang2024": jang2024, "lifesnaps": lifesnaps}[source.format]
+    return _Opened(content, reader.read(path), Origin(source.format))
 
 
-def _read(installation: Installation, source: FileSource, path: Path, is_receipt_told: bool) -> Iterator[Batch]:
-    settings = installation.settings
-    if source.format == "fitbit":
-        return _of_fitbit(installation, path, is_receipt_told)
-    if source.mapping is not None:
-        mapping = load_mapping((settings.home / source.mapping).resolve())
-        return table.read(path, mapping, {name: signal.unit for name, signal in settings.signals.items()})
-    return {"jang2024": jang2024, "lifesnaps": lifesnaps}[source.format].read(path)
+def _open_table(
+    installation: Installation, source: FileSource, path: Path, files: dict[Path, str], content: list[str],
+    digests: FileDigests,
+) -> _Opened:  # fmt: skip
+    """Files by a mapping; in a folder, those that were taken in by it before are not read again."""
+    mapping_path = (installation.settings.home / str(source.mapping)).resolve()
+    mapping = load_mapping(mapping_path)
+    read_by = digests.of(mapping_path)
+    parts: dict[Path, str] = {}
+    if path.is_dir() and not mapping.has_anchors_elsewhere:
+        parts = {file: _digest(digest, read_by) for file, digest in files.items()}
+    taken_in = parts_taken_in(installation.lake)
+    known = {file for file, part in parts.items() if part in taken_in}
+    units = {name: signal.unit for name, signal in installation.settings.signals.items()}
+    return _Opened(
+        [*content, read_by],
+        table.read(path, mapping, units, known),
+        Origin(source.format, tuple(sorted(parts.values()))),
+        is_known=bool(files) and len(known) == len(files),
+    )
 
 
 def _of_fitbit(installation: Installation, path: Path, is_receipt_told: bool) -> Iterator[Batch]:

@@ -6,8 +6,8 @@ is added in one commit. A marker tells an ingest that was cut off in between, an
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from features.tables import TABLES, Table
 from pipelines import durable, quarantine, settling
-from pipelines.door import DoorPolicy
+from pipelines.door import DoorPolicy, Origin
 from pipelines.errors import Refused
 from pipelines.lake import RAW, REPEATS, Lake
 from pipelines.progress import Report, silent
@@ -64,6 +64,7 @@ def ingest(
     received_at: pd.Timestamp | None = None,
     progress: Report = silent,
     policy: DoorPolicy = DoorPolicy(),  # noqa: B008  (immutable)
+    origin: Origin = Origin(),  # noqa: B008  (immutable)
 ) -> IntakeReport:
     """Take batches into the lake.
 
@@ -88,12 +89,18 @@ def ingest(
         try:
             staging.fill(connection, batches, progress)
             report = _examine(lake, connection, staging)
-            _commit(lake, connection, staging, report, ledger, progress)
+            _commit(lake, connection, staging, report, ledger, origin, progress)
         finally:
             connection.close()
             shutil.rmtree(staging.folder, ignore_errors=True)
             _take_back_unfinished(lake)
     return report
+
+
+def parts_taken_in(lake: Lake) -> set[str]:
+    """Parts of every ingest so far, as its `Origin` named them."""
+    ledgers = (json.loads(path.read_bytes()) for path in (lake.root / "ingests").glob("*.json"))
+    return {part for ledger in ledgers for part in ledger.get("parts", ())}
 
 
 def _take_back_unfinished(lake: Lake) -> None:
@@ -141,7 +148,7 @@ def _refuse_too_many_bad_rows(report: IntakeReport, table: str, max_bad_share: f
 
 def _commit(
     lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging, report: IntakeReport, ledger: Path,
-    progress: Callable[..., None],
+    origin: Origin, progress: Report,
 ) -> None:  # fmt: skip
     """Add each staged table in one commit, then write the ledger entry that makes the ingest count."""
     ledger.parent.mkdir(exist_ok=True)
@@ -155,7 +162,7 @@ def _commit(
             quarantine.keep_broken(lake, connection, TABLES[name], report.ingest_id)
         counts["appended"] = _append(lake, sound, TABLES[name])
         counts["duplicate"] = counts["received"] - sum(counts[kind] for kind in KINDS[1:] if kind != "duplicate")
-    entry = {"received_at": report.received_at, **report.summary()}
+    entry = {"received_at": report.received_at, **asdict(origin), **report.summary()}
     durable.replace(ledger, json.dumps(entry, sort_keys=True).encode())
     marker.unlink()
 

@@ -180,6 +180,11 @@ class Mapping(Strict):
     received: Literal["end_of_local_day"] | None = None
     files: tuple[FileMapping, ...] = Field(min_length=1)
 
+    @property
+    def has_anchors_elsewhere(self) -> bool:
+        """Whether what one file says depends on another file."""
+        return any(told.anchor and told.anchor.path for mapped in self.files for told in mapped.origins)
+
 
 def _refuse_unknown(columns: dict[str, ColumnMapping], table: Table) -> None:
     known = [c.name for c in (*table.columns, *PROVENANCE) if c.name not in ("attributes", "ingest_id", "version")]

@@ -4,7 +4,7 @@
 and lets every entry of the mapping turn it into canonical rows (`entries`, `convert`, `columns`, `times`, `rows`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from collections.abc import Mapping as Named
 from pathlib import Path
 
@@ -22,13 +22,16 @@ from pipelines.sources.table.parsing import Parser
 NO_UNITS: Named[str, str] = {}
 
 
-def read(path: Path, mapping: Mapping, units: Named[str, str] = NO_UNITS) -> Iterator[Batch]:
+def read(
+    path: Path, mapping: Mapping, units: Named[str, str] = NO_UNITS, known: Collection[Path] = ()
+) -> Iterator[Batch]:
     """Canonical batches from the files below `path` (or `path` itself) that the mapping names.
 
     Args:
         path: a folder, a zip or a file.
         mapping: what the files hold.
         units: unit of each declared signal; values in another one are converted.
+        known: files that were taken in before; only enrolment is read of them, for it is told by all files together.
 
     Raises:
         Refused: a file is missing, unreadable, identifies people or lacks a mapped column; a time has no zone; none
@@ -40,7 +43,9 @@ def read(path: Path, mapping: Mapping, units: Named[str, str] = NO_UNITS) -> Ite
             anchors = Anchors(folder, path.name, mapping, parser)
             entries = [Entry(mapped, mapping, parser, anchors, units) for mapped in mapping.files]
             for passage in passages(folder, mapping, path.name):
-                yield from _passage(passage, [entries[number] for number in passage.entries])
+                of_file = [entries[number] for number in passage.entries]
+                if passage.file not in known or any(entry.mapped.table == "subjects" for entry in of_file):
+                    yield from _passage(passage, of_file)
             for entry in entries:
                 yield from entry.finish()
     finally:

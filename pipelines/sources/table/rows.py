@@ -27,7 +27,7 @@ def canonical(
     `units` are those of declared signals, by name. Wide files come in several tables, so that none grows too long.
     """
     converter.convert()
-    converter.columns["source"] = repeated(pa.array([source]), len(converter.rows))
+    converter.columns.setdefault("source", repeated(pa.array([source]), len(converter.rows)))
     if at_end_of_day and "received_at" not in converter.columns:
         converter.columns["received_at"] = _end_of_day(converter)
     _add_record_id(converter)
