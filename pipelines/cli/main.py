@@ -1,6 +1,14 @@
 """Entry point of the `foretide` command: the application with all of its commands."""
 
-from pipelines.cli import consent, installation, models, nights, senders, sources  # noqa: F401  (each registers its commands)
+from pipelines.cli import (  # noqa: F401  (each registers its commands)
+    consent,
+    installation,
+    models,
+    nights,
+    quarantine,
+    senders,
+    sources,
+)
 from pipelines.cli.app import app
 
 
