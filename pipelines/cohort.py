@@ -22,7 +22,8 @@ from models.outcomes import Outcome, event_days
 from pipelines.errors import Refused
 from pipelines.kept_hours import kept_hours
 from pipelines.lake import BUCKETS, Lake
-from pipelines.settings import OutcomeSettings, Settings, Sites
+from pipelines.sections import OutcomeSettings, Sites
+from pipelines.settings import Settings
 
 ToDay = Callable[[pd.Series, str, time], pd.Series]
 # Streams that make up the day panel.

@@ -17,7 +17,7 @@ import pandas as pd
 from features.tables import Table
 from pipelines.errors import Fault
 from pipelines.lake import BUCKETS
-from pipelines.settings import Signal
+from pipelines.sections import Signal
 from pipelines.truths import STORED_ONCE, Truth, truths
 
 if TYPE_CHECKING:
@@ -120,14 +120,17 @@ def _copies(table: Table, rows: duckdb.DuckDBPyRelation, how_many: int) -> Itera
     version = ", ".join(dict.fromkeys(["ingest_id", *table.key, "received_at", "version"]))
     for portion in ["TRUE"] if how_many <= ROWS_AT_ONCE else [f"bucket = {number}" for number in range(BUCKETS)]:
         some = rows.filter(portion)
-        copies = _counted_by(some, f"hash({version})")
-        # Different rows may have the same hash, but never the other way round: compared in full only then.
-        yield _counted_by(some, version) if (copies["copies"] > 1).any() else copies
+        if _may_hold_copies(some, version):
+            counted = some.aggregate("ingest_id, count(*)::DOUBLE AS copies", version)
+        else:
+            counted = some.project("ingest_id, 1.0::DOUBLE AS copies")
+        yield counted.aggregate("ingest_id AS brought_by, copies, sum(copies)::BIGINT AS n_rows").df()
 
 
-def _counted_by(rows: duckdb.DuckDBPyRelation, version: str) -> pd.DataFrame:
-    counted = rows.aggregate("any_value(ingest_id) AS brought_by, count(*)::DOUBLE AS copies", version)
-    return counted.aggregate("brought_by, copies, sum(copies)::BIGINT AS n_rows").df()
+def _may_hold_copies(rows: duckdb.DuckDBPyRelation, version: str) -> bool:
+    """Whether any hash comes twice: different versions may have the same one, but never the other way round."""
+    (most,) = rows.aggregate("count(*) AS copies", f"hash({version})").aggregate("max(copies)").fetchall()[0]
+    return most is not None and most > 1
 
 
 def _judge(expectations: "gx.ExpectationSuite", frame: pd.DataFrame, verdicts: dict[str, Verdict]) -> None:

@@ -18,7 +18,7 @@ from pipelines.installation import Installation
 from pipelines.intake import IntakeReport, ingest, parts_taken_in
 from pipelines.kept_hours import kept_from
 from pipelines.mapping import load_mapping
-from pipelines.settings import FileSource, SimulatedSource, Source
+from pipelines.sections import FileSource, SimulatedSource, Source
 from pipelines.sources import fitbit, jang2024, lifesnaps, simulated, table
 from pipelines.sources.batch import Batch
 

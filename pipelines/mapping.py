@@ -70,7 +70,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from features.tables import ATTRIBUTE_NAME, DAILY_METRICS, PROVENANCE, SUBJECTS, TABLES, Table
 from pipelines.errors import Usage
 from pipelines.origins import ColumnMapping, Melt, Origin, RelativePath, Strict, Text
-from pipelines.settings import TimeZone
+from pipelines.sections import TimeZone
 from pipelines.units import UNDISPUTED, conversion
 
 # What an export writes for no value, unless the mapping says otherwise.

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pipelines.settings import TimeZone
+from pipelines.sections import TimeZone
 from pipelines.units import known_unit
 
 Unit = Annotated[str, AfterValidator(known_unit)]

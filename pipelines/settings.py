@@ -1,220 +1,39 @@
 """Configuration: `foretide.yaml` and `FORETIDE_*` environment variables, validated before anything runs.
 
 Relative paths are relative to the folder of the configuration file, which is the *home* of an installation.
-Errors name the key, what is wrong with it, and the cure. Numbers that decide about people (capacities, margins,
-limits) have their defaults here and nowhere else.
+Errors name the key, what is wrong with it, and the cure. What each key means stands in `sections.py`.
 """
 
 import difflib
 import os
-import re
-from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from features.tables import ATTRIBUTE_NAME, SUBJECTS, TABLES
 from pipelines.errors import Usage
+from pipelines.sections import (
+    AlertPolicy,
+    AuditSettings,
+    Consent,
+    Delivery,
+    Door,
+    FileSource,
+    OutcomeSettings,
+    ReleasePolicy,
+    Signal,
+    SimulatedSource,
+    Sites,
+    Source,
+    Training,
+    Waiver,
+)
 
 CONFIG_NAME = "foretide.yaml"
 # Read elsewhere: which configuration, how to print faults, where tests find public cohorts.
 OWN_VARIABLES = ("FORETIDE_CONFIG", "FORETIDE_DEBUG", "FORETIDE_DATA_DIR")
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError("is not an IANA time zone; write one like Europe/Berlin") from error
-    return name
-
-
-TimeZone = Annotated[str, AfterValidator(_zone)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SimulatedSource(_Strict):
-    """The embedded cohort; any size by one number, the same numbers for the same seed."""
-
-    format: Literal["simulated"]
-    subjects: int = Field(300, ge=20)
-    days: int = Field(270, ge=60)
-    minute_days: int = Field(60, ge=0)
-    until: date = date(2026, 6, 30)
-    seed: int = 7
-
-
-class FileSource(_Strict):
-    """Files that a reader understands, taken in at every run; content already taken in changes nothing."""
-
-    format: Literal["table", "fitbit", "jang2024", "lifesnaps"]
-    path: Path
-    mapping: Path | None = None
-
-    @model_validator(mode="after")
-    def _table_needs_mapping(self) -> "FileSource":
-        if (self.format == "table") != (self.mapping is not None):
-            raise ValueError("`mapping:` goes with `format: table`, and only with it")
-        return self
-
-
-Source = Annotated[SimulatedSource | FileSource, Field(discriminator="format")]
-
-
-class Sites(_Strict):
-    """Where subjects are cared for, and when their night ends."""
-
-    default_time_zone: TimeZone = "UTC"
-    time_zones: dict[str, TimeZone] = {}
-    cutoff: time = time(3, 0)
-
-    @property
-    def zones(self) -> tuple[str, ...]:
-        """Every time zone in use."""
-        return tuple(sorted({self.default_time_zone, *self.time_zones.values()}))
-
-
-class Waiver(_Strict):
-    """A failing expectation that is let through, with the reason on record; it ends by itself."""
-
-    table: str
-    expectation: str
-    column: str = ""
-    reason: str = Field(min_length=10)
-    until: date
-
-    @model_validator(mode="after")
-    def _table_exists(self) -> "Waiver":
-        if self.table not in TABLES:
-            raise ValueError(f"`table:` must be one of {', '.join(TABLES)}")
-        return self
-
-
-class Door(_Strict):
-    """What gets into the lake, and what stops a delivery.
-
-    `device_preference` names sources or device models; where two devices tell of one minute, the one named first
-    speaks.
-    """
-
-    max_bad_share: Share = 0.05
-    device_preference: tuple[str, ...] = ()
-    waivers: tuple[Waiver, ...] = ()
-
-
-class Signal(_Strict):
-    """A further numeric stream of the table `signals`: its unit and the range outside of which it is implausible."""
-
-    unit: str
-    low: float | None = None
-    high: float | None = None
-
-
-class Consent(_Strict):
-    """What happens after a withdrawal; tombstones lie in a folder of their own, apart from the state."""
-
-    folder: Path = Path(".withdrawn")
-    retrain_within_days: int = Field(30, ge=1)
-
-
-class OutcomeSettings(_Strict):
-    """One declared crisis or relapse: either event kinds or a fall out of remission on a scale."""
-
-    events: tuple[str, ...] = ()
-    assessment: str | None = None
-    in_remission_below: float | None = None
-    rise: float | None = None
-    reference_days: int = Field(90, ge=1)
-    horizons_days: tuple[int, ...] = Field(min_length=1)
-    alert_horizon_days: int | None = None
-    merge_within_days: int = Field(7, ge=1)
-    refractory_days: int = Field(14, ge=1)
-    ascertainment: Literal["registry", "self_report"] = "registry"
-    min_coverage: Share = 0.0
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> "OutcomeSettings":
-        if bool(self.events) == bool(self.assessment):
-            raise ValueError("needs either `events:` or `assessment:`, not both")
-        if self.assessment and (self.in_remission_below is None or self.rise is None):
-            raise ValueError("`assessment:` needs `in_remission_below:` and `rise:` beside it")
-        if list(self.horizons_days) != sorted(set(self.horizons_days)) or self.horizons_days[0] < 1:
-            raise ValueError("`horizons_days:` must be whole days, rising")
-        if self.refractory_days < self.merge_within_days:
-            raise ValueError("`refractory_days:` must be at least `merge_within_days:`")
-        if self.alert_horizon not in self.horizons_days:
-            raise ValueError("`alert_horizon_days:` must be one of `horizons_days:`")
-        return self
-
-    @property
-    def alert_horizon(self) -> int:
-        """The horizon that tiers, the audit and the primary metric refer to; the middle one unless declared."""
-        return self.alert_horizon_days or self.horizons_days[len(self.horizons_days) // 2]
-
-
-class Training(_Strict):
-    """How models are fitted and evaluated."""
-
-    seed: int = 1
-    resamples: int = Field(1000, ge=100)
-    folds: int = Field(5, ge=2)
-    cuts: int = Field(3, ge=1)
-    train_every_days: int = Field(7, ge=1)
-    threads: int = Field(2, ge=1)
-
-
-class AuditSettings(_Strict):
-    """What the fairness audit compares, and by which margin."""
-
-    attributes: tuple[str, ...] = ("sex", "age_band", "ethnicity", "site")
-    reference_groups: dict[str, str] = {}
-    margin: Share = 0.1
-    top_share: Share = 0.1
-    resamples: int = Field(1000, ge=100)
-
-    @model_validator(mode="after")
-    def _attributes_exist(self) -> "AuditSettings":
-        for name in self.attributes:
-            near = difflib.get_close_matches(name, SUBJECTS.column_names, 1, cutoff=0.8)
-            if name not in SUBJECTS.column_names and near:
-                raise ValueError(f"attribute `{name}` is not a column of `subjects`; perhaps `{near[0]}`")
-            if not re.match(ATTRIBUTE_NAME, name):
-                raise ValueError(
-                    f"attribute `{name}` is neither a column of `subjects` nor a name that `attributes:` of a mapping "
-                    "can give: lower case letters, digits and _"
-                )
-        return self
-
-
-class ReleasePolicy(_Strict):
-    """What a challenger must show before it serves; the predetermined change control plan."""
-
-    calibration_slope_low: float = 0.7
-    calibration_slope_high: float = 1.4
-    block_on_fairness_fail: bool = True
-
-
-class AlertPolicy(_Strict):
-    """How many subjects a night's tiers may hold, and how complete data must be for a score."""
-
-    high_share: Share = 0.05
-    elevated_share: Share = 0.15
-    min_completeness: Share = 0.25
-
-
-class Delivery(_Strict):
-    """Where nightly scores go, and how."""
-
-    folder: Path = Path(".state/deliveries")
-    formats: tuple[Literal["parquet", "csv", "fhir"], ...] = ("parquet", "csv", "fhir")
 
 
 class Settings(BaseSettings):

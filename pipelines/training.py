@@ -24,7 +24,7 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Report
 from pipelines.registry import CHALLENGER, model_name
-from pipelines.settings import OutcomeSettings, Training
+from pipelines.sections import OutcomeSettings, Training
 
 KEY = ["subject_id", "index_date"]
 # Below this share of index dates with any data in the 28 days before, the past was not known when it happened.

@@ -18,7 +18,7 @@ from features.tables import (
     Column,
     Table,
 )
-from pipelines.settings import Signal
+from pipelines.sections import Signal
 
 US_PER_MIN = 60_000_000.0
 # Total scores of common questionnaires: Kroenke 2001 and 2009 (PHQ), Spitzer 2006 (GAD-7), Bastien 2001 (ISI).

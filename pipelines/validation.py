@@ -11,7 +11,8 @@ from features.tables import TABLES
 from pipelines import durable
 from pipelines.expectations import Verdict, judge
 from pipelines.installation import Installation
-from pipelines.settings import Settings, Waiver
+from pipelines.sections import Waiver
+from pipelines.settings import Settings
 from pipelines.truths import STORED_ONCE, Truth, truths
 
 

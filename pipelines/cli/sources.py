@@ -12,7 +12,8 @@ from pipelines.errors import Usage
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipelines.settings import Settings, Source
+    from pipelines.sections import Source
+    from pipelines.settings import Settings
 
 FORMATS = ("table", "fitbit", "jang2024", "lifesnaps", "simulated")
 
@@ -80,7 +81,7 @@ def _drafted(path: Path, out: Path | None, as_json: bool) -> Answer:
 def _source(format: str, path: Path | None, mapping: Path | None, settings: "Settings") -> "Source":
     from pydantic import ValidationError
 
-    from pipelines.settings import FileSource, SimulatedSource
+    from pipelines.sections import FileSource, SimulatedSource
 
     if format not in FORMATS:
         raise Usage(f"`{format}` is not a format. Use one of {', '.join(FORMATS)}.")

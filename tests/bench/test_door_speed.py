@@ -17,7 +17,8 @@ import pytest
 from features.calendar import local_day_sql
 from pipelines.ingestion import ingest_source
 from pipelines.installation import Installation
-from pipelines.settings import FileSource, settings_from
+from pipelines.sections import FileSource
+from pipelines.settings import settings_from
 
 SUBJECTS, DAYS, MINUTES = 200, 30, 1440
 ROWS = SUBJECTS * DAYS * MINUTES

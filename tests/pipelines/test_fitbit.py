@@ -6,7 +6,8 @@ import pytest
 from features.calendar import local_day
 from pipelines.ingestion import ingest_source
 from pipelines.installation import Installation
-from pipelines.settings import FileSource, settings_from
+from pipelines.sections import FileSource
+from pipelines.settings import settings_from
 from tests.pipelines.fitbit_exports import BERLIN, batches, beat, entry, log, quarantined, rows, summary, write
 
 

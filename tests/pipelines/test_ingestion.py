@@ -9,7 +9,8 @@ from pipelines.errors import Refused
 from pipelines.ingestion import ingest_source
 from pipelines.installation import Installation
 from pipelines.intake import IntakeReport
-from pipelines.settings import FileSource, settings_from
+from pipelines.sections import FileSource
+from pipelines.settings import settings_from
 from pipelines.sources.table import formats
 
 # PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.

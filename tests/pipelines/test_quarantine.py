@@ -12,7 +12,8 @@ from pipelines.ingestion import discard, ingest_source, release
 from pipelines.installation import Installation
 from pipelines.intake import ALWAYS_TOLERATED
 from pipelines.quarantine import Choice
-from pipelines.settings import FileSource, settings_from
+from pipelines.sections import FileSource
+from pipelines.settings import settings_from
 
 # PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning")

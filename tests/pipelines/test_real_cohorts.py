@@ -18,7 +18,8 @@ from pipelines.ingestion import ingest_source
 from pipelines.installation import Installation
 from pipelines.intake import IntakeReport, ingest
 from pipelines.lake import Lake
-from pipelines.settings import FileSource, settings_from
+from pipelines.sections import FileSource
+from pipelines.settings import settings_from
 from pipelines.sources import jang2024, lifesnaps
 from pipelines.sources.batch import Batch
 

@@ -18,7 +18,8 @@ from pipelines.installation import Installation
 from pipelines.intake import ingest
 from pipelines.lake import bucket_of
 from pipelines.rules import NOT_ENROLLED, STILL_KEPT, rules
-from pipelines.settings import Signal, settings_from
+from pipelines.sections import Signal
+from pipelines.settings import settings_from
 from pipelines.sources.batch import Batch
 from pipelines.truths import truths
 from pipelines.typed import typed_rows
