@@ -134,6 +134,8 @@ HOSTILE = {
     "bytes in a column": ("rows.parquet", parquet_of(id=["zebra"], at=["x"], k=[b"y"]), ["binary", "`k`"]),
     "a huge text in Parquet": ("rows.parquet", parquet_of(id=["zebra"], at=["x" * (2 << 20)], k=["y"]), ["`at`", "1 MB"]),
     "NUL in Parquet": ("rows.parquet", parquet_of(id=["zebra"], at=["x\0"], k=["y"]), ["`at`", "NUL"]),
+    "no text in a Parquet text": (
+        "rows.parquet", parquet_of(id=["zebra"], at=["x"], k=pa.array([b"\xff"]).view(pa.string())), ["Parquet, or cut off"]),
     "columns without number": ("rows.csv", b"," * 50_000 + b"\n", ["first line names no columns"]),
     "far too many columns": ("rows.csv", ",".join(map(str, range(20_000))).encode() + b"\n", ["20000 columns", "`separator:`"]),
     "a gzip that is cut off": ("rows.csv.gz", gzip.compress(GOOD.encode() * 5000)[:-40], ["cut off"]),

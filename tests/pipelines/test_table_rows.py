@@ -199,17 +199,18 @@ def test_one_unit_may_hold_for_a_whole_long_file(tmp_path):
     assert batch.frame[["value", "unit"]].to_numpy().tolist() == [[480.0, "min"]]
 
 
-def test_declared_signals_come_in_their_declared_unit(tmp_path):
-    """A signal is converted to the unit that the configuration declares for it, wide and long."""
+@pytest.mark.parametrize(("source", "declared", "becomes"), [("h", "min", 5940.0), ("degF", "Cel", 37.222)])
+def test_declared_signals_come_in_their_declared_unit(tmp_path, source, declared, becomes):
+    """A signal is converted to the unit that the configuration declares for it, wide and long, degrees included."""
     wide = {"table": "signals", "columns": {"subject_id": "id", "observed_at": "at"},
-            "melt": {"into": "name", "columns": {"screen_time": {"column": "v", "unit": "h"}}}}  # fmt: skip
-    long = {"table": "signals", "columns": {"subject_id": "id", "observed_at": "at", "name": {"value": "screen_time"},
-                                            "value": {"column": "v", "unit": "h"}}}  # fmt: skip
-    (tmp_path / "rows.csv").write_text("id,at,v\na,2026-06-01T10:00Z,2\n")
+            "melt": {"into": "name", "columns": {"reading": {"column": "v", "unit": source}}}}  # fmt: skip
+    long = {"table": "signals", "columns": {"subject_id": "id", "observed_at": "at", "name": {"value": "reading"},
+                                            "value": {"column": "v", "unit": source}}}  # fmt: skip
+    (tmp_path / "rows.csv").write_text("id,at,v\na,2026-06-01T10:00Z,99\n")
     files = [{"path": "rows.csv", **section} for section in (wide, long)]
     (tmp_path / "m").write_text(yaml.safe_dump({"source": "s", "files": files}))
-    for batch in map(in_pandas, read(tmp_path, load_mapping(tmp_path / "m"), {"screen_time": "min"})):
-        assert batch.frame[["value", "unit"]].to_numpy().tolist() == [[120.0, "min"]]
+    for batch in map(in_pandas, read(tmp_path, load_mapping(tmp_path / "m"), {"reading": declared})):
+        assert batch.frame[["value", "unit"]].to_numpy().tolist() == [[pytest.approx(becomes, abs=1e-3), declared]]
 
 
 @pytest.mark.parametrize(("source", "target", "value", "becomes"), [
@@ -325,6 +326,42 @@ def test_files_of_one_name_in_two_folders_may_write_their_times_differently(tmp_
     (tmp_path / "old" / "rows.csv").write_text("id,at\na,2026-06-01T10:00\n")
     first, second = given(tmp_path, "id,at\na,2026-06-01T10:00Z\n", EVENT | {"path": "**/rows.csv"})
     assert [*first.frame["occurred_at"], *second.frame["occurred_at"]] == utc("2026-06-01 08:00", "2026-06-01 10:00")
+
+
+def test_every_unreadable_row_of_a_subject_is_told(tmp_path):
+    """Reducing a subject's rows to one takes sound rows only; each bad one stays with its line."""
+    section = {"table": "subjects", "columns": {"subject_id": "id", "enrolled_on": "d"}}
+    (batch,) = given(tmp_path, "id,d\na,2026-06-02\na,2026-06-01\na,soon\na,later\n,2026-06-01\n,2026-06-02\n", section)
+    assert broken(batch) == [None, "enrolled_on_is_readable", "enrolled_on_is_readable", None, None]
+    assert batch.lines.tolist() == [3, 4, 5, 6, 7]
+
+
+def test_a_code_that_means_no_value_is_missing_and_breaks_no_rule(tmp_path):
+    """`null` in a recode is a declared meaning, whatever the kind of the column."""
+    recode = {"column": "v", "recode": {1: True, 2: False, 9: None}}
+    (batch,) = given(
+        tmp_path, "id,at,v\na,2026-06-01T10:00,1\na,2026-06-01T10:01,9\n", wearable(worn=recode, steps={"value": 1})
+    )
+    assert (broken(batch), batch.frame["worn"].isna().tolist()) == ([None, None], [False, True])
+
+
+@pytest.mark.parametrize(("zone", "midnight"), [("Asia/Seoul", "2026-06-01 15:00"), (None, "2026-06-02 04:00")])
+def test_days_are_over_by_the_zone_or_else_by_the_offset_of_their_row(tmp_path, zone, midnight):
+    """A day that nobody placed by a zone ends by the clock whose offset stands beside it."""
+    columns = {"subject_id": "id", "local_date": "d", "utc_offset_min": {"column": "o", "unit": "min"}}
+    section = {
+        "path": "rows.csv",
+        "table": "wearable_days",
+        "columns": columns,
+        "melt": {"into": "metric", "columns": {"steps": "n"}},
+    }
+    mapping = {"source": "s", "received": "end_of_local_day", "files": [section]} | (
+        {"time_zone": zone} if zone else {}
+    )
+    (tmp_path / "m").write_text(yaml.safe_dump(mapping))
+    (tmp_path / "rows.csv").write_text("id,d,o,n\na,2026-06-01,-240,9\n")
+    (batch,) = map(in_pandas, read(tmp_path, load_mapping(tmp_path / "m")))
+    assert batch.frame["received_at"].tolist() == utc(midnight)
 
 
 def test_decimal_commas_and_semicolons_are_declared(tmp_path):
