@@ -66,6 +66,6 @@ def _passage(passage: Passage, entries: list[Entry]) -> Iterator[Batch]:
         rows, ragged = rows + len(chunk.rows), ragged + len(chunk.ragged)
     if ragged and not rows:
         raise Refused(
-            f"`{file}`: all {ragged} lines have another number of fields than its header. Check `separator:` in the "
-            "mapping, or Export it again."
+            f"`{file}`: all {ragged} lines have another number of fields than its header. Export it again, or "
+            "check `separator:` in the mapping."
         )

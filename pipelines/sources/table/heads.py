@@ -98,7 +98,7 @@ def _refuse_foreign(start: bytes, file: str, encoding: str) -> None:
     is_declared = encoding.lower().replace("_", "-").startswith(("utf-16", "utf16", "utf-32"))
     if start.startswith(UTF_16_MARKS) and not is_declared:
         raise Refused(
-            f"`{file}` is UTF-16, not UTF-8 CSV. Declare `encoding: utf-16` in the mapping, or Export it again."
+            f"`{file}` is UTF-16, not UTF-8 CSV. Export it again, or declare `encoding: utf-16` in the mapping."
         )
     if b"\0" in start and not is_declared:
         line = start[: start.index(b"\0")].count(b"\n") + 1
