@@ -111,7 +111,8 @@ def minute_by_minute(
 def _merged_sql(rows: str, preference: Preference) -> str:
     order = f"row(coalesce(worn, TRUE) = FALSE, {_rank_sql(preference)}, device_id, source)"
     columns = ("steps", "heart_rate", "hrv_rmssd", "worn")
-    best = ", ".join(f"arg_min({c}, {order}) FILTER ({c} IS NOT NULL) AS {c}" for c in columns)
+    # Of the rows that have a value: `arg_min` passes over those that have none.
+    best = ", ".join(f"arg_min({c}, {order}) AS {c}" for c in columns)
     return f"""
         WITH minutes AS (
             SELECT subject_id, local_date, known_on, date_trunc('minute', local_time) AS local_minute, {best},

@@ -132,6 +132,14 @@ def test_a_corrected_minute_ends_a_stuck_hour(days_of):
     assert on(panel, "2026-03-02", "2026-03-04")["heart_mean"] == pytest.approx((30 * 70.5 + 90 * 60) / 120)
 
 
+def test_a_receipt_at_the_cutoff_itself_is_in_time_and_a_microsecond_later_is_not(days_of):
+    """The night of 3 March ends at 03:00."""
+    cutoff = datetime(2026, 3, 3, 3, tzinfo=UTC)
+    for late, night in ((0, "2026-03-03"), (1, "2026-03-04")):
+        rows = minutes(9, [70], received_at=cutoff + timedelta(microseconds=late))
+        assert days_of(wearable=rows).panel["known_on"].tolist() == [pd.Timestamp(night)]
+
+
 def two_devices() -> list[dict[str, object]]:
     """A band with the longer day, a chest strap with two of the same minutes and one of its own."""
     band = minutes(9, [80, 82, 84, 86], device_model="Band 5")
@@ -217,6 +225,12 @@ def test_of_a_slight_overlap_only_the_uncovered_part_counts(days_of):
     assert day["sleep_duration"] == pytest.approx(420 + 75)
 
 
+def test_an_episode_that_is_mostly_covered_is_left_out_whole(days_of):
+    """Four of its five hours lie within the night: the same sleep, told with another end."""
+    day = days_of(sleep=[episode(-1, 7, 420), episode(3, 8, 250)]).panel.iloc[0]
+    assert (day["sleep_duration"], day["sleep_naps"]) == (420, 0)
+
+
 def test_the_main_sleep_is_the_night_even_if_a_nap_was_longer(days_of):
     """22:00 to 02:00 is said to be the main sleep, 10:00 to 15:00 is not: the middle of the night is midnight."""
     day = days_of(sleep=[episode(-2, 2, 200, is_main=True), episode(10, 15, 250, is_main=False)]).panel.iloc[0]
@@ -274,6 +288,13 @@ def test_a_device_that_takes_turns_with_another_is_flagged_once(days_of):
     assert flagged(days_of(sleep=rows)) == [("device_change", "03-03", "03-04")]
 
 
+def test_a_flag_is_not_known_before_all_that_it_rests_on(days_of):
+    """The last night of the old band comes in on the 12th, long after the first of the new one."""
+    rows = nights(4, device_id=lambda day: "old" if day < 3 else "new")
+    rows[2]["received_at"] = MIDNIGHT + timedelta(days=10, hours=1)
+    assert flagged(days_of(sleep=rows)) == [("device_change", "03-05", "03-12")]
+
+
 def test_a_new_algorithm_on_the_same_device_is_flagged(days_of):
     """The vendor's update comes on the 6th."""
     rows = nights(6, algorithm_version=lambda day: "1" if day < 4 else "2")
@@ -304,6 +325,12 @@ def test_a_level_that_jumps_by_a_unit_is_flagged_when_four_days_show_it(days_of,
 def test_a_level_that_jumps_by_what_no_two_units_differ_by_is_not_a_unit(days_of):
     """Four times as much is a change, but of something else."""
     rows = [signal(day, (80 + day % 2) * (4 if day >= 14 else 1)) for day in range(20)]
+    assert flagged(days_of(signals=rows, sleep=nights(1))) == []
+
+
+def test_a_level_that_comes_back_within_four_days_is_not_a_unit(days_of):
+    """Three days in pounds, then kilograms again."""
+    rows = [signal(day, (80 + day % 2) * (2.2046 if 14 <= day < 17 else 1)) for day in range(24)]
     assert flagged(days_of(signals=rows, sleep=nights(1))) == []
 
 
