@@ -16,9 +16,9 @@ from deltalake.exceptions import TableNotFoundError
 
 from features.tables import TABLES
 from pipelines import cohort, durable
+from pipelines.door.intake import ALWAYS_TOLERATED
 from pipelines.expectations import Verdict
 from pipelines.installation import Installation
-from pipelines.intake import ALWAYS_TOLERATED
 from pipelines.lake import Lake
 from pipelines.validation import Finding, findings, idle_waivers, validate_table
 
@@ -134,8 +134,7 @@ def _broken(found: Finding) -> Broken:
 
 
 def _delivery(ingest_id: str, ledger: dict[str, Any]) -> dict[str, Any]:
-    named = {"ingest_id": ingest_id, "received_at": ledger["received_at"]}
-    named |= {name: ledger.get(name, "") for name in ("format", "source")}
+    named = {"ingest_id": ingest_id, "received_at": ledger["received_at"], "format": ledger["format"]}
     return named | {kind: sum(counts.get(kind, 0) for counts in ledger["counts"].values()) for kind in COUNTS}
 
 

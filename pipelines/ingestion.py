@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines import quarantine
 from pipelines.consent.tombstones import Tombstones
-from pipelines.door import DoorPolicy, Origin, SignalLimits
+from pipelines.door import quarantine
+from pipelines.door.intake import IntakeReport, ingest, parts_taken_in
+from pipelines.door.policy import DoorPolicy, Origin, SignalLimits
 from pipelines.errors import Refused
 from pipelines.file_digests import FileDigests, files_below
 from pipelines.installation import Installation
-from pipelines.intake import IntakeReport, ingest, parts_taken_in
 from pipelines.kept_hours import kept_from
-from pipelines.mapping import load_mapping
 from pipelines.sections import FileSource, SimulatedSource, Source
 from pipelines.sources import fitbit, jang2024, lifesnaps, simulated, table
 from pipelines.sources.batch import Batch
+from pipelines.sources.table.mapping import load_mapping
 
 
 def ingest_all(installation: Installation) -> list[IntakeReport]:

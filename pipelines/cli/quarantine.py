@@ -22,8 +22,8 @@ def quarantine_list_command(
     table: OfTable = None, rule: OfRule = None, file: OfFile = None, config: Config = None, as_json: Json = False
 ) -> Answer:
     """What is in quarantine: table, rule, file, lines and counts; never a value."""
+    from pipelines.door.quarantine import Choice, summary
     from pipelines.installation import Installation
-    from pipelines.quarantine import Choice, summary
     from pipelines.settings import load_settings
 
     rows = summary(Installation(load_settings(config)).lake, Choice(table, rule, file))
@@ -44,10 +44,10 @@ def quarantine_release_command(
     as_json: Json = False,
 ) -> Answer:
     """Mend rows where told to, and send them through the door again; what still breaks a rule stays."""
+    from pipelines.door.quarantine import Choice
     from pipelines.ingestion import release
     from pipelines.installation import Installation
     from pipelines.progress import progress_bar
-    from pipelines.quarantine import Choice
     from pipelines.settings import load_settings
 
     values, factors = _pairs(set_, "--set"), {name: _number(text) for name, text in _pairs(scale, "--scale").items()}
@@ -70,10 +70,10 @@ def quarantine_discard_command(
     as_json: Json = False,
 ) -> Answer:
     """Remove rows from quarantine for good; the audit log keeps how many."""
+    from pipelines.door.quarantine import Choice
     from pipelines.errors import Usage
     from pipelines.ingestion import discard
     from pipelines.installation import Installation
-    from pipelines.quarantine import Choice
     from pipelines.settings import load_settings
 
     if everything == any((table, rule, file)):

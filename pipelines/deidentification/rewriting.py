@@ -11,7 +11,7 @@ from pipelines.deidentification.dates import days_of, moved_back
 from pipelines.deidentification.keys import Key
 from pipelines.deidentification.plan import Declared, Step
 from pipelines.errors import Refused
-from pipelines.mapping import NO_VALUE
+from pipelines.sources.table.mapping import NO_VALUE
 
 # Safe Harbor wants ages over 89 as one band; decades keep groups large enough to audit.
 BAND_STARTS = (0, 18, 30, 40, 50, 60, 70, 80, 90)

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipelines.mapping import Mapping, load_mapping
 from pipelines.sources.table import read
+from pipelines.sources.table.mapping import Mapping, load_mapping
 
 SUBJECTS = 50
 ROWS = {"parquet": 10_000_000, "csv": 2_000_000}

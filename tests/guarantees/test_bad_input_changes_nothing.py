@@ -118,7 +118,7 @@ CASES = {
         sleep_from("strangers"), 1, ("None of the 2 rows of `sleep`", "enrolled subject", "Ingest the `subjects` table")),
     "an empty stream": Bad(sleep_from("header"), 1, ("holds no rows", "1 files", "Check that the path")),
     "no receipt time": Bad(
-        ("ingest", "table", "good", "--mapping", "good.yaml"), 1, ("sleep.csv", "received", "--received-at")),
+        ("ingest", "table", "good", "--mapping", "sleep.yaml"), 1, ("sleep.csv", "received", "--received-at")),
     "a wrong YAML key": Bad(
         ("score", "--config", "wrong-key.yaml"), 2, ("`wrong-key.yaml`", "`alert_policy.hihg_share`", "`high_share`")),
     "a night before any data": Bad(

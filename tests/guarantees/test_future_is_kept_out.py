@@ -17,7 +17,7 @@ from features.history import history
 from features.matrix import build_matrix
 from features.tables import TABLES
 from pipelines import cohort as cohorts
-from pipelines.intake import ingest
+from pipelines.door.intake import ingest
 from pipelines.lake import Lake
 from pipelines.settings import Settings, settings_from
 from pipelines.sources.batch import Batch

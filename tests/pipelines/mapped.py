@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from pipelines.errors import ForetideError
-from pipelines.mapping import load_mapping
 from pipelines.sources.batch import Batch
 from pipelines.sources.table import read
+from pipelines.sources.table.mapping import load_mapping
 from pipelines.sources.table.parsing import plain
 
 

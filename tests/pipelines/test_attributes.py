@@ -6,11 +6,11 @@ import pandas as pd
 import yaml
 
 from pipelines import cohort
-from pipelines.intake import ingest
+from pipelines.door.intake import ingest
 from pipelines.lake import Lake
-from pipelines.mapping import load_mapping
 from pipelines.settings import settings_from
 from pipelines.sources.table import read
+from pipelines.sources.table.mapping import load_mapping
 
 OUTCOMES = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
 PEOPLE = {"path": "people.csv", "table": "subjects", "attributes": {"education": {"column": "edu", "recode": {1: "school", 2: None}}},

@@ -13,9 +13,9 @@ from pipelines import data_nights
 from pipelines.data_nights import COUNTS, Broken, DataNight, StreamNight, on_record, silent_streams, take_stock
 from pipelines.defs import checks
 from pipelines.defs.run import execute
+from pipelines.door.intake import ingest
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.intake import ingest
 from pipelines.reports.data_page import write_data_page
 from pipelines.reports.site import Context, write_index
 from pipelines.settings import settings_from
@@ -134,7 +134,6 @@ def night_of(day: str, added: int = 100, broken: tuple[Broken, ...] = (), **chan
         "ingest_id": "x",
         "received_at": f"{day}T01:00:00+00:00",
         "format": "table",
-        "source": "north",
         **counts,
     }
     return replace(DataNight(day, [delivery], streams, [], []), **changes)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pipelines import cohort as cohorts
-from pipelines.intake import ingest
+from pipelines.door.intake import ingest
 from pipelines.lake import Lake
 from pipelines.settings import Settings, settings_from
 from pipelines.sources.batch import Batch

@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 from features.tables import TABLES
 from pipelines.cli.main import app
 from pipelines.errors import Refused
-from pipelines.mapping import load_mapping
 from pipelines.sources.inference import draft
 from pipelines.sources.table import read
+from pipelines.sources.table.mapping import load_mapping
 from tests.pipelines.inferred import filled
 
 # PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.

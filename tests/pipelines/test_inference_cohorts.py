@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.mapping import Mapping, load_mapping
 from pipelines.sources.inference import draft
 from pipelines.sources.table import read
+from pipelines.sources.table.mapping import Mapping, load_mapping
 from tests.pipelines.inferred import filled
 
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.door.intake import IntakeReport
 from pipelines.errors import Refused
 from pipelines.ingestion import ingest_source
 from pipelines.installation import Installation
-from pipelines.intake import IntakeReport
 from pipelines.sections import FileSource
 from pipelines.settings import settings_from
 from pipelines.sources.table import formats

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.tables import TABLES
-from pipelines.door import DoorPolicy, SignalLimits
+from pipelines.door.intake import IntakeReport, ingest
+from pipelines.door.policy import DoorPolicy, SignalLimits
+from pipelines.door.rules import NOT_ENROLLED, NOT_FROM_THE_FUTURE
 from pipelines.errors import Refused
-from pipelines.intake import IntakeReport, ingest
 from pipelines.lake import Lake
-from pipelines.rules import NOT_ENROLLED, NOT_FROM_THE_FUTURE
 from pipelines.sources.batch import Batch
 
 # PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.

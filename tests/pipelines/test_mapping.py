@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipelines import mapping, origins
 from pipelines.errors import Usage
-from pipelines.mapping import load_mapping
-from pipelines.sources.table import read
+from pipelines.sources.table import mapping, origins, read
+from pipelines.sources.table.mapping import load_mapping
 from tests.pipelines.mapped import given, in_pandas, refusal, utc
 
 SLEEP = {"subject_id": "id", "onset_at": "bed", "offset_at": "up"}

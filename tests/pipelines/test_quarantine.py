@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines import quarantine
+from pipelines.door import quarantine
+from pipelines.door.intake import ALWAYS_TOLERATED
+from pipelines.door.quarantine import Choice
 from pipelines.errors import Refused, Usage
 from pipelines.ingestion import discard, ingest_source, release
 from pipelines.installation import Installation
-from pipelines.intake import ALWAYS_TOLERATED
-from pipelines.quarantine import Choice
 from pipelines.sections import FileSource
 from pipelines.settings import settings_from
 

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.tables import SLEEP_EPISODE_LONGEST_H, TABLES
+from pipelines.door.intake import IntakeReport, ingest
 from pipelines.ingestion import ingest_source
 from pipelines.installation import Installation
-from pipelines.intake import IntakeReport, ingest
 from pipelines.lake import Lake
 from pipelines.sections import FileSource
 from pipelines.settings import settings_from

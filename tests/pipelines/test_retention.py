@@ -14,9 +14,9 @@ from features import days
 from pipelines import cohort as cohorts
 from pipelines import retention
 from pipelines.consent.withdrawal import withdraw
-from pipelines.door import DoorPolicy
+from pipelines.door.intake import ingest
+from pipelines.door.policy import DoorPolicy
 from pipelines.installation import Installation
-from pipelines.intake import ingest
 from pipelines.kept_hours import kept_from, kept_hours
 from pipelines.lake import BUCKETS
 from pipelines.settings import settings_from

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from pipelines.errors import Refused
-from pipelines.mapping import load_mapping
 from pipelines.sources.table import read
 from pipelines.sources.table.chunks import ROWS
+from pipelines.sources.table.mapping import load_mapping
 from tests.pipelines.mapped import broken, given, in_pandas, refusal
 
 EVENTS = {"table": "events", "columns": {"subject_id": "id", "occurred_at": "at", "kind": "k"}}

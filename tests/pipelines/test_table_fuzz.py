@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import ForetideError
-from pipelines.mapping import Mapping
 from pipelines.sources.batch import Batch
 from pipelines.sources.table import chunks, delimited, read
+from pipelines.sources.table.mapping import Mapping
 
 COLUMNS = {"subject_id": "id", "completed_at": "at", "instrument": {"value": "phq_9"}, "score": "v"}
 MAPPING = {"source": "s", "time_zone": "Asia/Kathmandu", "received": "end_of_local_day"}

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from pipelines.errors import ForetideError
-from pipelines.mapping import load_mapping
 from pipelines.sources.table import read
-from pipelines.units import conversion
+from pipelines.sources.table.mapping import load_mapping
+from pipelines.sources.table.units import conversion
 from tests.pipelines.mapped import broken, given, in_pandas, refusal, utc
 
 EVENT = {"table": "events", "columns": {"subject_id": "id", "occurred_at": "at", "kind": {"value": "panic"}}}

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.tables import TABLES
-from pipelines.door import DoorPolicy, SignalLimits
+from pipelines.door.intake import ingest
+from pipelines.door.policy import DoorPolicy, SignalLimits
+from pipelines.door.rules import NOT_ENROLLED, STILL_KEPT, rules
+from pipelines.door.typed import typed_rows
 from pipelines.expectations import Verdict, judge, suite
 from pipelines.installation import Installation
-from pipelines.intake import ingest
 from pipelines.lake import bucket_of
-from pipelines.rules import NOT_ENROLLED, STILL_KEPT, rules
 from pipelines.sections import Signal
 from pipelines.settings import settings_from
 from pipelines.sources.batch import Batch
 from pipelines.truths import truths
-from pipelines.typed import typed_rows
 from pipelines.validation import findings, idle_waivers, validate_table
 
 # PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.

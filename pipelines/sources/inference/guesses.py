@@ -9,7 +9,7 @@ from features.tables import DAILY_METRICS, TABLES
 from pipelines.sources.inference import vocabulary as says
 from pipelines.sources.inference.sights import Sight
 from pipelines.sources.inference.view import View
-from pipelines.units import UNDISPUTED, conversion
+from pipelines.sources.table.units import UNDISPUTED, conversion
 
 SHORT_LIST = 50
 # Answers lie on scales from -100 to 100; what goes beyond is measured.

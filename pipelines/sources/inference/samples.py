@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import Refused
-from pipelines.mapping import NO_VALUE
 from pipelines.sources.archive import open_source
 from pipelines.sources.table.chunks import Layout
 from pipelines.sources.table.formats import read_chunks
 from pipelines.sources.table.heads import UTF_16_MARKS, head_of, open_bytes
+from pipelines.sources.table.mapping import NO_VALUE
 
 ROWS = 10_000
 SEPARATORS = (",", ";", "\t", "|")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pipelines.deidentification.gate import refuse_identifiers
 from pipelines.errors import Refused
-from pipelines.mapping import Mapping
 from pipelines.sources.archive import open_source
 from pipelines.sources.batch import Batch
 from pipelines.sources.table.anchors import Anchors
 from pipelines.sources.table.entries import Entry
 from pipelines.sources.table.files import Passage, is_named, passages
 from pipelines.sources.table.formats import read_chunks
+from pipelines.sources.table.mapping import Mapping
 from pipelines.sources.table.parsing import Parser
 
 NO_UNITS: Named[str, str] = {}

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.deidentification.gate import refuse_identifiers
-from pipelines.mapping import Mapping
-from pipelines.origins import Anchor, ColumnMapping
 from pipelines.sources.table.columns import recoded
 from pipelines.sources.table.files import layout_of, matching
 from pipelines.sources.table.formats import read_chunks
 from pipelines.sources.table.headers import refuse_missing
+from pipelines.sources.table.mapping import Mapping
+from pipelines.sources.table.origins import Anchor, ColumnMapping
 from pipelines.sources.table.parsing import Finding, Parser, Place, Values, as_text, codes_of, plain, unread
 from pipelines.sources.table.times import days
 

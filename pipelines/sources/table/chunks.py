@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.mapping import FileMapping
+from pipelines.sources.table.mapping import FileMapping
 
 ROWS = 500_000
 BYTES = 64 << 20

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from pipelines.origins import ColumnMapping, Constant
+from pipelines.sources.table.origins import ColumnMapping, Constant
 from pipelines.sources.table.parsing import (
     Finding,
     Parser,
@@ -21,7 +21,7 @@ from pipelines.sources.table.parsing import (
     unread,
     without,
 )
-from pipelines.units import conversion
+from pipelines.sources.table.units import conversion
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 

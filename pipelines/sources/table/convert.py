@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from features.tables import Column, Table
 from pipelines.errors import Refused
-from pipelines.mapping import FileMapping
-from pipelines.origins import ColumnMapping
 from pipelines.sources.table.anchors import Anchors
 from pipelines.sources.table.columns import Read, constant, flags, numbers, recoded, texts
 from pipelines.sources.table.headers import refuse_missing
+from pipelines.sources.table.mapping import FileMapping
+from pipelines.sources.table.origins import ColumnMapping
 from pipelines.sources.table.parsing import Finding, Parser, Place, Values, given_count
 from pipelines.sources.table.times import clock, days, instants, mixed, offsets
 

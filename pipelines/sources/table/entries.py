@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from features.tables import ARROW_TYPES, TABLES
 from pipelines.errors import Refused
-from pipelines.mapping import FileMapping, Mapping
 from pipelines.sources.batch import Batch
 from pipelines.sources.table.anchors import Anchors
 from pipelines.sources.table.chunks import Chunk
 from pipelines.sources.table.convert import Converter, mask_of, repeated
 from pipelines.sources.table.headers import refuse_missing
+from pipelines.sources.table.mapping import FileMapping, Mapping
 from pipelines.sources.table.parsing import Finding, Parser, as_text, codes_of, plain
 from pipelines.sources.table.rows import LINE, RULE, canonical
 

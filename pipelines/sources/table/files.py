@@ -5,8 +5,8 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from pipelines.errors import Refused
-from pipelines.mapping import FileMapping, Mapping
 from pipelines.sources.table.chunks import Layout
+from pipelines.sources.table.mapping import FileMapping, Mapping
 
 
 @dataclass(frozen=True)

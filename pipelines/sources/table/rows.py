@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.tables import DAILY_METRICS, Column
-from pipelines.origins import MeltedColumn
 from pipelines.sources.table.chunks import ROWS
 from pipelines.sources.table.convert import Converter, broken_rules, mask_of, repeated
+from pipelines.sources.table.origins import MeltedColumn
 from pipelines.sources.table.parsing import Finding, Place, Values, as_text, codes_of, given_count
 from pipelines.sources.table.times import next_midnights
-from pipelines.units import conversion
+from pipelines.sources.table.units import conversion
 
 LINE, RULE = "line", "broken"
 

@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from pipelines.errors import Refused
-from pipelines.origins import ColumnMapping, TimeOfDay
 from pipelines.sources.table.columns import Read
+from pipelines.sources.table.origins import ColumnMapping, TimeOfDay
 from pipelines.sources.table.parsing import (
     Finding,
     Parser,
@@ -21,7 +21,7 @@ from pipelines.sources.table.parsing import (
     strictly,
     unread,
 )
-from pipelines.units import conversion
+from pipelines.sources.table.units import conversion
 
 WALL = pa.timestamp("us")
 UTC = pa.timestamp("us", "UTC")

@@ -9,7 +9,7 @@ from features.tables import (
     Column,
     Table,
 )
-from pipelines.door import DoorPolicy, SignalLimits
+from pipelines.door.policy import DoorPolicy, SignalLimits
 
 NOT_ENROLLED = "subject_is_enrolled"
 NOT_FROM_THE_FUTURE = "event_is_not_after_receipt"

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 from pyarrow import feather
 
 from features.tables import Table
+from pipelines.door.rules import NOT_ENROLLED
+from pipelines.door.spans import Span, subjects_that_meet
+from pipelines.door.staging import StagedBatch, Staging
+from pipelines.door.versions import Comparison, time_literal
 from pipelines.errors import Refused
 from pipelines.lake import RAW, Lake
-from pipelines.rules import NOT_ENROLLED
-from pipelines.spans import Span, subjects_that_meet
-from pipelines.staging import StagedBatch, Staging
-from pipelines.versions import Comparison, time_literal
 
 # Rows that one write sorts and cuts into partitions: the more, the fewer files; some 60 bytes each.
 ROWS_PER_WRITE = 2_000_000

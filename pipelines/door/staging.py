@@ -14,13 +14,13 @@ from pyarrow import dataset, feather
 
 from features.tables import TABLES, Table
 from pipelines.deidentification import gate
-from pipelines.door import DoorPolicy
+from pipelines.door.policy import DoorPolicy
+from pipelines.door.rules import rules
+from pipelines.door.spans import Span, spans_of, whole_times
+from pipelines.door.typed import repeated, typed_rows
 from pipelines.lake import US_PER_DAY, bucket_of
 from pipelines.progress import Report
-from pipelines.rules import rules
 from pipelines.sources.batch import Batch
-from pipelines.spans import Span, spans_of, whole_times
-from pipelines.typed import repeated, typed_rows
 
 WORKERS = 2
 # Wrong clocks spread a batch over centuries: its days are then listed one by one.

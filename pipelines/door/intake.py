@@ -15,13 +15,14 @@ import pandas as pd
 import pyarrow as pa
 
 from features.tables import TABLES, Table
-from pipelines import durable, quarantine, settling
-from pipelines.door import DoorPolicy, Origin
+from pipelines import durable
+from pipelines.door import quarantine, settling
+from pipelines.door.policy import DoorPolicy, Origin
+from pipelines.door.staging import Staging
 from pipelines.errors import Refused
 from pipelines.lake import RAW, REPEATS, Lake
 from pipelines.progress import Report, silent
 from pipelines.sources.batch import Batch
-from pipelines.staging import Staging
 
 KINDS = ("received", "appended", "duplicate", "quarantined", "withdrawn")
 # So few bad rows never stop a delivery: a share of a handful of rows says nothing.

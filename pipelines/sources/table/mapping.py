@@ -39,7 +39,7 @@ Several entries may name the same file; it is read once.
 | key | what it says |
 |---|---|
 | `column` or `value` | the source column, or one value for all rows (in our unit) |
-| `unit` | unit of the source, by its UCUM name (`pipelines.units`); ours is known. Needed wherever ours has one |
+| `unit` | unit of the source, by its UCUM name (`pipelines.sources.table.units`); ours is known. Needed wherever ours has one |
 | `recode` | `{code: meaning}`; `null` for no value. Another code breaks the rule `COLUMN_is_recoded` |
 | `missing` | further texts that mean no value in this column |
 | `format` | of a time or day: `%d.%m.%Y %H:%M`, or `epoch_s`, `_ms`, `_us`, `_ns`. ISO 8601 needs none |
@@ -69,9 +69,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from features.tables import ATTRIBUTE_NAME, DAILY_METRICS, PROVENANCE, SUBJECTS, TABLES, Table
 from pipelines.errors import Usage
-from pipelines.origins import ColumnMapping, Melt, Origin, RelativePath, Strict, Text
 from pipelines.sections import TimeZone
-from pipelines.units import UNDISPUTED, conversion
+from pipelines.sources.table.origins import ColumnMapping, Melt, Origin, RelativePath, Strict, Text
+from pipelines.sources.table.units import UNDISPUTED, conversion
 
 # What an export writes for no value, unless the mapping says otherwise.
 NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")

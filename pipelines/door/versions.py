@@ -14,8 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from features.tables import Table
+from pipelines.door.spans import whole_times
 from pipelines.lake import BUCKETS, RAW, REPEATS, Lake, place_of
-from pipelines.spans import whole_times
 
 ROWS_AT_ONCE = 1_000_000
 

@@ -1,6 +1,6 @@
 """Where one canonical value comes from, as a mapping file says it: a column, its unit, format, zone and codes.
 
-The reference of the mapping language is in `pipelines.mapping`.
+The reference of the mapping language is in `pipelines.sources.table.mapping`.
 """
 
 import datetime
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipelines.sections import TimeZone
-from pipelines.units import known_unit
+from pipelines.sources.table.units import known_unit
 
 Unit = Annotated[str, AfterValidator(known_unit)]
 DIRECTIVES = re.compile(r"(?:[^%]|%%|%-?[aAbBdfHIjmMpSyYz])*")
