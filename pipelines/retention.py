@@ -70,7 +70,9 @@ def retain(installation: Installation, before: date) -> Retained:
 
 
 def finish(installation: Installation) -> None:
-    """Finish a retention that was cut off (`kept_hours.intent`)."""
+    """Finish a retention that was cut off, if one was (`intent`)."""
+    if not intent(installation.lake).is_file():
+        return
     with installation.lake.writing():
         _carry_out(installation)
 

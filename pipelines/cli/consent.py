@@ -25,11 +25,12 @@ def withdraw_command(on: On = None, config: Config = None, as_json: Json = False
     from pipelines.installation import Installation
     from pipelines.progress import progress_bar
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
     settings, day, ids = load_settings(config), _day(on, "--on"), _ids()
     with progress_bar(as_json) as report:
         installation = Installation(settings, report)
-        with installation.alone():
+        with alone(installation):
             done = withdraw(installation, ids, day)
             flagged = models.flagged(installation)
     return Answer("withdraw", done.table(), sentences=[*_told(done, len(ids)), *_kept(flagged), *BEYOND_REACH],
@@ -105,11 +106,12 @@ def retain_command(
     from pipelines.progress import progress_bar
     from pipelines.retention import retain
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
     settings, before = load_settings(config), _before(older_than, _day(as_of, "--as-of"))
     with progress_bar(as_json) as report:
         installation = Installation(settings, report)
-        with installation.alone():
+        with alone(installation):
             done = retain(installation, before)
             kept = kept_from(installation.lake)
     said = ["No minutes were ever removed." if kept is None else f"Late minutes of before {kept} are kept out."]

@@ -20,11 +20,12 @@ def train_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     from pipelines.release import findings
     from pipelines.reports.comparison import comparison
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
     settings = load_settings(config)
     with progress_bar(as_json) as report:
         installation = Installation(settings, report)
-        with installation.alone():
+        with alone(installation):
             night = night_of(installation, as_of)
             execute(installation, "retrain", night)
             results, sentences = findings(installation)
@@ -40,11 +41,12 @@ def audit_command(config: Config = None, as_json: Json = False) -> Answer:
     from pipelines.progress import progress_bar
     from pipelines.release import audit_again
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
     settings = load_settings(config)
     with progress_bar(as_json) as report:
         installation = Installation(settings, report)
-        with installation.alone():
+        with alone(installation):
             rows, path = audit_again(installation)
     return Answer("audit", rows, [path], ["Insufficient evidence never means fair."])
 

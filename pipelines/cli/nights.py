@@ -15,11 +15,12 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
     from pipelines.progress import progress_bar
     from pipelines.release import findings
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
     settings = load_settings(config)
     with progress_bar(as_json) as report:
         installation = Installation(settings, report)
-        with installation.alone():
+        with alone(installation):
             if as_of is None:
                 execute(installation, "take_in")
             night = night_of(installation, as_of)
@@ -40,11 +41,12 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     from pipelines.night import delivered, refuse_early
     from pipelines.progress import progress_bar
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
     settings = load_settings(config)
     with progress_bar(as_json) as report:
         installation = Installation(settings, report)
-        with installation.alone():
+        with alone(installation):
             night = night_of(installation, as_of)
             refuse_early(installation, night)
             execute(installation, "nightly", night)

@@ -49,11 +49,12 @@ def quarantine_release_command(
     from pipelines.installation import Installation
     from pipelines.progress import progress_bar
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
     values, factors = _pairs(set_, "--set"), {name: _number(text) for name, text in _pairs(scale, "--scale").items()}
     with progress_bar(as_json) as report:
         installation = Installation(load_settings(config), report)
-        with installation.alone():
+        with alone(installation):
             result, left = release(installation, Choice(table, rule, file), datetime.now(UTC), values, factors)
     said = f"{sum(result.count(name, 'appended') for name in result.counts)} rows went into the lake, {left} stay here."
     return Answer("quarantine release", result.rows(), sentences=[said])
@@ -75,11 +76,12 @@ def quarantine_discard_command(
     from pipelines.ingestion import discard
     from pipelines.installation import Installation
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
     if everything == any((table, rule, file)):
         raise Usage("Say which rows with --table, --rule or --file, or --all for every one.")
     installation = Installation(load_settings(config))
-    with installation.alone():
+    with alone(installation):
         removed = discard(installation, Choice(table, rule, file))
     return Answer("quarantine discard", [{"rows_discarded": removed}], sentences=[f"{removed} rows were discarded."])
 

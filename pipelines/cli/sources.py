@@ -45,11 +45,12 @@ def ingest_command(
     from pipelines.installation import Installation
     from pipelines.progress import progress_bar
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
     settings = load_settings(config)
     source = _source(format, path, mapping, settings)
     instant = _instant(received_at)
-    with progress_bar(as_json) as report, Installation(settings, report).alone():
+    with progress_bar(as_json) as report, alone(Installation(settings, report)):
         result = ingest_source(Installation(settings, report), source, instant)
     said = "Taken in." if result.is_new else "Nothing new: this content was taken in before."
     return Answer("ingest", result.rows(), sentences=[said])

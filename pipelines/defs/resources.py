@@ -6,11 +6,12 @@ from dagster import InitResourceContext, resource
 
 from pipelines.installation import Installation
 from pipelines.settings import load_settings
+from pipelines.turn import alone
 
 
 @resource(description="Settings, lake, model registry and audit log of this installation; held alone during a run.")
 def installation(_: InitResourceContext) -> Iterator[Installation]:
     """The installation that `FORETIDE_CONFIG`, or foretide.yaml in the working directory, describes."""
     found = Installation(load_settings())
-    with found.alone():
+    with alone(found):
         yield found

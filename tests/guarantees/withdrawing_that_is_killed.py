@@ -17,6 +17,7 @@ from typing import Any
 from pipelines.consent import withdrawal
 from pipelines.installation import Installation
 from pipelines.settings import load_settings
+from pipelines.turn import alone
 
 # Calls into the system or into Delta that change what lies on disk, by the name they have in C or in Rust.
 STEPS = {
@@ -48,7 +49,7 @@ def withdraw(home: Path, after: Callable[[int], None]) -> Callable[[], None]:
                 after(steps)
 
         installation = Installation(load_settings(home / "foretide.yaml"))
-        with installation.alone():
+        with alone(installation):
             sys.setprofile(count)
             withdrawal.withdraw(installation, ["zebra-77"], date(2026, 7, 5))
             sys.setprofile(None)
@@ -60,7 +61,7 @@ def next_command(home: Path) -> Callable[[], None]:
     """What every command that works in the installation does first."""
 
     def work() -> None:
-        with Installation(load_settings(home / "foretide.yaml")).alone():
+        with alone(Installation(load_settings(home / "foretide.yaml"))):
             pass
 
     return work

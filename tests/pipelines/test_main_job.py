@@ -14,6 +14,7 @@ from pipelines import engineering, tracking
 from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.settings import load_settings
+from pipelines.turn import alone
 from tests.pipelines.small_job import NIGHT, ROOT, foretide, make_home
 
 
@@ -104,7 +105,7 @@ def test_the_default_night_has_the_data_of_the_day_before(home: Path):
 
 def test_two_commands_do_not_work_in_one_installation_at_a_time(home: Path):
     """The second is refused at once and changes nothing."""
-    with Installation(load_settings(home / "foretide.yaml")).alone():
+    with alone(Installation(load_settings(home / "foretide.yaml"))):
         code, answer, _ = foretide(home, "score", "--as-of", NIGHT)
     assert code == 1
     assert "is at work in this installation" in answer["error"]

@@ -21,6 +21,7 @@ from pipelines.kept_hours import kept_from, kept_hours
 from pipelines.lake import BUCKETS
 from pipelines.settings import settings_from
 from pipelines.sources.batch import Batch
+from pipelines.turn import alone
 
 # PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning")
@@ -151,7 +152,7 @@ def test_a_retention_that_is_cut_off_is_finished_by_the_next_command(tmp_path, m
     with pytest.raises(KeyboardInterrupt):
         retention.retain(made, BEFORE)
     monkeypatch.undo()
-    with made.alone():
+    with alone(made):
         retention.retain(made, BEFORE)
     assert content(made) == content(whole)
     assert len([e for e in made.audit_log.entries() if e["kind"] == retention.KIND]) == 1
