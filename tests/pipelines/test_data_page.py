@@ -94,13 +94,14 @@ def test_a_record_that_was_cut_off_is_made_again(installation, monkeypatch):
 
 def test_what_does_not_hold_stays_on_every_night_until_it_is_gone(installation):
     """A failure of an earlier delivery stops later nights too; earlier nights keep what they said."""
-    smuggle(installation, spoilt())
+    take_in(installation, [0])
+    smuggle(installation, spoilt().assign(ingest_id="part-0", device_id="other"))
     for night in NIGHTS[:2]:
         found = take_stock(installation, night)
         assert {b.truth: b.rows for b in found.streams["wearable"].broken} == {
             "heart_rate_is_plausible": 2, "steps_is_plausible": 1}  # fmt: skip
         assert found.is_stopped
-    installation.lake.delete_ingest("wearable", "ingest")
+    installation.lake.delete_ingest("wearable", "part-0")
     assert not take_stock(installation, NIGHTS[2]).is_stopped
     assert [night.is_stopped for night in on_record(installation, NIGHTS[2])] == [True, True, False]
 
