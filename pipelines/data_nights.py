@@ -134,7 +134,7 @@ def _broken(found: Finding) -> Broken:
 
 
 def _delivery(ingest_id: str, ledger: dict[str, Any]) -> dict[str, Any]:
-    named = {"ingest_id": ingest_id, "received_at": ledger["received_at"], "format": ledger["format"]}
+    named = {"ingest_id": ingest_id, "received_at": ledger["received_at"], "format": ledger.get("format", "")}
     return named | {kind: sum(counts.get(kind, 0) for counts in ledger["counts"].values()) for kind in COUNTS}
 
 
