@@ -21,7 +21,7 @@ ROWS_AT_ONCE = 1_000_000
 
 
 class Comparison:
-    """Compares the rows of the view `incoming`, `rows` of them, with each other and with the lake.
+    """Compares the rows of the table `incoming`, `rows` of them, with each other and with the lake.
 
     `versions_restated` counts versions that no incoming row brought: what was repeated after a delivery that was
     overtaken, and the winner of a tie.
