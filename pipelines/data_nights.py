@@ -11,20 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
 from features.tables import TABLES
 from pipelines import cohort, durable
-from pipelines.door.intake import ALWAYS_TOLERATED
+from pipelines.door import quarantine
+from pipelines.door.intake import ALWAYS_TOLERATED, KINDS
 from pipelines.expectations import Verdict
 from pipelines.installation import Installation
-from pipelines.lake import Lake
 from pipelines.validation import Finding, findings, idle_waivers, validate_table
 
-COUNTS = ("received", "appended", "duplicate", "quarantined", "withdrawn")
 NIGHTS_SHOWN = 30
-FILES_NAMED = 5
 SILENT_AFTER = pd.Timedelta(days=2)
 
 
@@ -108,11 +104,11 @@ def _compose(installation: Installation, night: str, verdicts: dict[str, dict[st
     for table in TABLES:
         tonight = {i: verdict for i, verdict in verdicts[table].items() if i not in seen}
         found = _standing(installation, table, verdicts[table], tonight, day)
-        counts = {kind: sum(ledgers[i]["counts"].get(table, {}).get(kind, 0) for i in fresh) for kind in COUNTS}
+        counts = {kind: sum(ledgers[i]["counts"].get(table, {}).get(kind, 0) for i in fresh) for kind in KINDS}
         idle += idle_waivers(settings, table, found, day)
         streams[table] = StreamNight(counts, sum(v.rows for v in tonight.values()), [_broken(f) for f in found])
     return DataNight(
-        night, [_delivery(i, ledgers[i]) for i in fresh], streams, _refused(installation.lake, fresh), idle
+        night, [_delivery(i, ledgers[i]) for i in fresh], streams, quarantine.by_rule(installation.lake, fresh), idle
     )
 
 
@@ -135,30 +131,7 @@ def _broken(found: Finding) -> Broken:
 
 def _delivery(ingest_id: str, ledger: dict[str, Any]) -> dict[str, Any]:
     named = {"ingest_id": ingest_id, "received_at": ledger["received_at"], "format": ledger.get("format", "")}
-    return named | {kind: sum(counts.get(kind, 0) for counts in ledger["counts"].values()) for kind in COUNTS}
-
-
-def _refused(lake: Lake, ingest_ids: list[str]) -> list[dict[str, Any]]:
-    """Rows in quarantine by table and rule, with the files that most of them stood in."""
-    try:
-        files = DeltaTable(str(lake.root / "quarantine")).file_uris()
-    except TableNotFoundError:
-        return []
-    if not files or not ingest_ids:
-        return []
-    with lake.connection() as connection:
-        found = connection.execute(
-            f"""
-            WITH by_file AS (
-                SELECT "table", rule, file, count(*) AS n FROM read_parquet($files)
-                WHERE list_contains($ingest_ids, ingest_id) GROUP BY ALL)
-            SELECT "table", rule, sum(n)::BIGINT AS rows, count(*) AS n_files,
-                   list(file ORDER BY n DESC, file)[:{FILES_NAMED}] AS files
-            FROM by_file GROUP BY ALL ORDER BY "table", rows DESC, rule""",
-            {"files": files, "ingest_ids": ingest_ids},
-        )
-        names = [name for name, *_ in found.description]
-        return [dict(zip(names, line, strict=True)) for line in found.fetchall()]
+    return named | {kind: sum(counts.get(kind, 0) for counts in ledger["counts"].values()) for kind in KINDS}
 
 
 def _seen_on_other_nights(installation: Installation, night: str) -> set[str]:

@@ -10,6 +10,7 @@ import hashlib
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +30,6 @@ BUCKETS = 16
 RAW, REPEATS = "raw", "repeats"
 FAMILIES = (RAW, REPEATS)
 US_PER_DAY = 86_400_000_000
-ROWS_AT_ONCE = 1_000_000
 # Nothing may survive an erasure: no log or file is kept longer than its successor, and statistics, which would hold
 # identifiers, are not collected.
 DELTA = {
@@ -88,7 +88,7 @@ class Lake:
         """
         folder, pieces, rows = self.root / family / table.name, [], 0
         try:
-            for portion in portions:
+            for portion in _one_ahead(portions):
                 pieces += write_pieces(folder, table, portion)
                 rows += portion.num_rows
             if pieces:
@@ -232,13 +232,6 @@ class Lake:
         found = self.rows(table, self.connection()).aggregate("ingest_id").order("ingest_id")
         return [ingest_id for (ingest_id,) in found.fetchall()]
 
-    def ingested(self, table: str, ingest_id: str) -> Iterator[pd.DataFrame]:
-        """The rows that one ingest brought, a million at a time so that memory stays bounded."""
-        names = ", ".join(TABLES[table].arrow_schema().names)
-        rows = self.rows(table, self.connection()).filter(f"ingest_id = '{ingest_id}'").project(names)
-        for batch in rows.to_arrow_reader(ROWS_AT_ONCE):
-            yield batch.to_pandas()
-
     def _raw(self, table: str) -> Path:
         return self.root / RAW / table
 
@@ -251,6 +244,16 @@ class Lake:
             return DeltaTable(str(folder))
         except TableNotFoundError:
             return None
+
+
+def _one_ahead(portions: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The portions, each made ready while the one before it is being written."""
+    coming = iter(portions)
+    with ThreadPoolExecutor(1) as pool:
+        ready = pool.submit(next, coming, None)
+        while (portion := ready.result()) is not None:
+            ready = pool.submit(next, coming, None)
+            yield portion
 
 
 def place_of(table: Table, row: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ being released, which means through the door again, or by being discarded.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from pipelines.sources.batch import Batch
 
 ROWS_PER_BATCH = 200_000
 LINES_SHOWN = 5
+FILES_NAMED = 5
 # What a row was told about itself; what the door decides anew is left out.
 DECIDED_ANEW = ("received_at", "version", "ingest_id")
 
@@ -82,6 +83,20 @@ def summary(lake: Lake, choice: Choice) -> list[dict[str, object]]:
     return [{"table": table, "rule": rule, "file": file, "ingest": ingest, "rows": rows,
              "lines": ", ".join(map(str, lines)) + (", ..." if rows > len(lines) else "")}
             for table, rule, file, ingest, rows, lines in found]  # fmt: skip
+
+
+def by_rule(lake: Lake, ingest_ids: Collection[str]) -> list[dict[str, object]]:
+    """Rows of some ingests by table and rule, with the files that most of them stood in."""
+    if not ingest_ids:
+        return []
+    with lake.connection() as connection:
+        found = connection.sql(f"""
+            WITH by_file AS (
+                SELECT "table", rule, file, count(*) AS n FROM ({_rows_sql(lake)})
+                WHERE ingest_id IN ({", ".join(map(_text, ingest_ids))}) GROUP BY ALL)
+            SELECT "table", rule, sum(n)::BIGINT, count(*), list(file ORDER BY n DESC, file)[:{FILES_NAMED}]
+            FROM by_file GROUP BY ALL ORDER BY "table", 3 DESC, rule""").fetchall()
+    return [dict(zip(("table", "rule", "rows", "n_files", "files"), line, strict=True)) for line in found]
 
 
 def count(lake: Lake, choice: Choice) -> int:

@@ -21,7 +21,7 @@ from pipelines.errors import Refused
 from pipelines.lake import RAW, Lake
 
 # Rows that one write sorts and cuts into partitions: the more, the fewer files; some 60 bytes each.
-ROWS_PER_WRITE = 2_000_000
+ROWS_PER_WRITE = 1_500_000
 
 
 def register_enrolled(lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging) -> None:

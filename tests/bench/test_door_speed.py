@@ -4,6 +4,7 @@ Each ingest goes the whole way: reader, gate, rules, quarantine, comparison, lak
 """
 
 import multiprocessing
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -155,28 +156,37 @@ def test_a_night_with_no_new_rows(benchmark, filled):
     assert benchmark.pedantic(take_in, (filled, "parquet"), rounds=3) == 0
 
 
-def _peak_mb(home: str, folder: str, answer: "multiprocessing.Queue[float]") -> None:
-    take_in(Path(home), folder)
+def _peak_mb(
+    work: Callable[..., object], arguments: tuple[object, ...], answer: "multiprocessing.Queue[float]"
+) -> None:
+    work(*arguments)
     # Not getrusage: it also counts the memory of the process that started this one.
     (peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     answer.put(int(peak.split()[1]) / 1024)
 
 
+def peak_mb(work: Callable[..., object], *arguments: object) -> float:
+    """Peak resident memory of a process of its own that does the work, imports included."""
+    spawn = multiprocessing.get_context("spawn")
+    answer = spawn.Queue()
+    process = spawn.Process(target=_peak_mb, args=(work, arguments, answer))
+    process.start()
+    peak = answer.get()
+    process.join()
+    return peak
+
+
 @pytest.mark.benchmark(group="memory")
 @pytest.mark.parametrize("folder", ["parquet", "csv"])
 def test_memory_of_an_ingest(benchmark, home, folder):
-    """Peak resident memory of a process of its own that takes the file in, imports included."""
-    spawn = multiprocessing.get_context("spawn")
-    answer = spawn.Queue()
+    """Of a process that takes the file in."""
+    benchmark.extra_info["peak_mb"] = round(benchmark.pedantic(peak_mb, (take_in, home, folder), rounds=1))
 
-    def in_a_process() -> float:
-        process = spawn.Process(target=_peak_mb, args=(str(home), folder, answer))
-        process.start()
-        peak = answer.get()
-        process.join()
-        return peak
 
-    benchmark.extra_info["peak_mb"] = round(benchmark.pedantic(in_a_process, rounds=1))
+@pytest.mark.benchmark(group="memory")
+def test_memory_of_a_read(benchmark, filled):
+    """Of a process that reads every minute into subject-days."""
+    benchmark.extra_info["peak_mb"] = round(benchmark.pedantic(peak_mb, (days_known, filled), rounds=1))
 
 
 def days_known(home: Path) -> None:
