@@ -10,10 +10,10 @@ from dagster import AssetCheckSeverity
 
 from features.tables import TABLES
 from pipelines import data_nights
-from pipelines.data_nights import COUNTS, Broken, DataNight, StreamNight, on_record, silent_streams, take_stock
+from pipelines.data_nights import Broken, DataNight, StreamNight, on_record, silent_streams, take_stock
 from pipelines.defs import checks
 from pipelines.defs.run import execute
-from pipelines.door.intake import ingest
+from pipelines.door.intake import KINDS, ingest
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.reports.data_page import write_data_page
@@ -50,7 +50,7 @@ def test_a_delivery_is_told_on_the_night_that_saw_it_first(installation):
     take_stock(installation, NIGHTS[0])
     bad_minutes(installation)
     found = take_stock(installation, NIGHTS[1])
-    assert found.streams["wearable"].counts == dict(zip(COUNTS, (4, 1, 0, 3, 0), strict=True))
+    assert found.streams["wearable"].counts == dict(zip(KINDS, (4, 1, 0, 3, 0), strict=True))
     assert [d["ingest_id"] for d in found.deliveries] == ["bad"]
     assert take_stock(installation, NIGHTS[2]).deliveries == []
     assert [len(night.deliveries) for night in on_record(installation, NIGHTS[2])] == [1, 1, 0]
@@ -126,7 +126,7 @@ def test_a_stream_that_fell_silent_is_named(installation):
 
 def night_of(day: str, added: int = 100, broken: tuple[Broken, ...] = (), **changes: object) -> DataNight:
     """A night with some minutes and nothing else."""
-    counts = dict.fromkeys(COUNTS, 0)
+    counts = dict.fromkeys(KINDS, 0)
     streams = {table: StreamNight(counts, 0) for table in TABLES}
     streams["wearable"] = StreamNight(
         counts | {"received": added + 40, "appended": added, "quarantined": 40}, added, list(broken)
