@@ -92,7 +92,7 @@ def changes(origins: pd.DataFrame) -> pd.DataFrame:
 
 def _is_new(rows: pd.DataFrame, identity: list[str]) -> pd.Series:
     """Whether each day's identity was not that of any of the 28 days before; true of a subject's first day."""
-    told = rows[identity].fillna("").agg("\x1f".join, axis=1) if len(rows) else pd.Series(dtype="str")
+    told = rows.groupby(identity, sort=False, dropna=False).ngroup()
     last = rows.groupby([rows["subject_id"], rows["stream"], told], sort=False)["local_date"].shift(1)
     is_same = told == told.groupby([rows["subject_id"], rows["stream"]], sort=False).shift(1)
     recent: pd.Series = (rows["local_date"] - last) <= pd.Timedelta(days=NEW_AFTER_DAYS)

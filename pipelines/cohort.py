@@ -29,6 +29,8 @@ ToDay = Callable[[pd.Series, str, time], pd.Series]
 # Streams that make up the day panel.
 PANEL_STREAMS = ("mood", "sleep", "wearable", "wearable_days", "assessments", "signals")
 OBSERVED_AT = {"mood": "answered_at", "sleep": "offset_at", "wearable": "minute_at", "assessments": "completed_at"}
+# Rows of all streams that are summarised at once.
+ROWS_AT_ONCE = 4_000_000
 # Care statuses under which nobody is scored; paused and inpatient subjects stay on the roster with that status.
 FOLLOW_UP_ENDS = ("deceased",)
 
@@ -168,8 +170,9 @@ def day_panel(lake: Lake, cohort: Cohort) -> pd.DataFrame:
     if all(lake.derived_version(name) == version for name in ("days", "flags", "plausibility_counts")):
         return lake.load("days")
     with lake.connection() as connection:
-        parts = [_bucket_days(lake, cohort, bucket, connection) for bucket in range(BUCKETS)]
+        parts = [_days_of(lake, cohort, buckets, connection) for buckets in _portions(lake)]
     panel, findings, flagged = (_known(frames, cohort.as_of) for frames in zip(*parts, strict=True))
+    panel, flagged = panel.sort_values(days.KEY, ignore_index=True), flagged.sort_values(flags.FLAG, ignore_index=True)
     lake.replace("flags", flagged, version=version)
     lake.replace("plausibility_counts", plausibility.counts(findings, flagged, cohort.as_of), version=version)
     lake.replace("days", panel, version=version)
@@ -190,15 +193,20 @@ def _panel_version(lake: Lake, cohort: Cohort) -> str:
     return digest.hexdigest()
 
 
-def _bucket_days(
-    lake: Lake, cohort: Cohort, bucket: int, connection: duckdb.DuckDBPyConnection
+def _portions(lake: Lake) -> list[tuple[int, ...]]:
+    """Buckets of subjects to work on at a time: few where rows are many, so that memory does not grow with the cohort."""
+    rows = sum(lake.count(name) for name in PANEL_STREAMS)
+    size = min(BUCKETS, max(1, BUCKETS * ROWS_AT_ONCE // max(rows, 1)))
+    return [tuple(range(BUCKETS))[start : start + size] for start in range(0, BUCKETS, size)]
+
+
+def _days_of(
+    lake: Lake, cohort: Cohort, buckets: tuple[int, ...], connection: duckdb.DuckDBPyConnection
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Panel, findings and flags of one bucket of subjects: the unit of work, so that memory does not grow with the
-    cohort."""
-    streams = {
-        name: lake.history(name, cohort.known_at, connection).filter(f"bucket = {bucket}") for name in PANEL_STREAMS
-    }
-    kept = kept_hours(lake, cohort.as_of, bucket, connection)
+    """Panel, findings and flags of the subjects of some buckets."""
+    among = f"bucket IN ({', '.join(map(str, buckets))})"
+    streams = {name: lake.history(name, cohort.known_at, connection).filter(among) for name in PANEL_STREAMS}
+    kept = kept_hours(lake, cohort.as_of, among, connection)
     found = days.build_days(connection, streams, cohort.zones, cohort.cutoff, cohort.device_preference, kept)
     return found.panel, found.findings, flags.flags_of(found)
 

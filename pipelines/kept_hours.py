@@ -36,11 +36,11 @@ def kept_from(lake: Lake) -> date | None:
 
 
 def kept_hours(
-    lake: Lake, as_of: pd.Timestamp, bucket: int, connection: duckdb.DuckDBPyConnection
+    lake: Lake, as_of: pd.Timestamp, among: str, connection: duckdb.DuckDBPyConnection
 ) -> duckdb.DuckDBPyRelation | None:
-    """A bucket's kept hours as known for a night; None if nothing ever was removed."""
+    """Kept hours as known for a night, among the buckets that the condition names; None if nothing ever was removed."""
     folder = table(lake)
     files = DeltaTable(str(folder)).file_uris() if folder.is_dir() else []
     if not files:
         return None
-    return connection.read_parquet(files).filter(f"bucket = {bucket} AND known_on <= DATE '{as_of:%Y-%m-%d}'")
+    return connection.read_parquet(files).filter(f"{among} AND known_on <= DATE '{as_of:%Y-%m-%d}'")

@@ -210,6 +210,11 @@ class Lake:
         found = ((name, self._open(self._raw(name))) for name in TABLES)
         return [name for name, delta in found if delta is not None and delta.file_uris()]
 
+    def count(self, table: str) -> int:
+        """How many rows are stored, by the log alone."""
+        delta = self._open(self._raw(table))
+        return 0 if delta is None else sum(pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist())
+
     def content_version(self, known_at: pd.Timestamp) -> str:
         """Hash of which ingests had brought rows by `known_at`: equal content known, equal version."""
         connection = self.connection()

@@ -1,12 +1,14 @@
 """What staged rows come to, once the whole delivery is known: who is enrolled, what is sound, what must be compared.
 
-Subjects whose rows lie, in time, apart from all else that is known of them cannot meet an earlier row: theirs go
-straight into the lake. That is nearly all of a night's delivery, and of a first history; the others are compared.
+Rows of subjects that lie, in time, apart from all that the lake holds of them, and whose key stands in the delivery
+once, cannot meet another row: they go straight into the lake. That is nearly all of a night's delivery, and of a first
+history; the others are compared.
 """
 
 from collections.abc import Iterator
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,14 +16,15 @@ from pyarrow import feather
 
 from features.tables import Table
 from pipelines.door.rules import NOT_ENROLLED
-from pipelines.door.spans import Span, subjects_that_meet
+from pipelines.door.spans import Span, subjects_that_meet, subjects_that_reach
 from pipelines.door.staging import StagedBatch, Staging
-from pipelines.door.versions import Comparison, time_literal
+from pipelines.door.versions import Comparison
 from pipelines.errors import Refused
 from pipelines.lake import RAW, Lake
 
 # Rows that one write sorts and cuts into partitions: the more, the fewer files; some 60 bytes each.
 ROWS_PER_WRITE = 1_500_000
+HASHES_AT_ONCE = 20_000_000
 
 
 def register_enrolled(lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging) -> None:
@@ -96,72 +99,106 @@ class Sound:
     """The sound rows of one table as what the lake stores: new versions, and the keys of repeats."""
 
     def __init__(self, lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging, table: Table) -> None:
-        self.lake, self.connection, self.staging, self.table = lake, connection, staging, table
+        self.lake, self.connection, self.table = lake, connection, table
+        self.batches = staging.of(table.name)
         self.versions_restated = 0
         view_staged(connection, staging, table.name)
-        self._strangers = _strangers(connection, staging, table.name)
-        self._meeting = self._find_meeting()
+        self._strangers = _texts(_strangers(connection, staging, table.name))
+        spans = [staged.spans for staged in self.batches if staged.spans is not None]
+        self._is_timed = len(spans) == len(self.batches)
+        self._reaching = _texts(subjects_that_reach(spans, self._stored_spans(spans)))
+        self._keys_twice = self._find_keys_twice(subjects_that_meet(spans))
 
     def portions(self) -> Iterator[tuple[str, pa.Table]]:
         """`("raw", versions)` and `("repeats", keys)`, some million rows at a time."""
-        if self._meeting is None:
-            yield from self._compared("rule IS NULL")
-            return
-        yield from ((RAW, rows) for rows in _gathered(self._straight()))
-        if self._meeting:
-            self.connection.register("meeting_subjects", pa.table({"subject_id": sorted(self._meeting)}))
-            yield from self._compared("rule IS NULL AND subject_id IN (SELECT subject_id FROM meeting_subjects)")
+        names = ", ".join([*self.table.arrow_schema().names, "bucket", "month"])
+        which = "FALSE" if self._is_timed else "rule IS NULL"
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {names} FROM staged WHERE {which}")
+        if self._is_timed:
+            yield from ((RAW, rows) for rows in _gathered(map(self._apart, self.batches)))
+        (rows,) = self.connection.sql("SELECT count(*) FROM incoming").fetchall()[0]
+        if rows:
+            comparison = Comparison(self.lake, self.connection, self.table, rows)
+            yield from comparison.portions()
+            self.versions_restated = comparison.versions_restated
 
-    def _find_meeting(self) -> set[str] | None:
-        """Subjects whose rows have to be compared; None where it takes all."""
-        batches = self.staging.of(self.table.name)
-        spans = [staged.spans for staged in batches if staged.spans is not None]
-        if len(spans) < len(batches):
-            return None
-        return subjects_that_meet([*spans, *self._stored_spans(spans)])
-
-    def _stored_spans(self, spans: list[tuple[Span, ...]]) -> list[tuple[Span, ...]]:
+    def _stored_spans(self, spans: list[tuple[Span, ...]]) -> list[Span]:
         """Spans of what the lake holds of the same time, of any subject; files of other times are not opened."""
         told = [span for group in spans for span in group]
         if not told:
             return []
-        time = self.table.column(str(self.table.time))
-        kind = pa.date32() if time.kind == "day" else pa.timestamp("us", tz="UTC")
-        bounds = (min(span.first for span in told), max(span.last for span in told))
-        low, high = (time_literal(pa.chunked_array([pa.array([b]).cast(_integer(kind)).cast(kind)])) for b in bounds)
+        is_day = self.table.column(str(self.table.time)).kind == "day"
+        low, high = (_literal(b, is_day) for b in (min(s.first for s in told), max(s.last for s in told)))
         stored = self.lake.rows(self.table.name, self.connection).filter(f"{self.table.time} BETWEEN {low} AND {high}")
-        whole = f"epoch_us({self.table.time})" if time.kind == "instant" else f"{self.table.time} - DATE '1970-01-01'"
+        whole = f"{self.table.time} - DATE '1970-01-01'" if is_day else f"epoch_us({self.table.time})"
         found = stored.aggregate(f"subject_id, min({whole}), max({whole}), FALSE", "subject_id").fetchall()
-        return [tuple(Span(*row) for row in found)]
+        return [Span(*row) for row in found]
 
-    def _straight(self) -> Iterator[pa.Table]:
-        apart_from = pa.array(sorted((self._meeting or set()) | self._strangers), pa.string())
-        for staged in self.staging.of(self.table.name):
-            yield _rows_of(staged, apart_from, self.table)
+    def _find_keys_twice(self, subjects: set[str]) -> pa.Array:
+        """Hashes of keys that stand twice in the delivery, among subjects of whom one can; sorted.
 
-    def _compared(self, condition: str) -> Iterator[tuple[str, pa.Table]]:
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM staged WHERE {condition}")
-        (rows,) = self.connection.sql("SELECT count(*) FROM incoming").fetchall()[0]
-        comparison = Comparison(self.lake, self.connection, self.table, rows)
-        yield from comparison.portions()
-        self.versions_restated += comparison.versions_restated
+        Hashes are looked at a part at a time, so that memory does not grow with the delivery.
+        """
+        parts = (
+            1
+            + sum(staged.received for staged in self.batches if not subjects.isdisjoint(staged.subjects))
+            // HASHES_AT_ONCE
+        )
+        twice = [np.empty(0, dtype=np.uint64)]
+        for part in range(parts if subjects else 0):
+            hashes = np.sort(np.concatenate([
+                found[found % parts == part]
+                for staged in self.batches
+                for found in [feather.read_table(staged.path, ["key_hash"])["key_hash"].to_numpy()]
+                if not subjects.isdisjoint(staged.subjects)
+            ]))  # fmt: skip
+            twice.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
+        return pa.array(np.concatenate(twice))
+
+    def _apart(self, staged: StagedBatch) -> pa.Table:
+        """A batch's sound rows that meet no other row, ready to be stored; those that may are put with `incoming`.
+
+        They are the first of their key, and so version 0, or 1 where taken back.
+        """
+        names = [*self.table.arrow_schema().names, "bucket", "month"]
+        rows = feather.read_table(staged.path, [*names, "rule", "key_hash"])
+        if staged.broken:
+            rows = rows.filter(pc.is_null(rows["rule"]))
+        if _any(self._strangers, staged):
+            rows = rows.filter(pc.invert(_is_of(self._strangers, rows)))
+        may_meet = pc.is_in(rows["key_hash"], self._keys_twice) if len(self._keys_twice) else None
+        if _any(self._reaching, staged):
+            reaches = _is_of(self._reaching, rows)
+            may_meet = reaches if may_meet is None else pc.or_(may_meet, reaches)
+        rows, keys = rows.select(names), may_meet
+        if keys is not None:
+            self._set_aside(rows.filter(keys))
+            rows = rows.filter(pc.invert(keys))
+        place = rows.schema.get_field_index("version")
+        return rows.set_column(place, "version", rows["is_deleted"].cast(pa.int32()))
+
+    def _set_aside(self, rows: pa.Table) -> None:
+        if rows.num_rows:
+            self.connection.register("aside", rows)
+            self.connection.execute("INSERT INTO incoming SELECT * FROM aside")
+            self.connection.unregister("aside")
 
 
-def _integer(kind: pa.DataType) -> pa.DataType:
-    return pa.int32() if pa.types.is_date32(kind) else pa.int64()
+def _texts(subjects: set[str]) -> pa.Array:
+    return pa.array(sorted(subjects), pa.string())
 
 
-def _rows_of(staged: StagedBatch, apart_from: pa.Array, table: Table) -> pa.Table:
-    """A batch's sound rows of all but some subjects, first of their key and so version 0, or 1 where taken back."""
-    columns = [*table.arrow_schema().names, "bucket", "month", "rule"]
-    rows = feather.read_table(staged.path, columns)
-    keep = pc.is_null(rows["rule"]) if staged.broken else None
-    if len(apart_from) and not staged.subjects.isdisjoint(apart_from.to_pylist()):
-        is_apart = pc.invert(pc.is_in(rows["subject_id"].cast(pa.string()), apart_from))
-        keep = is_apart if keep is None else pc.and_(keep, is_apart)
-    rows = rows.drop_columns(["rule"]) if keep is None else rows.filter(keep).drop_columns(["rule"])
-    place = rows.schema.get_field_index("version")
-    return rows.set_column(place, "version", rows["is_deleted"].cast(pa.int32()))
+def _any(subjects: pa.Array, staged: StagedBatch) -> bool:
+    return len(subjects) > 0 and not staged.subjects.isdisjoint(subjects.to_pylist())
+
+
+def _is_of(subjects: pa.Array, rows: pa.Table) -> pa.ChunkedArray:
+    return pc.is_in(rows["subject_id"].cast(pa.string()), subjects)
+
+
+def _literal(whole: int, is_day: bool) -> str:
+    """A day or an instant from its whole number, as SQL."""
+    return f"DATE '1970-01-01' + {whole}" if is_day else f"make_timestamptz({whole})"
 
 
 def _gathered(portions: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -16,7 +16,7 @@ from features.tables import TABLES, Table
 from pipelines.deidentification import gate
 from pipelines.door.policy import DoorPolicy
 from pipelines.door.rules import rules
-from pipelines.door.spans import Span, spans_of, whole_times
+from pipelines.door.spans import Span, key_hashes, spans_of, whole_times
 from pipelines.door.typed import repeated, typed_rows
 from pipelines.lake import US_PER_DAY, bucket_of
 from pipelines.progress import Report
@@ -91,6 +91,7 @@ class Staging:
         rule, broken = self._broken(connection, rows, table)
         rows = rows.append_column("bucket", _buckets(rows)).append_column("month", _months(rows, table))
         rows = rows.drop_columns(["broken"]).append_column("rule", rule)
+        rows = rows.append_column("key_hash", pa.array(key_hashes(rows, table)))
         path = self.folder / table.name / f"{number:06d}.arrow"
         path.parent.mkdir(parents=True, exist_ok=True)
         feather.write_feather(rows, path, compression="lz4")

@@ -71,7 +71,7 @@ def panel(made: Installation, night: pd.Timestamp) -> pd.DataFrame:
     known = cohorts.load(made.lake, made.settings, night)
     with made.lake.connection() as connection:
         streams = {"wearable": made.lake.history("wearable", known.known_at, connection)}
-        parts = [kept_hours(made.lake, known.as_of, bucket, connection) for bucket in range(BUCKETS)]
+        parts = [kept_hours(made.lake, known.as_of, f"bucket = {bucket}", connection) for bucket in range(BUCKETS)]
         kept = [part for part in parts if part is not None]
         kept_rows = functools.reduce(lambda one, other: one.union(other), kept) if kept else None
         found = days.build_days(
@@ -100,7 +100,7 @@ def oldest_minute(made: Installation) -> pd.Timestamp:
 def content(made: Installation) -> dict[str, list[tuple]]:
     """Rows of minutes and of kept hours."""
     with made.lake.connection() as connection:
-        kept = [kept_hours(made.lake, pd.Timestamp("2030-01-01"), b, connection) for b in range(BUCKETS)]
+        kept = [kept_hours(made.lake, pd.Timestamp("2030-01-01"), f"bucket = {b}", connection) for b in range(BUCKETS)]
         return {"hours": sorted((row for part in kept if part is not None for row in part.fetchall()), key=str),
                 "minutes": sorted(made.lake.rows("wearable", connection).fetchall(), key=str)}  # fmt: skip
 
