@@ -6,13 +6,23 @@ from collections.abc import Mapping as Named
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from pipelines.consent.tombstones import Tombstones
 from pipelines.door import quarantine
-from pipelines.door.intake import IntakeReport, ingest, parts_taken_in
+from pipelines.door.intake import (
+    IntakeReport,
+    conclude,
+    ingest,
+    parts_taken_in,
+    take_back_unfinished,
+    unconcluded,
+)
 from pipelines.door.policy import DoorPolicy, Origin, SignalLimits
+from pipelines.door.rules import NOT_ENROLLED
 from pipelines.errors import Refused
 from pipelines.file_digests import FileDigests, files_below
 from pipelines.installation import Installation
@@ -38,6 +48,7 @@ def ingest_source(installation: Installation, source: Source, received_at: datet
     opened = _open(installation, source, received_at is not None, digests)
     ingest_id = _digest(opened.content, received_at)
     if opened.is_known:
+        digests.remember()
         return IntakeReport(ingest_id, False, "")
     instant = None if received_at is None else pd.Timestamp(received_at)
     installation.report(f"ingesting {source.format}")
@@ -52,29 +63,58 @@ def release(
 ) -> tuple[IntakeReport, int]:  # fmt: skip
     """Send rows out of quarantine through the door again, mended; the report, and how many of them stay.
 
+    Nobody knew them while they were in quarantine: they count as received when they are released. Rows that a later
+    correction overtook stay.
+
     Raises:
-        Refused: no row is meant. Usage: a column or value that the table does not have.
+        Refused: no row is meant, or all were overtaken. Usage: a column or value that the table does not have.
     """
     lake = installation.lake
-    if not quarantine.count(lake, choice):
+    meant = quarantine.chosen(lake, choice)
+    if not meant.num_rows:
         raise Refused("No such row is in quarantine. `foretide quarantine list` tells what is.")
-    content = quarantine.content_of(lake, choice)
-    ingest_id = _digest(content, sorted(values.items()), sorted(factors.items()), at)
-    batches = quarantine.batches(lake, choice, pd.Timestamp(at), values, factors)
+    rows = quarantine.without_overtaken(lake, meant)
+    if not rows.num_rows:
+        raise Refused(
+            f"The lake has later news under the keys of all {meant.num_rows} rows. They stay; discard them if you will."
+        )
+    report = _take_out(installation, rows, pd.Timestamp(at), values, factors)
+    kept = sum(report.count(table, "quarantined") for table in report.counts)
+    return report, kept + meant.num_rows - rows.num_rows
+
+
+def _take_out(
+    installation: Installation, rows: pa.Table, at: pd.Timestamp | None, values: Named[str, str],
+    factors: Named[str, float],
+) -> IntakeReport:  # fmt: skip
+    batches = quarantine.batches(rows, at, values, factors)
+    ingest_id = _digest(quarantine.content_of(rows), sorted(values.items()), sorted(factors.items()), at)
     # They were refused once already: a share of bad ones is expected.
     lenient = replace(policy(installation), max_bad_share=1.0)
     report = _take_in(installation, batches, ingest_id, None, lenient, Origin("quarantine"))
-    quarantine.remove(lake, choice, but_not_of=ingest_id)
-    return report, sum(report.count(table, "quarantined") for table in report.counts)
+    quarantine.remove(installation.lake, rows)
+    return report
 
 
 def discard(installation: Installation, choice: quarantine.Choice) -> int:
     """Remove rows from quarantine for good, and record how many."""
-    removed = quarantine.remove(installation.lake, choice)
-    if removed:
+    rows = quarantine.chosen(installation.lake, choice)
+    if rows.num_rows:
         told = {name: value for name, value in vars(choice).items() if name in ("table", "rule") and value}
-        installation.audit_log.append("quarantine_discard", {"rows": removed, **told}, None)
-    return removed
+        installation.audit_log.append("quarantine_discard", {"rows": rows.num_rows, **told}, None)
+    return quarantine.remove(installation.lake, rows)
+
+
+def finish(installation: Installation) -> None:
+    """Take back an ingest that was cut off before it counted, and put one on record that was cut off after."""
+    lake = installation.lake
+    with lake.writing():
+        take_back_unfinished(lake)
+        for ingest_id, ledger in unconcluded(lake).items():
+            on_record = (entry["details"].get("ingest_id") for entry in installation.audit_log.entries())
+            if ingest_id not in on_record:
+                _record(installation, ledger["format"], ledger)
+            conclude(lake, ingest_id)
 
 
 def policy(installation: Installation) -> DoorPolicy:
@@ -94,9 +134,20 @@ def _take_in(
 ) -> IntakeReport:  # fmt: skip
     report = ingest(installation.lake, batches, ingest_id, instant, installation.report, strictness, origin)
     if report.is_new:
-        at = pd.Timestamp(report.received_at) if report.received_at else None
-        installation.audit_log.append("ingest", {"format": origin.format, **report.summary()}, at)
+        _record(installation, origin.format, {"received_at": report.received_at, **report.summary()})
+        conclude(installation.lake, ingest_id)
+    if report.count("subjects", "appended"):
+        # What came before its subject was known now counts as if it had come after: order must not matter.
+        waiting = quarantine.chosen(installation.lake, quarantine.Choice(rule=NOT_ENROLLED, enrolled=True))
+        if waiting.num_rows:
+            _take_out(installation, waiting, None, {}, {})
     return report
+
+
+def _record(installation: Installation, format: str, ledger: Named[str, Any]) -> None:
+    at = pd.Timestamp(ledger["received_at"]) if ledger["received_at"] else None
+    told = {name: ledger[name] for name in ("ingest_id", "counts", "broken")}
+    installation.audit_log.append("ingest", {"format": format, **told}, at)
 
 
 @dataclass
@@ -138,14 +189,14 @@ def _open_table(
     read_by = digests.of(mapping_path)
     parts: dict[Path, str] = {}
     if path.is_dir() and not mapping.has_anchors_elsewhere:
-        parts = {file: _digest(digest, read_by) for file, digest in files.items()}
-    taken_in = parts_taken_in(installation.lake)
-    known = {file for file, part in parts.items() if part in taken_in}
+        parts = {file: _digest(file.relative_to(path), read_by) for file in files}
+    last = parts_taken_in(installation.lake)
+    known = {file for file, part in parts.items() if last.get(part) == files[file]}
     units = {name: signal.unit for name, signal in installation.settings.signals.items()}
     return _Opened(
         [*content, read_by],
         table.read(path, mapping, units, known),
-        Origin(source.format, tuple(sorted(parts.values()))),
+        Origin(source.format, {part: files[file] for file, part in parts.items()}),
         is_known=bool(files) and len(known) == len(files),
     )
 

@@ -4,7 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipelines import consent, retention
+from pipelines import consent, ingestion, retention
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 
@@ -13,8 +13,8 @@ from pipelines.installation import Installation
 def alone(installation: Installation) -> Iterator[None]:
     """Hold the installation's lock while the block runs; it is gone when the process is.
 
-    Before anything is read, subjects who withdrew and came back with a restored copy are erased again, and a removal
-    of old minutes that was cut off is finished.
+    Before anything is read, an ingest that was cut off is taken back or put on record, subjects who withdrew and came
+    back with a restored copy are erased again, and a removal of old minutes that was cut off is finished.
 
     Raises:
         Refused: another process holds it.
@@ -28,6 +28,7 @@ def alone(installation: Installation) -> Iterator[None]:
             raise Refused(
                 "Another command or Dagster run is at work in this installation. Wait for it to end, then try again."
             ) from error
+        ingestion.finish(installation)
         consent.enforce(installation)
         retention.finish(installation)
         yield

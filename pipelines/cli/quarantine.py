@@ -13,20 +13,26 @@ app.add_typer(quarantine_app, name="quarantine")
 
 OfTable = Annotated[str | None, typer.Option("--table", help="Only rows of this table.")]
 OfRule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule.")]
+OfIngest = Annotated[str | None, typer.Option("--ingest", help="Only rows of the ingest whose id begins so.")]
 OfFile = Annotated[str | None, typer.Option("--file", help="Only rows of this file.")]
 
 
 @quarantine_app.command("list")
 @answering
 def quarantine_list_command(
-    table: OfTable = None, rule: OfRule = None, file: OfFile = None, config: Config = None, as_json: Json = False
+    table: OfTable = None,
+    rule: OfRule = None,
+    file: OfFile = None,
+    ingest: OfIngest = None,
+    config: Config = None,
+    as_json: Json = False,
 ) -> Answer:
     """What is in quarantine: table, rule, file, lines and counts; never a value."""
     from pipelines.door.quarantine import Choice, summary
     from pipelines.installation import Installation
     from pipelines.settings import load_settings
 
-    rows = summary(Installation(load_settings(config)).lake, Choice(table, rule, file))
+    rows = summary(Installation(load_settings(config)).lake, Choice(table, rule, file, ingest))
     total = sum(int(str(row["rows"])) for row in rows)
     said = f"{total} rows are in quarantine." if rows else "Nothing is in quarantine."
     return Answer("quarantine list", rows, sentences=[said])
@@ -38,6 +44,7 @@ def quarantine_release_command(
     table: OfTable = None,
     rule: OfRule = None,
     file: OfFile = None,
+    ingest: OfIngest = None,
     set_: Annotated[list[str], typer.Option("--set", metavar="COLUMN=VALUE", help="Give all of them this value.")] = [],  # noqa: B006
     scale: Annotated[list[str], typer.Option("--scale", metavar="COLUMN=FACTOR", help="Multiply by this first.")] = [],  # noqa: B006
     config: Config = None,
@@ -55,7 +62,7 @@ def quarantine_release_command(
     with progress_bar(as_json) as report:
         installation = Installation(load_settings(config), report)
         with alone(installation):
-            result, left = release(installation, Choice(table, rule, file), datetime.now(UTC), values, factors)
+            result, left = release(installation, Choice(table, rule, file, ingest), datetime.now(UTC), values, factors)
     said = f"{sum(result.count(name, 'appended') for name in result.counts)} rows went into the lake, {left} stay here."
     return Answer("quarantine release", result.rows(), sentences=[said])
 
@@ -66,6 +73,7 @@ def quarantine_discard_command(
     table: OfTable = None,
     rule: OfRule = None,
     file: OfFile = None,
+    ingest: OfIngest = None,
     everything: Annotated[bool, typer.Option("--all", help="Discard all there is.")] = False,
     config: Config = None,
     as_json: Json = False,
@@ -78,11 +86,11 @@ def quarantine_discard_command(
     from pipelines.settings import load_settings
     from pipelines.turn import alone
 
-    if everything == any((table, rule, file)):
-        raise Usage("Say which rows with --table, --rule or --file, or --all for every one.")
+    if everything == any((table, rule, file, ingest)):
+        raise Usage("Say which rows with --table, --rule, --file or --ingest, or --all for every one.")
     installation = Installation(load_settings(config))
     with alone(installation):
-        removed = discard(installation, Choice(table, rule, file))
+        removed = discard(installation, Choice(table, rule, file, ingest))
     return Answer("quarantine discard", [{"rows_discarded": removed}], sentences=[f"{removed} rows were discarded."])
 
 

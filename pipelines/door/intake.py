@@ -1,7 +1,8 @@
 """The door of the lake: batches from a reader go in as clean, versioned rows, or into quarantine; whole or not at all.
 
 First every batch is checked and staged beside the lake; a file that cannot be read leaves no trace. Then each table
-is added in one commit. A marker tells an ingest that was cut off in between, and the next one takes its rows back.
+is added in one commit. A marker tells an ingest that was cut off in between; the next command takes its rows back. It
+stays until the ingest is on record (`conclude`).
 """
 
 import json
@@ -9,6 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -24,7 +26,7 @@ from pipelines.lake import RAW, REPEATS, Lake
 from pipelines.progress import Report, silent
 from pipelines.sources.batch import Batch
 
-KINDS = ("received", "appended", "duplicate", "quarantined", "withdrawn")
+KINDS = ("received", "appended", "duplicate", "quarantined", "withdrawn", "expired")
 # So few bad rows never stop a delivery: a share of a handful of rows says nothing.
 ALWAYS_TOLERATED = 10
 
@@ -33,8 +35,8 @@ ALWAYS_TOLERATED = 10
 class IntakeReport:
     """What became of the rows of one ingest, by table; counts only.
 
-    `received` rows were `appended` (news), `duplicate` (known already), `quarantined` (a rule was broken), or dropped
-    because their subject has `withdrawn` consent. `broken` counts rows by rule.
+    `received` rows were `appended` (news), `duplicate` (known already), `quarantined` (a rule was broken), or dropped:
+    their subject has `withdrawn` consent, or minutes of their day `expired`. `broken` counts rows by rule.
     """
 
     ingest_id: str
@@ -71,7 +73,7 @@ def ingest(
 
     Rows without a receipt time of their own get `received_at`. A row that says what was known of its key before is not
     added; a different one becomes a new version. Content whose `ingest_id` was taken in before changes nothing.
-    The state that an ingest leaves does not depend on the order in which deliveries come.
+    The state that ingests leave does not depend on the order in which they come, once all subjects are enrolled.
 
     Raises:
         Refused: a table or column is not ours, a type does not fit, a receipt time is missing, nothing came, none of
@@ -83,7 +85,7 @@ def ingest(
         if ledger.exists():
             known = json.loads(ledger.read_text())
             return IntakeReport(ingest_id, False, known["received_at"], known["counts"], known["broken"])
-        _take_back_unfinished(lake)
+        take_back_unfinished(lake)
         staging = Staging(lake.root / "staging", ingest_id, received_at, policy)
         shutil.rmtree(staging.folder, ignore_errors=True)
         connection = lake.connection()
@@ -94,31 +96,45 @@ def ingest(
         finally:
             connection.close()
             shutil.rmtree(staging.folder, ignore_errors=True)
-            _take_back_unfinished(lake)
+            take_back_unfinished(lake)
     return report
 
 
-def parts_taken_in(lake: Lake) -> set[str]:
-    """Parts of every ingest so far, as its `Origin` named them."""
-    ledgers = (json.loads(path.read_bytes()) for path in (lake.root / "ingests").glob("*.json"))
-    return {part for ledger in ledgers for part in ledger.get("parts", ())}
+def parts_taken_in(lake: Lake) -> dict[str, str]:
+    """What each file held when it was last taken in, as the `Origin` of its ingest named it."""
+    ledgers = [json.loads(path.read_bytes()) for path in (lake.root / "ingests").glob("*.json")]
+    parts: dict[str, str] = {}
+    for ledger in sorted(ledgers, key=lambda ledger: ledger.get("number", 0)):
+        parts |= ledger.get("parts", {})
+    return parts
 
 
-def _take_back_unfinished(lake: Lake) -> None:
-    """Undo an ingest that was cut off: by a fault just now, or by a kill before this process began."""
+def take_back_unfinished(lake: Lake) -> None:
+    """Undo an ingest that was cut off before it counted: by a fault just now, or by a kill before this process began."""
     for marker in (lake.root / "ingests").glob("*.started"):
         if not marker.with_suffix(".json").exists():
             for table in lake.tables():
                 lake.delete_ingest(table, marker.stem)
             quarantine.forget_ingest(lake, marker.stem)
-        marker.unlink()
+            marker.unlink()
+
+
+def unconcluded(lake: Lake) -> dict[str, dict[str, Any]]:
+    """Ledgers, by ingest, of which nobody said yet that they are on record."""
+    markers = (lake.root / "ingests").glob("*.started")
+    ledgers = {marker.stem: marker.with_suffix(".json") for marker in markers}
+    return {ingest_id: json.loads(path.read_bytes()) for ingest_id, path in ledgers.items() if path.exists()}
+
+
+def conclude(lake: Lake, ingest_id: str) -> None:
+    """Say that an ingest is on record."""
+    (lake.root / "ingests" / f"{ingest_id}.started").unlink(missing_ok=True)
 
 
 def _examine(lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging) -> IntakeReport:
     """Look at the delivery as a whole, and refuse it where single rows are not what is wrong."""
     newest = max((staged.newest for staged in staging.batches if staged.newest is not None), default=None)
-    withdrawn = sum(staged.withdrawn for staged in staging.batches)
-    if newest is None and not withdrawn:
+    if newest is None and not any(staged.dropped for staged in staging.batches):
         raise Refused(
             f"The source holds no rows: {len(staging.batches)} files or parts were read, all empty. "
             "Check that the path names the right file or folder."
@@ -131,6 +147,7 @@ def _examine(lake: Lake, connection: duckdb.DuckDBPyConnection, staging: Staging
         report.counts[name] = dict.fromkeys(KINDS, 0) | {
             "received": received,
             "withdrawn": sum(staged.withdrawn for staged in staging.of(name)),
+            "expired": sum(staged.expired for staged in staging.of(name)),
             "quarantined": sum(report.broken[name].values()),
         }
         _refuse_too_many_bad_rows(report, name, staging.policy.max_bad_share)
@@ -163,9 +180,9 @@ def _commit(
             quarantine.keep_broken(lake, connection, TABLES[name], report.ingest_id)
         counts["appended"] = _append(lake, sound, TABLES[name])
         counts["duplicate"] = counts["received"] - sum(counts[kind] for kind in KINDS[1:] if kind != "duplicate")
-    entry = {"received_at": report.received_at, **asdict(origin), **report.summary()}
+    number = len(list(ledger.parent.glob("*.json"))) + 1
+    entry = {"number": number, "received_at": report.received_at, **asdict(origin), **report.summary()}
     durable.replace(ledger, json.dumps(entry, sort_keys=True).encode())
-    marker.unlink()
 
 
 def _append(lake: Lake, sound: settling.Sound, table: Table) -> int:

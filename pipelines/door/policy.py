@@ -23,10 +23,11 @@ class DoorPolicy:
     """How strict the door is.
 
     Args:
-        max_bad_share: a delivery of which a larger share of a table's rows breaks a rule is refused whole.
+        max_bad_share: a delivery of which a larger share of a table's rows breaks a rule is refused whole, from
+            `intake.ALWAYS_TOLERATED` rows on.
         signals: by name; any other signal is refused row by row.
-        minutes_kept_from: raw minutes before this day were removed by `foretide retain`; later ones of such days stay
-            out, for they would replace the whole day by a few minutes.
+        minutes_kept_from: raw minutes before this day were removed by `foretide retain`; later ones of such days are
+            dropped and only counted, for they would replace the whole day by a few minutes.
         withdrawn: which of some subjects have withdrawn their consent; their rows are dropped and only counted.
     """
 
@@ -38,7 +39,7 @@ class DoorPolicy:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a delivery is made of: its format, and a hash of each of its files together with how it is read."""
+    """What a delivery is made of: its format, and by file, as it is named and read, what the file held."""
 
     format: str = ""
-    parts: tuple[str, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
 from features.tables import TABLES, Table
-from pipelines.consent.erasure import rewrite_without
+from pipelines.consent.erasure import rewrite_without, scrub
 from pipelines.errors import Usage
 from pipelines.lake import DELTA, SQL_TYPES, WRITER, Lake
 from pipelines.sources.batch import Batch
@@ -25,31 +25,30 @@ from pipelines.sources.batch import Batch
 ROWS_PER_BATCH = 200_000
 LINES_SHOWN = 5
 FILES_NAMED = 5
-# What a row was told about itself; what the door decides anew is left out.
-DECIDED_ANEW = ("received_at", "version", "ingest_id")
+# What tells one row of the quarantine from all others.
+PLACE = ("ingest_id", "table", "file", "row_number", "rule")
+# What a row was told about itself that the door decides anew.
+DECIDED_ANEW = ("version", "ingest_id")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which rows of the quarantine: those of a table, rule, file and ingest, where given; all of them if none is."""
+    """Which rows of the quarantine: those of a table, rule, file and ingest (or how its id begins), where given; with
+    `enrolled`, those of subjects who are enrolled by now."""
 
     table: str | None = None
     rule: str | None = None
     file: str | None = None
-    ingest_id: str | None = None
+    ingest: str | None = None
+    enrolled: bool = False
 
     def condition(self) -> str:
-        """As SQL."""
-        given = {name: value for name, value in self.__dict__.items() if value is not None}
-        return " AND ".join(f'"{name}" = {_text(value)}' for name, value in given.items()) or "TRUE"
-
-    def among(self, rows: pa.Table) -> pa.ChunkedArray:
-        """Which of some rows of the quarantine are meant."""
-        found = pa.chunked_array([pa.repeat(pa.scalar(True), rows.num_rows)])
-        for name, value in self.__dict__.items():
-            if value is not None:
-                found = pc.and_(found, pc.equal(rows[name].cast(pa.string()), value))
-        return found
+        """As SQL, over the quarantine and the relation `enrolled_by_now`."""
+        same = {"table": self.table, "rule": self.rule, "file": self.file}
+        given = [f'"{name}" = {_text(value)}' for name, value in same.items() if value is not None]
+        given += [f"starts_with(ingest_id, {_text(self.ingest)})"] if self.ingest is not None else []
+        given += ["subject_id IN (SELECT subject_id FROM enrolled_by_now)"] if self.enrolled else []
+        return " AND ".join(given) or "TRUE"
 
 
 def keep_broken(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, ingest_id: str) -> None:
@@ -73,16 +72,24 @@ def forget_ingest(lake: Lake, ingest_id: str) -> None:
         return
 
 
+def chosen(lake: Lake, choice: Choice) -> pa.Table:
+    """The rows that are meant: `PLACE`, and `row` as JSON."""
+    with lake.connection() as connection:
+        lake.rows("subjects", connection).project("subject_id").create_view("enrolled_by_now")
+        columns = ", ".join(f'"{name}"' for name in (*PLACE, "row"))
+        return connection.sql(f"""
+            SELECT {columns} FROM ({_rows_sql(lake)}) WHERE {choice.condition()} ORDER BY ALL""").to_arrow_table()
+
+
 def summary(lake: Lake, choice: Choice) -> list[dict[str, object]]:
     """What is kept, by table, rule, file and ingest: how many rows, and on which lines the first of them stand."""
-    with lake.connection() as connection:
-        found = connection.sql(f"""
-            SELECT "table", rule, file, left(ingest_id, 12), count(*), list_sort(list(row_number))[1:{LINES_SHOWN}]
-            FROM ({_rows_sql(lake)}) WHERE {choice.condition()}
-            GROUP BY ALL ORDER BY "table", rule, file, 4""").fetchall()
-    return [{"table": table, "rule": rule, "file": file, "ingest": ingest, "rows": rows,
-             "lines": ", ".join(map(str, lines)) + (", ..." if rows > len(lines) else "")}
-            for table, rule, file, ingest, rows, lines in found]  # fmt: skip
+    rows = chosen(lake, choice)
+    found = duckdb.from_arrow(rows).query("rows", f"""
+        SELECT "table", rule, file, left(ingest_id, 12), count(*), list_sort(list(row_number))[1:{LINES_SHOWN}]
+        FROM rows GROUP BY ALL ORDER BY "table", rule, file, 4""").fetchall()  # fmt: skip
+    return [{"table": table, "rule": rule, "file": file, "ingest": ingest, "rows": count,
+             "lines": ", ".join(map(str, lines)) + (", ..." if count > len(lines) else "")}
+            for table, rule, file, ingest, count, lines in found]  # fmt: skip
 
 
 def by_rule(lake: Lake, ingest_ids: Collection[str]) -> list[dict[str, object]]:
@@ -99,74 +106,89 @@ def by_rule(lake: Lake, ingest_ids: Collection[str]) -> list[dict[str, object]]:
     return [dict(zip(("table", "rule", "rows", "n_files", "files"), line, strict=True)) for line in found]
 
 
-def count(lake: Lake, choice: Choice) -> int:
-    """How many rows are meant."""
-    with lake.connection() as connection:
-        return int(
-            connection.sql(f"SELECT count(*) FROM ({_rows_sql(lake)}) WHERE {choice.condition()}").fetchall()[0][0]
-        )
+def content_of(rows: pa.Table) -> str:
+    """Hash of which rows they are: the same rows give the same hash."""
+    return hashlib.sha256("\n".join(_places(rows).to_pylist()).encode()).hexdigest()
 
 
-def content_of(lake: Lake, choice: Choice) -> str:
-    """Hash of the rows that are meant: the same rows give the same hash."""
+def without_overtaken(lake: Lake, rows: pa.Table) -> pa.Table:
+    """Rows of whose key the lake has nothing that came after them: an old value, mended, must not undo a correction."""
+    left = []
     with lake.connection() as connection:
-        rows = connection.sql(f"""
-            SELECT ingest_id, "table", file, row_number, rule FROM ({_rows_sql(lake)})
-            WHERE {choice.condition()} ORDER BY ALL""").fetchall()
-    return hashlib.sha256(repr(rows).encode()).hexdigest()
+        for name in pc.unique(rows["table"]).to_pylist():
+            table, key = TABLES[name], ", ".join(TABLES[name].key)
+            connection.register("chosen", rows.filter(pc.equal(rows["table"], name)))
+            lake.rows(name, connection).create_view("stored", replace=True)
+            structure = _structure(table, (*table.key, "received_at"))
+            left.append(connection.sql(f"""
+                WITH told AS (SELECT *, unnest(json_transform("row", '{structure}')) FROM (SELECT "row", row_number AS line,
+                    ingest_id AS brought_by, file AS stood_in, rule AS broke FROM chosen))
+                SELECT DISTINCT brought_by AS ingest_id, '{name}' AS "table", stood_in AS file, line AS row_number,
+                    broke AS rule, "row" FROM told ANTI JOIN (
+                    SELECT told.* FROM told JOIN stored USING ({key}) WHERE stored.received_at > told.received_at
+                ) AS overtaken USING (brought_by, stood_in, line, broke)
+                ORDER BY ALL""").to_arrow_table())  # fmt: skip
+            connection.unregister("chosen")
+    return pa.concat_tables(left) if left else rows
 
 
 def batches(
-    lake: Lake, choice: Choice, known_from: pd.Timestamp, values: Mapping[str, str], factors: Mapping[str, float]
+    rows: pa.Table, known_from: pd.Timestamp | None, values: Mapping[str, str], factors: Mapping[str, float]
 ) -> Iterator[Batch]:
-    """The rows that are meant, mended, for another way through the door.
-
-    Nobody knew them while they were in quarantine: they count as received when they are released.
+    """Rows out of quarantine, mended, for another way through the door.
 
     Args:
-        known_from: when they are released.
+        rows: as of `chosen`.
+        known_from: when they count as received; None keeps the receipt they had.
         values: column -> the value that all of them get.
         factors: column -> what its numbers are multiplied by.
 
     Raises:
         Usage: a column is not one of the table, or its values are no numbers.
     """
-    with lake.connection() as connection:
-        kept = f"({_rows_sql(lake)})"
-        found = connection.sql(
-            f'SELECT DISTINCT "table", file FROM {kept} WHERE {choice.condition()} ORDER BY ALL'
-        ).fetchall()
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("chosen", rows)
+        found = connection.sql('SELECT DISTINCT "table", file FROM chosen ORDER BY ALL').fetchall()
         for name, file in found:
             table = TABLES[name]
-            types = {c: SQL_TYPES[table.arrow_schema().field(c).type] for c in table.arrow_schema().names}
-            structure = "{" + ", ".join(f'"{c}": "{kind}"' for c, kind in types.items()) + "}"
-            of_file = f'"table" = {_text(name)} AND file = {_text(file)} AND {choice.condition()}'
-            rows = connection.sql(f"""
-                SELECT unnest(json_transform(row, '{structure}')), row_number FROM {kept}
-                WHERE {of_file} ORDER BY row_number""").to_arrow_table()
-            rows = _mended(rows, table, values, factors)
-            frame = rows.drop_columns([*DECIDED_ANEW, "row_number"]).append_column(
-                "received_at", pa.repeat(pa.scalar(known_from, pa.timestamp("us", tz="UTC")), rows.num_rows)
-            )
-            yield Batch(name, frame, file, rows["row_number"].to_numpy())
+            told = connection.sql(f"""
+                SELECT unnest(json_transform("row", '{_structure(table, table.arrow_schema().names)}')), row_number AS line
+                FROM chosen WHERE "table" = {_text(name)} AND file = {_text(file)} ORDER BY line""").to_arrow_table()
+            told = _mended(told, table, values, factors)
+            frame = told.drop_columns([*DECIDED_ANEW, "line"])
+            if known_from is not None:
+                receipt = pa.repeat(pa.scalar(known_from, pa.timestamp("us", tz="UTC")), told.num_rows)
+                frame = frame.set_column(frame.column_names.index("received_at"), "received_at", receipt)
+            yield Batch(name, frame, file, told["line"].to_numpy())
 
 
-def remove(lake: Lake, choice: Choice, but_not_of: str = "") -> int:
-    """Take the rows that are meant out of the quarantine, except those that the ingest `but_not_of` put there."""
+def remove(lake: Lake, rows: pa.Table) -> int:
+    """Take rows out of the quarantine for good, so that no byte of them is left; how many they were."""
     folder = _folder(lake)
-    with lake.writing():
-        if not (folder / "_delta_log").is_dir():
-            return 0
-        before = count(lake, choice)
+    if rows.num_rows:
+        with lake.writing():
+            files = [Path(path) for path in DeltaTable(str(folder)).file_uris()]
+            places = _places(rows)
+            rewrite_without(folder, files, lambda held: pc.is_in(_places(held), value_set=places))
+            scrub(folder)
+    return rows.num_rows
 
-        def is_gone(rows: pa.Table) -> pa.ChunkedArray:
-            return pc.and_(choice.among(rows), pc.not_equal(rows["ingest_id"].cast(pa.string()), but_not_of))
 
-        rewrite_without(folder, [Path(path) for path in DeltaTable(str(folder)).file_uris()], is_gone)
-        return before - count(lake, choice)
+def _places(rows: pa.Table) -> pa.Array:
+    texts = [rows[name].cast(pa.string()) for name in PLACE]
+    return pa.array(pc.binary_join_element_wise(*texts, "|").to_pylist(), pa.string())
+
+
+def _structure(table: Table, names: Collection[str]) -> str:
+    """Columns and types of a row, as `json_transform` wants them."""
+    types = {name: SQL_TYPES[table.arrow_schema().field(name).type] for name in names}
+    return "{" + ", ".join(f'"{name}": "{kind}"' for name, kind in types.items()) + "}"
 
 
 def _mended(rows: pa.Table, table: Table, values: Mapping[str, str], factors: Mapping[str, float]) -> pa.Table:
+    if "subject_id" in (*values, *factors):
+        raise Usage("`subject_id` cannot be set: an id does not belong on a command line. Have the sender correct it.")
     for name in (*values, *factors):
         if name not in table.column_names:
             raise Usage(f"`{name}` is not a column of `{table.name}`. Use one of {', '.join(table.column_names)}.")

@@ -10,22 +10,27 @@ from features.tables import (
     Table,
 )
 from pipelines.door.policy import DoorPolicy, SignalLimits
+from pipelines.pseudonyms import LONGEST
 
+# An id that cannot be written down on a line of its own could not be withdrawn.
+UNCLEAN_ID = (
+    f"subject_id <> trim(subject_id) OR length(subject_id) > {LONGEST} OR regexp_matches(subject_id, '[[:cntrl:]]')"
+)
 NOT_ENROLLED = "subject_is_enrolled"
 NOT_FROM_THE_FUTURE = "event_is_not_after_receipt"
 NOT_BEFORE_DEVICES = "event_is_not_before_2000"
-STILL_KEPT = "minutes_of_the_day_are_still_kept"
+CLEAN_ID = "subject_id_is_clean"
 
 
 def rules(table: Table, policy: DoorPolicy) -> dict[str, str]:
     """Rule name -> SQL condition that is true for a row which breaks it; the first one broken is the one reported."""
-    broken: dict[str, str] = {}
+    broken = {CLEAN_ID: UNCLEAN_ID}
     for column in (*table.columns, *PROVENANCE):
-        broken.update(_column_rules(column))
-    return {**broken, **_time_rules(table, policy), **_table_rules(table.name), **_signal_rules(table, policy)}
+        broken.update(_column_rules(column, table))
+    return {**broken, **_time_rules(table), **_table_rules(table.name), **_signal_rules(table, policy)}
 
 
-def _time_rules(table: Table, policy: DoorPolicy) -> dict[str, str]:
+def _time_rules(table: Table) -> dict[str, str]:
     if table.time is None:
         return {}
     if table.column(table.time).kind == "instant":
@@ -35,16 +40,16 @@ def _time_rules(table: Table, policy: DoorPolicy) -> dict[str, str]:
         # Somewhere on Earth it is already tomorrow.
         late = f"{table.time} > CAST(received_at AS DATE) + 1"
         early = f"{table.time} < DATE '{EARLIEST_EVENT}'"
-    found = {NOT_FROM_THE_FUTURE: late, NOT_BEFORE_DEVICES: early}
-    if table.name == "wearable" and policy.minutes_kept_from is not None:
-        found[STILL_KEPT] = f"{table.time} < TIMESTAMPTZ '{policy.minutes_kept_from} 00:00:00+00'"
-    return found
+    return {NOT_FROM_THE_FUTURE: late, NOT_BEFORE_DEVICES: early}
 
 
-def _column_rules(column: Column) -> dict[str, str]:
+def _column_rules(column: Column, table: Table) -> dict[str, str]:
     found = {}
     if column.is_required:
-        found[f"{column.name}_is_given"] = f"{column.name} IS NULL"
+        is_missing = f"{column.name} IS NULL"
+        # Who takes a row back need not say again what was in it.
+        is_content = column.name in table.column_names and column.name not in (*table.key, table.time)
+        found[f"{column.name}_is_given"] = f"{is_missing} AND NOT is_deleted" if is_content else is_missing
     if column.low is not None or column.high is not None:
         found[f"{column.name}_is_plausible"] = _outside(column.name, column.low, column.high)
     elif column.kind == "real":

@@ -21,6 +21,7 @@ from pipelines.door.staging import StagedBatch, Staging
 from pipelines.door.versions import Comparison
 from pipelines.errors import Refused
 from pipelines.lake import RAW, Lake
+from pipelines.pseudonyms import plain
 
 # Rows that one write sorts and cuts into partitions: the more, the fewer files; some 60 bytes each.
 ROWS_PER_WRITE = 1_500_000
@@ -45,7 +46,7 @@ def register_enrolled(lake: Lake, connection: duckdb.DuckDBPyConnection, staging
     named = frozenset().union(*(staged.subjects for staged in staging.batches))
     _refuse_ids_written_in_two_ways(named, enrolled)
     for name in staging.tables():
-        clean = sum(staged.received - sum(staged.broken.values()) - staged.withdrawn for staged in staging.of(name))
+        clean = sum(staged.received - staged.dropped - sum(staged.broken.values()) for staged in staging.of(name))
         if clean and enrolled.isdisjoint(frozenset().union(*(staged.subjects for staged in staging.of(name)))):
             raise Refused(
                 f"None of the {clean} rows of `{name}` belongs to an enrolled subject. "
@@ -56,13 +57,11 @@ def register_enrolled(lake: Lake, connection: duckdb.DuckDBPyConnection, staging
 def _refuse_ids_written_in_two_ways(named: frozenset[str], enrolled: set[str]) -> None:
     """`007` and `7`, `A1` and `a1`: a spreadsheet makes one of the other, and then one person is two or two are one."""
     ids = pd.Series(sorted(named | enrolled), dtype="str")
-    plain = (
-        ids.str.strip().str.casefold().str.replace(r"\.0+$", "", regex=True).str.replace(r"^0+(?=.)", "", regex=True)
-    )
-    alike = plain[plain.duplicated(keep=False) & plain.isin(plain[ids.isin(named)])]
+    forms = ids.map(plain)
+    alike = forms[forms.duplicated(keep=False) & forms.isin(forms[ids.isin(named)])]
     if len(alike):
         raise Refused(
-            f"`subject_id`: {len(alike)} ids are {alike.nunique()} when case, blanks and leading zeros are left out "
+            f"`subject_id`: {len(alike)} ids are {alike.nunique()} when case, leading zeros and kinds of separators are left out "
             "(like 007 and 7). Write every id as it was enrolled; if they are different people, give them other ids."
         )
 

@@ -1,8 +1,9 @@
 """Batches as typed, checked rows beside the lake: what an intake does before it touches anything that counts."""
 
+import re
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import dataset, feather
 
-from features.tables import TABLES, Table
+from features.tables import TABLES, WEARABLE, Table
 from pipelines.deidentification import gate
 from pipelines.door.policy import DoorPolicy
 from pipelines.door.rules import rules
@@ -20,6 +21,7 @@ from pipelines.door.spans import Span, key_hashes, spans_of, whole_times
 from pipelines.door.typed import repeated, typed_rows
 from pipelines.lake import US_PER_DAY, bucket_of
 from pipelines.progress import Report
+from pipelines.pseudonyms import plain
 from pipelines.sources.batch import Batch
 
 WORKERS = 2
@@ -35,10 +37,16 @@ class StagedBatch:
     path: Path
     received: int
     withdrawn: int
+    expired: int
     newest: pd.Timestamp | None
     subjects: frozenset[str]
     broken: dict[str, int]
     spans: tuple[Span, ...] | None
+
+    @property
+    def dropped(self) -> int:
+        """Rows that nothing keeps: of subjects who withdrew, and minutes of days whose minutes were removed."""
+        return self.withdrawn + self.expired
 
 
 @dataclass
@@ -83,11 +91,14 @@ class Staging:
         return connection.from_arrow(dataset.dataset([str(staged.path) for staged in self.of(table)], format="feather"))
 
     def _stage(self, connection: duckdb.DuckDBPyConnection, batch: Batch, number: int) -> StagedBatch:
+        batch = replace(batch, file=harmless_name(batch, number))
         rows = typed_rows(batch, self.ingest_id, self.received_at)
         table, received = TABLES[batch.table], rows.num_rows
         gate.refuse_identifying_rows(table, rows, batch.file)
-        rows = self._with_place(rows, batch)
-        rows = self._without_withdrawn(rows)
+        rows = self._without_withdrawn(self._with_place(rows, batch))
+        withdrawn = received - rows.num_rows
+        rows = self._without_expired(rows, table)
+        expired = received - withdrawn - rows.num_rows
         rule, broken = self._broken(connection, rows, table)
         rows = rows.append_column("bucket", _buckets(rows)).append_column("month", _months(rows, table))
         rows = rows.drop_columns(["broken"]).append_column("rule", rule)
@@ -99,7 +110,7 @@ class Staging:
         sound = rows if not broken else rows.filter(pc.is_null(rule))
         subjects = frozenset(pc.unique(rows["subject_id"]).drop_null().to_pylist())
         return StagedBatch(
-            table.name, path, received, received - rows.num_rows, newest, subjects, broken, spans_of(sound, table)
+            table.name, path, received, withdrawn, expired, newest, subjects, broken, spans_of(sound, table)
         )
 
     @staticmethod
@@ -116,6 +127,15 @@ class Staging:
         if not gone:
             return rows
         return rows.filter(pc.invert(pc.is_in(rows["subject_id"].cast(pa.string()), pa.array(sorted(gone)))))
+
+    def _without_expired(self, rows: pa.Table, table: Table) -> pa.Table:
+        kept_from = self.policy.minutes_kept_from
+        if table.name != WEARABLE.name or kept_from is None:
+            return rows
+        is_late = pc.less(
+            rows[str(table.time)], pa.scalar(pd.Timestamp(kept_from, tz="UTC"), rows[str(table.time)].type)
+        )
+        return rows.filter(pc.invert(pc.fill_null(is_late, False)))
 
     def _broken(
         self, connection: duckdb.DuckDBPyConnection, rows: pa.Table, table: Table
@@ -154,3 +174,15 @@ def _months(rows: pa.Table, table: Table) -> pa.Array:
         of_span[np.searchsorted(span, days) if len(span) <= np.ptp(days) else days - days.min()].astype(np.int32),
         pa.array(months.astype(str)),
     )
+
+
+def harmless_name(batch: Batch, number: int) -> str:
+    """The name of a batch's file; a number instead where it holds somebody's id, for records outlive rows."""
+    frame = batch.frame
+    if "subject_id" not in (frame.column_names if isinstance(frame, pa.Table) else frame.columns):
+        return batch.file
+    ids = pc.unique(frame["subject_id"]).to_pylist() if isinstance(frame, pa.Table) else frame["subject_id"].unique()
+    pieces = re.split(r"([^0-9A-Za-z]+)", batch.file)
+    runs = ("".join(pieces[start:end]) for start in range(len(pieces)) for end in range(start + 1, len(pieces) + 1))
+    named = {plain(run) for run in runs if run}
+    return batch.file if named.isdisjoint(plain(str(name)) for name in ids) else f"file {number + 1}"

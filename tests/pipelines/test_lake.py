@@ -288,7 +288,14 @@ def test_quarantine_keeps_broken_rows_with_rule_and_place_while_good_rows_go_on(
         ("mood", "value_is_given", "mood.csv", 5),
         ("mood", "value_is_on_its_scale", "mood.csv", 2),
     ]
-    assert report.counts["mood"] == {"received": 6, "appended": 2, "duplicate": 0, "quarantined": 4, "withdrawn": 0}
+    assert report.counts["mood"] == {
+        "received": 6,
+        "appended": 2,
+        "duplicate": 0,
+        "quarantined": 4,
+        "withdrawn": 0,
+        "expired": 0,
+    }
     rules = ("value_is_given", "value_is_on_its_scale", NOT_FROM_THE_FUTURE, NOT_ENROLLED)
     assert report.broken["mood"] == dict.fromkeys(rules, 1)
     assert seen(lake, 9) == [("s-0", 0, 5.0), ("s-2", 5, 5.0)]

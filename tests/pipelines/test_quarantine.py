@@ -86,7 +86,7 @@ def test_a_mended_row_goes_through_the_door_and_was_known_from_then_on(installat
     assert (report.count("sleep", "appended"), left) == (1, 0)
     assert asleep(installation, RECEIVED) == [("zebra-1", 431.0)]
     assert asleep(installation, RELEASED) == [("zebra-1", 431.0), ("zebra-2", 420.0)]
-    assert quarantine.count(installation.lake, Choice()) == 1
+    assert quarantine.chosen(installation.lake, Choice()).num_rows == 1
 
 
 def test_a_row_that_still_breaks_a_rule_stays_where_it_is_once(installation):
@@ -99,17 +99,35 @@ def test_a_row_that_still_breaks_a_rule_stays_where_it_is_once(installation):
     ]
 
 
-def test_rows_of_somebody_enrolled_later_can_be_released(tmp_path, installation):
-    """A subject whose enrolment came after the data gets them by releasing what was refused for that reason."""
+def test_rows_that_came_before_their_subject_count_as_if_they_had_come_after(tmp_path, installation):
+    """Once the subject is enrolled, what was refused for that reason is let in by itself, with the receipt it had."""
     take_in(tmp_path, "second", {"subjects.csv": "id,since\nquagga-3,2026-05-01\n", "sleep.csv": SLEEP.split("z")[0]})
-    release(installation, Choice(rule="subject_is_enrolled"), RELEASED, {}, {})
-    assert ("quagga-3", 417.0) in asleep(installation, RELEASED)
+    assert ("quagga-3", 417.0) in asleep(installation, RECEIVED)
+    assert [row["rule"] for row in quarantine.summary(installation.lake, Choice())] == ["minutes_asleep_is_plausible"]
+
+
+def test_a_mended_row_does_not_undo_a_later_correction(tmp_path, installation):
+    """The sender corrected the night himself: the old row, mended or not, stays where it is."""
+    corrected = SLEEP.replace("25200", "433").replace("quagga-3,2026-06-01 23:30,2026-06-02 07:10,417\n", "")
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "sleep.csv").write_text(corrected)
+    (tmp_path / "again" / "subjects.csv").write_text(SUBJECTS)
+    source = FileSource(format="table", path=tmp_path / "again", mapping=tmp_path / "mapping.yaml")
+    ingest_source(installation, source, datetime(2026, 6, 12, tzinfo=UTC))
+    with pytest.raises(Refused, match="later news under the keys of all 1 rows"):
+        release(installation, Choice(rule="minutes_asleep_is_plausible"), RELEASED, {}, {"minutes_asleep": 1 / 60})
+    assert ("zebra-2", 433.0) in asleep(installation, RELEASED)
+    assert quarantine.chosen(installation.lake, Choice()).num_rows == 2
 
 
 def test_discarded_rows_are_gone_and_counted_in_the_audit_log(installation):
     """Only what was chosen goes, and the record says how much."""
     assert discard(installation, Choice(rule="subject_is_enrolled")) == 1
-    assert quarantine.count(installation.lake, Choice()) == 1
+    assert quarantine.chosen(installation.lake, Choice()).num_rows == 1
+    stored = b"".join(
+        path.read_bytes() for path in (installation.lake.root / "quarantine").rglob("*") if path.is_file()
+    )
+    assert b"quagga" not in stored
     entry = installation.audit_log.entries()[-1]
     assert (entry["kind"], entry["details"]["rows"]) == ("quarantine_discard", 1)
 
@@ -122,7 +140,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(installation):
         release(installation, Choice(table="sleep"), RELEASED, {"naps": "1"}, {})
     with pytest.raises(Usage, match="not of type double"):
         release(installation, Choice(table="sleep"), RELEASED, {"minutes_asleep": "long"}, {})
-    assert quarantine.count(installation.lake, Choice()) == 2
+    assert quarantine.chosen(installation.lake, Choice()).num_rows == 2
 
 
 def test_a_delivery_with_too_many_bad_rows_is_refused_whole(tmp_path):
@@ -136,4 +154,4 @@ def test_a_delivery_with_too_many_bad_rows_is_refused_whole(tmp_path):
     assert not list((tmp_path / ".state").rglob("*.parquet"))
     few = header + "".join(bad.splitlines(keepends=True)[:ALWAYS_TOLERATED])
     held = take_in(tmp_path, "few", {"subjects.csv": SUBJECTS, "sleep.csv": few}, max_bad_share=0.5)
-    assert quarantine.count(held.lake, Choice()) == ALWAYS_TOLERATED
+    assert quarantine.chosen(held.lake, Choice()).num_rows == ALWAYS_TOLERATED

@@ -201,7 +201,14 @@ def test_bellabeat_comes_in_by_its_mapping_alone(bellabeat):
         "quarantined": 0,
         "withdrawn": 0,
     }
-    days = {"received": 940 * 3 + 413, "appended": 940 * 3 + 410, "duplicate": 3, "quarantined": 0, "withdrawn": 0}
+    days = {
+        "received": 940 * 3 + 413,
+        "appended": 940 * 3 + 410,
+        "duplicate": 3,
+        "quarantined": 0,
+        "withdrawn": 0,
+        "expired": 0,
+    }
     assert report.counts["wearable_days"] == days
     metrics = installation.lake.read("wearable_days", BY_NOW).aggregate("metric, unit, count(*)", "metric, unit")
     assert sorted(metrics.fetchall()) == [
