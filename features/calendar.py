@@ -32,6 +32,11 @@ def is_known_on(known_on: pd.Series, index_date: pd.Timestamp | pd.Series) -> pd
     return known_on <= index_date
 
 
+def is_known_on_sql(index_date: str, known_on: str = "known_on") -> str:
+    """`is_known_on` as a SQL condition over a column and a day, given as a column or a literal."""
+    return f"({known_on} <= {index_date})"
+
+
 def cutoffs(dates: pd.DatetimeIndex, zone: str, cutoff: time = DEFAULT_CUTOFF) -> pd.DatetimeIndex:
     """The cutoff instant c(t), UTC, of each civil day in an IANA time zone.
 

@@ -127,9 +127,10 @@ def _wearable(
     told, names = devices.numbered(connection, sums, kept_names)
     found = hours.versions_of(told)
     two = devices.days_of_two(found).assign(stream="wearable", rule=plausibility.TWO_DEVICES)
-    if preference:
-        found = devices.minute_by_minute(connection, relation, found, zones, cutoff, preference)
+    # First, by device: what fills a stuck sensor's gaps would hide it, and a sound device has a say in its hours.
     found, findings = plausibility.without_stuck_hours(found)
+    if preference:
+        found = devices.minute_by_minute(connection, relation, found, names, zones, cutoff, preference)
     findings = pd.concat([findings, plausibility.first_told(two)])
     daily = hours.measures(hours.one_voice(found))
     return _Part(daily, findings, devices.origins(sums, names), offsets=_offsets(sums))

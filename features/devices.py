@@ -87,25 +87,45 @@ def days_of_two(found: DayHours) -> pd.DataFrame:
 
 
 def minute_by_minute(
-    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, found: DayHours, zones: pd.Series,
-    cutoff: time, preference: Preference,
+    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, found: DayHours, names: pd.DataFrame,
+    zones: pd.Series, cutoff: time, preference: Preference,
 ) -> DayHours:  # fmt: skip
     """Days of two devices told anew: each value of a minute from the preferred device that gives it.
 
-    A device that says it was not worn comes after those that do not. Days of which no device is named stay.
+    A device that says it was not worn comes after those that do not. Days of which no device is named stay. A sensor
+    has no say in an hour of which `found` holds nothing from it, for it was stuck; its device was worn all the same.
+
+    Args:
+        names: as `numbered` gives them.
     """
     two = days_of_two(found)
     if two.empty:
         return found
-    connection.register("days_of_two", two[["subject_id", "local_date"]].drop_duplicates())
+    told_by_two = two[["subject_id", "local_date"]].drop_duplicates()
+    versions_told = found.keys.rename_axis("version").reset_index().merge(told_by_two)
+    connection.register("days_of_two", told_by_two)
+    connection.register("versions_of_two", versions_told)
+    connection.register("without_values", _without_values(found, versions_told, names))
     days = "make_timestamp(epoch_us(minute_at) + utc_offset_min::BIGINT * 60000000)::DATE"
     relation.create_view("rows_of_two", replace=True)
     rows = connection.sql(f"""
         SELECT r.* FROM rows_of_two r SEMI JOIN days_of_two d
         ON r.subject_id = d.subject_id AND {days} = d.local_date::DATE""")  # fmt: skip
     versions = Versions(connection, "wearable", with_known_on(connection, "two", rows, zones, cutoff))
-    told = connection.execute(_merged_sql(versions.valid, preference), {"preference": list(preference)}).df()
+    told = connection.execute(
+        _merged_sql(versions.valid_in("versions_of_two"), preference), {"preference": list(preference)}
+    ).df()
     return _with_hours(found, told)
+
+
+def _without_values(found: DayHours, versions: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
+    """Hours of devices, in some versions, in which a sensor tells nothing: `KEY`, `source`, `device_id`, `hour`, and which sensor."""
+    hours = found.hours[["version", "device", "hour"]].assign(
+        no_steps=found.hours["step_minutes"] == 0, no_heart_rate=found.hours["beat_minutes"] == 0
+    )
+    hours = hours[hours["no_steps"] | hours["no_heart_rate"]].merge(versions, on="version")
+    told = names[["subject_id", "device", "source", "device_id"]].drop_duplicates()
+    return hours.merge(told, on=["subject_id", "device"]).drop(columns=["version", "device"])
 
 
 def _merged_sql(rows: str, preference: Preference) -> str:
@@ -114,10 +134,19 @@ def _merged_sql(rows: str, preference: Preference) -> str:
     # Of the rows that have a value: `arg_min` passes over those that have none.
     best = ", ".join(f"arg_min({c}, {order}) AS {c}" for c in columns)
     return f"""
-        WITH minutes AS (
+        WITH sound AS (
+            SELECT r.* REPLACE (
+                CASE WHEN NOT coalesce(s.no_steps, FALSE) THEN steps END AS steps,
+                CASE WHEN NOT coalesce(s.no_heart_rate, FALSE) THEN heart_rate END AS heart_rate,
+                CASE WHEN s.no_steps AND steps > 0 OR s.no_heart_rate AND heart_rate > 0 THEN coalesce(worn, TRUE)
+                     ELSE worn END AS worn)
+            FROM {rows} r LEFT JOIN without_values s
+            ON (r.subject_id, r.local_date, r.known_on, r.source, r.device_id, hour(r.local_time))
+             = (s.subject_id, s.local_date, s.known_on, s.source, s.device_id, s.hour)),
+        minutes AS (
             SELECT subject_id, local_date, known_on, date_trunc('minute', local_time) AS local_minute, {best},
                    min({_rank_sql(preference)}) <= {len(preference)} AS is_named
-            FROM {rows} GROUP BY ALL)
+            FROM sound GROUP BY ALL)
         SELECT subject_id, local_date, known_on, hour(local_minute) AS hour, {SUMS_SQL} FROM minutes
         WHERE (subject_id, local_date) IN (SELECT (subject_id, local_date) FROM minutes WHERE is_named)
         GROUP BY ALL"""

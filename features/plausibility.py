@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from features.calendar import is_known_on
 from features.hours import DayHours, with_versions
 from features.tables import STUCK_FEWEST_MINUTES, WEARABLE
 from features.versions import with_days
@@ -98,7 +99,8 @@ def _turning_points(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def _beside_their_like(rows: pd.DataFrame) -> pd.Index:
     pairs = _pairs(rows)
-    is_known = (pairs["known_on_beside"] <= pairs["known_on"]) & (pairs["known_on"] < pairs["until_beside"])
+    is_known = is_known_on(pairs["known_on_beside"], pairs["known_on"])
+    is_known &= ~is_known_on(pairs["until_beside"], pairs["known_on"])
     beside: pd.Index = pd.Index(pairs.loc[is_known, "row"].unique())
     return beside
 
@@ -130,7 +132,7 @@ def counts(findings: pd.DataFrame, flags: pd.DataFrame, as_of: pd.Timestamp) -> 
     """
     told = pd.concat([findings[["subject_id", "stream", "rule", "known_on"]],
                       flags.rename(columns={"flag": "rule"})[["subject_id", "stream", "rule", "known_on"]]])  # fmt: skip
-    known = told[told["known_on"] <= as_of]
+    known = told[is_known_on(told["known_on"], as_of)]
     parts = []
     for is_of_the_night, rows in ((False, known), (True, known[known["known_on"] == as_of])):
         by_rule = rows.groupby(["stream", "rule"])["subject_id"].agg(n_subjects="nunique", n_rows_or_days="size")

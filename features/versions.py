@@ -9,7 +9,7 @@ from datetime import time
 import duckdb
 import pandas as pd
 
-from features.calendar import DEFAULT_CUTOFF, index_date_knowing, local_day_sql, local_time_sql
+from features.calendar import DEFAULT_CUTOFF, index_date_knowing, is_known_on_sql, local_day_sql, local_time_sql
 from features.tables import TABLES
 
 KEY = ["subject_id", "local_date", "known_on"]
@@ -76,10 +76,15 @@ class Versions:
         """SQL of the rows valid in each version."""
         return f"""(
             SELECT * FROM {self.name}_dated ANTI JOIN {self.name}_revised USING (subject_id, local_date)
-            UNION ALL
+            UNION ALL {self.valid_in(f"{self.name}_begin")})"""
+
+    def valid_in(self, begin: str) -> str:
+        """SQL of the rows valid in each of the versions (`subject_id, local_date, known_on`) that a table lists."""
+        is_known, is_over = (is_known_on_sql("b.known_on", f"d.{day}") for day in ("known_on", "superseded_on"))
+        return f"""(
             SELECT d.* REPLACE (b.known_on AS known_on) FROM {self.name}_dated d
-            JOIN {self.name}_begin b ON d.subject_id = b.subject_id AND d.local_date = b.local_date
-             AND d.known_on <= b.known_on AND (d.superseded_on IS NULL OR d.superseded_on > b.known_on)
+            JOIN {begin} b ON d.subject_id = b.subject_id AND d.local_date = b.local_date
+             AND {is_known} AND (d.superseded_on IS NULL OR NOT {is_over})
             WHERE NOT d.is_deleted)"""
 
     def rows(self, select: str, group_by: str = "") -> pd.DataFrame:

@@ -11,6 +11,7 @@ import duckdb
 import pandas as pd
 from deltalake import DeltaTable
 
+from features.calendar import is_known_on_sql
 from pipelines.lake import Lake
 
 
@@ -43,4 +44,5 @@ def kept_hours(
     files = DeltaTable(str(folder)).file_uris() if folder.is_dir() else []
     if not files:
         return None
-    return connection.read_parquet(files).filter(f"{among} AND known_on <= DATE '{as_of:%Y-%m-%d}'")
+    is_known = is_known_on_sql(f"DATE '{as_of:%Y-%m-%d}'")
+    return connection.read_parquet(files).filter(f"{among} AND {is_known}")

@@ -7,7 +7,7 @@ are being removed, that is gone on with.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -46,23 +46,26 @@ Spared = dict[str, list[int]]
 
 @dataclass(frozen=True)
 class Retained:
-    """Minutes that went, hours that are kept in their place, and days of two devices that keep their minutes."""
+    """Minutes that went, hours that are kept in their place, days of two devices that keep their minutes, and minutes
+    that went from quarantine."""
 
     removed_before: str
     minutes: int = 0
     hours: int = 0
     days_spared: int = 0
+    quarantined: int = 0
 
 
 def retain(installation: Installation, before: date) -> Retained:
     """Remove raw minutes before a day, in UTC; safe to repeat. The caller holds the installation.
 
     Where a preference among devices is declared, days of several devices keep their minutes: it is decided minute by
-    minute.
+    minute. In quarantine, where nothing is kept in their place, no minute stays.
     """
     lake = installation.lake
     done_before = kept_from(lake)
-    if (done_before is not None and before <= done_before) or STREAM not in lake.tables():
+    has_none = STREAM not in lake.tables() and not _quarantine(lake).is_dir()
+    if has_none or (done_before is not None and before <= done_before):
         return Retained(before.isoformat())
     with lake.writing():
         _note(lake, before, KEEPING)
@@ -78,13 +81,23 @@ def finish(installation: Installation) -> None:
 
 
 def _carry_out(installation: Installation) -> Retained:
-    lake, settings = installation.lake, installation.settings
-    note = json.loads(intent(lake).read_bytes())
+    lake, note = installation.lake, json.loads(intent(installation.lake).read_bytes())
     before = date.fromisoformat(note["before"])
+    done = Retained(note["before"], quarantined=_remove_quarantined(lake, before))
+    # Once minutes are being removed there may be none left.
+    if note["step"] == REMOVING or STREAM in lake.tables():
+        done = _remove_raw(installation, before, note["step"], done)
+    _record(installation, done)
+    intent(lake).unlink()
+    return done
+
+
+def _remove_raw(installation: Installation, before: date, step: str, done: Retained) -> Retained:
+    lake, settings = installation.lake, installation.settings
     known = cohorts.load(lake, settings, cohorts.newest_night(lake, settings.sites))
     with lake.connection() as connection:
         spared = _days_of_two(lake, before, connection) if settings.door.device_preference else {}
-        if note["step"] == KEEPING:
+        if step == KEEPING:
             _forget_unfinished(lake, before)
             for bucket in range(BUCKETS):
                 installation.report("keeping hours", bucket / BUCKETS)
@@ -93,10 +106,7 @@ def _carry_out(installation: Installation) -> Retained:
     durable.replace(mark(lake), json.dumps({"kept_from": before.isoformat()}).encode())
     installation.report("removing minutes")
     removed = _remove(lake, before, _is_gone(known, before, spared))
-    done = Retained(before.isoformat(), removed, _hours(lake, before), sum(map(len, spared.values())))
-    _record(installation, done)
-    intent(lake).unlink()
-    return done
+    return replace(done, minutes=removed, hours=_hours(lake, before), days_spared=sum(map(len, spared.values())))
 
 
 def _note(lake: Lake, before: date, step: str) -> None:
@@ -186,6 +196,30 @@ def _remove(lake: Lake, before: date, is_gone: Callable[[pa.Table], pa.ChunkedAr
         scrub(folder)
         removed += rows if family == RAW else 0
     return removed
+
+
+def _remove_quarantined(lake: Lake, before: date) -> int:
+    """Remove minutes that broke a rule at the door; one without a readable time is as old as its receipt."""
+    folder = _quarantine(lake)
+    if not folder.is_dir():
+        return 0
+    at, received = (f"TRY_CAST(\"row\"->>'{name}' AS TIMESTAMPTZ)" for name in (TIME, "received_at"))
+    condition = f"\"table\" = '{STREAM}' AND coalesce({at}, {received}) < TIMESTAMPTZ '{before} 00:00:00+00'"
+    with lake.connection() as connection:
+
+        def is_gone(rows: pa.Table) -> pa.ChunkedArray:
+            numbered = rows.select(["table", "row"]).append_column("place", pa.array(np.arange(rows.num_rows)))
+            gone = np.zeros(rows.num_rows, bool)
+            gone[connection.from_arrow(numbered).filter(condition).project("place").fetchnumpy()["place"]] = True
+            return pa.chunked_array([pa.array(gone)])
+
+        removed = rewrite_without(folder, [Path(path) for path in DeltaTable(str(folder)).file_uris()], is_gone)
+    scrub(folder)
+    return removed
+
+
+def _quarantine(lake: Lake) -> Path:
+    return lake.root / "quarantine"
 
 
 def _month(path: str) -> str:

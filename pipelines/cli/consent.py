@@ -39,17 +39,19 @@ def withdraw_command(on: On = None, config: Config = None, as_json: Json = False
 
 
 def _ids() -> list[str]:
-    """The ids given on standard input; on a terminal they are asked for and not shown."""
+    """The ids given on standard input, one spelling of each; on a terminal they are asked for and not shown."""
     from pipelines.errors import Usage
+    from pipelines.pseudonyms import plain
 
     if sys.stdin.isatty():
         given = [typer.prompt("subject_id (not shown)", hide_input=True)]
     else:
         try:
-            given = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
+            # Not `splitlines`, which breaks at characters that an id may hold.
+            given = sys.stdin.buffer.read().decode("utf-8-sig").split("\n")
         except UnicodeDecodeError:
             raise Usage("Standard input is not UTF-8 text. Give one subject_id a line.") from None
-    ids = list(dict.fromkeys(name.strip() for name in given if name.strip()))
+    ids = list({plain(name): name for name in given if name.strip()}.values())
     if not ids:
         raise Usage(
             "No subject_id came on standard input. Give one a line; never as an argument, which others can see."

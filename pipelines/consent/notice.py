@@ -5,7 +5,8 @@ token for a subject and the `score_id` of the row that the consumer holds, and F
 the assessments that were delivered. It goes out once, before anything is erased, since it is made from what is erased.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def publish_notice(root: Path, tokens: Mapping[str, str], spare: pd.DataFrame | 
 
     Args:
         root: folder of all deliveries.
-        tokens: subject -> random token, of subjects whose notice has not gone out.
+        tokens: id as it is spelled -> random token of the subject, of subjects whose notice has not gone out.
         spare: rows of the last night that was scored, for a delivery that holds no Parquet.
 
     Returns:
@@ -61,14 +62,15 @@ def publish_notice(root: Path, tokens: Mapping[str, str], spare: pd.DataFrame | 
     rows = _rows(folder, body, spare)
     grid = rows[GRID].drop_duplicates()
     rows = rows[~rows["subject_id"].isin(tokens) & (rows["status"] != STATUS)]
-    used = sorted({tokens[name] for name in held["subject_id"]})
+    labels = _labels(held["subject_id"], tokens)
+    used = sorted({tokens[name] for name in labels})
     context = replace(
         manifest.context_of(body),
         input_content=short_hash(body["input_content"], *used),
-        roster_size=rows["subject_id"].nunique() + len(used),
+        roster_size=rows["subject_id"].nunique() + len(labels),
     )
     deleted = [name for each in erasure.folders(root) for name in erasure.assessment_ids(each, tokens)]
-    made = _stacked(rows, _notices(grid, held, tokens, context), context)
+    made = _stacked(rows, _notices(grid, held, labels, context), context)
     return publish(root, made, context, Withdrawn(tuple(used), tuple(deleted)))
 
 
@@ -103,8 +105,19 @@ def _rows(folder: Path, body: dict[str, object], spare: pd.DataFrame | None) -> 
     return rows.assign(rank=rows["rank"].astype("Int32"))
 
 
+def _labels(ids: Iterable[str], tokens: Mapping[str, str]) -> dict[str, str]:
+    """By what name the notice calls each id; further spellings of one subject's id are numbered, for each has rows."""
+    labels: dict[str, str] = {}
+    spellings: Counter[str] = Counter()
+    for name in sorted(set(ids)):
+        token = tokens[name]
+        spellings[token] += 1
+        labels[name] = f"{PREFIX}{token}" if spellings[token] == 1 else f"{PREFIX}{token}-{spellings[token]}"
+    return labels
+
+
 def _notices(
-    grid: pd.DataFrame, held: pd.DataFrame, tokens: Mapping[str, str], context: DeliveryContext
+    grid: pd.DataFrame, held: pd.DataFrame, labels: Mapping[str, str], context: DeliveryContext
 ) -> pd.DataFrame:
     """A row per subject who withdrew, outcome and horizon of the night."""
     rows = held[["subject_id"]].drop_duplicates().merge(grid, how="cross")
@@ -113,7 +126,7 @@ def _notices(
     any_row = rows["subject_id"].map(held.groupby("subject_id")["score_id"].min())
     rows = rows.assign(
         score_id=rows["score_id"].fillna(any_row),
-        subject_id=rows["subject_id"].map(lambda name: PREFIX + tokens[name]),
+        subject_id=rows["subject_id"].map(labels),
         run_id=context.run_id,
         status=STATUS,
         policy_version=context.policy_version,

@@ -1,5 +1,7 @@
 """Tombstones: who withdrew, as keyed hashes, so that an old export or a restored backup cannot bring a subject back.
 
+What is hashed is the plain form of an id (`pipelines.pseudonyms`): every spelling of it is the subject that withdrew.
+
 They lie apart from the state, which a backup would restore to before the withdrawal. Without the key beside them
 nobody can find out whom they stand for by trying ids; with it, only whether a given id is among them.
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from pipelines import durable
 from pipelines.errors import Fault
+from pipelines.pseudonyms import plain
 
 KEY_BYTES = 32
 TOKEN_BYTES = 16
@@ -22,7 +25,7 @@ TOKEN_BYTES = 16
 
 @dataclass(frozen=True)
 class Tombstone:
-    """One withdrawal: the keyed hash of the subject, and the random token by which logs speak of it.
+    """One withdrawal: the keyed hash of the subject's plain id, and the random token by which logs speak of it.
 
     `at` is when consent was withdrawn, `retrain_by` the date by which models trained on the subject are to be replaced.
     """
@@ -49,7 +52,7 @@ class Tombstones:
         return [Tombstone(**json.loads(line)) for line in whole.splitlines()]
 
     def withdrawn(self, ids: Iterable[str]) -> set[str]:
-        """Those of the ids whose subjects withdrew."""
+        """Those of the ids whose subjects withdrew, as they are spelled here."""
         if not self.all:
             return set()
         known = {tombstone.subject for tombstone in self.all}
@@ -94,4 +97,4 @@ class Tombstones:
 
 
 def _keyed_hash(key: bytes, subject_id: str) -> str:
-    return hmac.digest(key, subject_id.encode(), "sha256").hex()
+    return hmac.digest(key, plain(subject_id).encode(), "sha256").hex()

@@ -81,6 +81,11 @@ def _is_mac(text: str) -> bool:
     return any(letter in "abcdefABCDEF" for letter in text)  # six pairs of digits alone may be a date and time
 
 
+def _is_serial(text: str) -> bool:
+    """Upper-case letters and digits mixed, as makers number their devices; neither a hash nor a word and a counter."""
+    return len(text) <= 17 and re.fullmatch(r"[A-F\d]+", text) is None and re.fullmatch(r"\d*[A-Z]+\d*", text) is None
+
+
 def _is_kvnr(text: str) -> bool:
     """The check digit of the German health insurance number (SGB V section 290)."""
     digits = f"{ord(text[0]) - 64:02d}{text[1:9]}"
@@ -228,6 +233,8 @@ IDENTIFIERS = (
         (
             Look(r"^[\dA-Fa-f]{2}(?::[\dA-Fa-f]{2}){5}$|^[\dA-Fa-f]{2}(?:-[\dA-Fa-f]{2}){5}$", is_valid=_is_mac),
             Look(r"^\d{15}$|^\d{2}[- ]\d{6}[- ]\d{6}[- ]\d$", HALF, imei.is_valid),
+            # As device_id alone: other columns hold ids of records and places that look alike.
+            Look(r"^[A-Z\d]*[A-Z]\d[A-Z\d]*$", HALF, _is_serial, not_in=r"^(?!device_id$)"),
             Look(r"(?i)\b(?:s/n|serial(?: no| number)?)[:#. ]{1,2} ?[a-z]*\d"),
         ),
     ),

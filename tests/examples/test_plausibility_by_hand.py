@@ -147,6 +147,66 @@ def two_devices() -> list[dict[str, object]]:
     return band + strap + minutes(10, [72], device_id="strap", device_model="Strap")
 
 
+def strap_and_band(hours: int, missing: int, band: list[int], **more: object) -> list[dict[str, object]]:
+    """A strap that says 60 in every minute from 09:00 on but the last few of each hour; a band beside it."""
+    strap = [row for hour in range(hours)
+             for row in minutes(9 + hour, [60] * (60 - missing), device_id="strap", device_model="Strap", **more)]  # fmt: skip
+    return strap + minutes(9, band, device_model="Band 5", **more)
+
+
+def test_a_stuck_device_that_is_preferred_does_not_speak_though_another_fills_its_gaps(days_of):
+    """The strap is stuck for 59 of 60 minutes of two hours: the band's 70 and 71 count, not a calm mean near 60."""
+    found = days_of(wearable=strap_and_band(2, 1, varied(120)), preference=["Strap"])
+    assert found.panel["heart_mean"].tolist() == [70.5]
+    assert found.panel["heart_resting"].tolist() == [70.5]
+    assert found.panel["adherence_wear_minutes"].tolist() == [120]
+    assert told(found) == [("03-02", "03-03", "stuck_heart_rate"), ("03-02", "03-03", "two_devices")]
+
+
+def test_hours_of_a_stuck_device_are_the_sound_ones(days_of):
+    """The strap is stuck in all 60 minutes of two hours, the band has 40 of the first: its are there."""
+    panel = days_of(wearable=strap_and_band(2, 0, varied(40)), preference=["Strap"]).panel
+    assert panel["heart_mean"].tolist() == [70.5]
+    assert panel["adherence_wear_minutes"].tolist() == [120]
+
+
+def test_two_devices_that_agree_are_not_stuck(days_of):
+    """Each says 60 in fifteen minutes of two hours: too few for either to be stuck, whatever they say together."""
+    rows = minutes(9, [60] * 15, device_id="strap", device_model="Strap") + minutes(9.25, [60] * 15)
+    rows += minutes(10, [60] * 15, device_id="strap", device_model="Strap") + minutes(10.25, [60] * 15)
+    found = days_of(wearable=rows, preference=["Strap"])
+    assert found.panel["heart_mean"].tolist() == [60]
+    assert told(found) == [("03-02", "03-03", "two_devices")]
+
+
+def test_steps_of_a_device_whose_heart_rate_is_stuck_count(days_of):
+    """Only the sensor that is stuck has no say."""
+    strap = minutes(9, [60] * 120, device_id="strap", device_model="Strap", steps=3)
+    band = minutes(9, varied(120), device_model="Band 5", steps=10)
+    strap[0]["steps"] = 5
+    strap[60]["steps"] = 5
+    day = days_of(wearable=strap + band, preference=["Strap"]).panel.iloc[0]
+    assert (day["heart_mean"], day["activity_steps"]) == (70.5, 118 * 3 + 2 * 5)
+
+
+def test_a_preferred_device_is_stuck_from_when_the_hour_over_midnight_is_known(days_of):
+    """Its 23:00 is believed on the 3rd; on the 4th, with its 00:00 known, the band speaks for 23:00."""
+    strap = {"device_id": "strap", "device_model": "Strap"}
+    rows = minutes(23, [55] * 60, **strap) + minutes(23, varied(60), device_model="Band 5")
+    rows += minutes(24, [55] * 60, received_at=SECOND, **strap)
+    panel = days_of(wearable=rows, preference=["Strap"]).panel
+    assert on(panel, "2026-03-02", "2026-03-03")["heart_mean"] == 55
+    assert on(panel, "2026-03-02", "2026-03-04")["heart_mean"] == 70.5
+    assert pd.isna(on(panel, "2026-03-03", "2026-03-04")["heart_mean"])
+
+
+def test_a_version_in_which_only_one_device_tells_keeps_its_hours(days_of):
+    """The band is known on the 3rd, the strap's one minute comes a day later."""
+    rows = minutes(9, [80, 82]) + minutes(9, [70], device_id="strap", device_model="Strap", received_at=SECOND)
+    panel = days_of(wearable=rows, preference=["Strap"]).panel
+    assert panel["heart_mean"].tolist() == [81, 76]
+
+
 def test_without_a_preference_the_device_with_more_minutes_speaks(days_of):
     """Four minutes against three."""
     found = days_of(wearable=two_devices())

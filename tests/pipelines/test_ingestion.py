@@ -1,10 +1,15 @@
 """Sources taken in night after night: what was taken in is known by its content, and the cost is that of new files."""
 
-from datetime import UTC, datetime
+import multiprocessing
+import os
+import signal
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from pipelines.door import quarantine
 from pipelines.door.intake import IntakeReport
 from pipelines.errors import Refused
 from pipelines.ingestion import ingest_source
@@ -12,6 +17,7 @@ from pipelines.installation import Installation
 from pipelines.sections import FileSource
 from pipelines.settings import settings_from
 from pipelines.sources.table import formats
+from pipelines.turn import alone
 
 # PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning")
@@ -104,3 +110,61 @@ def test_a_refused_folder_is_read_again_when_it_is_mended(home):
         take_in(home, 3)
     (home / "exports" / "sleep-2.csv").write_text(night(2))
     assert take_in(home, 4).count("sleep", "appended") == 2
+
+
+def test_a_file_that_says_again_what_it_said_before_the_last_time_is_read(home):
+    """Consent open, ended, open again, in one file of one name: the last word counts."""
+    people = home / "exports" / "people.csv"
+    mapping = home / "mapping.yaml"
+    mapping.write_text(MAPPING.replace("enrolled_on: since", "enrolled_on: since, consent_until: until"))
+    open_, ended = (f"id,since,until\nzebra-1,2026-05-01,{until}\n" for until in ("", "2026-06-01"))
+    for day, content in ((3, open_), (4, ended), (5, open_)):
+        people.write_text(content)
+        assert take_in(home, day).is_new
+    lake = Installation(settings_from({"outcomes": {"c": {"events": ["panic"], "horizons_days": [7]}}}, home)).lake
+    read = [
+        lake.read("subjects", pd.Timestamp(f"2026-06-{day:02}T12:00Z")).project("consent_until").fetchall()
+        for day in (3, 4, 5)
+    ]
+    assert read == [[(None,)], [(date(2026, 6, 1),)], [(None,)]]
+
+
+def test_a_file_with_the_bytes_of_another_is_read_too(home):
+    """Two files are two facts, though they hold the same."""
+    take_in(home, 3)
+    (home / "exports" / "sleep-again.csv").write_text(night(1))
+    assert take_in(home, 4).count("sleep", "duplicate") == 1
+
+
+def killed_before_it_is_on_record(home: Path) -> None:
+    """Take the folder in by a process that dies by kill -9 when the rows are in the lake, before the audit log."""
+    import pipelines.ingestion
+
+    pipelines.ingestion._record = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    take_in(home, 3)
+
+
+def test_an_ingest_that_was_killed_before_it_was_on_record_is_put_on_record(home):
+    """The next command of any kind writes the entry that is missing, once."""
+    child = multiprocessing.get_context("spawn").Process(target=killed_before_it_is_on_record, args=(home,))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    installation = Installation(settings_from({"outcomes": {"c": {"events": ["panic"], "horizons_days": [7]}}}, home))
+    for _ in range(2):
+        with alone(installation):
+            pass
+        (entry,) = installation.audit_log.entries()
+        assert (entry["kind"], entry["details"]["counts"]["sleep"]["appended"]) == ("ingest", 1)
+    assert not take_in(home, 3).is_new
+
+
+def test_a_file_named_after_somebody_leaves_no_name_behind(home):
+    """A name that holds a subject's id is a number in the quarantine and everything made from it."""
+    (home / "exports" / "sleep_Zebra-1.csv").write_text(night(1).replace("06-02 07:00", "05-02 07:00"))
+    take_in(home, 3)
+    kept = [path for path in (home / ".state").rglob("*") if path.is_file()]
+    lake = Installation(settings_from({"outcomes": {"c": {"events": ["panic"], "horizons_days": [7]}}}, home)).lake
+    (row,) = quarantine.summary(lake, quarantine.Choice())
+    assert (row["rule"], row["file"][:5]) == ("sleep_ends_after_it_began", "file ")
+    assert not [path for path in kept if b"sleep_Zebra" in path.read_bytes()]

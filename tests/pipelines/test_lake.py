@@ -139,6 +139,23 @@ def test_a_deletion_hides_the_row_from_its_receipt_on(tmp_path):
     assert seen(lake, 6) == [("s-0", 1, 7.0)]
 
 
+def test_a_deletion_needs_the_key_alone(tmp_path):
+    """Who takes a row back need not say again what was in it."""
+    lake = lake_with(tmp_path, [("s-0", 1, 5.0, 2, False)])
+    back = mood([("s-0", 1, 5.0, 4, True)]).frame.assign(value=None, scale_min=None, scale_max=None)
+    assert ingest(lake, [Batch("mood", back, "mood.csv")], "back").count("mood", "appended") == 1
+    assert (seen(lake, 3), seen(lake, 4)) == ([("s-0", 1, 5.0)], [])
+
+
+@pytest.mark.parametrize("name", [" t-0", "t-0 ", "t-0\nx", "t-0\x07", "t" * 65])
+def test_an_id_that_could_not_be_withdrawn_does_not_get_in(tmp_path, name):
+    """Blanks at the edges, control characters and endless ids go into quarantine, whoever they may be."""
+    lake = lake_with(tmp_path)
+    report = ingest(lake, [mood([(name, 1, 5.0, 2, False), ("s-1", 1, 5.0, 2, False)])], "unclean")
+    assert report.broken["mood"] == {"subject_id_is_clean": 1}
+    assert seen(lake, 9) == [("s-1", 1, 5.0)]
+
+
 def test_two_devices_at_one_instant_are_two_facts(tmp_path):
     """Rows of two devices or two sources with one time are not corrections of each other."""
     lake = lake_with(tmp_path)

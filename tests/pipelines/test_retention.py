@@ -140,6 +140,16 @@ def test_a_retention_that_is_cut_off_is_finished_by_the_next_command(tmp_path, m
     """Stopped before any of its steps, the next command ends with the same minutes and hours, recorded once."""
     whole, made = installation(tmp_path / "whole"), installation(tmp_path / "cut")
     retention.retain(whole, BEFORE)
+    stopped_before(monkeypatch, step, call, lambda: retention.retain(made, BEFORE))
+    with alone(made):
+        retention.retain(made, BEFORE)
+    assert content(made) == content(whole)
+    assert len([e for e in made.audit_log.entries() if e["kind"] == retention.KIND]) == 1
+    assert kept_from(made.lake) == BEFORE
+
+
+def stopped_before(monkeypatch, step: str, call: int, work) -> None:
+    """Work that is cut off just before the step is called for the so-manieth time."""
     real, calls = getattr(retention, step), []
 
     def cut(*arguments):
@@ -150,13 +160,8 @@ def test_a_retention_that_is_cut_off_is_finished_by_the_next_command(tmp_path, m
 
     monkeypatch.setattr(retention, step, cut)
     with pytest.raises(KeyboardInterrupt):
-        retention.retain(made, BEFORE)
+        work()
     monkeypatch.undo()
-    with alone(made):
-        retention.retain(made, BEFORE)
-    assert content(made) == content(whole)
-    assert len([e for e in made.audit_log.entries() if e["kind"] == retention.KIND]) == 1
-    assert kept_from(made.lake) == BEFORE
 
 
 def test_days_of_competing_devices_keep_their_minutes_where_a_preference_decides(tmp_path):
@@ -168,7 +173,7 @@ def test_days_of_competing_devices_keep_their_minutes_where_a_preference_decides
 
 
 def test_the_door_learns_from_which_day_on_minutes_may_come(tmp_path):
-    """A late minute of a removed day goes into quarantine: it would meet nothing to be compared with."""
+    """A late minute of a removed day is dropped and counted: it would meet nothing to be compared with."""
     made = installation(tmp_path)
     assert kept_from(made.lake) is None
     retention.retain(made, BEFORE)
@@ -176,7 +181,60 @@ def test_the_door_learns_from_which_day_on_minutes_may_come(tmp_path):
     late = minutes_of(["s-0"], [0, 4], received=9, value=200, hours=range(21, 22))
     report = ingest(made.lake, [Batch("wearable", late, "late.csv")], "late",
                     policy=DoorPolicy(minutes_kept_from=kept_from(made.lake)))  # fmt: skip
-    assert (report.count("wearable", "quarantined"), report.count("wearable", "appended")) == (20, 20)
+    counts = [report.count("wearable", kind) for kind in ("expired", "quarantined", "appended")]
+    assert counts == [20, 0, 20]
+
+
+def quarantined(made: Installation) -> list[tuple[str, str | None]]:
+    """Table and `minute_at` of rows in quarantine, in any file of it."""
+    files = [str(path) for path in (made.lake.root / "quarantine").rglob("*.parquet") if "_delta_log" not in path.parts]
+    rows = duckdb.read_parquet(files).project(""""table", "row"->>'minute_at', "row"->>'received_at'""").fetchall()
+    return sorted((table, (at or f"received {received}")[:19]) for table, at, received in rows)
+
+
+def with_broken_minutes(home: Path, make=installation) -> Installation:
+    """Two minutes of old days and two of kept ones that no heart beats so fast in, some without a time; a bad night."""
+    made = make(home)
+    bad = minutes_of(["s-0"], [0, 4], received=1, value=900, hours=range(3, 4)).groupby("received_at").head(2)
+    undated = bad.assign(minute_at=pd.NaT).astype({"minute_at": "datetime64[us, UTC]"}).groupby("received_at").head(1)
+    night = pd.DataFrame(
+        {"subject_id": ["s-0"], "onset_at": [FIRST], "offset_at": [FIRST], "received_at": [FIRST + DAY]}
+    )
+    people = pd.DataFrame({"subject_id": SUBJECTS, "enrolled_on": FIRST.date(), "received_at": FIRST})
+    batches = [("subjects", people), ("wearable", bad), ("wearable", undated), ("sleep", night)]
+    ingest(made.lake, [Batch(table, rows, "bad.csv") for table, rows in batches], "bad")
+    return made
+
+
+def bare(home: Path) -> Installation:
+    """Nobody's minutes in the lake."""
+    return Installation(settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}}}, home))
+
+
+LEFT = [("sleep", "received 2026-05-02 "), ("wearable", "2026-05-05 03:00:00"), ("wearable", "2026-05-05 03:03:00"),
+        ("wearable", "received 2026-05-06 ")]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [installation, bare])
+def test_minutes_in_quarantine_go_too(tmp_path, make):
+    """Old ones, and undated ones that came in before the day, leave every file; whether others were stored or not."""
+    made = with_broken_minutes(tmp_path, make)
+    assert len(quarantined(made)) == 7
+    assert retention.retain(made, BEFORE).quarantined == 3
+    assert quarantined(made) == LEFT
+    assert (kept_from(made.lake) is None) == (make is bare)
+    assert retention.retain(made, BEFORE).quarantined == 0
+    assert len([e for e in made.audit_log.entries() if e["kind"] == retention.KIND]) == 1
+
+
+@pytest.mark.parametrize(("step", "call"), [("_remove_quarantined", 1), ("scrub", 1)])
+def test_a_removal_from_quarantine_that_is_cut_off_is_finished(tmp_path, monkeypatch, step, call):
+    """Whatever it was stopped before, the next command leaves no old minute in any file of the quarantine."""
+    made = with_broken_minutes(tmp_path)
+    stopped_before(monkeypatch, step, call, lambda: retention.retain(made, BEFORE))
+    assert len(quarantined(made)) > len(LEFT)
+    with alone(made):
+        assert quarantined(made) == LEFT
 
 
 def test_kept_hours_hold_whole_numbers_only(tmp_path):
