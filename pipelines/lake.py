@@ -2,7 +2,7 @@
 
 Raw tables live in `raw/<table>`, partitioned by `bucket` (a stable hash of the subject) and `month` of the event;
 derived tables are overwritten whole in `derived/<name>`. Everything is read by DuckDB over the files of a Delta
-version: the Arrow readers of the Delta package abort the process at exit. Rules for rows belong to `intake.py`.
+version: the Arrow readers of the Delta package abort the process at exit. What may get in is the door's affair (`door/`).
 """
 
 import fcntl

@@ -50,8 +50,10 @@ def ingest_command(
     settings = load_settings(config)
     source = _source(format, path, mapping, settings)
     instant = _instant(received_at)
-    with progress_bar(as_json) as report, alone(Installation(settings, report)):
-        result = ingest_source(Installation(settings, report), source, instant)
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report)
+        with alone(installation):
+            result = ingest_source(installation, source, instant)
     said = "Taken in." if result.is_new else "Nothing new: this content was taken in before."
     return Answer("ingest", result.rows(), sentences=[said])
 
@@ -102,7 +104,7 @@ def _source(format: str, path: Path | None, mapping: Path | None, settings: "Set
 
 
 def _instant(text: str | None) -> "datetime | None":
-    from datetime import datetime
+    from datetime import UTC, datetime
 
     if text is None:
         return None
@@ -112,4 +114,8 @@ def _instant(text: str | None) -> "datetime | None":
         raise Usage("`--received-at` is not a time; write it like 2026-07-01T02:00:00+02:00.") from error
     if instant.tzinfo is None:
         raise Usage("`--received-at` has no time zone; write it like 2026-07-01T02:00:00+02:00.")
+    if instant > datetime.now(UTC):
+        raise Usage(
+            "`--received-at` lies ahead: nothing can have been received then. Give the instant of the delivery."
+        )
     return instant

@@ -6,6 +6,7 @@ The rule. A column is refused by its **name**, or by its **values**:
   pass their check digits, so that ten-digit subject ids, heart rates, timestamps and version numbers pass;
 - text of three words and more is free text if it is told of few rows each; a category is told of many;
 - dates are dates of birth if they have no time of day and lie decades apart, or long before the file's newest date;
+- columns that ought to hold categories are judged as such (`categories.py`), ids as ids (`telling_ids.py`);
 - in columns of ages and age bands nothing over 89 but an open end such as `90+`.
 
 Values are judged once each, not once a row: the cost follows the number of distinct texts.
@@ -22,8 +23,11 @@ import pyarrow.compute as pc
 
 from features.tables import Table
 from pipelines.deidentification import births
+from pipelines.deidentification.categories import peculiar, telling, too_many
 from pipelines.deidentification.column_names import is_age, is_over_89, normal_name, of_name
+from pipelines.deidentification.distinct_values import distinct, filled
 from pipelines.deidentification.identifiers import IDENTIFIERS, ONE, Identifier, Look
+from pipelines.deidentification.telling_ids import are_telling
 from pipelines.errors import Refused
 
 BY_LETTER = {one.letter: one for one in IDENTIFIERS}
@@ -36,7 +40,9 @@ IN_HEADER = "|".join(
     if look.share == ONE and one.letter != "R" and not look.is_rare
 )
 # Rare: at least this many distinct values, for this share of the rows or more of them than any list of categories has.
-RARE_LEAST, RARE_SHARE, SHORT_LIST, LONGEST_LIST = 5, 0.2, 25, 200
+RARE_LEAST, RARE_SHARE, LONGEST_LIST = 5, 0.2, 200
+# Ids are made alike: two words in one of them may be chance, in half of them they are names.
+IDS_SHARE = 0.5
 # No number below it is as long as the shortest identifier of digits alone.
 SHORTEST_NUMBER = 10**8
 SAMPLE = 1000
@@ -80,8 +86,8 @@ def refuse_identifying_rows(table: Table, rows: pa.Table, file: str) -> None:
         Refused: names table, file, columns, classes and counts.
     """
     found = [finding for column in table.arrow_schema() if pa.types.is_string(column.type)
-             if column.name in rows.column_names
-             for finding in _in_canonical(column.name, rows[column.name])]  # fmt: skip
+             if column.name in rows.column_names and rows[column.name].null_count < len(rows)
+             for finding in _in_canonical(table, column.name, rows)]  # fmt: skip
     if found:
         raise Refused(
             f"`{table.name}` in {file} has {_told(found)} Nothing of it was stored. Map another column, recode it to codes "
@@ -117,7 +123,7 @@ def _in_values(name: str, column: pa.ChunkedArray, newest: int) -> Found | None:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if column.null_count == len(column) or pa.types.is_boolean(kind):
         return None
-    if is_age(name) and (found := _ages(_distinct(column))):
+    if is_age(name) and (found := _ages(distinct(column))):
         return found
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return _births(births.years_of_dates(column), newest)
@@ -128,7 +134,7 @@ def _in_values(name: str, column: pa.ChunkedArray, newest: int) -> Found | None:
         return None if is_plain else (BY_LETTER["R"], "nested or binary content, which nobody can look through")
     if births.are_instants(column):
         return None
-    values = _distinct(column)
+    values = distinct(column)
     return _by_values(name, values, column) or _births(births.years_of_texts(values), newest)
 
 
@@ -144,57 +150,60 @@ def _ages(values: pa.Array) -> Found | None:
     return (BY_LETTER["C"], reason) if count else None
 
 
-def _in_canonical(name: str, column: pa.ChunkedArray) -> Iterator[Finding]:
+def _in_canonical(table: Table, name: str, rows: pa.Table) -> Iterator[Finding]:
     """Findings in one text column of a canonical table."""
-    if name == "ingest_id" or column.null_count == len(column):
+    column = rows[name]
+    if name == "ingest_id":
         return
     if name == "attributes":
-        yield from _in_attributes(column)
+        yield from _in_attributes(column, rows["subject_id"])
         return
-    values, is_own = _distinct(column), name in OWN_VALUES
-    found = (_ages(values) if name == "age_band" else None) or _by_values(name, values, None if is_own else column)
-    if found or (not is_own and (found := _too_many(values, column))):
+    values = distinct(column)
+    if name in OWN_VALUES:
+        found = _by_values(name, values) or (_telling_ids(values) if name == "subject_id" else None)
+    else:
+        found = (_ages(values) if name == "age_band" else None) or _by_values(name, values, column)
+        is_of_people = table.time is None and name in table.column_names
+        found = found or _no_category(values, column, rows["subject_id"], is_of_people, table.time is None)
+    if found:
         yield Finding(f"`{name}`", *found)
 
 
-def _too_many(values: pa.Array, column: pa.ChunkedArray) -> Found | None:
+def _telling_ids(values: pa.Array) -> Found | None:
+    count = pc.sum(are_telling(values)).as_py() or 0
+    reason = f"{count} of {len(values)} distinct values look like names or days"
+    return (BY_LETTER["A"], reason) if count and count >= IDS_SHARE * len(values) else None
+
+
+def _no_category(
+    values: pa.Array, column: pa.ChunkedArray, subjects: pa.ChunkedArray, is_of_people: bool, is_a_row_each: bool
+) -> Found | None:
     """Of sexes, sites and the like there are a few: what differs from row to row tells rows apart, and people."""
-    is_list = len(values) <= SHORT_LIST or len(values) <= _filled(column) / 2
-    return None if is_list else (BY_LETTER["R"], f"{len(values)} distinct values, where a few are expected")
+    reason = (
+        (telling(values) if is_of_people else None)
+        or too_many(values, column)
+        or peculiar(values, column, subjects, is_a_row_each)
+    )
+    return (BY_LETTER["R"], reason) if reason else None
 
 
-def _in_attributes(column: pa.ChunkedArray) -> Iterator[Finding]:
-    """Findings in the keys and values of JSON objects, judged like the columns of a file."""
+def _in_attributes(column: pa.ChunkedArray, subjects: pa.ChunkedArray) -> Iterator[Finding]:
+    """Findings in the keys and values of JSON objects, judged like the columns of a file, and as categories."""
     try:
-        objects = [dict(json.loads(text)) for text in column.drop_null().to_pylist()]
+        objects = [{} if text is None else dict(json.loads(text)) for text in column.to_pylist()]
     except (ValueError, TypeError):
         yield Finding("`attributes`", BY_LETTER["R"], "text that is no JSON object")
         return
     keys = sorted({key for one in objects for key in one})
     texts = {key: [None if one.get(key) is None else str(one[key]) for one in objects] for key in keys}
     table = pa.table({key: pa.chunked_array([texts[key]], pa.string()) for key in keys})
-    for _, finding in findings(table):
-        yield replace(finding, column=f"{finding.column} of `attributes`")
-    for key in keys:
-        words = _distinct(table[key].filter(pc.match_substring_regex(table[key], "[A-Za-zÀ-힣]")))
-        if found := _too_many(words, table[key]):
-            yield Finding(f"`{key}` of `attributes`", *found)
-
-
-def _distinct(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Distinct values as text, missing and empty ones left out."""
-    if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries() if isinstance(column, pa.ChunkedArray) else column
-        found = pc.unique(column)
-        found = found.dictionary.take(found.indices.drop_null())
-    else:
-        found = pc.unique(column).drop_null()
-    found = pc.cast(found, pa.string())
-    return found.filter(pc.not_equal(found, ""))
-
-
-def _filled(column: pa.ChunkedArray) -> int:
-    return len(column) - column.null_count - (pc.sum(pc.equal(column, "")).as_py() or 0)
+    found = dict(findings(table))
+    for position, key in enumerate(keys):
+        of_key = found.get(position)
+        if of_key is None and (told := _no_category(distinct(table[key]), table[key], subjects, True, True)):
+            of_key = Finding(f"`{key}`", *told)
+        if of_key is not None:
+            yield replace(of_key, column=f"{of_key.column} of `attributes`")
 
 
 def _by_values(name: str, values: pa.Array, column: pa.ChunkedArray | None = None) -> Found | None:
@@ -205,7 +214,7 @@ def _by_values(name: str, values: pa.Array, column: pa.ChunkedArray | None = Non
     suspects = values.filter(pc.match_substring_regex(values, ANY_LOOK))
     if not len(suspects):
         return None
-    plain, rows = normal_name(name), None if column is None else _filled(column)
+    plain, rows = normal_name(name), None if column is None else filled(column)
     for one in IDENTIFIERS:
         for look in one.looks:
             count = 0 if re.search(look.not_in, plain) else _count(look, suspects)

@@ -81,9 +81,13 @@ def _is_mac(text: str) -> bool:
     return any(letter in "abcdefABCDEF" for letter in text)  # six pairs of digits alone may be a date and time
 
 
+def _is_no_hash(text: str) -> bool:
+    return re.fullmatch(r"[A-F\d]+", text) is None
+
+
 def _is_serial(text: str) -> bool:
     """Upper-case letters and digits mixed, as makers number their devices; neither a hash nor a word and a counter."""
-    return len(text) <= 17 and re.fullmatch(r"[A-F\d]+", text) is None and re.fullmatch(r"\d*[A-Z]+\d*", text) is None
+    return 8 <= len(text) <= 17 and _is_no_hash(text) and re.fullmatch(r"\d*[A-Z]+\d*", text) is None
 
 
 def _is_kvnr(text: str) -> bool:
@@ -220,7 +224,7 @@ IDENTIFIERS = (
         r"immatriculation|차량번호|번호판",
         r"plates?|vin",
         (
-            Look(r"^[A-HJ-NPR-Z][A-HJ-NPR-Z\d]{12}\d{4}$|^[1-9][A-HJ-NPR-Z]{1,2}[A-HJ-NPR-Z\d]{10,11}\d{4}$", HALF),
+            Look(r"^[A-HJ-NPR-Z][A-HJ-NPR-Z\d]{12}\d{4}$|^[1-9][A-HJ-NPR-Z]{1,2}[A-HJ-NPR-Z\d]{10,11}\d{4}$", HALF, _is_no_hash),
             Look(r"^[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} \d{1,4}[EH]?$|^\d{4} ?[BCDFGHJ-NPR-TV-Z]{3}$|^[A-Z]{2}-\d{3}-[A-Z]{2}$", HALF, least=2),
             Look(r"^[A-Z]{2}\d{2} [A-Z]{3}$|^\d{2,3} ?[가-힣] ?\d{4}$", HALF, least=2),
         ),

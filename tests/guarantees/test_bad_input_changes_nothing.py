@@ -119,6 +119,9 @@ CASES = {
     "an empty stream": Bad(sleep_from("header"), 1, ("holds no rows", "1 files", "Check that the path")),
     "no receipt time": Bad(
         ("ingest", "table", "good", "--mapping", "sleep.yaml"), 1, ("sleep.csv", "received", "--received-at")),
+    "a receipt that lies ahead": Bad(
+        ("ingest", "table", "good", "--mapping", "good.yaml", "--received-at", "2206-06-10T00:00:00+00:00"), 2,
+        ("`--received-at`", "lies ahead", "instant of the delivery")),
     "a wrong YAML key": Bad(
         ("score", "--config", "wrong-key.yaml"), 2, ("`wrong-key.yaml`", "`alert_policy.hihg_share`", "`high_share`")),
     "a night before any data": Bad(

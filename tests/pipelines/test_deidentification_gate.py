@@ -90,6 +90,24 @@ def rows_of(**columns: list) -> pa.Table:
     return pa.table({name: pa.array(values) for name, values in columns.items()})
 
 
+def judge(table: str, **columns: list) -> None:
+    """Judge canonical rows, each of a subject of its own unless told."""
+    ids = {"subject_id": [f"s{n}" for n in range(len(next(iter(columns.values()))))]}
+    refuse_identifying_rows(TABLES[table], rows_of(**{**ids, **columns}), "f.csv")
+
+
+def refusal(table: str, **columns: list) -> str:
+    """What a refusal of canonical rows says; no value is told."""
+    with pytest.raises(Refused) as refused:
+        judge(table, **columns)
+    return str(refused.value)
+
+
+def attribute(*values: object) -> str:
+    """What a refusal of subjects says whose further attribute `extra` has these values."""
+    return refusal("subjects", attributes=[json.dumps({"extra": value}) for value in values])
+
+
 def test_there_is_one_entry_for_each_of_the_eighteen_classes():
     """The rule's list (A) to (R) is covered whole, here and in what these tests plant."""
     assert [one.letter for one in IDENTIFIERS] == list("ABCDEFGHIJKLMNOPQR")
@@ -172,14 +190,14 @@ def test_an_age_over_89_is_refused(value):
     with pytest.raises(Refused, match="class C"):
         refuse_identifiers("f.csv", rows_of(age=["34", value]))
     with pytest.raises(Refused, match=r"`age_band`"):
-        refuse_identifying_rows(TABLES["subjects"], rows_of(age_band=["30-34", value]), "f.csv")
+        judge("subjects", age_band=["30-34", value])
 
 
 @pytest.mark.parametrize("value", ["90+", ">89", ">=90", "90 and over", "85+", "30-34", "<30", "89", "999", ""])
 def test_the_open_band_and_codes_for_missing_pass(value):
     """`90+` is how the rule wants ages over 89 to be told."""
     refuse_identifiers("f.csv", rows_of(age=["34", value]))
-    refuse_identifying_rows(TABLES["subjects"], rows_of(age_band=["30-34", value]), "f.csv")
+    judge("subjects", age_band=["30-34", value])
 
 
 def test_ages_are_known_by_name():
@@ -223,39 +241,140 @@ def test_what_nobody_can_look_through_is_refused():
 )
 def test_canonical_rows_of_any_reader_are_judged_by_their_values(table, column, values):
     """Each text column of a canonical table is looked through, and only its name is told."""
-    with pytest.raises(Refused, match=rf"`{table}` in f.json has 1 column .*`{column}`") as refused:
-        refuse_identifying_rows(
-            TABLES[table], rows_of(**{column: values * 1000 if column != "site" else values}), "f.json"
-        )
-    assert not [value for value in values if value in str(refused.value)]
+    told = refusal(table, **{column: values * 1000 if column != "site" else values})
+    assert f"`{table}` in f.csv has 1 column " in told
+    assert f"`{column}`" in told
+    assert not [value for value in values if value in told]
 
 
 def test_attributes_are_looked_through_key_by_key():
     """Further attributes come as one JSON text a subject; its keys and values are judged like columns."""
     good = [json.dumps({"education": "college", "age": 40 + n % 5, "married": None}) for n in range(50)]
-    subjects = TABLES["subjects"]
-    refuse_identifying_rows(subjects, rows_of(attributes=good), "f.csv")
+    judge("subjects", attributes=good)
+    judge("subjects", attributes=[*good, None])
     for bad in ({"email": "x"}, {"note": "anna@example.org"}, {"age": 93}):
-        with pytest.raises(Refused, match=r"of `attributes`"):
-            refuse_identifying_rows(subjects, rows_of(attributes=[*good, json.dumps(bad)]), "f.csv")
-    apart = [json.dumps({"hobby": f"kind{n}", "income": n}) for n in range(50)]
-    with pytest.raises(Refused, match=r"1 column .*`hobby` of `attributes`.*50 distinct values"):
-        refuse_identifying_rows(subjects, rows_of(attributes=apart), "f.csv")
-    with pytest.raises(Refused, match="no JSON object"):
-        refuse_identifying_rows(subjects, rows_of(attributes=["Anna"]), "f.csv")
+        assert "of `attributes`" in refusal("subjects", attributes=[*good, json.dumps(bad)])
+    apart = [json.dumps({"hobby": f"kind{n}", "income": n % 9}) for n in range(50)]
+    told = refusal("subjects", attributes=apart)
+    assert "1 column " in told
+    assert "`hobby` of `attributes`" in told
+    assert "50 distinct values" in told
+    assert "50 distinct values" in attribute(*range(50))
+    assert "no JSON object" in refusal("subjects", attributes=["Anna"])
+
+
+@pytest.mark.parametrize(
+    "value", ["19500302", "2.3.50", "02/03/1950", "3 March 1950", "Mar 3, 50", "1950-03-02T00:00", "536228726", "2125550142",
+              "212 555 0142", "10115", "520001", "52.520", "13,40495", "00482913"],
+)  # fmt: skip
+def test_an_attribute_holds_no_long_numbers_days_or_places(value):
+    """One birth date, telephone number, postal code, coordinate or record number among categories is enough."""
+    assert "1 of 3 distinct values are long numbers, days or places" in attribute("low", "high", value, *["low"] * 40)
+    assert "`site`" in refusal("subjects", site=["north", value, "south", *["north"] * 40])
+
+
+@pytest.mark.parametrize(
+    "value", ["1", "12.5", "F33.1", "level 3", "20000-39999", "20,000–39,999", "<20000", "100000+", "1-2 days"]
+)
+def test_an_attribute_holds_codes_and_bands(value):
+    """Codes, small numbers and bands of money are categories."""
+    judge(
+        "subjects", attributes=[json.dumps({"extra": told}) for told in ("low", value) * 20], site=["north", value] * 20
+    )
+
+
+FIRST_NAMES = ["Anna", "Bo", "Cem", "Dora", "Eva", "Finn", "Gül", "Hans"]
+LOWER_CASE = ["anna sommer", "bo winter", "cem herbst", "dora lenz"]
+WITH_AN_INITIAL = ["Anna, F.", "Bo, M.", "Cem, M.", "Dora, F."]
+
+
+@pytest.mark.parametrize(
+    "names", [FIRST_NAMES, FIRST_NAMES[:4], LOWER_CASE, WITH_AN_INITIAL, ["Anna", *FIRST_NAMES, "", None]]
+)
+@pytest.mark.parametrize(
+    "column", ["site", "sex", "ethnicity", "language", "deprivation_quintile", "device_model", "source"]
+)
+def test_what_each_subject_has_alone_is_no_category(column, names):
+    """Four people suffice: a category is one that several people share."""
+    told = refusal("subjects", **{column: names})
+    assert f"`{column}` (" in told
+    assert "are of one subject each" in told
+    assert not [name for name in names if name and name in told]
+    assert "are of one subject each" in attribute(*names)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("mood", "item"), ("events", "kind"), ("assessments", "instrument"), ("wearable", "device_model")],
+)
+def test_rows_of_events_tell_no_names_either(table, column):
+    """Two rows a person, or ten people, show that a value goes with a person and not with what happened."""
+    assert "are of one subject each" in refusal(table, subject_id=[*"abcd"] * 2, **{column: FIRST_NAMES[:4] * 2})
+    assert "are of one subject each" in refusal(table, **{column: [*FIRST_NAMES, "Ida", "Jo"]})
+
+
+def test_few_rows_that_differ_by_chance_pass():
+    """Four events of four kinds in a night, every item of every questionnaire, and bands of few people are ordinary."""
+    judge("events", kind=["panic", "emergency", "crisis_contact", "admission"])
+    judge(
+        "mood",
+        subject_id=[*"abcde"] * 5,
+        item=[item for item in ("mood", "energy", "anxiety", "anger", "hope") for _ in "abcde"],
+    )
+    judge(
+        "subjects",
+        age_band=["18-29", "30-44", "45-59", "60+"],
+        deprivation_quintile=[*"1234"],
+        algorithm_version=["1.2", "1.3", "2.0", "2.1"],
+    )
+    judge(
+        "subjects",
+        site=["north", "south", "east", "west"] * 2,
+        language=["english"] * 4 + ["german", "korean", "french", "other"],
+    )
+
+
+@pytest.mark.parametrize("serial", ["C02XK1JAJG5H", "R58M12ABCDE", "L2HXJ0P9KQ"])
+def test_a_serial_number_is_no_pseudonym_of_a_device(serial):
+    """What a maker wrote on the device is refused as device_id, from any reader and in a column of that name."""
+    assert "`device_id` (device identifiers" in refusal("wearable", device_id=[serial] * 9)
+    with pytest.raises(Refused, match="class M"):
+        refuse_identifiers("f.csv", rows_of(device_id=[serial]))
+    refuse_identifiers("f.csv", rows_of(record=[serial]))
+
+
+@pytest.mark.parametrize("device", ["band-0001a", "Fitbit", "MI-BAND", "9F8E7D6C5B4A3928", "621e346f67b776a24081744f", "1503960366",
+                                    "DEV00012345", "d-0a1b2c3d4e5f60718293", "01ARZ3NDEKTSV4RRFFQ69G5FAV", ""])  # fmt: skip
+def test_pseudonyms_of_devices_pass(device):
+    """Hashes, counters and short numbers tell nobody's device."""
+    judge("wearable", device_id=[device] * 9)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["AnnaMueller", "john_smith_1975", "anna sommer", "Sommer, A.", "1975-03-02", "19750302", "2.3.75", "김민준"],
+)
+def test_an_id_that_is_a_name_or_a_day_is_no_pseudonym(name):
+    """Two words in any style, or a day, are refused as subject_id when half of the ids look so."""
+    told = refusal("mood", subject_id=[name, "s-17"], item=["mood", "mood"])
+    assert "`subject_id` (names, class A: 1 of 2 distinct values look like names or days)" in told
+    judge("mood", subject_id=[name, "s-17", "s-18"], item=["mood"] * 3)
+
+
+@pytest.mark.parametrize("subject", ["p01", "north-000012", "study-site-01", "SYM2-1-137", "ls-1", "quagga", "20260001", "1503960366",
+                                     "0f8fad5b-d9cb-469f-a165-70867728950e", "621e346f67b776a24081744f"])  # fmt: skip
+def test_pseudonyms_of_subjects_pass(subject):
+    """Counters with their study's name, hashes and numbers are ids."""
+    judge("mood", subject_id=[subject], item=["mood"])
 
 
 def test_codes_of_a_clinic_pass_as_canonical_rows():
     """Pseudonyms, sites, sexes, models and versions that look like addresses are what the columns are for."""
-    refuse_identifying_rows(
-        TABLES["subjects"],
-        rows_of(
-            subject_id=["1503960366", "1624580081", "1644430081", "ls-12"], site=["north", "south", "north", "north"],
-            sex=["F", "M", None, "other"], ethnicity=["Black British", "White Irish", "Mixed Other", "Asian Other"],
-            language=["english", "other", "english", "korean"], device_model=["Lumen 2"] * 4,
-            algorithm_version=["27.72.1.15", "27.72.1.22", "40.1.2.3", ""], age_band=["18-29", "30-44", "90+", "60+"],
-        ),
-        "subjects.csv",
+    judge(
+        "subjects", subject_id=["1503960366", "1624580081", "1644430081", "ls-12", "s-5"], site=["north", "south", "north", "north", "south"],
+        sex=["F", "M", None, "other", "F"], ethnicity=["Black British", "White Irish", "Mixed Other", "Asian Other", "White Irish"],
+        language=["english", "other", "english", "korean", "english"], device_model=["Lumen 2"] * 5,
+        algorithm_version=["27.72.1.15", "27.72.1.22", "40.1.2.3", "", None], age_band=["18-29", "30-44", "90+", "60+", None],
     )  # fmt: skip
 
 
