@@ -314,24 +314,15 @@ def test_rows_of_events_tell_no_names_either(table, column):
 
 
 def test_few_rows_that_differ_by_chance_pass():
-    """Four events of four kinds in a night, every item of every questionnaire, and bands of few people are ordinary."""
+    """Four events of four kinds in a night, whole questionnaires, and bands of few people are ordinary."""
+    items, four = ["mood", "energy", "anxiety", "anger", "hope"], ["north", "south", "east", "west"]
     judge("events", kind=["panic", "emergency", "crisis_contact", "admission"])
-    judge(
-        "mood",
-        subject_id=[*"abcde"] * 5,
-        item=[item for item in ("mood", "energy", "anxiety", "anger", "hope") for _ in "abcde"],
-    )
-    judge(
-        "subjects",
-        age_band=["18-29", "30-44", "45-59", "60+"],
-        deprivation_quintile=[*"1234"],
-        algorithm_version=["1.2", "1.3", "2.0", "2.1"],
-    )
-    judge(
-        "subjects",
-        site=["north", "south", "east", "west"] * 2,
-        language=["english"] * 4 + ["german", "korean", "french", "other"],
-    )
+    judge("mood", subject_id=["a"] * 10, item=items * 2)
+    judge("mood", subject_id=[*"aaaabbbbccccdddd"], item=[f"question_{n}" for n in range(16)])
+    judge("mood", subject_id=[*"abcde"] * 5, item=[item for item in items for _ in "abcde"])
+    judge("subjects", age_band=["18-29", "30-44", "45-59", "60+"], deprivation_quintile=[*"1234"])
+    judge("subjects", algorithm_version=["1.2", "1.3", "2.0", "2.1"], site=["north", "south"] * 2)
+    judge("subjects", site=four * 2, language=["english"] * 4 + ["german", "korean", "french", "other"])
 
 
 @pytest.mark.parametrize("serial", ["C02XK1JAJG5H", "R58M12ABCDE", "L2HXJ0P9KQ"])
@@ -371,7 +362,8 @@ def test_pseudonyms_of_subjects_pass(subject):
 def test_codes_of_a_clinic_pass_as_canonical_rows():
     """Pseudonyms, sites, sexes, models and versions that look like addresses are what the columns are for."""
     judge(
-        "subjects", subject_id=["1503960366", "1624580081", "1644430081", "ls-12", "s-5"], site=["north", "south", "north", "north", "south"],
+        "subjects", subject_id=["1503960366", "1624580081", "1644430081", "ls-12", "s-5"],
+        site=["north", "south", "north", "north", "south"],
         sex=["F", "M", None, "other", "F"], ethnicity=["Black British", "White Irish", "Mixed Other", "Asian Other", "White Irish"],
         language=["english", "other", "english", "korean", "english"], device_model=["Lumen 2"] * 5,
         algorithm_version=["27.72.1.15", "27.72.1.22", "40.1.2.3", "", None], age_band=["18-29", "30-44", "90+", "60+", None],
