@@ -52,13 +52,24 @@ def peculiar(values: pa.Array, column: pa.ChunkedArray, subjects: pa.ChunkedArra
     suspects = values.filter(pc.invert(pc.match_substring_regex(values, UNTELLING)))
     if len(suspects) < LEAST_PEOPLE:
         return None
-    rows = pa.table({"value": pc.cast(column, pa.string()), "subject": pc.cast(subjects, pa.string())})
-    rows = rows.filter(pc.is_in(rows["value"], suspects))
-    pairs = rows.group_by(["value", "subject"]).aggregate([])
+    told, pairs = _pairs(column, subjects, suspects)
     people, shared_by = len(pc.unique(pairs["subject"])), pairs.group_by("value").aggregate([("subject", "count")])
     own = pc.sum(pc.equal(shared_by["subject_count"], 1)).as_py()
-    is_by_chance = not is_a_row_each and people < MANY_PEOPLE and len(rows) < ROWS_A_PERSON * people
+    is_by_chance = not is_a_row_each and people < MANY_PEOPLE and told < ROWS_A_PERSON * people
     has_one_each = people >= OWN_SHARE * len(pairs)
     if is_by_chance or not has_one_each or own < max(LEAST_PEOPLE, OWN_SHARE * people):
         return None
     return f"{own} of {len(values)} distinct values are of one subject each, where several share a category"
+
+
+def _pairs(column: pa.ChunkedArray, subjects: pa.ChunkedArray, suspects: pa.Array) -> tuple[int, pa.Table]:
+    """How many rows have a suspect, and which suspect and subject they pair, as codes: texts would cost ten times."""
+    values, people = _coded(column), _coded(subjects)
+    is_suspect = pc.take(pc.is_in(values.dictionary, suspects), values.indices)
+    codes = pa.table({"value": values.indices, "subject": people.indices}).filter(is_suspect)
+    return len(codes), codes.group_by(["value", "subject"]).aggregate([])
+
+
+def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    return coded.unify_dictionaries().combine_chunks()
