@@ -1,6 +1,7 @@
 """Brings declared sources, or one named on the command line, through the door into the lake."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from collections.abc import Mapping as Named
 from dataclasses import dataclass, replace
@@ -204,8 +205,12 @@ def _open_table(
 def _of_fitbit(installation: Installation, path: Path, is_receipt_told: bool) -> Iterator[Batch]:
     lake, zone = installation.lake, installation.settings.sites.default_time_zone
     with lake.connection() as connection:
-        known = connection.sql(f"SELECT DISTINCT subject_id FROM ({lake.rows('subjects', connection).sql_query()})")
-        enrolled = {subject_id for (subject_id,) in known.fetchall()}
+        known = connection.sql(f"""
+            SELECT subject_id, enrolled_on, received_at, source = '{fitbit.SOURCE}'
+            FROM ({lake.rows("subjects", connection).sql_query()})""")
+        enrolled: dict[str, list[fitbit.Enrolment]] = defaultdict(list)
+        for subject_id, *told in known.fetchall():
+            enrolled[subject_id].append(fitbit.Enrolment(*told))
     yield from fitbit.read(path, zone, is_receipt_told, enrolled, installation.report)
 
 

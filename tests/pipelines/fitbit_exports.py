@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.errors import Refused
 from pipelines.sources.batch import Batch
-from pipelines.sources.fitbit import read
+from pipelines.sources.fitbit import Enrolment, read
 
 ROOT = "Takeout/Fitbit/Global Export Data"
 BERLIN = "Europe/Berlin"
@@ -72,9 +72,9 @@ def zipped_link(path: Path, name: str, target: str) -> Path:
 
 
 def batches(
-    path: Path, zone: str = BERLIN, is_receipt_told: bool = True, enrolled: tuple[str, ...] = ()
+    path: Path, zone: str = BERLIN, is_receipt_told: bool = True, enrolled: Mapping[str, list[Enrolment]] | None = None
 ) -> list[Batch]:
-    return list(read(path, zone, is_receipt_told, enrolled))
+    return list(read(path, zone, is_receipt_told, enrolled or {}))
 
 
 def rows(path: Path, table: str, zone: str = BERLIN, **options: object) -> pd.DataFrame:

@@ -1,5 +1,8 @@
 """The `fitbit` format: what the files of an export become, clocks included."""
 
+from datetime import UTC, date, datetime
+from itertools import permutations
+
 import pandas as pd
 import pytest
 
@@ -8,6 +11,7 @@ from pipelines.ingestion import ingest_source
 from pipelines.installation import Installation
 from pipelines.sections import FileSource
 from pipelines.settings import settings_from
+from pipelines.sources.fitbit import Enrolment
 from tests.pipelines.fitbit_exports import BERLIN, batches, beat, entry, log, quarantined, rows, summary, write
 
 
@@ -174,7 +178,21 @@ def test_enrolment_is_the_first_day_with_any_row(tmp_path):
         "sleep-2026-06-01.json": [log(1, "2026-06-01T23:10", "2026-06-02T06:00", 410)],
     })  # fmt: skip
     assert rows(tmp_path / "p01", "subjects")["enrolled_on"].astype(str).tolist() == ["2026-06-01"]
-    assert rows(tmp_path / "p01", "subjects", enrolled=("p01",)).empty
+    by_a_registry = Enrolment(date(2026, 7, 1), datetime(2026, 7, 1, tzinfo=UTC), False)
+    assert rows(tmp_path / "p01", "subjects", enrolled={"p01": [by_a_registry]}).empty
+
+
+@pytest.mark.parametrize("order", list(permutations(["01", "02", "03"])))
+def test_enrolment_is_the_same_whichever_export_comes_first(tmp_path, order):
+    """January, February and March in any order: on every night what would be known had they come in turn."""
+    settings = settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}}}, tmp_path)
+    installation = Installation(settings)
+    for month in order:
+        export = write(tmp_path / month / "p01", {"steps.json": [entry(f"{month}/10/26 12:00:00", "3")]})
+        ingest_source(installation, FileSource(format="fitbit", path=export), None)
+    found = {night: installation.lake.read("subjects", pd.Timestamp(night, tz="UTC")).df()["enrolled_on"].astype(str).tolist()
+             for night in ("2026-01-10", "2026-01-12", "2026-02-12", "2026-03-12")}  # fmt: skip
+    assert found == {night: ["2026-01-10"] if night > "2026-01-10" else [] for night in found}
 
 
 def test_without_a_told_receipt_a_row_is_received_at_the_end_of_its_day(tmp_path):

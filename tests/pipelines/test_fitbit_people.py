@@ -15,12 +15,49 @@ def subjects(path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "root", [ROOT, "", "user-site-export", "Zebra Jones/user-site-export", "MyFitbitData/Zebra Jones/Physical Activity",
-             "Google Health/Global Export Data", "fitbit"],
+    "root", [ROOT, "", "user-site-export", "MyFitbitData/Zebra Jones/Physical Activity", "Google Health/Global Export Data",
+             "fitbit"],
 )  # fmt: skip
 def test_one_person_is_called_like_the_folder(tmp_path, root):
     """However deep the export nests, the pseudonym is the folder's name, and never a name that the vendor put inside."""
     assert subjects(write(tmp_path / "p01", STEPS, root)) == ["p01"]
+
+
+def test_a_zip_as_downloaded_bears_its_owners_name_inside(tmp_path):
+    """Older exports have a folder of the owner's name: the zip's name counts, with others beside it and alone."""
+    old = "ZebraJ/user-site-export/"
+    assert subjects(zipped(tmp_path / "p01.zip", STEPS, old)) == ["p01"]
+    (tmp_path / "cohort").mkdir()
+    for who in ("p01", "p02"):
+        zipped(tmp_path / "cohort" / f"{who}.zip", STEPS, old)
+        assert subjects(tmp_path / "cohort")[-1] == who
+
+
+@pytest.mark.parametrize("inside", ["", ROOT, "fitbit"])
+def test_one_person_so_far_is_called_as_with_others_beside(tmp_path, inside):
+    """A folder of people that holds one folder is not that person, or a second folder would make a third person."""
+    write(tmp_path / "exports", STEPS, f"P1/{inside}")
+    assert subjects(tmp_path / "exports") == ["P1"]
+    write(tmp_path / "exports", STEPS, f"P2/{inside}")
+    assert subjects(tmp_path / "exports") == ["P1", "P2"]
+
+
+def test_one_person_below_several_folders_is_refused(tmp_path):
+    """Of `study/p01` it shows only with `study/p02` which one is the person."""
+    write(tmp_path / "cohort", STEPS, "study/p01/user-site-export")
+    assert "which of them" in refusal(tmp_path / "cohort")
+    assert subjects(tmp_path / "cohort" / "study") == ["p01"]
+
+
+@pytest.mark.parametrize("name", ["ZebraJones", "zebra_jones_1975", "Zebra Jones", "1975-03-02"])
+def test_a_folder_called_like_a_person_or_a_day_is_refused(tmp_path, name):
+    """It would be everybody's clue; the message counts, and tells none of them."""
+    write(write(tmp_path / "cohort", STEPS, "p01"), STEPS, name)
+    message = refusal(tmp_path / "cohort")
+    assert "1 of 2 folders or zips of people" in message
+    assert "pseudonyms" in message
+    for alone in (tmp_path / "cohort" / name, zipped(tmp_path / f"{name}.zip", STEPS)):
+        assert name not in refusal(alone)
 
 
 def test_the_folders_of_an_export_are_no_people(tmp_path):

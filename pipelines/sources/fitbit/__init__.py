@@ -17,12 +17,14 @@ zone is the site's default of the configuration; the zone in the profile is not 
 travel, days of minutes and hours of sleep are off by the difference; the wall clock of sleep is not.
 
 **Who.** A person is called what the operator called the folder or zip that holds their files, which is the pseudonym
-(see `people.py`). **Enrolled on** the first civil day with any row, unless the lake knows the subject already.
+(see `people.py`). **Enrolled on** the first civil day with any row, of whichever export, unless another source enrolled
+the subject.
 
 **Received.** When the command says; else, for a past cohort, at the end of the local day that a row tells of (for
 sleep, of awakening), the earliest time at which a complete day can be known.
 """
 
-from pipelines.sources.fitbit.reader import read
+from pipelines.sources.fitbit.clock import SOURCE
+from pipelines.sources.fitbit.reader import Enrolment, read
 
-__all__ = ["read"]
+__all__ = ["SOURCE", "Enrolment", "read"]

@@ -1,8 +1,9 @@
 """Whose files are where: people and the known files of each, in folders and zips, by names alone.
 
-The pseudonym is what the operator called things: the name of the ingested folder or zip if all files below it are one
-person's, else the name of the first folder (or zip) below it that tells people apart. Folder names that an export
-brings itself are never a pseudonym; inside some of them the vendor puts the owner's own name.
+The pseudonym is what the operator called things: the first folder (or zip) below the ingested one that tells people
+apart, also where there is one person so far; else, with no folder but those that an export brings itself, the ingested
+folder or zip. Folder names of an export are never a pseudonym, nor the owner's own name, which older zips of the vendor
+put above `user-site-export`. What looks like a name or a day is refused.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from pipelines.deidentification.telling_ids import is_telling
 from pipelines.errors import Refused
 from pipelines.sources.archive import names_in
 
@@ -21,6 +23,8 @@ OF_AN_EXPORT = re.compile(
     rf"|sleep score|physical activity|heart rate|{'|'.join(KINDS)}",
     re.IGNORECASE,
 )
+# What older exports have below a folder that bears the owner's name.
+BELOW_THE_OWNER = "user-site-export"
 Parts = tuple[str, ...]
 
 
@@ -62,14 +66,15 @@ def find_people(path: Path) -> tuple[list[Person], int]:
         kind = kind_of(name)
         left_out += kind is None
         if kind is not None:
-            owner = _owner((*above, *PurePosixPath(name).parts[:-1]))
-            found.append((owner, Place(source, name, kind)))
+            found.append((above, Place(source, name, kind)))
     if not found:
         raise Refused(
             f"`{path.name}` holds no file of a Fitbit export that is known, and {left_out} others. Point to the folder or zip "
             "of the export: it has files such as `sleep-2026-01-01.json` or `steps.json`."
         )
-    return _by_person(path, found), left_out
+    people = _by_person(path, _owned(found))
+    _refuse_names(people)
+    return people, left_out
 
 
 def _files(path: Path) -> Iterator[tuple[Path, Parts, str]]:
@@ -84,17 +89,32 @@ def _files(path: Path) -> Iterator[tuple[Path, Parts, str]]:
             yield path, (), name
 
 
-def _owner(folders: Parts) -> Parts:
-    """The folders above the first that an export brings itself."""
-    own = next((at for at, folder in enumerate(folders) if OF_AN_EXPORT.fullmatch(folder)), len(folders))
-    return folders[:own]
+def _owned(found: list[tuple[Parts, Place]]) -> list[tuple[Parts, Place]]:
+    """Each file with the folders that tell whose it is: those above the first that an export brings itself."""
+    inside: dict[Path, set[Parts]] = {}
+    for _, place in found:
+        inside.setdefault(place.source, set()).add(PurePosixPath(place.name).parts[:2])
+    bear_a_name = {source for source, tops in inside.items() if not source.is_dir() and _are_a_name(tops)}
+    owned = []
+    for above, place in found:
+        folders = PurePosixPath(place.name).parts[:-1]
+        folders = (*above, *(folders[1:] if place.source in bear_a_name else folders))
+        own = next((at for at, folder in enumerate(folders) if OF_AN_EXPORT.fullmatch(folder)), len(folders))
+        owned.append((folders[:own], place))
+    return owned
+
+
+def _are_a_name(tops: set[Parts]) -> bool:
+    """Whether all files of a zip lie in one folder that the vendor called like the owner."""
+    top, *rest = tops
+    return not rest and len(top) > 1 and top[1].casefold() == BELOW_THE_OWNER and not OF_AN_EXPORT.fullmatch(top[0])
 
 
 def _by_person(path: Path, found: list[tuple[Parts, Place]]) -> list[Person]:
     owners = {owner for owner, _ in found}
     shared = _shared(owners)
     if len(owners) == 1:
-        return [Person(_pseudonym(path), [place for _, place in found])]
+        return [Person(_only_one(path, *owners), [place for _, place in found])]
     if any(len(owner) == shared for owner in owners):
         raise Refused(
             f"`{path.name}` has files of an export beside folders with files of an export: whose are they? Give each person "
@@ -113,6 +133,25 @@ def _shared(owners: set[Parts]) -> int:
     """How many folders all owners have in common."""
     columns = zip(*owners, strict=False)
     return next((at for at, names in enumerate(columns) if len(set(names)) > 1), min(map(len, owners)))
+
+
+def _only_one(path: Path, owner: Parts) -> str:
+    """What one person alone is called: as they would be with others beside them."""
+    if len(owner) > 1:
+        raise Refused(
+            f"`{path.name}` holds one person's files, in folders within folders: which of them is the person's? Point to the "
+            "folder in which that one lies, or to the person's own."
+        )
+    return owner[0] if owner else _pseudonym(path)
+
+
+def _refuse_names(people: list[Person]) -> None:
+    telling = [number for number, person in enumerate(people, start=1) if is_telling(person.subject_id)]
+    if telling:
+        raise Refused(
+            f"{len(telling)} of {len(people)} folders or zips of people, the first being number {telling[0]} by name, are called "
+            "like a person or a day. Rename them to pseudonyms that tell nobody, such as p01."
+        )
 
 
 def _pseudonym(path: Path) -> str:

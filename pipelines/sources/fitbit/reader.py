@@ -1,9 +1,11 @@
 """The whole of an ingest of Fitbit exports: person by person, and last of each their enrolment."""
 
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pandas as pd
@@ -21,13 +23,25 @@ from pipelines.sources.fitbit.entries import File, Whose, connected
 from pipelines.sources.fitbit.people import Person, find_people
 
 MINUTE_US = 60_000_000
+JUST_AFTER = timedelta(seconds=1)
+
+
+class Enrolment(NamedTuple):
+    """One enrolment that the lake holds of a subject: the day, when that was received, and whether an export told it."""
+
+    enrolled_on: date
+    received_at: datetime
+    is_of_an_export: bool
+
+
+NOBODY: Mapping[str, Sequence[Enrolment]] = {}
 
 
 def read(
     path: Path,
     time_zone: str,
     is_receipt_told: bool,
-    enrolled: Collection[str] = (),
+    enrolled: Mapping[str, Sequence[Enrolment]] = NOBODY,
     report: Report = silent,
 ) -> Iterator[Batch]:
     """Canonical batches of the exports at a path.
@@ -36,7 +50,7 @@ def read(
         path: folder or zip of one export, or folder of several people's folders and zips.
         time_zone: IANA name, of wall-clock times in the files.
         is_receipt_told: rows carry no receipt of their own, the command says it; else it is the end of their day.
-        enrolled: subjects whom the lake knows; they get no enrolment from here.
+        enrolled: subjects whom the lake knows; their enrolment is corrected only if exports of later days told it.
         report: told how many files are read, and how many left out.
 
     Raises:
@@ -52,8 +66,8 @@ def read(
             for batch in _telling_where(_of_person(connection, person, whose), number, len(people)):
                 first = min(filter(None, (first, _first_day(batch))), default=None)
                 yield batch
-            if first is not None and person.subject_id not in enrolled:
-                yield _enrolment(first, whose)
+            if first is not None:
+                yield from _enrolled(first, whose, enrolled.get(person.subject_id, ()))
 
 
 def _telling_where(batches: Iterator[Batch], number: int, of: int) -> Iterator[Batch]:
@@ -94,8 +108,18 @@ def _timestamp(day: object) -> pd.Timestamp | None:
     return None if day is None else pd.Timestamp(str(day)).as_unit("us")
 
 
-def _enrolment(first: pd.Timestamp, whose: Whose) -> Batch:
-    """The subject, enrolled on the first day with any row: an export says nothing of enrolment."""
+def _enrolled(first: pd.Timestamp, whose: Whose, known: Sequence[Enrolment]) -> Iterator[Batch]:
+    """The subject, enrolled on the first day with any row of any export: exports say nothing of enrolment."""
+    if any(not one.is_of_an_export or one.enrolled_on <= first.date() for one in known):
+        return
     clocks = whose.clock.provenance_of_days(pd.Series([first]))
     frame = pa.table({"subject_id": [whose.subject_id], "enrolled_on": pa.array([first.date()]), **clocks})
-    return Batch("subjects", frame, "first day of the export")
+    if not whose.clock.is_receipt_told:
+        # Received at the end of its day, it is older than what it corrects: it is said once more just after each of these.
+        frame = pa.concat_tables([frame, *(_received(frame, one.received_at + JUST_AFTER) for one in known)])
+    yield Batch("subjects", frame, "first day of the export")
+
+
+def _received(frame: pa.Table, at: datetime) -> pa.Table:
+    position = frame.column_names.index("received_at")
+    return frame.set_column(position, "received_at", pa.array([at], frame["received_at"].type))
