@@ -43,9 +43,16 @@ def ingest_source(installation: Installation, source: Source, received_at: datet
     """Ingest one source whole or not at all, and record it in the audit log.
 
     Raises:
-        Refused: a file or folder is missing, or its content cannot be used; the lake is as it was.
+        Refused: a file or folder is missing, its content cannot be used, or it would be mixed with the simulated
+            cohort; the lake is as it was.
     """
-    digests = FileDigests(installation.settings.state_folder / "file-digests.json")
+    settings = installation.settings
+    if not isinstance(source, SimulatedSource) and any(isinstance(s, SimulatedSource) for s in settings.sources):
+        raise Refused(
+            "The configuration declares the simulated cohort among `sources:`. People who do not exist must not stand "
+            "beside real ones: copy the configuration into a home of your own and take `simulated` out."
+        )
+    digests = FileDigests(settings.state_folder / "file-digests.json")
     opened = _open(installation, source, received_at is not None, digests)
     ingest_id = _digest(opened.content, received_at)
     if opened.is_known:
@@ -88,12 +95,15 @@ def _take_out(
     installation: Installation, rows: pa.Table, at: pd.Timestamp | None, values: Named[str, str],
     factors: Named[str, float],
 ) -> IntakeReport:  # fmt: skip
-    batches = quarantine.batches(rows, at, values, factors)
+    lake, batches = installation.lake, quarantine.batches(rows, at, values, factors)
     ingest_id = _digest(quarantine.content_of(rows), sorted(values.items()), sorted(factors.items()), at)
     # They were refused once already: a share of bad ones is expected.
     lenient = replace(policy(installation), max_bad_share=1.0)
-    report = _take_in(installation, batches, ingest_id, None, lenient, Origin("quarantine"))
-    quarantine.remove(installation.lake, rows)
+    report = _take_in(installation, batches, ingest_id, None, lenient, Origin(quarantine.RELEASE))
+    # What was refused again stays as it was sent, not as it was mended.
+    again = quarantine.chosen(lake, quarantine.Choice(ingest=ingest_id))
+    quarantine.remove(lake, quarantine.but_not_at(rows, again))
+    quarantine.remove(lake, again)
     return report
 
 
@@ -125,6 +135,7 @@ def policy(installation: Installation) -> DoorPolicy:
         max_bad_share=settings.door.max_bad_share,
         signals={name: SignalLimits(**declared.model_dump()) for name, declared in settings.signals.items()},
         minutes_kept_from=kept_from(installation.lake),
+        now=installation.now,
         withdrawn=Tombstones(settings.consent_folder).withdrawn,
     )
 

@@ -1,6 +1,7 @@
 """One installation of Foretide: its settings and the stores they point to, opened when first used."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Installation:
-    """Settings, lake, model registry and audit log, and where to report progress to."""
+    """Settings, lake, model registry and audit log, where to report progress to, and when the command was given.
+
+    `now` is only known to a command line; nothing below asks the clock.
+    """
 
     settings: Settings
     report: Report = silent
+    now: datetime | None = None
 
     @cached_property
     def lake(self) -> Lake:

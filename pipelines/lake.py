@@ -196,7 +196,10 @@ class Lake:
             raise KeyError(name)
         connection = self.connection()
         connection.execute("SET preserve_insertion_order = true")
-        frame = connection.sql(f"SELECT * FROM read_parquet({_sql_list(sorted(delta.file_uris()))})").df()
+        files = sorted(delta.file_uris())
+        if not files:
+            return pa.schema(delta.schema()).empty_table().to_pandas()
+        frame = connection.sql(f"SELECT * FROM read_parquet({_sql_list(files)})").df()
         days = frame.select_dtypes("datetime").columns
         return frame.astype(dict.fromkeys(days, "datetime64[us]"))
 

@@ -1,5 +1,6 @@
 """Commands about models: `train`, `audit`, `replay`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ def train_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
 
     settings = load_settings(config)
     with progress_bar(as_json) as report:
-        installation = Installation(settings, report)
+        installation = Installation(settings, report, datetime.now(UTC))
         with alone(installation):
             night = night_of(installation, as_of)
             execute(installation, "retrain", night)
@@ -45,7 +46,7 @@ def audit_command(config: Config = None, as_json: Json = False) -> Answer:
 
     settings = load_settings(config)
     with progress_bar(as_json) as report:
-        installation = Installation(settings, report)
+        installation = Installation(settings, report, datetime.now(UTC))
         with alone(installation):
             rows, path = audit_again(installation)
     return Answer("audit", rows, [path], ["Insufficient evidence never means fair."])

@@ -1,5 +1,7 @@
 """Commands about nights: `run`, `score`."""
 
+from datetime import UTC, datetime
+
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import AsOf, Config, Json, answering, app
 
@@ -19,7 +21,7 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
 
     settings = load_settings(config)
     with progress_bar(as_json) as report:
-        installation = Installation(settings, report)
+        installation = Installation(settings, report, datetime.now(UTC))
         with alone(installation):
             if as_of is None:
                 execute(installation, "take_in")
@@ -45,7 +47,7 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
 
     settings = load_settings(config)
     with progress_bar(as_json) as report:
-        installation = Installation(settings, report)
+        installation = Installation(settings, report, datetime.now(UTC))
         with alone(installation):
             night = night_of(installation, as_of)
             refuse_early(installation, night)

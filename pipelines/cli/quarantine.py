@@ -31,8 +31,11 @@ def quarantine_list_command(
     from pipelines.door.quarantine import Choice, summary
     from pipelines.installation import Installation
     from pipelines.settings import load_settings
+    from pipelines.turn import alone
 
-    rows = summary(Installation(load_settings(config)).lake, Choice(table, rule, file, ingest))
+    installation = Installation(load_settings(config))
+    with alone(installation):
+        rows = summary(installation.lake, Choice(table, rule, file, ingest))
     total = sum(int(str(row["rows"])) for row in rows)
     said = f"{total} rows are in quarantine." if rows else "Nothing is in quarantine."
     return Answer("quarantine list", rows, sentences=[said])
@@ -60,7 +63,7 @@ def quarantine_release_command(
 
     values, factors = _pairs(set_, "--set"), {name: _number(text) for name, text in _pairs(scale, "--scale").items()}
     with progress_bar(as_json) as report:
-        installation = Installation(load_settings(config), report)
+        installation = Installation(load_settings(config), report, datetime.now(UTC))
         with alone(installation):
             result, left = release(installation, Choice(table, rule, file, ingest), datetime.now(UTC), values, factors)
     said = f"{sum(result.count(name, 'appended') for name in result.counts)} rows went into the lake, {left} stay here."

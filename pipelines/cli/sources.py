@@ -1,5 +1,6 @@
 """Commands that bring data in: `ingest`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,6 @@ from pipelines.cli.app import Config, Json, answering, app
 from pipelines.errors import Usage
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pipelines.sections import Source
     from pipelines.settings import Settings
 
@@ -51,7 +50,7 @@ def ingest_command(
     source = _source(format, path, mapping, settings)
     instant = _instant(received_at)
     with progress_bar(as_json) as report:
-        installation = Installation(settings, report)
+        installation = Installation(settings, report, datetime.now(UTC))
         with alone(installation):
             result = ingest_source(installation, source, instant)
     said = "Taken in." if result.is_new else "Nothing new: this content was taken in before."
@@ -104,8 +103,6 @@ def _source(format: str, path: Path | None, mapping: Path | None, settings: "Set
 
 
 def _instant(text: str | None) -> "datetime | None":
-    from datetime import UTC, datetime
-
     if text is None:
         return None
     try:

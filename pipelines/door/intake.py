@@ -177,7 +177,9 @@ def _commit(
         counts = report.counts[name]
         sound = settling.Sound(lake, connection, staging, TABLES[name])
         if counts["quarantined"]:
-            quarantine.keep_broken(lake, connection, TABLES[name], report.ingest_id)
+            quarantine.keep_broken(
+                lake, connection, TABLES[name], report.ingest_id, origin.format == quarantine.RELEASE
+            )
         counts["appended"] = _append(lake, sound, TABLES[name])
         counts["duplicate"] = counts["received"] - sum(counts[kind] for kind in KINDS[1:] if kind != "duplicate")
     number = len(list(ledger.parent.glob("*.json"))) + 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,15 @@ class DoorPolicy:
         signals: by name; any other signal is refused row by row.
         minutes_kept_from: raw minutes before this day were removed by `foretide retain`; later ones of such days are
             dropped and only counted, for they would replace the whole day by a few minutes.
+        now: when the command was given; what claims to have been received later comes from a wrong date. Unlimited where
+            nobody says.
         withdrawn: which of some subjects have withdrawn their consent; their rows are dropped and only counted.
     """
 
     max_bad_share: float = 1.0
     signals: Mapping[str, SignalLimits] = field(default_factory=dict)
     minutes_kept_from: date | None = None
+    now: datetime | None = None
     withdrawn: Callable[[Iterable[str]], set[str]] = _nobody
 
 

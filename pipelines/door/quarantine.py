@@ -23,6 +23,8 @@ from pipelines.lake import DELTA, SQL_TYPES, WRITER, Lake
 from pipelines.sources.batch import Batch
 
 ROWS_PER_BATCH = 200_000
+# The format of an ingest whose rows come out of quarantine.
+RELEASE = "quarantine"
 LINES_SHOWN = 5
 FILES_NAMED = 5
 # What tells one row of the quarantine from all others.
@@ -51,13 +53,25 @@ class Choice:
         return " AND ".join(given) or "TRUE"
 
 
-def keep_broken(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, ingest_id: str) -> None:
-    """Add the rows of the view `staged` that broke a rule, in one commit."""
-    fields = ", ".join(f"{name} := {name}" for name in table.arrow_schema().names)
+def keep_broken(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, ingest_id: str, is_release: bool
+) -> None:
+    """Add the rows of the view `staged` that broke a rule, in one commit.
+
+    A cumulative export brings its bad rows every night: they are kept once. Rows on their way out are kept all the
+    same, so that it can be told which were refused again.
+    """
+    names = table.arrow_schema().names
+    fields = ", ".join(f"{name} := {name}" for name in names)
+    said = ", ".join(name for name in names if name not in ("received_at", "ingest_id", "version"))
+    held = _rows_sql(lake) + (" LIMIT 0" if is_release else "")
     rows = connection.sql(f"""
-        SELECT '{ingest_id}' AS ingest_id, '{table.name}' AS "table", file, row_number, rule, subject_id,
-               to_json(struct_pack({fields}))::VARCHAR AS "row"
-        FROM staged WHERE rule IS NOT NULL ORDER BY file, row_number""")
+        WITH broken AS (
+            SELECT '{ingest_id}' AS ingest_id, '{table.name}' AS "table", file, row_number, rule, subject_id,
+                   to_json(struct_pack({fields}))::VARCHAR AS "row", md5(to_json(row({said}))::VARCHAR) AS content
+            FROM staged WHERE rule IS NOT NULL)
+        SELECT broken.* FROM broken ANTI JOIN ({held}) AS kept USING ("table", file, rule, content)
+        ORDER BY file, row_number""")
     write_deltalake(
         str(_folder(lake)), rows.to_arrow_reader(ROWS_PER_BATCH), mode="append", configuration=DELTA,
         writer_properties=WRITER,
@@ -132,6 +146,12 @@ def without_overtaken(lake: Lake, rows: pa.Table) -> pa.Table:
     return pa.concat_tables(left) if left else rows
 
 
+def but_not_at(rows: pa.Table, others: pa.Table) -> pa.Table:
+    """Rows that do not stand where one of the others stands: in that line of that file."""
+    where = ("table", "file", "row_number")
+    return rows.filter(pc.invert(pc.is_in(_places(rows, where), value_set=_places(others, where))))
+
+
 def batches(
     rows: pa.Table, known_from: pd.Timestamp | None, values: Mapping[str, str], factors: Mapping[str, float]
 ) -> Iterator[Batch]:
@@ -175,8 +195,8 @@ def remove(lake: Lake, rows: pa.Table) -> int:
     return rows.num_rows
 
 
-def _places(rows: pa.Table) -> pa.Array:
-    texts = [rows[name].cast(pa.string()) for name in PLACE]
+def _places(rows: pa.Table, names: Collection[str] = PLACE) -> pa.Array:
+    texts = [rows[name].cast(pa.string()) for name in names]
     return pa.array(pc.binary_join_element_wise(*texts, "|").to_pylist(), pa.string())
 
 
@@ -210,7 +230,7 @@ def _mended(rows: pa.Table, table: Table, values: Mapping[str, str], factors: Ma
 def _rows_sql(lake: Lake) -> str:
     files = sorted(DeltaTable(str(_folder(lake))).file_uris()) if (_folder(lake) / "_delta_log").is_dir() else []
     if not files:
-        names = ("ingest_id", "table", "file", "rule", "subject_id", "row")
+        names = ("ingest_id", "table", "file", "rule", "subject_id", "row", "content")
         columns = ", ".join(f'NULL::VARCHAR AS "{name}"' for name in names)
         return f"SELECT {columns}, NULL::BIGINT AS row_number WHERE FALSE"
     return f"SELECT * FROM read_parquet([{', '.join(map(_text, files))}], union_by_name = true)"

@@ -1,5 +1,7 @@
 """The rules a row must keep to get into the lake, as SQL conditions derived from `features/tables.py`."""
 
+from datetime import UTC
+
 from features.tables import (
     CLOCK_SKEW_MIN,
     DAILY_METRICS,
@@ -17,6 +19,7 @@ UNCLEAN_ID = (
     f"subject_id <> trim(subject_id) OR length(subject_id) > {LONGEST} OR regexp_matches(subject_id, '[[:cntrl:]]')"
 )
 NOT_ENROLLED = "subject_is_enrolled"
+RECEIVED = "receipt_does_not_lie_ahead"
 NOT_FROM_THE_FUTURE = "event_is_not_after_receipt"
 NOT_BEFORE_DEVICES = "event_is_not_before_2000"
 CLEAN_ID = "subject_id_is_clean"
@@ -27,6 +30,9 @@ def rules(table: Table, policy: DoorPolicy) -> dict[str, str]:
     broken = {CLEAN_ID: UNCLEAN_ID}
     for column in (*table.columns, *PROVENANCE):
         broken.update(_column_rules(column, table))
+    if policy.now is not None:
+        latest = policy.now.astimezone(UTC).isoformat()
+        broken[RECEIVED] = f"received_at > TIMESTAMPTZ '{latest}' + INTERVAL {CLOCK_SKEW_MIN} MINUTE"
     return {**broken, **_time_rules(table), **_table_rules(table.name), **_signal_rules(table, policy)}
 
 

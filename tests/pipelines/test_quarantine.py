@@ -1,5 +1,6 @@
 """The quarantine: what is refused row by row is listed without a value, mended and released, or discarded."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -155,3 +156,43 @@ def test_a_delivery_with_too_many_bad_rows_is_refused_whole(tmp_path):
     few = header + "".join(bad.splitlines(keepends=True)[:ALWAYS_TOLERATED])
     held = take_in(tmp_path, "few", {"subjects.csv": SUBJECTS, "sleep.csv": few}, max_bad_share=0.5)
     assert quarantine.chosen(held.lake, Choice()).num_rows == ALWAYS_TOLERATED
+
+
+def test_what_is_refused_again_stays_as_it_was_sent(installation):
+    """A mend that does not help changes nothing: the row is there once, with the value that the sender gave."""
+    before = quarantine.chosen(installation.lake, Choice(rule="minutes_asleep_is_plausible"))
+    _, left = release(installation, Choice(table="sleep"), RELEASED, {"minutes_asleep": "9000"}, {})
+    assert left == 2
+    assert quarantine.chosen(installation.lake, Choice(rule="minutes_asleep_is_plausible")).equals(before)
+
+
+def test_an_export_that_comes_again_brings_its_bad_rows_once(tmp_path, installation):
+    """A cumulative export is sent every night; its bad rows do not pile up."""
+    grown = SLEEP + "zebra-1,2026-06-03 23:00,2026-06-04 07:00,431\n"
+    take_in(tmp_path, "second", {"subjects.csv": SUBJECTS, "sleep.csv": grown})
+    assert quarantine.chosen(installation.lake, Choice()).num_rows == 2
+
+
+def test_what_claims_to_have_been_received_tomorrow_is_refused(tmp_path, installation):
+    """A mistyped year makes a row of the future whose assumed receipt lies ahead too: the command knows today."""
+    (tmp_path / "mapping.yaml").write_text(MAPPING.replace("time_zone:", "received: end_of_local_day\ntime_zone:"))
+    (tmp_path / "typo").mkdir()
+    (tmp_path / "typo" / "subjects.csv").write_text(SUBJECTS)
+    (tmp_path / "typo" / "sleep.csv").write_text(
+        SLEEP.splitlines()[0] + "\nzebra-1,2027-06-01 23:00,2027-06-02 07:00,431\n"
+    )
+    source = FileSource(format="table", path=tmp_path / "typo", mapping=tmp_path / "mapping.yaml")
+    report = ingest_source(replace(installation, now=RELEASED), source, None)
+    assert report.broken["sleep"] == {"receipt_does_not_lie_ahead": 1}
+
+
+def test_real_people_are_not_taken_in_beside_simulated_ones(tmp_path, installation):
+    """The shipped configuration declares the simulated cohort: a real delivery is refused there, with the cure."""
+    content = {
+        "outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}},
+        "sources": [{"format": "simulated"}],
+    }
+    mixed = Installation(settings_from(content, tmp_path))
+    source = FileSource(format="table", path=tmp_path / "first", mapping=tmp_path / "mapping.yaml")
+    with pytest.raises(Refused, match="take `simulated` out"):
+        ingest_source(mixed, source, RECEIVED)
