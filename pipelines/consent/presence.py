@@ -7,7 +7,7 @@ files and not with history; new tombstones make every file unknown again.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,21 +28,19 @@ def withdrawn_here(installation: Installation, tombstones: Tombstones) -> set[st
     known = _remembered(installation, tombstones)
     found: set[str] = set()
     with installation.lake.connection() as connection:
-        for table in _tables(installation):
-            fresh = [path for path in _files(table) if known.get(_name(installation, path)) != _mark(path)]
+        for files in _tables(installation):
+            fresh = [path for path, (name, mark) in _marks(installation, files).items() if known.get(name) != mark]
             found |= tombstones.withdrawn(erasure.distinct_subjects(fresh, connection))
-    for folder in deliveries.folders(installation.settings.deliveries_folder):
-        if any(known.get(_name(installation, path)) != _mark(path) for path in folder.iterdir()):
+    for folder, files in _deliveries(installation).items():
+        if any(known.get(name) != mark for name, mark in _marks(installation, files).values()):
             found |= tombstones.withdrawn(_delivered(folder))
     return found
 
 
 def remember(installation: Installation, tombstones: Tombstones) -> None:
     """Note that the files as they are now hold nothing of anybody who withdrew."""
-    paths = [path for table in _tables(installation) for path in _files(table)]
-    for folder in deliveries.folders(installation.settings.deliveries_folder):
-        paths.extend(map(str, folder.iterdir()))
-    files = {_name(installation, path): _mark(path) for path in sorted(paths)}
+    paths = [path for files in (*_tables(installation), *_deliveries(installation).values()) for path in files]
+    files = dict(sorted(_marks(installation, paths).values()))
     content = json.dumps({"tombstones": _digest(tombstones), "files": files}).encode()
     memory = _memory(installation)
     if not memory.is_file() or memory.read_bytes() != content:
@@ -83,23 +81,25 @@ def _digest(tombstones: Tombstones) -> str:
     return hashlib.sha256("".join(tombstone.subject for tombstone in tombstones.all).encode()).hexdigest()
 
 
-def _tables(installation: Installation) -> list[Path]:
-    return [table for table in erasure.delta_tables(installation.lake) if "subject_id" in erasure.columns_of(table)]
+def _tables(installation: Installation) -> list[list[str]]:
+    """Files of each table of the lake that is about subjects."""
+    tables = [DeltaTable(str(folder)) for folder in erasure.delta_tables(installation.lake)]
+    return [table.file_uris() for table in tables if "subject_id" in {field.name for field in table.schema().fields}]
 
 
-def _files(table: Path) -> list[str]:
-    return DeltaTable(str(table)).file_uris()
+def _deliveries(installation: Installation) -> dict[Path, list[str]]:
+    """Files of each delivery."""
+    folders = deliveries.folders(installation.settings.deliveries_folder)
+    return {folder: [str(path) for path in folder.iterdir()] for folder in folders}
 
 
-def _name(installation: Installation, path: str | Path) -> str:
-    """A file's place in the installation, which may be moved."""
-    return os.path.relpath(path, installation.settings.home)
-
-
-def _mark(path: str | Path) -> str:
-    """Size and time of a file: a restored copy differs in one of them."""
-    told = Path(path).stat()
-    return f"{told.st_size} {told.st_mtime_ns}"
+def _marks(installation: Installation, paths: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """By path a file's place in the installation, which may be moved, and its size and time: a restored copy differs."""
+    home, marks = f"{installation.settings.home.resolve()}{os.sep}", {}
+    for path in paths:
+        told = os.stat(path)  # noqa: PTH116  (ten thousand `Path`s take longer to make than to ask)
+        marks[path] = path.removeprefix(home), f"{told.st_size} {told.st_mtime_ns}"
+    return marks
 
 
 def _delivered(folder: Path) -> set[str]:

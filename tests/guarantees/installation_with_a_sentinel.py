@@ -13,19 +13,26 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from pipelines.data_nights import take_stock
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import publish
 from pipelines.delivery.rows import build
+from pipelines.installation import Installation
 from pipelines.lake import Lake
+from pipelines.night import report_data
+from pipelines.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 FORETIDE = Path(sys.executable).with_name("foretide")
 SENTINEL = "zebra-77"
+# How a spreadsheet, a colleague or another system may write it.
+SPELLINGS = ("ZEBRA_77", "Zebra 077", " zebra-77")
 OTHERS = ("ox-1", "ox-2", "ox-3")
 # Of the subject alone: id, minutes asleep, a device, the minutes asleep of a row in quarantine.
-TEXTS = (SENTINEL, "431.77", "quagga", "4017.93")
+TEXTS = (SENTINEL, *SPELLINGS, "431.77", "quagga", "4017.93")
 NUMBERS = (431.77, 4017.93)
 BEATS = 203
+NIGHT = "2026-06-30"
 RECEIVED = ("--received-at", "2026-06-10T00:00:00+00:00")
 LATER = ("--received-at", "2026-06-11T00:00:00+00:00")
 CONFIGURATION = """
@@ -39,6 +46,9 @@ time_zone: Europe/Berlin
 files:
   - {path: subjects.csv, table: subjects, columns: {subject_id: id, enrolled_on: since}}
   - path: sleep.csv
+    table: sleep
+    columns: {subject_id: id, onset_at: bed, offset_at: up, minutes_asleep: {column: asleep, unit: min}, device_id: device}
+  - path: nights/*.csv
     table: sleep
     columns: {subject_id: id, onset_at: bed, offset_at: up, minutes_asleep: {column: asleep, unit: min}, device_id: device}
   - path: minutes.csv
@@ -56,6 +66,7 @@ def make_home(folder: Path) -> Path:
     done = take_in(folder, RECEIVED)
     assert done.returncode == 0, done.stderr
     state = folder / ".state"
+    write_data_page(folder)
     lake = Lake(state / "lake")
     lake.replace("labels_crisis", pd.DataFrame({"subject_id": [*OTHERS, SENTINEL] * 2, "label": [0.0, 1.0] * 4}))
     lake.replace("results", pd.DataFrame({"metric": ["auroc"], "value": [0.7]}))
@@ -69,10 +80,24 @@ def make_home(folder: Path) -> Path:
     return folder
 
 
+def write_data_page(folder: Path) -> None:
+    """Put a night's data on record and on a page, with the files whose rows were refused."""
+    installation = Installation(load_settings(folder / "foretide.yaml"))
+    take_stock(installation, NIGHT)
+    report_data(installation, NIGHT)
+
+
 def write_export(folder: Path) -> None:
-    """What the study sent: people, nights and minutes; one of the sentinel's nights breaks a rule."""
-    folder.mkdir(parents=True)
+    """What the study sent: people, nights and minutes; some of the sentinel's nights break a rule.
+
+    A file is named after the sentinel; of its lines one is sound, one breaks a rule, and one is not even a row.
+    """
+    (folder / "nights").mkdir(parents=True)
     everybody = (*OTHERS, SENTINEL)
+    (folder / "nights" / f"{SENTINEL}.csv").write_text(
+        f"id,bed,up,asleep,device\n{SENTINEL},2026-06-05 23:00,2026-06-06 07:00,431.77,quagga\n"
+        f"{SENTINEL},2026-06-06 23:00,2026-06-07 07:00,4017.93,quagga\n{SENTINEL},2026-06-07 23:00,1,2,3,4,5,6\n"
+    )
     (folder / "subjects.csv").write_text("id,since\n" + "".join(f"{name},2026-05-01\n" for name in everybody))
     nights = [f"{name},2026-06-0{d} 23:00,2026-06-0{d + 1} 07:00,4{d}0,ring\n" for name in OTHERS for d in (1, 2, 3)]
     nights += [f"{SENTINEL},2026-06-01 23:00,2026-06-02 07:00,431.77,quagga\n"]

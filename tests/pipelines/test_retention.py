@@ -200,7 +200,13 @@ def with_broken_minutes(home: Path, make=installation) -> Installation:
     bad = minutes_of(["s-0"], [0, 4], received=1, value=900, hours=range(3, 4)).groupby("received_at").head(2)
     undated = bad.assign(minute_at=pd.Series(pd.NaT, bad.index, "datetime64[us, UTC]")).groupby("received_at").head(1)
     night = pd.DataFrame(
-        {"subject_id": ["s-0"], "onset_at": [FIRST], "offset_at": [FIRST], "received_at": [FIRST + DAY]}
+        {
+            "subject_id": ["s-0"],
+            "record_id": ["1"],
+            "onset_at": [FIRST],
+            "offset_at": [FIRST],
+            "received_at": [FIRST + DAY],
+        }
     )
     people = pd.DataFrame({"subject_id": SUBJECTS, "enrolled_on": FIRST.date(), "received_at": FIRST})
     batches = [("subjects", people), ("wearable", bad), ("wearable", undated), ("sleep", night)]

@@ -14,8 +14,9 @@ from deltalake import DeltaTable, write_deltalake
 from pipelines import tracking
 from pipelines.consent import erasure, models, notice
 from pipelines.consent.tombstones import Tombstones
+from pipelines.consent.withdrawal import withdraw
 from pipelines.delivery import erasure as deliveries
-from pipelines.delivery.publish import publish, read_scores
+from pipelines.delivery.publish import current, publish, read_scores
 from pipelines.delivery.verify import verify
 from pipelines.errors import Fault
 from pipelines.installation import Installation
@@ -45,6 +46,41 @@ def test_tombstones_without_their_key_stop_everything(tmp_path):
     (tmp_path / "key").unlink()
     with pytest.raises(Fault, match="key"):
         Tombstones(tmp_path).withdrawn(["s-1"])
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "others"),
+    [("s2", {"S2", " s2 ", "s02", "s2\n"}), ("007", {"7", "7.0"}), ("A_1", {"a-1", "a\u20281"})],
+)
+def test_every_spelling_is_the_subject_that_withdrew(tmp_path, withdrawn, others):
+    """Case, blanks, leading zeros and kinds of separators make nobody else; another id does."""
+    Tombstones(tmp_path).bury([withdrawn], "2026-07-01", "2026-07-31")
+    Tombstones(tmp_path).bury(others, "2026-07-01", "2026-07-31")
+    found = Tombstones(tmp_path)
+    assert len(found.all) == 1
+    assert found.withdrawn({withdrawn, *others, "s20", "70", "A_2"}) == {withdrawn, *others}
+    assert {found.find(name) for name in others} == {found.find(withdrawn)}
+
+
+def test_all_spellings_that_are_here_are_erased_and_told_of(tmp_path):
+    """Rows and deliveries under each spelling go, and consumers of any of them find the row that they hold."""
+    made = Installation(
+        settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7, 14]}}}, tmp_path)
+    )
+    names = {"ox-1": "Zebra_77", "ox-2": "zebra\n77"}
+    made.lake.replace("labels", pd.DataFrame({"subject_id": [*names.values(), SENTINEL, "ox-3"]}))
+    of = context("2026-06-30", "a")
+    root = made.settings.deliveries_folder
+    held = read_scores(publish(root, scored(of).assign(subject_id=lambda r: r["subject_id"].replace(names)), of))
+    done = withdraw(made, ["zebra 77"], date(2026, 7, 1))
+    assert done.rows == {"derived/labels": 3}
+    assert len(done.tokens) == 1
+    assert made.lake.load("labels")["subject_id"].tolist() == ["ox-3"]
+    rows = read_scores(current(root, pd.Timestamp("2026-06-30")))
+    is_notice = rows["status"] == "consent_withdrawn"
+    assert rows.loc[~is_notice, "subject_id"].unique().tolist() == ["ox-3"]
+    assert set(rows.loc[is_notice, "score_id"]) == set(held.loc[held["subject_id"] != "ox-3", "score_id"])
+    assert [verify(folder).faults for folder in deliveries.folders(root)] == [(), ()]
 
 
 @pytest.mark.parametrize("formats", [("csv",), ("fhir",), ("csv", "fhir")])
@@ -137,8 +173,6 @@ def test_scrubbing_leaves_the_newest_version_only(tmp_path):
 
 def test_the_date_to_retrain_by_is_reckoned_from_the_withdrawal(tmp_path):
     """Not from the day on which the command was given."""
-    from pipelines.consent.withdrawal import withdraw
-
     content = {
         "outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}},
         "consent": {"retrain_within_days": 10},
