@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pipelines.deidentification.column_names import normal_name
 from pipelines.deidentification.gate import Finding, findings
 from pipelines.sources.inference.samples import Sample
-from pipelines.sources.inference.sights import Sight, days_of, look
+from pipelines.sources.inference.sights import Decimal, Sight, days_of, decimal_of, look
 from pipelines.sources.inference.vocabulary import CLOCK, EVENT_TIME, MINUTE_OF_DAY, PROMPTED, RECEIVED, SUBJECT
 from pipelines.sources.table.parsing import as_text
 
@@ -19,7 +19,10 @@ A_VALUE = re.compile(r"[-+]?\d+(?:[.,]\d+)?|\d{4}-\d\d-\d\d.*|\d\d?[/.]\d\d?[/.]
 
 @dataclass
 class View:
-    """A kind of file as seen. `used` gathers the columns that an entry maps; `ids` are compared, and never written."""
+    """A kind of file as seen. `used` gathers the columns that an entry maps; `ids` are compared, and never written.
+
+    `decimal` is the mark of its numbers, `given` how many rows name a subject.
+    """
 
     sample: Sample
     sights: dict[str, Sight]
@@ -30,7 +33,9 @@ class View:
     prompted: Sight | None = None
     clock: Sight | None = None
     ids: frozenset[str] = frozenset()
+    given: int = 0
     rows_a_day: float = 0.0
+    decimal: Decimal = "."
     note: str = ""
     used: set[str] = field(default_factory=set)
 
@@ -67,8 +72,10 @@ def view(sample: Sample) -> View | None:
     if _are_values(names) or any(finding.column == f"column {position + 1}" for position, finding in found):
         return None
     identifying = {names[position]: finding for position, finding in found}
-    sights = _in_one_order({name: look(name, sample.rows[name]) for name in names if name not in identifying})
-    seen = View(sample, sights, identifying)
+    columns = {name: sample.rows[name] for name in names if name not in identifying}
+    decimal = decimal_of(columns.values(), sample.layout.separator)
+    sights = _in_one_order({name: look(name, column, decimal) for name, column in columns.items()})
+    seen = View(sample, sights, identifying, decimal=decimal)
     seen.subject = _first(seen, [*SUBJECT], "number", "text")
     seen.received = _first(seen, [RECEIVED], "time")
     seen.prompted = _first(seen, [PROMPTED], "time")
@@ -106,7 +113,7 @@ def _first(seen: View, patterns: list[re.Pattern[str]], *kinds: str) -> Sight | 
 def _count(seen: View, subject: Sight) -> None:
     rows = seen.sample.rows
     people = as_text(rows[subject.name]).to_pylist()
-    seen.ids = frozenset(people) - {None}
+    seen.ids, seen.given = frozenset(people) - {None}, len(people) - people.count(None)
     if seen.time is not None:
         days = days_of(seen.time, rows[seen.time.name])
         pairs = [(who, day) for who, day in zip(people, days, strict=True) if who is not None and day is not None]

@@ -5,13 +5,19 @@ import re
 import textwrap
 
 from pipelines.sources.inference import vocabulary as says
-from pipelines.sources.inference.guesses import Guess, Told
+from pipelines.sources.inference.entries import Guess, Told
 from pipelines.sources.inference.samples import ROWS, Unread
+from pipelines.sources.inference.sights import Kind
 from pipelines.sources.inference.view import DAILY, View
 
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 NOT_TEXT = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|none")
 WIDTH = 110
+LEFT: dict[Kind, str] = {
+    "number": "not mapped, numbers (other streams may go to `signals`)", "text": "not mapped, texts",
+    "day": "not mapped, days", "time": "not mapped, times", "clock": "not mapped, times of day",
+    "empty": "empty in these rows",
+}  # fmt: skip
 
 
 def head(has_received: bool) -> list[str]:
@@ -29,11 +35,17 @@ def head(has_received: bool) -> list[str]:
     ]
 
 
+def nobody_enrolled(why: str) -> list[str]:
+    """That no entry says who is enrolled."""
+    return _comment(why, "  ")
+
+
 def section(seen: View, found: list[Guess]) -> list[str]:
     """Everything about one kind of file."""
     sample = seen.sample
     many = f", {sample.files} files" if sample.files > 1 else ""
-    lines = ["", *_comment(f"{sample.pattern}{many}: {sample.rows.num_columns} columns", "  ")]
+    told = f"; it needs {', '.join(f'`{line}`' for line in _layout(seen))}" if not found and _layout(seen) else ""
+    lines = ["", *_comment(f"{sample.pattern}{many}: {sample.rows.num_columns} columns{told}", "  ")]
     ready = {says.READY[name] for name in seen.sights if name in says.READY}
     lines += [
         line for name in ready for line in _comment(f"TODO docs/examples/{name} maps such exports: use it.", "  ")
@@ -42,7 +54,7 @@ def section(seen: View, found: list[Guess]) -> list[str]:
     lines += [] if found else _comment(f"Not mapped: {_why_not(seen)}.", "  ")
     for number, guess in enumerate(found):
         lines += _entry(seen, guess, is_first=number == 0)
-    return lines + _left(seen, is_mapped=bool(found))
+    return lines + _left(seen, found)
 
 
 def _why_not(seen: View) -> str:
@@ -69,12 +81,9 @@ def scalar(text: str) -> str:
 
 
 def _entry(seen: View, guess: Guess, is_first: bool) -> list[str]:
-    layout = seen.sample.layout
-    lines = [f"  - path: {scalar(seen.sample.pattern)}", f"    table: {guess.table}  # {guess.why}"]
-    if layout.separator != ",":
-        lines.append(f"    separator: {json.dumps(layout.separator)}")
-    if layout.encoding != "utf-8":
-        lines.append(f"    encoding: {layout.encoding}")
+    lines = _comment(guess.todo, "  ") if guess.todo else []
+    lines += [f"  - path: {scalar(seen.sample.pattern)}", f"    table: {guess.table}  # {guess.why}"]
+    lines += [f"    {line}" for line in _layout(seen)]
     lines += ["    columns:", *_columns(guess.columns, "      ")]
     if guess.melt:
         lines += ["    melt:", f"      into: {guess.into}", "      columns:", *_columns(guess.melt, "        ")]
@@ -85,6 +94,14 @@ def _entry(seen: View, guess: Guess, is_first: bool) -> list[str]:
         lines += ["    drop:"]
         lines += [f"      - {scalar(name)}  # {one.identifier}: {one.reason}" for name, one in seen.identifying.items()]
     return lines
+
+
+def _layout(seen: View) -> list[str]:
+    """How the file is read, where it is not the way that goes without saying."""
+    layout = seen.sample.layout
+    lines = [f"separator: {json.dumps(layout.separator)}"] if layout.separator != "," else []
+    lines += [f"decimal: {json.dumps(seen.decimal)}"] if seen.decimal != "." else []
+    return lines + ([f"encoding: {layout.encoding}"] if layout.encoding != "utf-8" else [])
 
 
 def _columns(columns: dict[str, Told], indent: str) -> list[str]:
@@ -107,18 +124,15 @@ def _value(key: str, value: str) -> str:
     return json.dumps(value) if key == "format" and "%" in value else value
 
 
-def _left(seen: View, is_mapped: bool) -> list[str]:
+def _left(seen: View, found: list[Guess]) -> list[str]:
     """Columns that no entry maps, by what they hold."""
+    mapped = frozenset().union(*(guess.mapped for guess in found))
+    left = [one for name, one in seen.sights.items() if name not in mapped]
     lines = []
-    for kind, meaning in (("number", "numbers (other streams may go to `signals`)"), ("text", "texts"),
-                          ("day", "days"), ("time", "times"), ("clock", "times of day")):  # fmt: skip
-        names = [scalar(one.name) for one in seen.free() if one.kind == kind]
-        if names:
-            lines += _comment(f"not mapped, {meaning}: {', '.join(names)}", "    ")
-    empty = [scalar(one.name) for one in seen.sights.values() if one.kind == "empty"]
-    if empty:
-        lines += _comment(f"empty in these rows: {', '.join(empty)}", "    ")
-    if not is_mapped and seen.identifying:
+    for kind, meaning in LEFT.items():
+        names = [scalar(one.name) for one in left if one.kind == kind]
+        lines += _comment(f"{meaning}: {', '.join(names)}", "    ") if names else []
+    if not found and seen.identifying:
         told = ", ".join(f"{scalar(name)} ({one.identifier})" for name, one in seen.identifying.items())
         lines += _comment(f"identifying: {told}", "    ")
     return lines
