@@ -16,7 +16,7 @@ from pyarrow import dataset, feather
 from features.tables import TABLES, WEARABLE, Table
 from pipelines.deidentification import gate
 from pipelines.door.policy import DoorPolicy
-from pipelines.door.rules import rules
+from pipelines.door.rules import CLEAN_ID, UNCLEAN_ID, rules
 from pipelines.door.spans import Span, key_hashes, spans_of, whole_times
 from pipelines.door.typed import repeated, typed_rows
 from pipelines.lake import US_PER_DAY, bucket_of
@@ -141,7 +141,8 @@ class Staging:
         self, connection: duckdb.DuckDBPyConnection, rows: pa.Table, table: Table
     ) -> tuple[pa.Array, dict[str, int]]:
         """The first rule that each row breaks, what its reader found before all; and how many broke which."""
-        declared = list(rules(table, self.policy).items())
+        declared = [(name, sql) for name, sql in rules(table, self.policy).items()
+                    if name != CLEAN_ID or _has_unclean_ids(connection, rows)]  # fmt: skip
         cases = " ".join(f"WHEN {condition} THEN {number}" for number, (_, condition) in enumerate(declared))
         connection.register("incoming", rows.append_column("position", pa.array(np.arange(len(rows)))))
         found = connection.sql(
@@ -154,6 +155,14 @@ class Staging:
         rule = pc.coalesce(rows["broken"].combine_chunks(), names.take(pa.array(codes, mask=codes < 0)))
         counted = pc.value_counts(rule.drop_null()).to_pylist()
         return rule.dictionary_encode(), {count["values"]: count["counts"] for count in counted}
+
+
+def _has_unclean_ids(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> bool:
+    """Whether any id is unclean: ids are few and rows many, so that most batches need not be looked through for it."""
+    connection.register("ids", pa.table({"subject_id": pc.unique(rows["subject_id"]).cast(pa.string())}))
+    found = connection.sql(f"SELECT 1 FROM ids WHERE {UNCLEAN_ID} LIMIT 1").fetchall()
+    connection.unregister("ids")
+    return bool(found)
 
 
 def _buckets(rows: pa.Table) -> pa.Array:
