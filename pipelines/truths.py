@@ -2,7 +2,7 @@
 
 Derived from `features/tables.py`; where the door refuses rows for the same reason the name is that of its rule, so
 that rows which got past the door are found here. What the door lets in but a reader should look at is not binding.
-Rules about other tables (enrolment, consent, retention) belong to the door alone.
+Rules about other tables (enrolment) belong to the door alone.
 """
 
 import sys
@@ -18,6 +18,8 @@ from features.tables import (
     Column,
     Table,
 )
+from pipelines.door.rules import CLEAN_ID, UNCLEAN_ID
+from pipelines.pseudonyms import LONGEST
 from pipelines.sections import Signal
 
 US_PER_MIN = 60_000_000.0
@@ -68,7 +70,7 @@ STORED_ONCE = Truth(
 
 def truths(table: Table, signals: Mapping[str, Signal]) -> tuple[Truth, ...]:
     """What holds for each row of a table, in the order of its columns; `STORED_ONCE` holds besides."""
-    found = [truth for column in (*table.columns, *PROVENANCE) for truth in _of_column(column)]
+    found = [_of_ids(), *(truth for column in (*table.columns, *PROVENANCE) for truth in _of_column(column, table))]
     found.append(_loose(
         "utc_offset_is_in_quarter_hours", "utc_offset_min", "Offsets from UTC are whole quarters of an hour.",
         "minutes_past_quarter_hour", "utc_offset_min % 15", 0, 0,
@@ -88,12 +90,22 @@ def _loose(
     return Truth(name, column, words, sight, sql, low, high, is_binding=False)
 
 
-def _of_column(column: Column) -> list[Truth]:
+def _of_ids() -> Truth:
+    words = f"Ids are at most {LONGEST} characters, without blanks around them and without control characters."
+    return Truth(CLEAN_ID, "subject_id", words, "unclean_id", f"CASE WHEN {UNCLEAN_ID} THEN 1 ELSE 0 END", high=0)
+
+
+def _of_column(column: Column, table: Table) -> list[Truth]:
     name, said = column.name, f"{column.meaning[0].upper()}{column.meaning[1:]}"
     is_bounded = column.low is not None or column.high is not None
     seen = name if is_bounded or column.kind == "real" or column.allowed else f"CASE WHEN {name} IS NOT NULL THEN 1 END"
     found = []
-    if column.is_required:
+    if column.is_required and column in table.columns and name not in (*table.key, table.time):
+        found.append(Truth(
+            f"{name}_is_given", name, f"{said}: always given, but in rows that the sender took back.",
+            f"{name} or taken back", f"CASE WHEN {name} IS NULL AND NOT is_deleted THEN NULL ELSE 1 END",
+        ))  # fmt: skip
+    elif column.is_required:
         found.append(Truth(f"{name}_is_given", name, f"{said}: always given.", name, seen))
     if is_bounded:
         words = f"{said}: {between(column.low, column.high, column.unit)}."

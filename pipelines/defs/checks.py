@@ -71,10 +71,8 @@ def _in_words(found: Broken) -> str:
 
 
 def _few_bad(table: str, stream: StreamNight, most: float) -> AssetCheckResult:
-    share = stream.quarantine_share
-    return _result(
-        table, FEW_BAD, share <= most, {"share": round(share, 4), "rows_in_quarantine": stream.counts["quarantined"]}
-    )
+    told = {"share": round(stream.quarantine_share, 4), "rows_in_quarantine": stream.counts["quarantined"]}
+    return _result(table, FEW_BAD, stream.has_few_in_quarantine(most), told)
 
 
 def _result(

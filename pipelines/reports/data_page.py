@@ -19,6 +19,8 @@ from pipelines.truths import Truth
 # Symbol, words, CSS class: never colour alone.
 STOPS, WAIVED, NOTED = ("▲", "stops the night", "fail"), ("◆", "waived", "unsure"), ("?", "to look at", "unsure")
 HOLDS = ("✓", "holds", "pass")
+# Told of where there are any.
+DROPPED = {"withdrawn": "of withdrawn subjects", "expired": "of minutes no longer kept"}
 # With fewer nights on record nobody can say what is usual.
 NIGHTS_TO_COMPARE = 5
 MEASURES: dict[str, Callable[[StreamNight], int]] = {
@@ -61,7 +63,7 @@ def write_data_page(
         totals=_totals(tonight, held),
         streams=[_stream(name, stream, held[name]) for name, stream in tonight.streams.items()],
         broken=_broken(tonight),
-        has_withdrawn=_summed(tonight)["withdrawn"] > 0,
+        dropped=_dropped(tonight),
         refused=[_refusal(line, held) for line in tonight.refused],
         implausible=None if implausible is None else _implausible(implausible),
         history=_history(nights),
@@ -159,9 +161,14 @@ def _totals(night: DataNight, held: Mapping[str, Mapping[str, Truth]]) -> list[t
         "in quarantine": words.count(count["quarantined"]),
         "expectations hold": f"{words.count(judged - broken)} of {words.count(judged)}",
     }
-    if count["withdrawn"]:
-        facts["of withdrawn subjects, dropped"] = words.count(count["withdrawn"])
-    return list(facts.items())
+    dropped = {f"{said}, dropped": words.count(count[kind]) for kind, said in _dropped(night).items()}
+    return list((facts | dropped).items())
+
+
+def _dropped(night: DataNight) -> dict[str, str]:
+    """Kinds of rows that were dropped on the night, in words."""
+    count = _summed(night)
+    return {kind: said for kind, said in DROPPED.items() if count[kind]}
 
 
 def _stream(name: str, stream: StreamNight, held: Mapping[str, Truth]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_a_delivery_is_told_on_the_night_that_saw_it_first(installation):
     take_stock(installation, NIGHTS[0])
     bad_minutes(installation)
     found = take_stock(installation, NIGHTS[1])
-    assert found.streams["wearable"].counts == dict(zip(KINDS, (4, 1, 0, 3, 0), strict=True))
+    assert found.streams["wearable"].counts == dict(zip(KINDS, (4, 1, 0, 3, 0, 0), strict=True))
     assert [d["ingest_id"] for d in found.deliveries] == ["bad"]
     assert take_stock(installation, NIGHTS[2]).deliveries == []
     assert [len(night.deliveries) for night in on_record(installation, NIGHTS[2])] == [1, 1, 0]
@@ -167,6 +167,21 @@ def test_the_page_begins_with_a_plain_sentence(tmp_path):
     index = write_index(tmp_path).read_text(encoding="utf-8")
     assert told in index
     assert "data-2026-06-03.html" in index
+
+
+def test_rows_that_were_dropped_are_told_where_there_are_any(tmp_path):
+    """A column and a total for rows of withdrawn subjects, and for minutes no longer kept; none on other nights."""
+    told = {"withdrawn": "Of withdrawn subjects", "expired": "Of minutes no longer kept"}
+    for kind, said in told.items():
+        night = night_of(NIGHTS[1])
+        night.streams["wearable"].counts[kind] = 4321
+        text = page(tmp_path, night)
+        assert f"{said[0].lower()}{said[1:]}, dropped" in text
+        assert [text.count(f'<th scope="col">{other}</th>') for other in told.values()] == [
+            int(other == said) for other in told.values()
+        ]
+        assert text.count("4,321") == 2
+    assert "dropped" not in page(tmp_path, night_of(NIGHTS[1]))
 
 
 def test_a_night_without_deliveries_says_so(tmp_path):
@@ -288,3 +303,10 @@ def test_the_share_in_quarantine_is_checked(added, most, passes):
     result = checks._few_bad("wearable", night_of(NIGHTS[1], added).streams["wearable"], most)
     assert result.passed == passes
     assert result.metadata["rows_in_quarantine"].value == 40
+
+
+@pytest.mark.parametrize(("bad", "passes"), [(10, True), (11, False)])
+def test_a_handful_of_rows_in_quarantine_is_no_share(bad, passes):
+    """Ten bad rows and no good one pass, as the door lets them; eleven do not."""
+    counts = dict.fromkeys(KINDS, 0) | {"received": bad, "quarantined": bad}
+    assert checks._few_bad("wearable", StreamNight(counts, 0), 0.5).passed == passes
