@@ -83,17 +83,27 @@ def is_about(ids: Collection[str]) -> Callable[[pa.Table], pa.ChunkedArray]:
 
 
 def rewrite_without(table: Path, files: Collection[Path], is_gone: Callable[[pa.Table], pa.ChunkedArray]) -> int:
-    """Put files of a Delta table anew without some of their rows, in one commit that says nothing of them.
+    """Put files of a Delta table anew without some of their rows, as `rewrite` does; how many rows went."""
 
-    Delta's own deletion would write the predicate, and with it the id, into the log. The other rows keep their order
-    and their layout, which readers rely on. Returns how many rows went.
+    def left(rows: pa.Table) -> pa.Table | None:
+        kept = rows.filter(pc.invert(pc.fill_null(is_gone(rows), False)))
+        return kept if kept.num_rows < rows.num_rows else None
+
+    return rewrite(table, files, left)
+
+
+def rewrite(table: Path, files: Collection[Path], change: Callable[[pa.Table], pa.Table | None]) -> int:
+    """Put files of a Delta table anew with their rows changed, in one commit that says nothing of them.
+
+    Delta's own deletion would write the predicate, and with it the id, into the log. Rows keep their order and their
+    layout, which readers rely on. A file for whose rows `change` gives None stays. Returns how many rows went.
     """
     actions: list[AddAction | RemoveAction] = []
     removed = 0
     for path in sorted(files):
         rows = pq.ParquetFile(path).read()
-        left = rows.filter(pc.invert(pc.fill_null(is_gone(rows), False)))
-        if left.num_rows == rows.num_rows:
+        left = change(rows)
+        if left is None:
             continue
         removed += rows.num_rows - left.num_rows
         values = dict(part.split("=", 1) for part in path.relative_to(table).parts[:-1])

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from pipelines.consent import erasure, models, notice, presence
+from pipelines.consent import erasure, models, names, notice, presence
 from pipelines.consent.tombstones import Tombstone, Tombstones
 from pipelines.delivery import erasure as deliveries
 from pipelines.delivery.erasure import Erased
@@ -71,7 +71,7 @@ def carry_out(installation: Installation) -> Withdrawal:
             done.tokens = sorted({*tokens.values(), *(tombstone.token for tombstone in pending)})
             _flag_models(installation, tombstones, ids)
             done.notice = _tell(installation, tokens)
-            _erase(installation, ids, done)
+            _erase(installation, tombstones, ids, done)
             if done.tokens:
                 installation.audit_log.append(KIND, _entry(done), _latest(tombstones))
     presence.remember(installation, tombstones)
@@ -113,10 +113,11 @@ def _last_scores(installation: Installation) -> pd.DataFrame | None:
         return None
 
 
-def _erase(installation: Installation, ids: set[str], done: Withdrawal) -> None:
+def _erase(installation: Installation, tombstones: Tombstones, ids: set[str], done: Withdrawal) -> None:
     lake, root = installation.lake, installation.settings.deliveries_folder
     with lake.writing(), lake.connection() as connection:
         erasure.remove_leftovers(lake)
+        names.remove_names(installation, tombstones)
         done.rows = erasure.erase_subjects(lake, ids, connection)
         for table in erasure.delta_tables(lake):
             erasure.scrub(table)

@@ -74,7 +74,7 @@ def test_no_byte_of_the_subject_is_left_in_any_file(withdrawn):
 def test_the_answer_counts_by_place_and_says_what_is_out_of_reach(withdrawn):
     """Each table and delivery with its rows; backups, consumers and models named; no subject in it."""
     rows = {row["place"]: row["rows_erased"] for row in withdrawn.answer["rows"]}
-    assert {"lake/raw/subjects": 1, "lake/raw/sleep": 1, "lake/raw/wearable": 30, "lake/quarantine": 1,
+    assert {"lake/raw/subjects": 1, "lake/raw/sleep": 2, "lake/raw/wearable": 30, "lake/quarantine": 2,
             "lake/derived/labels_crisis": 2}.items() <= rows.items()  # fmt: skip
     assert [count for place, count in rows.items() if place.startswith("delivery ")] == [2, 2, 2, 2]
     assert all(word in " ".join(withdrawn.answer["beyond_reach"]) for word in ("backups", "consumers", "models"))
@@ -157,14 +157,19 @@ def test_withdrawing_again_changes_nothing(home):
     assert files(home) == before
 
 
-def test_an_old_export_brings_nothing_back(home):
-    """Read again, as by a mended mapping: the subject's rows are counted and dropped, not even quarantined."""
+@pytest.mark.parametrize("spelling", [SENTINEL, *made.SPELLINGS])
+def test_an_old_export_brings_nothing_back(home, spelling):
+    """Read again, however the id is written: the subject's rows are counted and dropped, not even quarantined."""
+    for path in (home / "export").rglob("*.csv"):
+        path.write_text(path.read_text().replace(made.NO_ROW, "").replace(f"{SENTINEL},", f"{spelling},"))
+        path.rename(path.with_name(path.name.replace(SENTINEL, spelling)))
     with (home / "mapping.yaml").open("a") as mapping:
         mapping.write("# mended\n")
     done = made.take_in(home, made.LATER)
     assert done.returncode == 0, done.stdout
     counts = {row["table"]: row["withdrawn"] for row in json.loads(done.stdout)["rows"]}
-    assert counts == {"subjects": 1, "sleep": 2, "wearable": 30}
+    assert counts == {"subjects": 1, "sleep": 4, "wearable": 30}
+    made.write_data_page(home)
     assert made.places_that_tell(home) == {}
 
 
@@ -203,6 +208,15 @@ def test_a_damaged_delivery_loses_its_files_and_stays_a_fault(withdrawn, tmp_pat
     assert made.withdraw(home).returncode == 0
     assert [p.name for p in folder.iterdir()] == ["manifest.json"]
     assert foretide(home, "verify", str(folder)).returncode == 1
+    assert made.places_that_tell(home) == {}
+
+
+@pytest.mark.parametrize("spelling", made.SPELLINGS)
+def test_any_spelling_of_the_id_withdraws_the_subject(withdrawn, tmp_path, spelling):
+    """Whoever asks need not know how the id was enrolled."""
+    home = Path(shutil.copytree(withdrawn.before, tmp_path / "home"))
+    done = foretide(home, "withdraw", "--json", stdin=f"{spelling}\r\n{SENTINEL}\r\n")
+    assert json.loads(done.stdout)["withdrawn"] == 1
     assert made.places_that_tell(home) == {}
 
 

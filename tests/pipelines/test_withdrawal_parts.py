@@ -6,13 +6,15 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from markupsafe import escape
 
 from pipelines import tracking
-from pipelines.consent import erasure, models, notice
+from pipelines.consent import erasure, models, names, notice
 from pipelines.consent.tombstones import Tombstones
 from pipelines.consent.withdrawal import withdraw
 from pipelines.delivery import erasure as deliveries
@@ -81,6 +83,25 @@ def test_all_spellings_that_are_here_are_erased_and_told_of(tmp_path):
     assert rows.loc[~is_notice, "subject_id"].unique().tolist() == ["ox-3"]
     assert set(rows.loc[is_notice, "score_id"]) == set(held.loc[held["subject_id"] != "ox-3", "score_id"])
     assert [verify(folder).faults for folder in deliveries.folders(root)] == [(), ()]
+
+
+def test_names_of_files_that_hold_the_id_are_replaced_in_every_record(tmp_path):
+    """In quarantine, on record and on the page, in any spelling; other files keep their names, other rows stay."""
+    made = Installation(settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}}}, tmp_path))
+    told = ["a <Zebra_77> & b.csv", "export-zebra 077.csv", "zebra-7.csv", "zebra-770.csv"]
+    quarantine = made.lake.root / "quarantine"
+    write_deltalake(str(quarantine), pa.table({"subject_id": ["ox-1", "ox-1", None, "ox-2"], "file": told}))
+    night, page = tmp_path / ".state" / "data_nights" / "2026-06-01.json", made.settings.reports_folder / "data-1.html"
+    for path, content in ((night, json.dumps({"refused": [{"files": told}]})), (page, str(escape(", ".join(told))))):
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    withdraw(made, [SENTINEL], date(2026, 7, 1))
+    left = [names.NAMELESS, names.NAMELESS, *told[2:]]
+    assert json.loads(night.read_text()) == {"refused": [{"files": left}]}
+    assert page.read_text() == ", ".join(left)
+    (file,) = DeltaTable(str(quarantine)).file_uris()
+    assert duckdb.read_parquet(file).project("file").fetchall() == [(name,) for name in left]
+    assert not any(b"ebra 077" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("formats", [("csv",), ("fhir",), ("csv", "fhir")])
