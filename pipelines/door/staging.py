@@ -1,7 +1,7 @@
 """Batches as typed, checked rows beside the lake: what an intake does before it touches anything that counts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,7 +91,7 @@ class Staging:
         return connection.from_arrow(dataset.dataset([str(staged.path) for staged in self.of(table)], format="feather"))
 
     def _stage(self, connection: duckdb.DuckDBPyConnection, batch: Batch, number: int) -> StagedBatch:
-        batch = replace(batch, file=harmless_name(batch, number))
+        batch = replace(batch, file=harmless_name(batch, number, self.policy.withdrawn))
         rows = typed_rows(batch, self.ingest_id, self.received_at)
         table, received = TABLES[batch.table], rows.num_rows
         gate.refuse_identifying_rows(table, rows, batch.file)
@@ -185,13 +185,19 @@ def _months(rows: pa.Table, table: Table) -> pa.Array:
     )
 
 
-def harmless_name(batch: Batch, number: int) -> str:
-    """The name of a batch's file; a number instead where it holds somebody's id, for records outlive rows."""
+def harmless_name(batch: Batch, number: int, withdrawn: Callable[[Iterable[str]], set[str]]) -> str:
+    """The name of a batch's file; a number instead where it holds somebody's id, for records outlive rows.
+
+    Lines that are no rows have no ids: then at least nobody who withdrew is named.
+    """
     frame = batch.frame
-    if "subject_id" not in (frame.column_names if isinstance(frame, pa.Table) else frame.columns):
-        return batch.file
-    ids = pc.unique(frame["subject_id"]).to_pylist() if isinstance(frame, pa.Table) else frame["subject_id"].unique()
     pieces = re.split(r"([^0-9A-Za-z]+)", batch.file)
     runs = ("".join(pieces[start:end]) for start in range(len(pieces)) for end in range(start + 1, len(pieces) + 1))
     named = {plain(run) for run in runs if run}
-    return batch.file if named.isdisjoint(plain(str(name)) for name in ids) else f"file {number + 1}"
+    ids: Iterable[object] = []
+    if "subject_id" in (frame.column_names if isinstance(frame, pa.Table) else frame.columns):
+        ids = (
+            pc.unique(frame["subject_id"]).to_pylist() if isinstance(frame, pa.Table) else frame["subject_id"].unique()
+        )
+    is_harmless = named.isdisjoint(plain(str(name)) for name in ids) and not withdrawn(named)
+    return batch.file if is_harmless else f"file {number + 1}"
