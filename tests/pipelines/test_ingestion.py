@@ -159,6 +159,29 @@ def test_an_ingest_that_was_killed_before_it_was_on_record_is_put_on_record(home
     assert not take_in(home, 3).is_new
 
 
+def killed_before_it_counts(home: Path) -> None:
+    """Take the folder in by a process that dies by kill -9 when its rows are stored, before the ledger counts them."""
+    import pipelines.door.intake
+
+    pipelines.door.intake.durable.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    take_in(home, 3)
+
+
+def test_rows_of_an_ingest_that_was_killed_are_gone_before_the_next_command_reads(home):
+    """What was stored before it counted is taken back by any command, not only by another ingest."""
+    child = multiprocessing.get_context("spawn").Process(target=killed_before_it_counts, args=(home,))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    installation = Installation(settings_from({"outcomes": {"c": {"events": ["panic"], "horizons_days": [7]}}}, home))
+    later = pd.Timestamp("2026-07-01", tz="UTC")
+    assert len(installation.lake.read("sleep", later).fetchall()) == 1  # the kill came after storing, as meant
+    with alone(installation):
+        assert installation.lake.read("sleep", later).fetchall() == []
+    assert installation.audit_log.entries() == []
+    assert take_in(home, 3).count("sleep", "appended") == 1
+
+
 def test_a_file_named_after_somebody_leaves_no_name_behind(home):
     """A name that holds a subject's id is a number in the quarantine and everything made from it."""
     (home / "exports" / "sleep_Zebra-1.csv").write_text(night(1).replace("06-02 07:00", "05-02 07:00"))
