@@ -1,0 +1,34 @@
+"""Series for both sides of a comparison: no person stands behind any value."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+DAYS = 14
+
+
+def steps_per_hour(days: int = DAYS, seed: int = 1) -> Values:
+    """Steps of each hour, from midnight on: busiest in the late afternoon, noisy, never below 0."""
+    rng = np.random.default_rng(seed)
+    hours = np.arange(days * 24)
+    return np.round(400 + 350 * np.cos(2 * np.pi * (hours - 16) / 24) + rng.normal(0, 120, len(hours))).clip(0)
+
+
+def with_gaps(values: Values, share: float, seed: int = 2) -> Values:
+    """The same with this share of single values unknown, here and there."""
+    rng = np.random.default_rng(seed)
+    unknown = rng.permutation(len(values))[: round(share * len(values))]
+    result = values.astype(float)
+    result[unknown] = np.nan
+    return result
+
+
+def as_days(hours: Values) -> Values:
+    """Hours as Foretide takes them: one row of days of 24 hours, oldest first."""
+    return hours.reshape(1, -1, 24)
+
+
+def minutes_of(hours: Values) -> Values:
+    """Minutes that add up to the hours, each hour spread evenly."""
+    return np.repeat(hours / 60, 60)
