@@ -32,3 +32,12 @@ def as_days(hours: Values) -> Values:
 def minutes_of(hours: Values) -> Values:
     """Minutes that add up to the hours, each hour spread evenly."""
     return np.repeat(hours / 60, 60)
+
+
+def mood_of_days(days: int, seed: int = 3) -> Values:
+    """Mood of each day as a share of its scale: each day remembers half of the one before, around a slow wave."""
+    rng = np.random.default_rng(seed)
+    deviation = np.zeros(days)
+    for day, shock in enumerate(rng.normal(0, 0.1, days)):
+        deviation[day] = 0.5 * deviation[day - 1] + shock
+    return (0.55 + 0.15 * np.sin(np.arange(days) / 15) + deviation).clip(0, 1)
