@@ -1,9 +1,13 @@
-"""Mood answers: level, spread, instability and latency, each item on its own scale from 0 to 1."""
+"""Mood answers: level, spread, instability, inertia and latency, each item on its own scale from 0 to 1.
+
+MSSD and RMSSD from day to day are statistics that every measure has; what is here is of single answers, or needs
+several columns. A value off its own scale, an infinite one too, and an answer before its prompt are missing.
+"""
 
 import numpy as np
 import pandas as pd
 
-from features.measures import LEVEL, TREND, Measure
+from features.measures import LEVEL, TREND, Measure, Pattern, PatternFeature, Values
 
 # Items with measures of their own; others count as answers only.
 ITEMS = (
@@ -12,35 +16,202 @@ ITEMS = (
 )  # fmt: skip
 # The item that stands for mood as a whole: the first of these that was answered.
 VALENCE = ("mood", "positive_mood", "happy")
+# Questionnaires, as a clinician calls them; scores of others are not read.
+ASSESSMENTS = {
+    "phq_9": "PHQ-9",
+    "gad_7": "GAD-7",
+    "stai": "STAI",
+    "stai_x1": "STAI-X1",
+    "ces_d": "CES-D",
+}
+ASSESSMENTS_ON = ("phq_9", "gad_7")
+
+# Differences are told as if all answers were so far apart: the gap of about four answers over a waking day.
+USUAL_GAP_MIN = 240.0
+# Two answers nearer than this are one answer given twice: what little they differ by would be blown up.
+SHORTEST_GAP_MIN = 15.0
+FEWEST_PAIRS, FEWEST_DAYS = 10, 5
+# Sums of answers between 0 and 1 that should cancel leave less than this.
+ROUNDING = 1e-9
 
 MEASURES = (
     Measure("mood_valence", "share of scale", "overall mood", "mean of the day's answers, scaled to 0..1",
-            "Jahng 2008", (*TREND, "rmssd_28d", "last")),
+            "Jahng 2008", (*TREND, "rmssd_28d", "last_7d"), usual_spread=0.12, stream="mood"),
     Measure("mood_swing", "share of scale", "mood swings within the day",
-            "root mean square of successive differences within the day", "Jahng 2008", LEVEL),
-    Measure("mood_latency", "min", "time taken to answer", "median minutes from prompt to answer", "", LEVEL),
+            "root mean square of successive differences within the day", "Jahng 2008", LEVEL, stream="mood"),
+    Measure("mood_swing_adjusted", "share of scale", "mood swings within the day, whatever the time between answers",
+            "root mean square of successive differences within the day, each square divided by its gap / 4 h, gaps >= 15 min",
+            "Jahng 2008", (), stream="mood"),
+    Measure("mood_latency", "min", "time taken to answer", "median minutes from prompt to answer", "", LEVEL,
+            stream="mood"),
     *(Measure(f"mood_{item}", "share of scale", f"the answers on {item.replace('_', ' ')}",
-              "mean of the day's answers, scaled to 0..1", "Jahng 2008", ("mean_7d", "mean_28d", "z_7d"))
+              "mean of the day's answers, scaled to 0..1", "Jahng 2008", ("mean_7d", "mean_28d", "z_7d"),
+              usual_spread=0.12, stream="mood")
       for item in ITEMS),
 )  # fmt: skip
 
+# A day's pairs of adjacent answers on the valence item: how many, sums of the earlier and of the later answer, of the
+# squared earlier one, of the products. They add up over days, and from the sums over a window follows the regression
+# of the later answer on the earlier exactly: sums of deviations from the window's own mean need that mean only at the end.
+PAIR_COLUMNS = ("mood_pairs", "mood_pairs_before", "mood_pairs_after", "mood_pairs_squares", "mood_pairs_products")
+
 # Rows of the day panel need: local_date, known_on, item, level (0..1), minutes_to_answer, answered_at.
 ROWS_SQL = """
-    item, (value - scale_min) / nullif(scale_max - scale_min, 0) AS level, answered_at,
-    (epoch_us(answered_at) - epoch_us(prompted_at)) / 60000000.0 AS minutes_to_answer"""
+    item, answered_at,
+    CASE WHEN value BETWEEN scale_min AND scale_max THEN (value - scale_min) / nullif(scale_max - scale_min, 0) END AS level,
+    CASE WHEN answered_at >= prompted_at THEN (epoch_us(answered_at) - epoch_us(prompted_at)) / 60000000.0 END
+        AS minutes_to_answer"""
+KEY = ["subject_id", "local_date", "known_on"]
 
 
 def daily(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per subject, local day and version, from single answers; days without an answer have no row."""
-    key = ["subject_id", "local_date", "known_on"]
-    rows = rows.sort_values([*key, "item", "answered_at"], kind="stable")
-    levels = rows.groupby([*key, "item"])["level"].mean().unstack("item")
+    # By level too: two sources may give answers of one instant, and a sum must not depend on the order they came in.
+    rows = rows.sort_values([*KEY, "item", "answered_at", "level"], ignore_index=True)
+    levels = rows.groupby([*KEY, "item"])["level"].mean().unstack("item")
     result = levels.reindex(columns=list(ITEMS)).add_prefix("mood_")
     result["mood_valence"] = levels.reindex(columns=list(VALENCE)).bfill(axis=1).iloc[:, 0]
-    step = rows.groupby([*key, "item"])["level"].diff()
-    main = rows["item"].isin(VALENCE)
-    mean_square = (step[main] ** 2).groupby([rows.loc[main, name] for name in key]).mean()
-    result["mood_swing"] = np.sqrt(mean_square)
-    result["mood_latency"] = rows.groupby(key)["minutes_to_answer"].median()
-    result["adherence_answers"] = rows.groupby(key).size().astype(float)
+    pairs = _pairs(rows)
+    result = result.join(_swings(pairs)).join(_pair_sums(pairs))
+    result["mood_latency"] = rows.groupby(KEY)["minutes_to_answer"].median()
+    result["adherence_answers"] = rows.groupby(KEY).size().astype(float)
     return result.reset_index()
+
+
+def _pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Adjacent valid answers to one valence item within one day and version, with the minutes between them."""
+    main = rows.loc[rows["item"].isin(VALENCE), [*KEY, "item", "answered_at", "level"]]
+    earlier = main.groupby([*KEY, "item"])[["answered_at", "level"]].shift(1)
+    gap = (main["answered_at"] - earlier["answered_at"]).dt.total_seconds() / 60
+    pairs = main.rename(columns={"level": "after"}).assign(before=earlier["level"], gap=gap)
+    return pairs[pairs["before"].notna() & pairs["after"].notna()]
+
+
+def _swings(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Root mean square of a day's successive differences, as they are and as they would be at gaps of 4 hours.
+
+    A difference grows with the time there was for it, in a random walk its square in proportion (after Jahng 2008).
+    """
+    square, gap = (pairs["after"] - pairs["before"]) ** 2, pairs["gap"]
+    adjusted = square / (gap.where(gap >= SHORTEST_GAP_MIN) / USUAL_GAP_MIN)
+    mean = pairs.assign(mood_swing=square, mood_swing_adjusted=adjusted).groupby(KEY)
+    return mean[["mood_swing", "mood_swing_adjusted"]].mean() ** 0.5
+
+
+def _pair_sums(pairs: pd.DataFrame) -> pd.DataFrame:
+    """`PAIR_COLUMNS` of each day: of one item only, for items have levels of their own, which are no inertia."""
+    place = pairs["item"].map({item: place for place, item in enumerate(VALENCE)})
+    pairs = pairs[place == place.groupby([pairs[name] for name in KEY]).transform("min")]
+    before, after = pairs["before"], pairs["after"]
+    sums = pairs.assign(
+        mood_pairs=1.0,
+        mood_pairs_before=before,
+        mood_pairs_after=after,
+        mood_pairs_squares=before**2,
+        mood_pairs_products=before * after,
+    )
+    return sums.groupby(KEY)[list(PAIR_COLUMNS)].sum()
+
+
+def inertia(sums: Values) -> tuple[Values]:
+    """How much of a deviation from a subject's own mood is left at the next answer of the day: AR(1), Kuppens 2010.
+
+    The least-squares slope of each answer on the one before it, over all pairs within a day of the window, with an
+    intercept: which takes the subject's own centre out, whatever it is. The night between two days makes no pair, and
+    unequal gaps within the day count alike.
+
+    Args:
+        sums: `PAIR_COLUMNS`, of shape (n_rows, n_days, 5), NaN on days without a pair.
+
+    Returns:
+        Shape (n_rows,); missing below 10 pairs, or where the answers never varied.
+    """
+    n, before, after, squares, products = np.nansum(sums, axis=1).T
+    at_least_one = np.maximum(n, 1)
+    spread = squares - before**2 / at_least_one
+    is_given = (n >= FEWEST_PAIRS) & (spread > ROUNDING)
+    slope = (products - before * after / at_least_one) / np.where(is_given, spread, 1.0)
+    return (np.where(is_given, slope, np.nan),)
+
+
+def relative_sd(levels: Values) -> tuple[Values]:
+    """How much mood varied, as a share of the most that its mean leaves room for: 0 to 1 (Mestdagh 2018).
+
+    Of n values between 0 and 1 with a given mean the SD is largest when all but one lie on the ends of the scale and
+    that one makes up the mean.
+
+    Args:
+        levels: daily values, of shape (n_rows, n_days, 1), from 0 to 1, NaN where unknown.
+
+    Returns:
+        Shape (n_rows,); missing below 5 valid days, or where all lie on one end of the scale.
+    """
+    values = levels[:, :, 0]
+    n = np.isfinite(values).sum(axis=1)
+    total = np.nansum(values, axis=1)
+    mean = total / np.maximum(n, 1)
+    squares = np.nansum((values - mean[:, None]) ** 2, axis=1)
+    at_top = np.clip(np.floor(total), 0, np.maximum(n - 1, 0))
+    rest = total - at_top
+    largest = at_top * (1 - mean) ** 2 + (rest - mean) ** 2 + (n - 1 - at_top) * mean**2
+    is_given = (n >= FEWEST_DAYS) & (largest > ROUNDING)
+    return (np.where(is_given, np.sqrt(squares / np.where(is_given, largest, 1.0)), np.nan),)
+
+
+def last_and_change(scores: Values) -> tuple[Values, Values]:
+    """The newest score of a questionnaire, and what it is above the mean of those before it.
+
+    Args:
+        scores: of shape (n_rows, n_days, 1), NaN on days without one.
+
+    Returns:
+        Two arrays of shape (n_rows,); missing without a score, the change also with a single one.
+    """
+    newest_first = scores[:, ::-1, 0]
+    valid = np.isfinite(newest_first)
+    rows, newest = np.arange(len(scores)), valid.argmax(axis=1)
+    last = np.where(valid.any(axis=1), newest_first[rows, newest], np.nan)
+    before = valid.copy()
+    before[rows, newest] = False
+    n = before.sum(axis=1)
+    mean = np.where(before, newest_first, 0.0).sum(axis=1) / np.maximum(n, 1)
+    return last, np.where(n > 0, last - mean, np.nan)
+
+
+def _assessment(name: str, words: str) -> Pattern:
+    default = (90,) if name in ASSESSMENTS_ON else ()
+    return Pattern(
+        (f"mood_{name}",),
+        last_and_change,
+        (
+            PatternFeature(f"mood_{name}_last", "points", f"the last {words} score", "newest score", "", "1 score", default),
+            PatternFeature(f"mood_{name}_change", "points", f"change of the {words} score",
+                           "newest score minus mean of those before it", "", "2 scores", default),
+        ),
+        (90,),
+    )  # fmt: skip
+
+
+PATTERNS = (
+    Pattern(
+        PAIR_COLUMNS,
+        inertia,
+        (
+            PatternFeature("mood_inertia", "", "how long a mood lasts within the day",
+                           "least-squares slope of an answer on the one before it, pairs within a day", "Kuppens 2010",
+                           "10 pairs", (28,)),
+        ),
+        (7, 14, 28, 90),
+    ),
+    Pattern(
+        ("mood_valence",),
+        relative_sd,
+        (
+            PatternFeature("mood_relative_sd", "share", "how much mood varied, for its level",
+                           "SD / largest SD that n values between 0 and 1 with this mean can have", "Mestdagh 2018",
+                           "5 valid days"),
+        ),
+        (7, 14, 28, 90),
+    ),
+    *(_assessment(name, words) for name, words in ASSESSMENTS.items()),
+)  # fmt: skip

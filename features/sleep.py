@@ -1,23 +1,41 @@
-"""Sleep: duration, efficiency, wake after onset, timing. A night belongs to the local day of its final awakening."""
+"""Sleep: duration, efficiency, wake after onset, timing. A night belongs to the local day of its final awakening.
+
+Sleep latency is not here: no column of the table says when a subject went to bed and tried to sleep. Durations are
+differences of UTC instants; clock times of a night, its onset's too, are on the wall clock where the subject woke up, so
+that a night in which clocks change or on a flight is as long on the wall as it was.
+"""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features import regularity
 from features.measures import LEVEL, TREND, Measure
 from features.tables import SAME_SLEEP_SHARE, SPLIT_NIGHT_GAP_MIN
+from features.versions import KEY
 
 MEASURES = (
     Measure("sleep_duration", "min", "sleep duration", "total sleep time of the day's episodes on one device", "AASM",
-            (*TREND, "rmssd_28d", "last")),
-    Measure("sleep_efficiency", "share", "sleep efficiency", "total sleep time / time in bed", "AASM", LEVEL),
-    Measure("sleep_waso", "min", "time awake during the night", "wake after sleep onset", "AASM", LEVEL),
+            (*TREND, "rmssd_28d", "last_7d"), usual_spread=60.0, stream="sleep"),
+    Measure("sleep_efficiency", "share", "sleep efficiency", "total sleep time / time in bed", "AASM", LEVEL,
+            usual_spread=0.05, stream="sleep"),
+    Measure("sleep_waso", "min", "time awake during the night", "wake after sleep onset", "AASM", LEVEL, usual_spread=20.0,
+            stream="sleep"),
     Measure("sleep_midpoint", "h", "the middle of the night", "clock time halfway through the main sleep, else the longest",
-            "Wittmann 2006", ("mean_7d", "mean_28d", "sd_28d", "z_7d"), is_circular=True),
-    Measure("sleep_deep_share", "share", "share of deep sleep", "deep / total sleep time", "AASM", ("mean_7d", "z_7d")),
-    Measure("sleep_rem_share", "share", "share of REM sleep", "REM / total sleep time", "AASM", ("mean_7d", "z_7d")),
-    Measure("sleep_naps", "episodes", "naps", "episodes besides the night", "", ("mean_7d", "mean_28d")),
+            "Wittmann 2006", ("mean_7d", "mean_28d", "sd_28d", "z_7d"), is_circular=True, usual_spread=0.8, stream="sleep"),
+    Measure("sleep_onset", "h", "the time of falling asleep", "clock time at which the night's sleep began", "", (),
+            is_circular=True, usual_spread=1.0, stream="sleep"),
+    Measure("sleep_offset", "h", "the time of waking up", "clock time at which the night's sleep ended", "", (),
+            is_circular=True, usual_spread=1.0, stream="sleep"),
+    Measure("sleep_deep_share", "share", "share of deep sleep", "deep / total sleep time", "AASM", ("mean_7d", "z_7d"),
+            stream="sleep"),
+    Measure("sleep_rem_share", "share", "share of REM sleep", "REM / total sleep time", "AASM", ("mean_7d", "z_7d"),
+            stream="sleep"),
+    Measure("sleep_naps", "episodes", "naps", "episodes besides the night", "", ("mean_7d", "mean_28d"), stream="sleep"),
+    Measure("sleep_nap_share", "share", "share of sleep taken in naps", "sleep time of episodes besides the night / total",
+            "", (), stream="sleep"),
 )  # fmt: skip
+PATTERNS = regularity.PATTERNS
 
 # Ends are minutes since 1970 on the wall clock where the subject woke up.
 ROWS_SQL = """
@@ -26,7 +44,6 @@ ROWS_SQL = """
     (epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0 AS minutes_in_bed,
     epoch_us(onset_at) / 60000000.0 + utc_offset_min AS began, epoch_us(offset_at) / 60000000.0 + utc_offset_min AS ended,
     ((epoch_us(onset_at) + epoch_us(offset_at)) / 120000000.0 + utc_offset_min) % 1440 / 60.0 AS midpoint"""
-KEY = ["subject_id", "local_date", "known_on"]
 MINUTES = ["minutes_asleep", "minutes_awake", "minutes_deep", "minutes_rem", "minutes_in_bed"]
 # Rules that nights can break, as `nights` marks them.
 MARKS = ("two_devices", "overlapping_sleep", "split_night")
@@ -43,7 +60,8 @@ def nights(rows: pd.DataFrame) -> pd.DataFrame:
         and a column for each of `MARKS` whether the day's version showed it.
     """
     device = rows.groupby([*KEY, "preference", "device_id", "source"])
-    recorded = device["minutes_in_bed"].sum().reset_index()
+    # Rounded, for a sum of fractions of minutes depends in its last bits on the order that the rows came in.
+    recorded = device["minutes_in_bed"].sum().round(6).reset_index()
     two_devices = recorded.groupby(KEY)["source"].size() > 1
     # Two devices in one bed would count every hour twice: the preferred one, or that which recorded more, speaks.
     order = [*KEY, "preference", "minutes_in_bed", "device_id", "source"]
@@ -70,7 +88,8 @@ def _without_overlap(rows: pd.DataFrame) -> pd.DataFrame:
     if overlapping.empty:
         return rows
     share = pd.Series(1.0, index=rows.index)
-    ordered = rows.loc[overlapping].sort_values(["is_main", "minutes_in_bed", "began"], ascending=[False, False, True])
+    order = ["is_main", "minutes_in_bed", "began", "record_id"]
+    ordered = rows.loc[overlapping].sort_values(order, ascending=[False, False, True, True])
     for _, episodes in ordered.groupby(day[overlapping], sort=False):
         share.update(_uncovered(episodes))
     rows["overlapping_sleep"] = day.isin(day[overlapping])
@@ -123,13 +142,18 @@ def daily(rows: pd.DataFrame) -> pd.DataFrame:
     night = rows.groupby(KEY)
     asleep = night["minutes_asleep"].sum(min_count=1)
     in_bed = rows["minutes_in_bed"].where(known).groupby([rows[name] for name in KEY]).sum(min_count=1)
+    main = rows[rows["is_night"]].groupby(KEY)
+    asleep_at_night = main["minutes_asleep"].sum().reindex(asleep.index)
     result = pd.DataFrame({
         "sleep_duration": asleep,
         "sleep_efficiency": (asleep / in_bed).clip(upper=1.0),
         "sleep_waso": night["minutes_awake"].sum(min_count=1),
         "sleep_midpoint": night["midpoint"].last(),
+        "sleep_onset": main["began"].min() % 1440 / 60,
+        "sleep_offset": main["ended"].max() % 1440 / 60,
         "sleep_deep_share": night["minutes_deep"].sum(min_count=1) / asleep.where(asleep > 0),
         "sleep_rem_share": night["minutes_rem"].sum(min_count=1) / asleep.where(asleep > 0),
         "sleep_naps": night.size() - night["is_night"].sum().astype(float),
+        "sleep_nap_share": 1 - asleep_at_night / asleep.where(asleep > 0),
     })  # fmt: skip
-    return result.replace([np.inf, -np.inf], np.nan).reset_index()
+    return result.replace([np.inf, -np.inf], np.nan).join(regularity.states(rows)).reset_index()
