@@ -1,4 +1,4 @@
-"""Figures of reference tools that cannot live beside Foretide's own packages: one process of theirs for the session."""
+"""Both sides of a comparison: the reference tools' own process, and features by their names."""
 
 import json
 import os
@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+
+from features.matrix import build_matrix
 
 ENVIRONMENT = Path(__file__).parents[2] / ".venv" / "references"
 PYTHON = ENVIRONMENT / "bin" / "python"
@@ -36,3 +39,21 @@ def ask() -> Iterator[Callable[..., Any]]:
 
         yield answer
         process.stdin.close()
+
+
+@pytest.fixture
+def features_of() -> Callable[..., pd.Series]:
+    """Builds features by name from days, oldest first, as they were known on the day after the last one.
+
+    E.g. `features_of(["sleep_duration_mean_7d_min"], sleep_duration=minutes)`.
+    """
+
+    def build(names: list[str], **measures: np.ndarray) -> pd.Series:
+        dates = pd.date_range("2026-01-01", periods=len(next(iter(measures.values()))), freq="D", unit="us")
+        days = {"subject_id": "ann", "local_date": dates, "known_on": dates + pd.Timedelta(days=1)}
+        index = pd.DataFrame({"subject_id": ["ann"], "index_date": [dates[-1] + pd.Timedelta(days=1)]})
+        subjects = pd.DataFrame({"subject_id": ["ann"], "enrolled_on": dates[:1]})
+        events = pd.DataFrame({"subject_id": pd.Series(dtype=str), "event_on": dates[:0], "known_on": dates[:0]})
+        return build_matrix(pd.DataFrame({**days, **measures}), events, subjects, index, features=names).iloc[0]
+
+    return build

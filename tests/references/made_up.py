@@ -41,3 +41,14 @@ def mood_of_days(days: int, seed: int = 3) -> Values:
     for day, shock in enumerate(rng.normal(0, 0.1, days)):
         deviation[day] = 0.5 * deviation[day - 1] + shock
     return (0.55 + 0.15 * np.sin(np.arange(days) / 15) + deviation).clip(0, 1)
+
+
+def minutes_asleep(nights: int, seed: int = 4) -> Values:
+    """Minutes of sleep of each night, falling slowly."""
+    rng = np.random.default_rng(seed)
+    return 440 - 0.4 * np.arange(nights) + rng.normal(0, 45, nights)
+
+
+def clock_times(nights: int, seed: int = 5) -> Values:
+    """Clock times in hours around midnight, on both sides of it."""
+    return np.random.default_rng(seed).normal(0.3, 1.2, nights) % 24
