@@ -37,14 +37,15 @@ MEASURES = (
 )  # fmt: skip
 PATTERNS = regularity.PATTERNS
 
-# Ends are minutes since 1970 on the wall clock where the subject woke up.
-ROWS_SQL = """
+GIVEN_MINUTES = ["minutes_asleep", "minutes_awake", "minutes_deep", "minutes_rem"]
+MINUTES = [*GIVEN_MINUTES, "minutes_in_bed"]
+# Ends are minutes since 1970 on the wall clock where the subject woke up; what is no number of minutes is missing.
+ROWS_SQL = f"""
     source, device_id, device_model, algorithm_version, record_id, is_main,
-    minutes_asleep, minutes_awake, minutes_deep, minutes_rem,
+    {", ".join(f"CASE WHEN isfinite({name}) AND {name} >= 0 THEN {name} END AS {name}" for name in GIVEN_MINUTES)},
     (epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0 AS minutes_in_bed,
     epoch_us(onset_at) / 60000000.0 + utc_offset_min AS began, epoch_us(offset_at) / 60000000.0 + utc_offset_min AS ended,
     ((epoch_us(onset_at) + epoch_us(offset_at)) / 120000000.0 + utc_offset_min) % 1440 / 60.0 AS midpoint"""
-MINUTES = ["minutes_asleep", "minutes_awake", "minutes_deep", "minutes_rem", "minutes_in_bed"]
 # Rules that nights can break, as `nights` marks them.
 MARKS = ("two_devices", "overlapping_sleep", "split_night")
 
@@ -146,7 +147,7 @@ def daily(rows: pd.DataFrame) -> pd.DataFrame:
     asleep_at_night = main["minutes_asleep"].sum().reindex(asleep.index)
     result = pd.DataFrame({
         "sleep_duration": asleep,
-        "sleep_efficiency": (asleep / in_bed).clip(upper=1.0),
+        "sleep_efficiency": (asleep / in_bed.where(in_bed > 0)).clip(upper=1.0),
         "sleep_waso": night["minutes_awake"].sum(min_count=1),
         "sleep_midpoint": night["midpoint"].last(),
         "sleep_onset": main["began"].min() % 1440 / 60,
@@ -156,4 +157,4 @@ def daily(rows: pd.DataFrame) -> pd.DataFrame:
         "sleep_naps": night.size() - night["is_night"].sum().astype(float),
         "sleep_nap_share": 1 - asleep_at_night / asleep.where(asleep > 0),
     })  # fmt: skip
-    return result.replace([np.inf, -np.inf], np.nan).join(regularity.states(rows)).reset_index()
+    return result.join(regularity.states(rows)).reset_index()

@@ -107,3 +107,84 @@ def test_a_night_corrected_into_another_day_leaves_the_old_day_empty(panel_of):
     assert pd.isna(by_day[pd.Timestamp("2026-03-02"), pd.Timestamp("2026-03-06")])
     assert by_day[pd.Timestamp("2026-03-03"), pd.Timestamp("2026-03-06")] == 400
     assert len(panel) == 3
+
+
+def test_onset_and_offset_are_the_ends_of_the_night_on_the_wall(panel_of):
+    """From 23:15 to 06:45; the nap in the afternoon has none."""
+    day = the_day(panel_of(sleep=[episode(-0.75, 6.75, 400), episode(14, 15, 30)]))
+    assert (day["sleep_onset"], day["sleep_offset"]) == (pytest.approx(23.25), pytest.approx(6.75))
+
+
+def test_a_split_night_is_one_night(panel_of):
+    """From 23:00 to 02:00 and from 02:30 to 06:30: onset 23:00, offset 06:30, middle 02:45, no nap."""
+    day = the_day(panel_of(sleep=[episode(-1, 2, 170), episode(2.5, 6.5, 230)]))
+    assert (day["sleep_onset"], day["sleep_offset"]) == (pytest.approx(23.0), pytest.approx(6.5))
+    assert day["sleep_midpoint"] == pytest.approx(2.75)
+    assert (day["sleep_naps"], day["sleep_nap_share"]) == (0, 0)
+    # 400 of 180 + 240 minutes: the half hour between is neither sleep nor time in bed
+    assert day["sleep_efficiency"] == pytest.approx(400 / 420)
+
+
+def test_the_nap_share_is_of_the_time_asleep(panel_of):
+    """A night of 420 minutes and naps of 30 and 50: 80 of 500."""
+    day = the_day(panel_of(sleep=[episode(-1, 7, 420), episode(12, 13, 30), episode(15, 16, 50)]))
+    assert day["sleep_naps"] == 2
+    assert day["sleep_nap_share"] == pytest.approx(0.16)
+    assert pd.isna(the_day(panel_of(sleep=[episode(-1, 7)]))["sleep_nap_share"])
+
+
+def test_the_night_in_which_clocks_go_forward_is_an_hour_shorter_than_its_wall_clock(panel_of):
+    """To bed at 23:00 (UTC+1) and up at 07:00 (UTC+2) on 29 March 2026 are 7 hours; told on the clock of the morning."""
+    ends = {"onset_at": datetime(2026, 3, 28, 22, tzinfo=UTC), "offset_at": datetime(2026, 3, 29, 5, tzinfo=UTC)}
+    row = {**episode(0, 0, 378), **ends, "utc_offset_min": 120, "received_at": datetime(2026, 3, 29, 8, tzinfo=UTC)}
+    day = the_day(panel_of(sleep=[row], zone="Europe/Berlin"))
+    assert day["sleep_efficiency"] == pytest.approx(378 / 420)
+    # midnight to 07:00 of the new clock
+    assert [day[f"sleep_{end}"] for end in ("onset", "midpoint", "offset")] == pytest.approx([0.0, 3.5, 7.0])
+
+
+def test_the_night_in_which_clocks_go_back_is_an_hour_longer(panel_of):
+    """To bed at 23:00 (UTC+2) and up at 07:00 (UTC+1) on 25 October 2026 are 9 hours."""
+    ends = {"onset_at": datetime(2026, 10, 24, 21, tzinfo=UTC), "offset_at": datetime(2026, 10, 25, 6, tzinfo=UTC)}
+    row = {**episode(0, 0, 486), **ends, "utc_offset_min": 60, "received_at": datetime(2026, 10, 25, 8, tzinfo=UTC)}
+    day = the_day(panel_of(sleep=[row], zone="Europe/Berlin"))
+    assert day["sleep_efficiency"] == pytest.approx(486 / 540)
+    # 22:00 to 07:00 of the new clock
+    assert [day[f"sleep_{end}"] for end in ("onset", "midpoint", "offset")] == pytest.approx([22.0, 2.5, 7.0])
+
+
+def test_a_night_flown_through_is_as_long_as_it_was(panel_of):
+    """Asleep over the Atlantic from 22:00 to 04:00 UTC, awake where it is 23:00 of the evening before: one 6-hour sleep."""
+    day = the_day(panel_of(sleep=[episode(-2, 4, 324, utc_offset_min=-300)]))
+    assert day["local_date"] == pd.Timestamp("2026-03-01")
+    assert day["sleep_efficiency"] == pytest.approx(324 / 360)
+    assert [day[f"sleep_{end}"] for end in ("onset", "midpoint", "offset")] == pytest.approx([17.0, 20.0, 23.0])
+
+
+def test_the_leap_day_has_a_night_of_its_own(panel_of):
+    """Waking on 28 and 29 February and 1 March 2028: three nights on three days in a row."""
+    rows = []
+    for day in range(3):
+        woke = datetime(2028, 2, 28, 7, tzinfo=UTC) + timedelta(days=day)
+        ends = {"onset_at": woke - timedelta(hours=8), "offset_at": woke, "received_at": woke + timedelta(hours=1)}
+        rows.append({**episode(0, 0, 400), "record_id": f"night {day}", **ends})
+    panel = panel_of(sleep=rows)
+    dates = [pd.Timestamp(date) for date in ("2028-02-28", "2028-02-29", "2028-03-01")]
+    assert panel["local_date"].tolist() == dates
+    assert panel["sleep_duration"].tolist() == [400.0] * 3
+
+
+@pytest.mark.parametrize("minutes", [float("inf"), float("nan"), -5.0])
+def test_what_is_no_number_of_minutes_is_missing(panel_of, minutes):
+    """No night is infinitely long or shorter than nothing, and a share of it is neither 0 nor 1; its timing stays."""
+    day = the_day(panel_of(sleep=[episode(-1, 7, minutes, minutes_deep=90, minutes_awake=minutes)]))
+    shares = ["sleep_efficiency", "sleep_deep_share", "sleep_nap_share"]
+    assert day[["sleep_duration", "sleep_waso", *shares]].isna().all()
+    assert day["sleep_midpoint"] == pytest.approx(3.0)
+
+
+def test_of_one_sleep_told_twice_the_same_record_speaks_whatever_the_order(panel_of):
+    """Two records of one span differ in their minutes: the one whose id comes first speaks, in any order of rows."""
+    rows = [{**episode(-1, 7, 400), "record_id": "a"}, {**episode(-1, 7, 420), "record_id": "b"}]
+    assert the_day(panel_of(sleep=rows))["sleep_duration"] == 400
+    assert the_day(panel_of(sleep=rows[::-1]))["sleep_duration"] == 400
