@@ -1,22 +1,46 @@
-"""Steps: totals, brisk minutes, share of sitting, spread over the day."""
+"""Steps: totals, minutes by cadence, share and bouts of sitting, spread over the day.
+
+Bouts are read from bits: of each hour one word, whose bit m says something of its minute m (`minutes.SUMS`).
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.measures import LEVEL, TREND, Measure
+from features.measures import LEVEL, TREND, Measure, Pattern
 
 Hours = NDArray[np.float64]
-# Minutes at or above this cadence are brisk walking.
-BRISK_STEPS_PER_MIN = 100
+Bits = NDArray[np.uint64]
+# Cadence bands in steps per minute (Tudor-Locke 2018): incidental to purposeful, slow to medium, brisk and faster.
+SLOW_STEPS_PER_MIN, BRISK_STEPS_PER_MIN = 60, 100
+MINUTES, MINUTES_PER_DAY = 60, 1440
+# Steps of each clock hour, in the day panel.
+HOUR_COLUMNS = tuple(f"activity_h{hour:02d}" for hour in range(24))
+# Days whose bits are unpacked at once: 1.5 KB each.
+DAYS_AT_ONCE = 8192
 
 MEASURES = (
-    Measure("activity_steps", "steps", "steps", "steps of the day", "", (*TREND, "rmssd_28d", "last")),
+    Measure("activity_steps", "steps", "steps", "steps of the day", "", (*TREND, "rmssd_28d", "last_7d"), usual_spread=3000.0),
+    Measure("activity_incidental_minutes", "min", "moving about", "minutes of 1 to 59 steps", "Tudor-Locke 2018", ()),
+    Measure("activity_slow_minutes", "min", "slow to medium walking", "minutes of 60 to 99 steps", "Tudor-Locke 2018", ()),
     Measure("activity_brisk_minutes", "min", "brisk walking", "minutes of at least 100 steps", "Tudor-Locke 2018", LEVEL),
     Measure("activity_sedentary_share", "share", "time without movement", "worn minutes without a step / worn minutes",
             "", LEVEL),
+    Measure("activity_sedentary_bout", "min", "how long rest lasted at a time",
+            "mean length of runs of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",
+            "", ()),
+    Measure("activity_sedentary_longest", "min", "the longest rest",
+            "longest run of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",
+            "", ()),
+    Measure("activity_rest_to_active", "1/min", "how soon rest gave way to movement",
+            "share of still minutes that a minute with steps follows, of those with a known next minute: 1 / mean bout",
+            "Di 2017", ()),
+    Measure("activity_active_to_rest", "1/min", "how soon movement gave way to rest",
+            "share of minutes with steps that a still one follows, of those with a known next minute: 1 / mean bout",
+            "Di 2017", ()),
     Measure("activity_entropy", "nat", "spread of movement over the day", "- sum p ln p over hourly shares of steps",
             "Shannon 1948", LEVEL),
 )  # fmt: skip
+PATTERNS: tuple[Pattern, ...] = ()
 
 
 def entropy(hourly_steps: Hours) -> NDArray[np.float64]:
@@ -34,3 +58,88 @@ def entropy(hourly_steps: Hours) -> NDArray[np.float64]:
         share = steps / total
         summed: NDArray[np.float64] = -np.nansum(share * np.log(share), axis=1)
     return np.where(total[:, 0] > 0, summed, np.nan)
+
+
+def known_bits(
+    active: NDArray[np.int64], still: NDArray[np.int64], n_active: Hours, n_still: Hours
+) -> tuple[Bits, Bits]:
+    """Which minutes had steps and which were still, of the hours in which each minute was told once.
+
+    A minute told twice (clocks go back, two offsets in one hour) carries into its neighbour's bit. Sums of powers of
+    two have as many bits as terms only if all differ: so counts tell, and such an hour is unknown.
+
+    Args:
+        active: sums of 2^minute over minutes with steps, of shape (n_days, 24).
+        still: the same over worn minutes without a step.
+        n_active: how many minutes had steps.
+        n_still: how many were worn and without a step.
+    """
+    once = (active >= 0) & (still >= 0) & (active & still == 0)
+    once &= (np.bitwise_count(active) == n_active) & (np.bitwise_count(still) == n_still)
+    return np.where(once, active, 0).astype(np.uint64), np.where(once, still, 0).astype(np.uint64)
+
+
+def transition_rate(before: Bits, after: Bits) -> NDArray[np.float64]:
+    """How likely a minute of one state is to be followed by the other one, per minute: 1 / mean bout.
+
+    Args:
+        before: minutes in the state that is left, of shape (n_days, 24).
+        after: minutes in the state that is entered; a minute in neither is unknown, and no pair.
+
+    Returns:
+        Shape (n_days,); missing where no minute of the first state has a known next one.
+    """
+    changed = _n_minutes(before & _next_minute(after))
+    pairs = _n_minutes(before & _next_minute(before | after))
+    return np.where(pairs > 0, changed / np.maximum(pairs, 1), np.nan)
+
+
+def mean_run(bits: Bits) -> NDArray[np.float64]:
+    """Mean length, in minutes, of a day's runs of successive minutes; missing where there is none."""
+    runs = _n_minutes(_lasts(bits))
+    return np.where(runs > 0, _n_minutes(bits) / np.maximum(runs, 1), np.nan)
+
+
+def longest_run(bits: Bits) -> NDArray[np.float64]:
+    """Length, in minutes, of a day's longest run of successive minutes; missing where there is none."""
+    longest = np.full(len(bits), np.nan)
+    for start in range(0, len(bits), DAYS_AT_ONCE):
+        part = bits[start : start + DAYS_AT_ONCE]
+        first, last = _places(part & ~_minute_before(part)), _places(_lasts(part))
+        day = last // MINUTES_PER_DAY
+        is_new = np.append(True, day[1:] != day[:-1])[: len(day)]
+        if len(day):
+            lengths = np.maximum.reduceat(last - first + 1, np.flatnonzero(is_new))
+            longest[start + day[is_new]] = lengths
+    return longest
+
+
+def _n_minutes(bits: Bits) -> NDArray[np.float64]:
+    minutes: NDArray[np.float64] = np.bitwise_count(bits).sum(axis=1, dtype=np.float64)
+    return minutes
+
+
+def _next_minute(bits: Bits) -> Bits:
+    """What holds of the next minute, also of the next hour's first one."""
+    ahead = bits >> np.uint64(1)
+    ahead[:, :-1] |= (bits[:, 1:] & np.uint64(1)) << np.uint64(MINUTES - 1)
+    return ahead
+
+
+def _minute_before(bits: Bits) -> Bits:
+    """What held of the minute before, also of the hour before."""
+    behind = bits << np.uint64(1) & np.uint64(2**MINUTES - 1)
+    behind[:, 1:] |= bits[:, :-1] >> np.uint64(MINUTES - 1)
+    return behind
+
+
+def _lasts(bits: Bits) -> Bits:
+    """The last minute of each run."""
+    return bits & ~_next_minute(bits)
+
+
+def _places(bits: Bits) -> NDArray[np.int64]:
+    """Minutes of all days, counted through from the first day's midnight, whose bit is set."""
+    octets = bits.astype("<u8", copy=False).view(np.uint8).reshape(-1)
+    places = np.flatnonzero(np.unpackbits(octets, bitorder="little").view(np.bool_))
+    return places // 64 * MINUTES + places % 64

@@ -1,44 +1,104 @@
-"""How much data there is: wear time, answers, days with anything at all, the longest gap. Silence is information."""
+"""How much data there is: wear time, answers, days with anything at all, the longest gap. Silence is information.
+
+Days before enrolment cannot hold data: they are missing, and take no part. `HAS_DATA` is 1 or 0 on all others.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.measures import Measure
+from features.measures import HAS_DATA, LONG, SHORT, SINCE_RECEIPT, Measure, Pattern, PatternFeature
+
+Days = NDArray[np.float64]
 
 MEASURES = (
     Measure(
         "adherence_wear_minutes", "min", "time the device was worn", "minutes worn", "", ("mean_7d", "mean_28d", "z_7d")
     ),
     Measure(
-        "adherence_answers", "answers", "answers given", "mood answers of the day", "", ("mean_7d", "mean_28d", "z_7d")
+        "adherence_answers", "answers", "answers given", "mood answers of the day", "", ("mean_7d", "mean_28d", "z_7d"),
+        stream="mood",
     ),
-)
+)  # fmt: skip
 
 
-def coverage(has_data: NDArray[np.bool_], observable: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share of the observable trailing days that hold any data.
+def coverage(has_data: Days) -> Days:
+    """Share of the observable days of a window that hold any data; missing where no day was observable.
 
     Args:
-        has_data: of shape (n_rows, window), yesterday first.
-        observable: days since enrolment, at most the window; days before enrolment cannot hold data.
+        has_data: of shape (n_rows, n_days), oldest day first.
     """
-    share: NDArray[np.float64] = has_data.sum(axis=1) / np.maximum(observable, 1)
-    return share
+    return _per_day((has_data == 1).sum(axis=1), has_data)
 
 
-def days_since_data(has_data: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Whole days without data just before the index date; the window's length where all of it is empty."""
-    found = has_data.any(axis=1)
-    days: NDArray[np.float64] = np.where(found, has_data.argmax(axis=1), has_data.shape[1]).astype(np.float64)
+def answer_rate(answers: Days, has_data: Days) -> Days:
+    """Answers given per observable day, days without one included; missing where no day was observable.
+
+    How many were asked for is not known: no source tells of questions that were not answered.
+
+    Args:
+        answers: of shape (n_rows, n_days), missing on days without any.
+        has_data: the same shape; says which days were observable.
+    """
+    return _per_day(np.where(np.isfinite(has_data), np.nan_to_num(answers), 0.0).sum(axis=1), has_data)
+
+
+def days_since_data(has_data: Days) -> Days:
+    """Whole days without data just before the index date; the window's length where all of it is empty.
+
+    Args:
+        has_data: of shape (n_rows, n_days), oldest day first.
+    """
+    backwards = has_data[:, ::-1] == 1
+    days: Days = np.where(backwards.any(axis=1), backwards.argmax(axis=1), has_data.shape[1]).astype(np.float64)
     return days
 
 
-def longest_gap(has_data: NDArray[np.bool_], observable: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Longest run of days without data within the observable part of the window."""
-    longest = np.zeros(len(has_data))
-    run = np.zeros(len(has_data))
-    for day in range(has_data.shape[1]):
-        is_gap = ~has_data[:, day] & (day < observable)
-        run = np.where(is_gap, run + 1, 0)
-        longest = np.maximum(longest, run)
-    return longest
+def longest_gap(has_data: Days) -> Days:
+    """Longest run of observable days without data; missing where no day was observable.
+
+    Args:
+        has_data: of shape (n_rows, n_days), oldest day first.
+    """
+    day = np.arange(has_data.shape[1])
+    last_other = np.maximum.accumulate(np.where(has_data == 0, -1, day), axis=1)
+    longest = (day - last_other).max(axis=1).astype(np.float64)
+    return np.where(np.isfinite(has_data).any(axis=1), longest, np.nan)
+
+
+def days_since_sync(since_receipt: Days) -> Days:
+    """Days from the newest receipt of any of the window's data to the index date; missing where none came.
+
+    Args:
+        since_receipt: by day, of shape (n_rows, n_days).
+    """
+    newest: Days = np.fmin.reduce(since_receipt, axis=1)
+    return newest
+
+
+def _per_day(total: Days, has_data: Days) -> Days:
+    observable = np.isfinite(has_data).sum(axis=1)
+    return np.where(observable > 0, total / np.maximum(observable, 1), np.nan)
+
+
+_OBSERVABLE = "1 day since enrolment"
+PATTERNS = (
+    Pattern((HAS_DATA,), lambda days: (coverage(days[:, :, 0]), longest_gap(days[:, :, 0])), (
+        PatternFeature("adherence_coverage", "share", "days with data", "days with any data / days observable", "",
+                       _OBSERVABLE, (SHORT, LONG)),
+        PatternFeature("adherence_longest_gap", "days", "longest silence", "longest run of days without data", "",
+                       _OBSERVABLE, (LONG,)),
+    )),
+    Pattern((HAS_DATA,), lambda days: (days_since_data(days[:, :, 0]),), (
+        PatternFeature("adherence_days_since_data", "days", "days since any data came",
+                       "days without data just before, at most the window", "", "none", (LONG,)),
+    ), windows=(LONG,)),
+    Pattern((SINCE_RECEIPT,), lambda days: (days_since_sync(days[:, :, 0]),), (
+        PatternFeature("adherence_days_since_sync", "days", "days since a device last told anything",
+                       "index date minus the day of the newest receipt, least over the window's days", "",
+                       "1 day with data"),
+    ), windows=(LONG,)),
+    Pattern(("adherence_answers", HAS_DATA), lambda days: (answer_rate(days[:, :, 0], days[:, :, 1]),), (
+        PatternFeature("adherence_answer_rate", "answers/day", "answers given a day, silent days included",
+                       "mood answers / days observable", "", _OBSERVABLE),
+    )),
+)  # fmt: skip

@@ -1,12 +1,23 @@
-"""Rest-activity rhythm from hourly steps: interdaily stability, intradaily variability, L5, M10, relative amplitude."""
+"""Rest-activity rhythm from hourly steps: stability, variability, L5, M10, relative amplitude, cosinor.
+
+Several days show it, so that there are patterns and no daily measures.
+"""
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from features.activity import HOUR_COLUMNS
+from features.measures import Pattern, PatternFeature
+
 HOURS = 24
-# Two weeks: a single week is too short for stability.
-WINDOW_DAYS = 14
 FEWEST_HOURS = 72
+# A cosine has three unknowns, but a day of which the nights are missing would be made up by it.
+COSINOR_FEWEST_HOURS, COSINOR_FEWEST_CLOCK_HOURS = 48, 18
+# A cosine smaller than this share of its mean is rounding, and peaks nowhere.
+NEGLIGIBLE = 1e-9
+# Two weeks: a single week is too short for stability.
+DEFAULT = (14,)
 
 Profile = NDArray[np.float64]
 
@@ -66,12 +77,29 @@ def lowest_and_highest(hours: Profile) -> tuple[Profile, Profile]:
         Two arrays of shape (n_rows,), in steps per hour; missing where an hour of the day was never seen.
     """
     profile = _mean(hours, 1)
-    around = np.concatenate([profile, profile], axis=1)
-    sums = np.concatenate([np.zeros((len(profile), 1)), np.cumsum(around, axis=1)], axis=1)
-    starts = np.arange(HOURS)
-    l5 = (sums[:, starts + 5] - sums[:, starts]) / 5
-    m10 = (sums[:, starts + 10] - sums[:, starts]) / 10
-    return l5.min(axis=1), m10.max(axis=1)
+    return _from_each_hour(profile, 5).min(axis=1), _from_each_hour(profile, 10).max(axis=1)
+
+
+def onsets(hours: Profile) -> tuple[Profile, Profile]:
+    """Clock hours, 0 to 23, at which L5 and M10 begin: the first after midnight where several are alike.
+
+    Args:
+        hours: of shape (n_rows, n_days, 24).
+
+    Returns:
+        Two arrays of shape (n_rows,); missing where an hour of the day was never seen, or no hour differs from others.
+    """
+    profile = _mean(hours, 1)
+    varies = profile.max(axis=1) > profile.min(axis=1)
+    l5, m10 = _from_each_hour(profile, 5).argmin(axis=1), _from_each_hour(profile, 10).argmax(axis=1)
+    return np.where(varies, l5, np.nan), np.where(varies, m10, np.nan)
+
+
+def _from_each_hour(profile: Profile, n_hours: int) -> Profile:
+    """Mean over the hours that follow each clock hour, round the clock, of shape (n_rows, 24)."""
+    around = np.concatenate([profile, profile[:, : n_hours - 1]], axis=1)
+    means: Profile = sliding_window_view(around, n_hours, axis=1).mean(axis=2)
+    return means
 
 
 def relative_amplitude(l5: Profile, m10: Profile) -> Profile:
@@ -79,3 +107,86 @@ def relative_amplitude(l5: Profile, m10: Profile) -> Profile:
     total = m10 + l5
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(total > 0, (m10 - l5) / total, np.nan)
+
+
+def cosinor(hours: Profile) -> tuple[Profile, Profile, Profile]:
+    """Mesor, amplitude and acrophase of the cosine of 24 hours that fits best (Cornelissen 2014).
+
+    Least squares of M + A cos(2 pi t / 24 + phi) over the valid hours, each at its middle; hours that are missing
+    more often at night than by day do not move it. The acrophase is the clock time of the peak, -24 phi / 2 pi.
+
+    Args:
+        hours: means or sums of hours, of shape (n_rows, n_days, 24), NaN where unknown.
+
+    Returns:
+        Three arrays of shape (n_rows,): mesor and amplitude in the unit of `hours`, acrophase in hours from 0 to 24.
+        Missing below 48 valid hours or 18 clock hours; the acrophase also where there is no amplitude.
+    """
+    n = np.isfinite(hours).sum(axis=1)
+    turns = 2 * np.pi * (np.arange(HOURS) + 0.5) / HOURS
+    basis = np.stack([np.ones(HOURS), np.cos(turns), np.sin(turns)], axis=1)
+    # Summed in the order of hours: what a row gives must not depend on how many stand beside it.
+    normal = (n[:, :, None, None] * (basis[:, :, None] * basis[:, None, :])).sum(axis=1)
+    right = (np.nansum(hours, axis=1)[:, :, None] * basis).sum(axis=1)
+    enough = (n.sum(axis=1) >= COSINOR_FEWEST_HOURS) & ((n > 0).sum(axis=1) >= COSINOR_FEWEST_CLOCK_HOURS)
+    mesor, east, north = _solved(normal, right)
+    amplitude = np.hypot(east, north)
+    # Twice, for a hair's breadth below 0 is 24 after the first time.
+    peak = np.arctan2(north, east) / (2 * np.pi) * HOURS % HOURS % HOURS
+    has_peak = enough & (amplitude > NEGLIGIBLE * np.abs(mesor))
+    return np.where(enough, mesor, np.nan), np.where(enough, amplitude, np.nan), np.where(has_peak, peak, np.nan)
+
+
+def _solved(normal: Profile, right: Profile) -> tuple[Profile, Profile, Profile]:
+    """The three unknowns of each row's normal equations, by Cramer's rule."""
+    rows = np.moveaxis(np.concatenate([normal, right[:, :, None]], axis=2), 0, -1)
+    whole = _determinant(rows[:, :3])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        first, second, third = (
+            _determinant(np.stack([rows[:, 3 if column == place else column] for column in range(3)], axis=1)) / whole
+            for place in range(3)
+        )
+    return first, second, third
+
+
+def _determinant(matrix: Profile) -> Profile:
+    """Of 3 x 3 matrices, one to each place of the last axis."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix
+    value: Profile = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    return value
+
+
+def _rhythm(hours: Profile) -> tuple[Profile, ...]:
+    l5, m10 = lowest_and_highest(hours)
+    return (intradaily_variability(hours), l5, m10, relative_amplitude(l5, m10), *onsets(hours), *cosinor(hours))
+
+
+_SEEN = "each clock hour seen once"
+_COSINOR = "48 valid hours, 18 different clock hours"
+PATTERNS = (
+    Pattern(HOUR_COLUMNS, lambda hours: (interdaily_stability(hours),), (
+        PatternFeature("circadian_stability", "", "how alike the days were",
+                       "interdaily stability of hourly steps, valid hours only", "Witting 1990",
+                       "72 valid hours in a window of more than a week", DEFAULT),
+    ), windows=(14, 28, 90)),
+    Pattern(HOUR_COLUMNS, _rhythm, (
+        PatternFeature("circadian_variability", "", "how broken up the days were",
+                       "intradaily variability over valid successive hours", "Witting 1990", "72 valid hours", DEFAULT),
+        PatternFeature("circadian_l5", "steps/h", "movement in the quietest hours",
+                       "quietest 5 consecutive hours of the average day", "Witting 1990", _SEEN, DEFAULT),
+        PatternFeature("circadian_m10", "steps/h", "movement in the busiest hours",
+                       "busiest 10 consecutive hours of the average day", "Witting 1990", _SEEN, DEFAULT),
+        PatternFeature("circadian_amplitude", "", "contrast between day and night", "(M10 - L5) / (M10 + L5)",
+                       "Witting 1990", _SEEN, DEFAULT),
+        PatternFeature("circadian_l5_onset", "h", "when the quietest hours began", "clock hour at which L5 begins",
+                       "Witting 1990", _SEEN),
+        PatternFeature("circadian_m10_onset", "h", "when the busiest hours began", "clock hour at which M10 begins",
+                       "Witting 1990", _SEEN),
+        PatternFeature("circadian_mesor", "steps/h", "mean level of the rhythm of movement",
+                       "M of M + A cos(2 pi t / 24 + phi) on hourly steps", "Cornelissen 2014", _COSINOR),
+        PatternFeature("circadian_swing", "steps/h", "swing of the rhythm of movement",
+                       "A of M + A cos(2 pi t / 24 + phi) on hourly steps", "Cornelissen 2014", _COSINOR),
+        PatternFeature("circadian_acrophase", "h", "the time of most movement",
+                       "clock time of the peak of M + A cos(2 pi t / 24 + phi) on hourly steps", "Cornelissen 2014", _COSINOR),
+    )),
+)  # fmt: skip

@@ -10,8 +10,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from features.hours import DayHours, days_since_1970
-from features.minutes import DEVICE, SUMS, SUMS_SQL, device_names
+from features.hours import DayHours, dates, days_since_1970
+from features.minutes import BIT_SQL, DEVICE, SUMS, SUMS_SQL, device_names
 from features.versions import Versions, with_known_on
 
 Preference = Sequence[str]
@@ -60,21 +60,23 @@ def numbered(
 
 
 def origins(sums: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Which device and algorithm gave most of each day's minutes: `ORIGIN`, of subjects who have several.
+    """Which device and algorithm gave most of each day's minutes, as the day was first known: `ORIGIN` and `device`.
 
     Args:
         sums: hour sums with `device` still hashed.
-        names: as `numbered` gives them.
+        names: as `numbered` gives them: subjects who have one device only are without names here.
     """
-    rows = sums[sums["subject_id"].isin(names["subject_id"].unique())]
-    rows = rows.assign(local_date=(rows["hour"] // 24).to_numpy().astype("datetime64[D]").astype("datetime64[us]"))
-    daily = rows.groupby(["subject_id", "local_date", "device"], as_index=False).agg(
-        minutes=("minutes", "sum"), known_on=("known_on", "min")
-    )
-    named = daily.rename(columns={"device": "hashed"}).merge(names, on=["subject_id", "hashed"])
-    named = named.sort_values(["subject_id", "local_date", "minutes", "hashed"])
-    spoke = named.drop_duplicates(["subject_id", "local_date"], keep="last")
-    return spoke.assign(stream="wearable")[ORIGIN].reset_index(drop=True)
+    subject, subjects = pd.factorize(sums["subject_id"])
+    rows = pd.DataFrame({"place": (subject.astype(np.int64) << 20) + sums["hour"].to_numpy() // 24,
+                         "hashed": sums["device"].to_numpy(), "known_on": sums["known_on"].to_numpy(),
+                         "minutes": sums["minutes"].to_numpy()})  # fmt: skip
+    rows = rows[rows["known_on"] == rows.groupby("place")["known_on"].transform("min")]
+    daily = rows.groupby(["place", "hashed"]).agg(minutes=("minutes", "sum"), known_on=("known_on", "min"))
+    spoke = daily.reset_index().sort_values(["place", "minutes", "hashed"]).drop_duplicates("place", keep="last")
+    spoke = spoke.assign(subject_id=subjects.take(spoke["place"] >> 20), local_date=dates(spoke["place"] & (2**20 - 1)))
+    named = spoke.merge(names, on=["subject_id", "hashed"], how="left", suffixes=("", "_number"))
+    named = named.assign(stream="wearable", device=named["hashed"].to_numpy().astype(np.uint64).view(np.int64))
+    return named[[*ORIGIN, "device"]]
 
 
 def days_of_two(found: DayHours) -> pd.DataFrame:
@@ -133,6 +135,7 @@ def _merged_sql(rows: str, preference: Preference) -> str:
     columns = ("steps", "heart_rate", "hrv_rmssd", "worn")
     # Of the rows that have a value: `arg_min` passes over those that have none.
     best = ", ".join(f"arg_min({c}, {order}) AS {c}" for c in columns)
+    bit = BIT_SQL.format("minute(local_minute)")
     return f"""
         WITH sound AS (
             SELECT r.* REPLACE (
@@ -144,10 +147,10 @@ def _merged_sql(rows: str, preference: Preference) -> str:
             ON (r.subject_id, r.local_date, r.known_on, r.source, r.device_id, hour(r.local_time))
              = (s.subject_id, s.local_date, s.known_on, s.source, s.device_id, s.hour)),
         minutes AS (
-            SELECT subject_id, local_date, known_on, date_trunc('minute', local_time) AS local_minute, {best},
+            SELECT subject_id, local_date, known_on, utc_offset_min, date_trunc('minute', local_time) AS local_minute, {best},
                    min({_rank_sql(preference)}) <= {len(preference)} AS is_named
             FROM sound GROUP BY ALL)
-        SELECT subject_id, local_date, known_on, hour(local_minute) AS hour, {SUMS_SQL} FROM minutes
+        SELECT subject_id, local_date, known_on, hour(local_minute) AS hour, {SUMS_SQL} FROM (SELECT *, {bit} FROM minutes)
         WHERE (subject_id, local_date) IN (SELECT (subject_id, local_date) FROM minutes WHERE is_named)
         GROUP BY ALL"""
 

@@ -1,18 +1,25 @@
-"""Heart rate and its variability: resting level, mean, nocturnal dip."""
+"""Heart rate and its variability: resting level, mean, nocturnal dip, daily rhythm.
+
+Of the variability there is RMSSD; SDNN is not here, for no table or daily metric holds it.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.measures import LEVEL, TREND, Measure
+from features.circadian import cosinor
+from features.measures import LEVEL, TREND, Measure, Pattern, PatternFeature
 
-# An hour's mean counts for the resting rate when at least this many of its minutes have a heart rate.
+# An hour's mean counts when at least this many of its minutes have a heart rate.
 FEWEST_MINUTES = 20
 NIGHT_HOURS = slice(0, 6)
 DAY_HOURS = slice(10, 22)
+# Mean heart rate of each clock hour, in the day panel.
+HOUR_COLUMNS = tuple(f"heart_h{hour:02d}" for hour in range(24))
 
 MEASURES = (
-    Measure("heart_resting", "bpm", "resting heart rate", "lowest hourly mean with >= 20 valid minutes", "", (*TREND, "last")),
-    Measure("heart_mean", "bpm", "mean heart rate", "mean over minutes with a value", "", LEVEL),
+    Measure("heart_resting", "bpm", "resting heart rate", "lowest hourly mean with >= 20 valid minutes", "",
+            (*TREND, "last_7d"), usual_spread=2.5),
+    Measure("heart_mean", "bpm", "mean heart rate", "mean over minutes with a value", "", LEVEL, usual_spread=4.0),
     Measure("heart_night_dip", "share", "fall of the heart rate at night", "1 - mean 0-6 h / mean 10-22 h",
             "Ben-Dov 2007", LEVEL),
     Measure("heart_hrv", "ms", "heart rate variability", "mean RMSSD of RR intervals", "Task Force 1996", LEVEL),
@@ -21,6 +28,28 @@ MEASURES = (
     Measure("heart_variance", "bpm2", "variance of the heart rate", "variance over the day, where the source gives it",
             "", ("mean_7d", "z_7d")),
 )  # fmt: skip
+
+_COSINOR = "48 valid hours, 18 different clock hours"
+PATTERNS = (
+    Pattern(HOUR_COLUMNS, cosinor, (
+        PatternFeature("heart_mesor", "bpm", "mean level of the heart's daily rhythm",
+                       "M of M + A cos(2 pi t / 24 + phi) on hourly means", "Cornelissen 2014", _COSINOR),
+        PatternFeature("heart_swing", "bpm", "swing of the heart's daily rhythm",
+                       "A of M + A cos(2 pi t / 24 + phi) on hourly means", "Cornelissen 2014", _COSINOR),
+        PatternFeature("heart_acrophase", "h", "the time of the fastest heart",
+                       "clock time of the peak of M + A cos(2 pi t / 24 + phi) on hourly means", "Cornelissen 2014", _COSINOR),
+    )),
+)  # fmt: skip
+
+
+def hourly(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean heart rate of each clock hour, in bpm; missing below 20 valid minutes.
+
+    Args:
+        sums: sum of heart rates per hour, of shape (n_days, 24).
+        counts: minutes with a heart rate per hour, same shape.
+    """
+    return np.where(counts >= FEWEST_MINUTES, sums / np.maximum(counts, 1), np.nan)
 
 
 def resting(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -33,9 +62,8 @@ def resting(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[n
     Returns:
         Shape (n_days,); missing where no hour has enough valid minutes.
     """
-    means = np.where(counts >= FEWEST_MINUTES, sums / np.maximum(counts, 1), np.inf)
-    lowest = means.min(axis=1)
-    return np.where(np.isfinite(lowest), lowest, np.nan)
+    lowest: NDArray[np.float64] = np.fmin.reduce(hourly(sums, counts), axis=1)
+    return lowest
 
 
 def night_dip(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ it, and of two devices the one that speaks for the day, or for the minute where 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,16 @@ from features import activity, heart
 from features.minutes import SUMS
 
 KEY = ["subject_id", "local_date", "known_on"]
-HOUR_COLUMNS = [f"activity_h{hour:02d}" for hour in range(24)]
+HOUR_COLUMNS = list(activity.HOUR_COLUMNS)
 HOUR = ["version", "device", "hour"]
 FOR_EVER = np.iinfo(np.int64).max
 
 Places = NDArray[np.int64]
+# A sum by version and clock hour, of shape (n_versions, 24).
+Wide = dict[str, NDArray[np.float64]]
+BITS = ("active_bits", "still_bits")
+# Squares served to find stuck sensors.
+TOLD = [name for name in SUMS if name not in (*BITS, "step_squares", "beat_squares")]
 
 
 @dataclass(frozen=True)
@@ -41,11 +47,12 @@ class DayHours:
         """The versions by `KEY`."""
         return pd.DataFrame({
             "subject_id": self.subjects.take(self.versions["subject"].to_numpy()),
-            "local_date": _dates(self.versions["day"]), "known_on": _dates(self.versions["known_on"]),
+            "local_date": dates(self.versions["day"]), "known_on": dates(self.versions["known_on"]),
         })  # fmt: skip
 
 
-def _dates(days: pd.Series) -> pd.Series:
+def dates(days: pd.Series) -> pd.Series:
+    """Days since 1970 as civil days."""
     return pd.Series(days.to_numpy().astype("datetime64[D]").astype("datetime64[us]"), index=days.index)
 
 
@@ -125,28 +132,58 @@ def one_voice(found: DayHours) -> DayHours:
 
 def measures(found: DayHours) -> pd.DataFrame:
     """One row per version with every measure of the day; a version in which nothing is left has none."""
-    hours, n = found.hours, len(found.versions)
-    version, hour = hours["version"].to_numpy(), hours["hour"].to_numpy()
+    hours, shape = found.hours, (len(found.versions), 24)
+    place = hours["version"].to_numpy(), hours["hour"].to_numpy()
 
-    def by_hour(column: str) -> activity.Hours:
-        wide = np.zeros((n, 24))
-        wide[version, hour] = hours[column].to_numpy()
+    def by_hour(name: str, of: type) -> NDArray[Any]:
+        wide: NDArray[Any] = np.zeros(shape, dtype=of)
+        wide[place] = hours[name].to_numpy()
         return wide
 
-    wide = {name: by_hour(name) for name in SUMS}
-    day = {name: sums.sum(axis=1) for name, sums in wide.items()}
-    known = {name: np.where(day[name] > 0, day[name], np.nan) for name in ("minutes", "step_minutes", "worn")}
-    known |= {name: np.where(day[name] > 0, day[name], np.nan) for name in ("beat_minutes", "hrv_minutes")}
-    has_steps = day["step_minutes"] > 0
+    wide = {name: by_hour(name, np.float64) for name in TOLD}
+    bits = {name: by_hour(name, np.int64) for name in BITS}
+    wear = {"adherence_wear_minutes": _known(wide, "worn", "minutes")}
+    parts = [pd.DataFrame({**_movement(wide), **_bouts(wide, bits), **wear, **_heart(wide)})]
+    hourly_steps = np.where(wide["step_minutes"] > 0, wide["steps"], np.nan)
+    for columns, values in ((activity, hourly_steps), (heart, heart.hourly(wide["beats"], wide["beat_minutes"]))):
+        parts.append(pd.DataFrame(values, columns=list(columns.HOUR_COLUMNS)))
+    return pd.concat([found.keys, *parts], axis=1)
+
+
+def _known(wide: Wide, name: str, count: str) -> NDArray[np.float64]:
+    """A sum over the day; missing where no minute of the day counts, or an hour that was kept lacks it."""
+    known = (wide[count].sum(axis=1) > 0) & (wide[name] >= 0).all(axis=1)
+    return np.where(known, wide[name].sum(axis=1), np.nan)
+
+
+def _movement(wide: Wide) -> Wide:
     steps = np.where(wide["step_minutes"] > 0, wide["steps"], np.nan)
-    result = pd.DataFrame(steps, columns=HOUR_COLUMNS)
-    result["activity_steps"] = np.where(has_steps, day["steps"], np.nan)
-    result["activity_brisk_minutes"] = np.where(has_steps, day["brisk"], np.nan)
-    result["activity_sedentary_share"] = day["still"] / known["worn"]
-    result["activity_entropy"] = activity.entropy(steps)
-    result["adherence_wear_minutes"] = np.where(day["minutes"] > 0, day["worn"], np.nan)
-    result["heart_resting"] = heart.resting(wide["beats"], wide["beat_minutes"])
-    result["heart_mean"] = day["beats"] / known["beat_minutes"]
-    result["heart_night_dip"] = heart.night_dip(wide["beats"], wide["beat_minutes"])
-    result["heart_hrv"] = day["hrv"] / known["hrv_minutes"]
-    return pd.concat([found.keys, result], axis=1)
+    worn = _known(wide, "worn", "worn")
+    return {
+        "activity_steps": _known(wide, "steps", "step_minutes"),
+        **{f"activity_{band}_minutes": _known(wide, band, "step_minutes") for band in ("incidental", "slow", "brisk")},
+        "activity_sedentary_share": wide["still"].sum(axis=1) / worn,
+        "activity_entropy": activity.entropy(steps),
+    }
+
+
+def _bouts(wide: Wide, bits: dict[str, Places]) -> Wide:
+    # An hour that lacks a band has too few minutes with steps for its bits, or fewer than none.
+    n_active = wide["incidental"] + wide["slow"] + wide["brisk"]
+    active, still = activity.known_bits(bits["active_bits"], bits["still_bits"], n_active, wide["still"])
+    return {
+        "activity_sedentary_bout": activity.mean_run(still),
+        "activity_sedentary_longest": activity.longest_run(still),
+        "activity_rest_to_active": activity.transition_rate(still, active),
+        "activity_active_to_rest": activity.transition_rate(active, still),
+    }
+
+
+def _heart(wide: Wide) -> Wide:
+    beats, minutes = wide["beats"], wide["beat_minutes"]
+    return {
+        "heart_resting": heart.resting(beats, minutes),
+        "heart_mean": beats.sum(axis=1) / _known(wide, "beat_minutes", "beat_minutes"),
+        "heart_night_dip": heart.night_dip(beats, minutes),
+        "heart_hrv": wide["hrv"].sum(axis=1) / _known(wide, "hrv_minutes", "hrv_minutes"),
+    }

@@ -16,21 +16,31 @@ import pandas as pd
 from features import activity
 from features.calendar import DEFAULT_CUTOFF, index_date_knowing
 from features.tables import TABLES
+from features.versions import known_by
 
 DEVICE = ("source", "device_id", "device_model", "algorithm_version")
 IS_WORN = "coalesce(worn, heart_rate IS NOT NULL OR steps > 0)"
-# Name -> SQL over single minutes. Squares tell whether all minutes of an hour gave one and the same value.
+# Name -> SQL over single minutes. Squares tell whether all minutes of an hour gave one and the same value. Bits say which
+# of an hour's minutes, where each was told once (`activity.known_bits`); sums of more would not fit, and are cut off.
 SUMS = {
     "minutes": "count(*)",
     "steps": "sum(steps)", "step_minutes": "count(steps)", "step_squares": "sum(steps * steps)",
     "worn": f"count_if({IS_WORN})", "still": f"count_if(steps = 0 AND {IS_WORN})",
+    "incidental": f"count_if(steps BETWEEN 1 AND {activity.SLOW_STEPS_PER_MIN - 1})",
+    "slow": f"count_if(steps BETWEEN {activity.SLOW_STEPS_PER_MIN} AND {activity.BRISK_STEPS_PER_MIN - 1})",
     "brisk": f"count_if(steps >= {activity.BRISK_STEPS_PER_MIN})",
+    "active_bits": f"sum((steps > 0)::BIGINT * minute_bit) % {2**63}",
+    "still_bits": f"sum((steps = 0 AND {IS_WORN})::BIGINT * minute_bit) % {2**63}",
     "beats": "sum(heart_rate)", "beat_minutes": "count(heart_rate)", "beat_squares": "sum(heart_rate * heart_rate)",
     "hrv": "sum(hrv_rmssd)", "hrv_minutes": "count(hrv_rmssd)",
 }  # fmt: skip
 SUMS_SQL = ", ".join(f"coalesce({sql}, 0)::BIGINT AS {name}" for name, sql in SUMS.items())
-# Hours are counted from 1970 on the wall clock where the subject was: 24 to a civil day.
-HOUR_SQL = "(epoch_us(minute_at) + utc_offset_min::BIGINT * 60000000) // 3600000000"
+# Minutes and hours are counted from 1970 on the wall clock where the subject was: 24 hours to a civil day.
+MINUTE_SQL = "(epoch_us(minute_at) // 60000000 + utc_offset_min::BIGINT)"
+HOUR_SQL = f"{MINUTE_SQL} // 60"
+BIT_SQL = "1::BIGINT << ({}) AS minute_bit"
+# Stands for a sum that hours lack which an older program kept: no minutes make up for it, and a negative sum is unknown.
+UNKNOWN = -1_000_000
 DEVICE_SQL = f"hash({', '.join(DEVICE)})"
 # One row per subject, device, offset, hour and first index date that may use it.
 HOUR_KEY = ["subject_id", "device", "utc_offset_min", "hour", "known_on"]
@@ -40,7 +50,7 @@ KEPT_COLUMNS = ["subject_id", *DEVICE, "utc_offset_min", "hour", "known_on", *SU
 
 def hour_sums(
     connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, zones: pd.Series,
-    cutoff: time = DEFAULT_CUTOFF,
+    cutoff: time = DEFAULT_CUTOFF, as_of: pd.Timestamp | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """What each index date added to the sums of each clock hour, per subject and device: `HOUR_KEY` and `SUMS`.
 
@@ -49,9 +59,10 @@ def hour_sums(
         relation: all versions of rows of `wearable`, deletions included.
         zones: time zone of each subject's site, by subject; rows of others are left out: they are strangers.
         cutoff: when a night ends.
+        as_of: the index date by which rows must be known, if any.
     """
     name, bin_us = "minutes_raw", gcd(15, cutoff.minute or 15) * 60_000_000
-    relation.create_view(name, replace=True)
+    relation.project(f"*, {BIT_SQL.format(f'{MINUTE_SQL} % 60')}").create_view(name, replace=True)
     # Cutoffs are whole quarters of an hour, or as fine as the declared minute: nothing more of a receipt matters.
     receipt = f"(epoch_us(received_at) + {bin_us - 1}) // {bin_us}"
     key = f"subject_id, {DEVICE_SQL} AS device, utc_offset_min, {HOUR_SQL} AS hour"
@@ -63,8 +74,7 @@ def hour_sums(
     known_on = _known_on(sums["subject_id"], sums["receipt"].to_numpy() * bin_us, zones, cutoff)
     # An empty answer has no text type of its own, and would take that of kept hours away.
     sums = sums.assign(known_on=known_on, subject_id=sums["subject_id"].astype("str"))
-    dated: pd.DataFrame = sums[[*HOUR_KEY, *SUMS]]
-    return dated if known_on.notna().all() else dated[known_on.notna()]
+    return known_by(sums[[*HOUR_KEY, *SUMS]], as_of)
 
 
 def _corrections(connection: duckdb.DuckDBPyConnection, name: str, key: str, receipt: str) -> pd.DataFrame:
@@ -128,6 +138,8 @@ def from_kept(
     """Kept hours as `hour_sums` and `device_names` would give them."""
     kept.create_view("minutes_kept", replace=True)
     hashed = f"SELECT *, {DEVICE_SQL} AS device FROM minutes_kept"
-    sums = connection.sql(f"SELECT {', '.join([*HOUR_KEY, *SUMS])} FROM ({hashed})").df()
+    told = [f"coalesce({name}, {UNKNOWN}) AS {name}" if name in kept.columns else f"{UNKNOWN}::BIGINT AS {name}"
+            for name in SUMS]  # fmt: skip
+    sums = connection.sql(f"SELECT {', '.join([*HOUR_KEY, *told])} FROM ({hashed})").df()
     names = connection.sql(f"SELECT DISTINCT subject_id, device, {', '.join(DEVICE)} FROM ({hashed})").df()
     return sums.assign(known_on=sums["known_on"].astype("datetime64[us]")), names

@@ -41,7 +41,13 @@ class Sensor:
 
 SENSORS = (
     Sensor("heart_rate", "beats", "beat_minutes", "beat_squares"),
-    Sensor("steps", "steps", "step_minutes", "step_squares", ("brisk", "still")),
+    Sensor(
+        "steps",
+        "steps",
+        "step_minutes",
+        "step_squares",
+        ("incidental", "slow", "brisk", "still", "active_bits", "still_bits"),
+    ),
 )
 
 

@@ -45,4 +45,4 @@ def kept_hours(
     if not files:
         return None
     is_known = is_known_on_sql(f"DATE '{as_of:%Y-%m-%d}'")
-    return connection.read_parquet(files).filter(f"{among} AND {is_known}")
+    return connection.read_parquet(files, union_by_name=True).filter(f"{among} AND {is_known}")

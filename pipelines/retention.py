@@ -146,7 +146,9 @@ def _keep(
     if len(hours):
         hours = hours.assign(bucket=bucket, removed_before=before.isoformat())[SCHEMA.names]
         content = pa.Table.from_pandas(hours, SCHEMA, preserve_index=False).replace_schema_metadata(None)
-        write_deltalake(str(table(lake)), content, mode="append", configuration=DELTA, writer_properties=WRITER)
+        write_deltalake(
+            str(table(lake)), content, mode="append", schema_mode="merge", configuration=DELTA, writer_properties=WRITER
+        )
 
 
 def _forget_unfinished(lake: Lake, before: date) -> None:
@@ -162,7 +164,7 @@ def _hours(lake: Lake, before: date) -> int:
     if not folder.is_dir():
         return 0
     with lake.connection() as connection:
-        rows = connection.read_parquet(DeltaTable(str(folder)).file_uris())
+        rows = connection.read_parquet(DeltaTable(str(folder)).file_uris(), union_by_name=True)
         return len(rows.filter(f"removed_before = '{before}'"))
 
 

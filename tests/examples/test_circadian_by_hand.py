@@ -102,6 +102,96 @@ def test_a_rhythm_without_any_movement_has_no_amplitude():
     assert np.isnan(circadian.relative_amplitude(np.array([0.0]), np.array([0.0]))[0])
 
 
+def test_the_busiest_and_quietest_hours_begin_where_they_do():
+    """Busy from 8 to 18 h; still from 22 h on for five hours, across midnight."""
+    day = with_hours(dict.fromkeys(range(8, 18), 100.0) | dict.fromkeys((22, 23, 0, 1, 2), 0.0), 20.0)
+    l5, m10 = circadian.onsets(days(day))
+    assert (l5[0], m10[0]) == (22, 8)
+
+
+def test_a_day_that_never_varies_has_neither():
+    """No hour is quieter than another."""
+    l5, m10 = circadian.onsets(days(np.full(24, 5.0)))
+    assert np.isnan(l5[0])
+    assert np.isnan(m10[0])
+
+
+def test_the_cosine_of_a_square_wave():
+    """+-1 by half days around 18 h: A = (2 / 24) sum x cos = (1 / 6) / sin(7.5 degrees), just above 4 / pi."""
+    # the 12 cosines of 7.5, 22.5, ... 82.5 degrees on either side of the peak sum to 1 / sin(7.5 degrees)
+    mesor, swing, peak = circadian.cosinor(days(LOW_THEN_HIGH, LOW_THEN_HIGH))
+    assert [mesor[0], swing[0], peak[0]] == pytest.approx([0, 1 / 6 / np.sin(np.pi / 24), 18])
+
+
+def test_a_cosine_is_found_whatever_hours_are_missing():
+    """50 + 30 cos(2 pi (t - 3) / 24): six nights of other days unworn do not move mesor, swing or peak."""
+    day = 50 + 30 * np.cos(2 * np.pi * (np.arange(24) + 0.5 - 3) / 24)
+    hours = np.tile(day, (2, 7, 1))
+    hours[0, :6, 0:9] = np.nan
+    hours[0, 6, 12:] = np.nan
+    for figure, expected in zip(circadian.cosinor(hours), (50, 30, 3), strict=True):
+        np.testing.assert_allclose(figure, expected, rtol=1e-9)
+
+
+def test_uneven_hours_are_fitted_by_least_squares():
+    """Noise on unevenly missing hours: the same three numbers as a general solver gives."""
+    dice = np.random.default_rng(1)
+    hours = np.where(dice.random((1, 14, 24)) < 0.6, dice.normal(70, 8, (1, 14, 24)), np.nan)
+    day, hour = np.nonzero(np.isfinite(hours[0]))
+    turns = 2 * np.pi * (hour + 0.5) / 24
+    design = np.stack([np.ones(len(hour)), np.cos(turns), np.sin(turns)], axis=1)
+    mesor, east, north = np.linalg.lstsq(design, hours[0, day, hour])[0]
+    expected = [mesor, np.hypot(east, north), np.arctan2(north, east) * 12 / np.pi % 24]
+    assert [figure[0] for figure in circadian.cosinor(hours)] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_cosine_needs_48_hours_and_18_clock_hours():
+    """Worn by day only, the night would be made up; 47 hours are too few; 48 are enough."""
+    day = 50 + 30 * np.cos(2 * np.pi * (np.arange(24) + 0.5 - 15) / 24)
+    hours = np.tile(day, (3, 4, 1))
+    hours[0, :, 17:] = np.nan  # 68 hours, 17 clock hours
+    hours[1, 2:] = np.nan
+    hours[1, 0, 4] = np.nan  # 47 hours
+    hours[2, 2:] = np.nan  # 48 hours
+    for figure, expected in zip(circadian.cosinor(hours), (50, 30, 15), strict=True):
+        np.testing.assert_allclose(figure, [np.nan, np.nan, expected], rtol=1e-9)
+
+
+def test_what_never_varies_peaks_nowhere():
+    """A level and no swing; the time of a peak would be rounding."""
+    mesor, swing, peak = circadian.cosinor(days(np.full(24, 0.1), np.full(24, 0.1)))
+    assert (mesor[0], swing[0]) == pytest.approx((0.1, 0), abs=1e-12)
+    assert np.isnan(peak[0])
+
+
+def test_a_row_gives_the_same_bits_whatever_stands_beside_it():
+    """Alone, or among a thousand others."""
+    hours = np.random.default_rng(2).gamma(0.5, 300, (1000, 14, 24))
+    for pattern in circadian.PATTERNS:
+        alone = [pattern.compute(hours[place : place + 1]) for place in (0, 517, 999)]
+        for figure, among in enumerate(pattern.compute(hours)):
+            np.testing.assert_array_equal([found[figure][0] for found in alone], among[[0, 517, 999]])
+
+
+def test_names_stand_for_what_is_computed():
+    """Two upright days in three, one without its morning: each figure by its name."""
+    hours = days(LOW_THEN_HIGH, LOW_THEN_HIGH, -LOW_THEN_HIGH, LOW_THEN_HIGH) + 2.0
+    found = {}
+    for pattern in circadian.PATTERNS:
+        values = pattern.compute(hours)
+        found |= {feature.name: value[0] for feature, value in zip(pattern.features, values, strict=True)}
+    l5, m10 = circadian.lowest_and_highest(hours)
+    # The average day is 1.5 and 2.5: half the wave around 2.
+    expected = {
+        "circadian_stability": 0.25, "circadian_variability": circadian.intradaily_variability(hours)[0],
+        "circadian_l5": 1.5, "circadian_m10": 2.5, "circadian_amplitude": 0.25, "circadian_l5_onset": 0,
+        "circadian_m10_onset": 12, "circadian_mesor": 2.0, "circadian_swing": 1 / 12 / np.sin(np.pi / 24),
+        "circadian_acrophase": 18,
+    }  # fmt: skip
+    assert (l5[0], m10[0]) == (1.5, 2.5)
+    assert found == pytest.approx(expected)
+
+
 def test_the_window_is_two_weeks_in_the_order_of_time(panel_from, features_on):
     """Variability pairs the last hour of a day with the first of the next, not of the one before."""
     # Day k holds k * 24 ... k * 24 + 23: a ramp, whose successive hours all differ by 1.

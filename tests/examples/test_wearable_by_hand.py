@@ -1,12 +1,9 @@
-"""Activity, heart and wear measures of a day, computed on paper."""
+"""What a day of a wearable is: whose minutes, worn or not, on which clock, told when; computed on paper."""
 
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
 import pandas as pd
 import pytest
-
-from features import activity, heart
 
 # DuckDB 2.0 calls what pandas 3.1 deprecates; its warnings, not ours.
 pytestmark = [
@@ -34,17 +31,6 @@ def the_day(panel: pd.DataFrame) -> pd.Series:
     return panel.iloc[0]
 
 
-def test_steps_brisk_and_sitting_minutes(panel_of):
-    """A minute of 100 steps is brisk, one of 99 is not; sitting is a share of worn minutes."""
-    rows = minutes(9, 2, steps=100) + minutes(10, 1, steps=99) + minutes(11, 5, steps=0, worn=True)
-    day = the_day(panel_of(wearable=rows))
-    assert day["activity_steps"] == 2 * 100 + 99
-    assert day["activity_brisk_minutes"] == 2
-    # 5 still of 8 worn minutes: steps say that the device was worn where it does not say so itself
-    assert day["activity_sedentary_share"] == pytest.approx(5 / 8)
-    assert day["adherence_wear_minutes"] == 8
-
-
 def test_minutes_of_a_device_in_the_drawer_are_not_sitting(panel_of):
     """No steps, no heart rate and not worn: neither worn nor still, but zero steps all the same."""
     rows = minutes(9, 3, steps=0, worn=False) + minutes(10, 2, steps=0) + minutes(11, 1, steps=0, heart_rate=60)
@@ -65,50 +51,6 @@ def test_two_devices_do_not_count_every_step_twice(panel_of):
     """The device with more minutes speaks for the day."""
     day = the_day(panel_of(wearable=minutes(9, 2, "phone", steps=50) + minutes(9, 3, "band", steps=40)))
     assert day["activity_steps"] == 3 * 40
-
-
-def test_entropy_is_that_of_the_hourly_shares_of_steps():
-    """Equal steps in two hours give ln 2, in one hour 0, and none at all nothing."""
-    hours = np.full((4, 24), np.nan)
-    hours[0, [9, 17]] = 500
-    hours[1, 9] = 500
-    hours[2, :] = 0
-    hours[3, [9, 10, 11]] = [200, 100, 100]
-    # last: shares 1/2, 1/4, 1/4: (1/2) ln 2 + 2 (1/4) ln 4 = 1.5 ln 2
-    expected = [np.log(2), 0.0, np.nan, 1.5 * np.log(2)]
-    np.testing.assert_allclose(activity.entropy(hours), expected, atol=1e-12)
-
-
-def test_the_resting_rate_is_the_lowest_hour_with_20_valid_minutes():
-    """An hour of 19 minutes is too short to be believed."""
-    counts, sums = np.zeros((2, 24)), np.zeros((2, 24))
-    counts[0, [2, 3, 4]] = [20, 60, 19]
-    sums[0, [2, 3, 4]] = [20 * 58, 60 * 55, 19 * 40]
-    counts[1, 3], sums[1, 3] = 19, 19 * 55
-    np.testing.assert_array_equal(heart.resting(sums, counts), [55.0, np.nan])
-
-
-def test_the_night_dip_is_the_fall_from_day_to_night():
-    """60 at night against 80 by day is a dip of a quarter; too little of either and it is missing."""
-    counts, sums = np.zeros((3, 24)), np.zeros((3, 24))
-    counts[:, 0], sums[:, 0] = 20, 20 * 50
-    counts[:, 5], sums[:, 5] = 20, 20 * 70
-    counts[:, 12], sums[:, 12] = [30, 19, 30], [30 * 80, 19 * 80, 30 * 80]
-    counts[:, [6, 9, 22]], sums[:, [6, 9, 22]] = 60, 60 * 150  # neither night nor day
-    counts[2, :6] = 0
-    # night (20 * 50 + 20 * 70) / 40 = 60; 1 - 60 / 80
-    np.testing.assert_allclose(heart.night_dip(sums, counts), [0.25, np.nan, np.nan])
-
-
-def test_heart_measures_of_a_day(panel_of):
-    """Means are over the minutes that have a value."""
-    rows = minutes(3, 20, heart_rate=50) + minutes(12, 20, heart_rate=80, hrv_rmssd=40) + minutes(13, 5, steps=3)
-    day = the_day(panel_of(wearable=rows))
-    assert day["heart_resting"] == 50
-    assert day["heart_mean"] == pytest.approx(65)
-    assert day["heart_hrv"] == pytest.approx(40)
-    # 1 - 50 / 80
-    assert day["heart_night_dip"] == pytest.approx(0.375)
 
 
 def test_hours_are_those_of_the_subjects_wall_clock(panel_of):
