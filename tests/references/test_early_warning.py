@@ -9,7 +9,7 @@ from tests.references.figures import same, shown
 from tests.references.made_up import mood_of_days, with_gaps
 
 DAYS = 90
-WINDOW, BANDWIDTH = int(early_warning.ROLLING * DAYS), early_warning.BANDWIDTH * DAYS
+WINDOW, BANDWIDTH = 45, 18
 FIGURES = ("variance", "autocorrelation", "variance_tau", "autocorrelation_tau")
 
 
@@ -26,7 +26,7 @@ def last_of(theirs: dict) -> dict[str, float]:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_four_figures_are_those_of_ewstools(ask, seed):
-    """On complete days, with its Gaussian detrending, the same bandwidth and the same rolling half."""
+    """On complete days, with its Gaussian detrending, its default bandwidth of 0.2 and a rolling half."""
     days = mood_of_days(DAYS, seed=seed)
     theirs = ask("early_warning", values=days, window=WINDOW, bandwidth=BANDWIDTH)
     assert ours(days) == same(last_of(theirs))

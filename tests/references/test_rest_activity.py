@@ -96,7 +96,7 @@ def test_pyactigraphy_starts_the_quietest_hours_at_any_minute(ask):
 
 
 def test_pyactigraphy_counts_active_minutes_unless_told_otherwise(ask):
-    """Deviation: by default theirs is of minutes above 4 counts: RA 0.9178; ours is of steps: 0.7716.
+    """Deviation: by default theirs is of minutes above 4 counts, RA 0.9178; ours is of steps, 0.7716.
 
     A sum of steps weighs how much somebody moves, a count of active minutes only whether.
     """
@@ -116,3 +116,9 @@ def test_pyactigraphy_adds_unknown_minutes_up_to_nothing(ask):
     bare, masked = (ask("rest_activity", values=minutes, minutes=1, masks=masks)["IV"] for masks in (False, True))
     assert (bare, variability(hours)) == shown(0.3205, 0.4583)
     assert variability(hours) * (n - 1) / n == same(masked)
+
+
+@pytest.mark.xfail(strict=True, reason="hourly means are not weighted by their days, so that unworn nights give 1.0626")
+def test_stability_never_exceeds_1():
+    """Also with 8 of 14 nights unworn, when each hour of the day counts as often as it was seen."""
+    assert stability(nights_unworn(8)) == same(0.8470541681722291)

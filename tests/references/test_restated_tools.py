@@ -12,7 +12,7 @@ from tests.references.made_up import Values, as_days, steps_per_hour, with_gaps
 
 
 def ggir(hours: Values) -> tuple[float, float]:
-    """IS and IV as GGIR 3.2-1 defines them (`R/g.IVIS.R`, function `g.IVIS`), of hours with gaps.
+    """IS and IV as GGIR defines them since 3.1-6 (`R/g.IVIS.R`, function `g.IVIS`), of hours with gaps.
 
     Deviations are from the mean of the 24 hourly means; n is the number of valid hours, and IV is n / (n - 1) times the
     sum over valid pairs.
