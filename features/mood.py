@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.measures import LEVEL, TREND, Measure, Pattern, PatternFeature, Values
+from features.versions import KEY
 
 # Items with measures of their own; others count as answers only.
 ITEMS = (
@@ -61,30 +62,36 @@ ROWS_SQL = """
     CASE WHEN value BETWEEN scale_min AND scale_max THEN (value - scale_min) / nullif(scale_max - scale_min, 0) END AS level,
     CASE WHEN answered_at >= prompted_at THEN (epoch_us(answered_at) - epoch_us(prompted_at)) / 60000000.0 END
         AS minutes_to_answer"""
-KEY = ["subject_id", "local_date", "known_on"]
 
 
 def daily(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per subject, local day and version, from single answers; days without an answer have no row."""
     # By level too: two sources may give answers of one instant, and a sum must not depend on the order they came in.
     rows = rows.sort_values([*KEY, "item", "answered_at", "level"], ignore_index=True)
-    levels = rows.groupby([*KEY, "item"])["level"].mean().unstack("item")
+    rows = rows.assign(day=rows.groupby(KEY).ngroup())
+    by_item, by_day = rows.groupby(["day", "item"]), rows.groupby("day")
+    levels = by_item["level"].mean().unstack("item")
     result = levels.reindex(columns=list(ITEMS)).add_prefix("mood_")
     result["mood_valence"] = levels.reindex(columns=list(VALENCE)).bfill(axis=1).iloc[:, 0]
-    pairs = _pairs(rows)
+    pairs = _pairs(rows, by_item.ngroup())
     result = result.join(_swings(pairs)).join(_pair_sums(pairs))
-    result["mood_latency"] = rows.groupby(KEY)["minutes_to_answer"].median()
-    result["adherence_answers"] = rows.groupby(KEY).size().astype(float)
-    return result.reset_index()
+    result["mood_latency"] = by_day["minutes_to_answer"].median()
+    result["adherence_answers"] = by_day.size().astype(float)
+    return pd.concat([rows.drop_duplicates("day").set_index("day")[KEY], result], axis=1).reset_index(drop=True)
 
 
-def _pairs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Adjacent valid answers to one valence item within one day and version, with the minutes between them."""
-    main = rows.loc[rows["item"].isin(VALENCE), [*KEY, "item", "answered_at", "level"]]
-    earlier = main.groupby([*KEY, "item"])[["answered_at", "level"]].shift(1)
-    gap = (main["answered_at"] - earlier["answered_at"]).dt.total_seconds() / 60
-    pairs = main.rename(columns={"level": "after"}).assign(before=earlier["level"], gap=gap)
-    return pairs[pairs["before"].notna() & pairs["after"].notna()]
+def _pairs(rows: pd.DataFrame, series: pd.Series) -> pd.DataFrame:
+    """Adjacent valid answers to one valence item within one day and version, with the minutes between them.
+
+    Args:
+        rows: sorted answers.
+        series: a number for the day, version and item of each.
+    """
+    earlier = rows[["answered_at", "level"]].shift(1)
+    is_pair = (series == series.shift(1)) & rows["item"].isin(VALENCE) & (rows["level"] + earlier["level"]).notna()
+    pairs, earlier = rows.loc[is_pair, ["day", "item", "answered_at", "level"]], earlier[is_pair]
+    gap = (pairs["answered_at"] - earlier["answered_at"]).dt.total_seconds() / 60
+    return pairs.rename(columns={"level": "after"}).assign(before=earlier["level"], gap=gap)
 
 
 def _swings(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -94,14 +101,14 @@ def _swings(pairs: pd.DataFrame) -> pd.DataFrame:
     """
     square, gap = (pairs["after"] - pairs["before"]) ** 2, pairs["gap"]
     adjusted = square / (gap.where(gap >= SHORTEST_GAP_MIN) / USUAL_GAP_MIN)
-    mean = pairs.assign(mood_swing=square, mood_swing_adjusted=adjusted).groupby(KEY)
+    mean = pairs.assign(mood_swing=square, mood_swing_adjusted=adjusted).groupby("day")
     return mean[["mood_swing", "mood_swing_adjusted"]].mean() ** 0.5
 
 
 def _pair_sums(pairs: pd.DataFrame) -> pd.DataFrame:
     """`PAIR_COLUMNS` of each day: of one item only, for items have levels of their own, which are no inertia."""
-    place = pairs["item"].map({item: place for place, item in enumerate(VALENCE)})
-    pairs = pairs[place == place.groupby([pairs[name] for name in KEY]).transform("min")]
+    place = pd.Series(pd.Categorical(pairs["item"], categories=VALENCE).codes, index=pairs.index)
+    pairs = pairs[place == place.groupby(pairs["day"]).transform("min")]
     before, after = pairs["before"], pairs["after"]
     sums = pairs.assign(
         mood_pairs=1.0,
@@ -110,7 +117,7 @@ def _pair_sums(pairs: pd.DataFrame) -> pd.DataFrame:
         mood_pairs_squares=before**2,
         mood_pairs_products=before * after,
     )
-    return sums.groupby(KEY)[list(PAIR_COLUMNS)].sum()
+    return sums.groupby("day")[list(PAIR_COLUMNS)].sum()
 
 
 def inertia(sums: Values) -> tuple[Values]:

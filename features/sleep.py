@@ -139,22 +139,24 @@ def _with_night(rows: pd.DataFrame) -> pd.DataFrame:
 
 def daily(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per subject, day of awakening and version, from `nights`; days without an episode have no row."""
-    known = rows["minutes_asleep"].notna()
-    night = rows.groupby(KEY)
-    asleep = night["minutes_asleep"].sum(min_count=1)
-    in_bed = rows["minutes_in_bed"].where(known).groupby([rows[name] for name in KEY]).sum(min_count=1)
-    main = rows[rows["is_night"]].groupby(KEY)
-    asleep_at_night = main["minutes_asleep"].sum().reindex(asleep.index)
+    known, is_night = rows["minutes_asleep"].notna(), rows["is_night"]
+    rows = rows.assign(
+        in_known_bed=rows["minutes_in_bed"].where(known), napped=rows["minutes_asleep"].where(known & ~is_night, 0.0),
+        night_began=rows["began"].where(is_night), night_ended=rows["ended"].where(is_night),
+    )  # fmt: skip
+    day = rows.groupby(KEY)
+    asleep, in_bed = day["minutes_asleep"].sum(min_count=1), day["in_known_bed"].sum(min_count=1)
+    slept = asleep.where(asleep > 0)
     result = pd.DataFrame({
         "sleep_duration": asleep,
         "sleep_efficiency": (asleep / in_bed.where(in_bed > 0)).clip(upper=1.0),
-        "sleep_waso": night["minutes_awake"].sum(min_count=1),
-        "sleep_midpoint": night["midpoint"].last(),
-        "sleep_onset": main["began"].min() % 1440 / 60,
-        "sleep_offset": main["ended"].max() % 1440 / 60,
-        "sleep_deep_share": night["minutes_deep"].sum(min_count=1) / asleep.where(asleep > 0),
-        "sleep_rem_share": night["minutes_rem"].sum(min_count=1) / asleep.where(asleep > 0),
-        "sleep_naps": night.size() - night["is_night"].sum().astype(float),
-        "sleep_nap_share": 1 - asleep_at_night / asleep.where(asleep > 0),
+        "sleep_waso": day["minutes_awake"].sum(min_count=1),
+        "sleep_midpoint": day["midpoint"].last(),
+        "sleep_onset": day["night_began"].min() % 1440 / 60,
+        "sleep_offset": day["night_ended"].max() % 1440 / 60,
+        "sleep_deep_share": day["minutes_deep"].sum(min_count=1) / slept,
+        "sleep_rem_share": day["minutes_rem"].sum(min_count=1) / slept,
+        "sleep_naps": day.size() - day["is_night"].sum().astype(float),
+        "sleep_nap_share": day["napped"].sum() / slept,
     })  # fmt: skip
     return result.join(regularity.states(rows)).reset_index()
