@@ -1,24 +1,35 @@
-"""Every feature: name, unit, window, formula, source, why it is there, how it is said. The only list.
+"""Every feature: name, unit, window, least data, formula, source, why it is there, how it is said. The only list.
 
+Measures and patterns are declared where they are computed, one module a modality; here they become features.
 `python -m features.catalog` prints `docs/data-dictionary.md`; a test keeps the file true.
 """
 
+import difflib
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 
-from features import activity, adherence, circadian, heart, history, mood, sleep
-from features.measures import STATISTICS, Measure
+from features import activity, adherence, baseline, circadian, early_warning, heart, history, mood, signals, sleep
+from features.errors import FeaturesError
+from features.measures import STATISTICS, WINDOWS, Measure, Pattern, PatternFeature
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One column of the feature matrix. `words` is the clinician's phrase; `is_default` says whether models see it."""
+    """One column of the feature matrix.
+
+    Args:
+        minimum: the least data for a value, in words; below it the feature is missing.
+        words: the clinician's phrase.
+        is_default: whether models see it unless the configuration says otherwise.
+    """
 
     name: str
     family: str
     unit: str
     window_days: int
-    minimum_days: int
+    minimum: str
     formula: str
     source: str
     rationale: str
@@ -33,168 +44,181 @@ RATIONALE = {
     "circadian": "a rhythm that flattens or fragments accompanies mood episodes",
     "heart": "resting heart rate rises and variability falls under strain",
     "adherence": "silence is information; it also says how far the rest can be trusted",
+    "signals": "further streams that a site declares, and daily figures of vendors that no measure above uses",
+    "early_warning": "slowing down before a transition; weak alone (sensitivity about 26 %)",
     "own_past": "change against a person's own usual, not difference between people",
     "history": "the strongest predictor, and known to the clinician already",
     "tenure": "an artefact of recruitment: for baselines and controls, never for the model",
 }
-HOW = {
-    "mean_7d": ("mean over 7 days", "over 7 days"),
-    "mean_28d": ("mean over 28 days", "over 28 days"),
-    "sd_28d": ("standard deviation over 28 days", "how much it varied over 28 days:"),
-    "slope_28d": ("least-squares slope per day over 28 days", "trend over 28 days:"),
-    "rmssd_28d": ("root mean square of successive daily differences, 28 days", "day-to-day change over 28 days:"),
-    "last": ("newest value of the last 7 days", "most recent:"),
-    "z_7d": ("(mean of 7 days - median of days 8..90) / (1.4826 MAD of days 8..90)", "this week against own usual:"),
-}
+# Units that stand in a feature's name.
+NAMED_UNITS = ("min", "h", "bpm", "ms")
+# Statistics that keep the measure's unit, and those that change it.
+UNITS = {"slope": "{}/day", "coverage": "share", "z": "robust SD"}
+FAMILIES = {"coverage": "adherence", "z": "own_past"}
+
 MEASURES: tuple[Measure, ...] = (
-    *mood.MEASURES, *sleep.MEASURES, *activity.MEASURES, *heart.MEASURES, *adherence.MEASURES,
+    *mood.MEASURES, *sleep.MEASURES, *activity.MEASURES, *heart.MEASURES, *adherence.MEASURES, *signals.MEASURES,
+)  # fmt: skip
+PATTERNS: tuple[Pattern, ...] = (
+    *mood.PATTERNS, *sleep.PATTERNS, *activity.PATTERNS, *circadian.PATTERNS, *heart.PATTERNS, *adherence.PATTERNS,
+    *early_warning.PATTERNS,
 )  # fmt: skip
 
 
-def _family(measure: Measure, statistic: str) -> str:
-    return "own_past" if statistic == "z_7d" else measure.name.split("_")[0]
+@dataclass(frozen=True)
+class Catalog:
+    """Measures, patterns and the features that they make."""
+
+    measures: tuple[Measure, ...] = MEASURES
+    patterns: tuple[Pattern, ...] = PATTERNS
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """All of them, in the order of the dictionary."""
+        return (
+            *(_of_measure(m, kind, window) for m in self.measures for kind in kinds(m) for window in WINDOWS),
+            *(_of_pattern(f, window) for p in self.patterns for f in p.features for window in p.windows),
+            *(_distance(window) for window in WINDOWS),
+            *(_plain(*told) for told in history.FEATURES),
+        )
+
+    @cached_property
+    def by_name(self) -> dict[str, Feature]:
+        """Every feature by its name."""
+        return {feature.name: feature for feature in self.features}
+
+    def words(self, name: str) -> str:
+        """How a clinician would say a feature; the name itself for one that the catalogue does not know."""
+        return self.by_name[name].words if name in self.by_name else name
+
+    def with_signals(self, declared: Mapping[str, tuple[str, float | None]]) -> "Catalog":
+        """The catalogue with a measure for each declared signal.
+
+        Args:
+            declared: unit, and usual spread where known, of each signal by its name.
+        """
+        return Catalog(
+            (*self.measures, *(signals.measure(name, *told) for name, told in declared.items())), self.patterns
+        )
+
+    def chosen(self, added: Iterable[str] = (), removed: Iterable[str] = ()) -> tuple[str, ...]:
+        """Names of the features that are on: the default, more, and less, in the order of the dictionary.
+
+        Args:
+            added: features or families to switch on.
+            removed: features or families to switch off; a name in both is off.
+
+        Raises:
+            FeaturesError: a name is neither a feature nor a family; says the nearest one.
+        """
+        on, off = self._named(added), self._named(removed)
+        return tuple(f.name for f in self.features if (f.is_default or f.name in on) and f.name not in off)
+
+    def check(self, names: Iterable[str]) -> None:
+        """Refuse names that are no feature.
+
+        Raises:
+            FeaturesError: says the first such name and the nearest feature.
+        """
+        for name in names:
+            if name not in self.by_name:
+                raise _unknown(name, self.by_name)
+
+    def _named(self, names: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        for name in names:
+            if name in RATIONALE:
+                found |= {feature.name for feature in self.features if feature.family == name}
+            elif name in self.by_name:
+                found.add(name)
+            else:
+                raise _unknown(name, [*RATIONALE, *self.by_name])
+        return found
 
 
-def feature_name(measure: Measure, statistic: str) -> str:
+def _unknown(name: str, known: Iterable[str]) -> FeaturesError:
+    near = difflib.get_close_matches(name, list(known), 1, cutoff=0.0)[0]
+    return FeaturesError(f"`{name}` is no feature of the catalogue; perhaps `{near}`.")
+
+
+def kinds(measure: Measure) -> tuple[str, ...]:
+    """Statistics that a measure gets: clock times have no straight line through them and no step between days."""
+    return tuple(kind for kind in STATISTICS if not (measure.is_circular and kind in ("slope", "rmssd")))
+
+
+def feature_name(name: str, kind: str, window: int, unit: str = "") -> str:
     """`<modality>_<measure>_<statistic>_<window>[_unit]`, e.g. `sleep_duration_mean_7d_min`."""
-    if (measure.name, statistic) == ("mood_valence", "last"):
-        return "mood_last"
-    has_unit = measure.unit in ("min", "h", "bpm", "ms") and statistic != "z_7d"
-    return f"{measure.name}_{statistic}" + (f"_{measure.unit}" if has_unit else "")
+    parts = [name, kind, f"{window}d", unit if unit in NAMED_UNITS and kind not in ("coverage", "z") else ""]
+    return "_".join(part for part in parts if part)
 
 
-def _windowed(measure: Measure, statistic: str) -> Feature:
-    window, fewest = STATISTICS[statistic]
-    how, when = HOW[statistic]
-    words = f"{when} {measure.words}" if when.endswith(":") else f"{measure.words} {when}"
-    family = _family(measure, statistic)
-    unit = "robust SD" if statistic == "z_7d" else measure.unit + ("/day" if statistic.startswith("slope") else "")
-    return Feature(feature_name(measure, statistic), family, unit, window, fewest, f"{how} of: {measure.formula}",
-                   measure.source, RATIONALE[family], words)  # fmt: skip
+def distance_name(window: int) -> str:
+    """Name of the anomaly distance."""
+    return f"own_past_distance_{window}d"
 
 
-def _plain(name: str, family: str, unit: str, window: int, formula: str, words: str, fewest: int = 0, source: str = "",
-           is_default: bool = True) -> Feature:  # fmt: skip
-    return Feature(name, family, unit, window, fewest, formula, source, RATIONALE[family], words, is_default)
-
-
-_CIRCADIAN = tuple(
-    _plain(f"circadian_{name}_14d", "circadian", unit, circadian.WINDOW_DAYS, formula, words, 3, "Witting 1990")
-    for name, unit, formula, words in (
-        (
-            "stability",
-            "",
-            "interdaily stability of hourly steps, valid hours only",
-            "how alike the days were over 2 weeks",
-        ),
-        (
-            "variability",
-            "",
-            "intradaily variability over valid successive hours",
-            "how broken up the days were over 2 weeks",
-        ),
-        ("l5", "steps/h", "quietest 5 consecutive hours of the average day", "movement in the quietest hours"),
-        ("m10", "steps/h", "busiest 10 consecutive hours of the average day", "movement in the busiest hours"),
-        ("amplitude", "", "(M10 - L5) / (M10 + L5)", "contrast between day and night"),
+def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
+    statistic = STATISTICS[kind]
+    name = feature_name(measure.name, kind, window, measure.unit)
+    fewest = {"last": 1, "coverage": 0}.get(kind, WINDOWS[window])
+    return Feature(
+        name=name,
+        family=family(name),
+        unit=UNITS.get(kind, "{}").format(measure.unit),
+        window_days=window,
+        minimum=f"{fewest} valid days" + (" and 1 before them" if kind == "z" else ""),
+        formula=f"{statistic.formula.format(window)} of: {measure.formula}",
+        source=measure.source,
+        rationale=RATIONALE[family(name)],
+        words=statistic.words.format(measure.words, window),
+        is_default=f"{kind}_{window}d" in measure.default,
     )
-)
-_ADHERENCE = (
-    _plain(
-        "adherence_coverage_7d",
-        "adherence",
-        "share",
-        7,
-        "days with any data / days observable",
-        "days with data this week",
-    ),
-    _plain(
-        "adherence_coverage_28d",
-        "adherence",
-        "share",
-        28,
-        "days with any data / days observable",
-        "days with data over 28 days",
-    ),
-    _plain(
-        "adherence_days_since_data",
-        "adherence",
-        "days",
-        28,
-        "days without data just before",
-        "days since any data came",
-    ),
-    _plain(
-        "adherence_longest_gap_28d",
-        "adherence",
-        "days",
-        28,
-        "longest run of days without data",
-        "longest silence over 28 days",
-    ),
-)
-_ASSESSMENTS = tuple(
-    feature
-    for name, words in (("phq_9", "PHQ-9"), ("gad_7", "GAD-7"))
-    for feature in (
-        _plain(f"mood_{name}_last_90d", "mood", "points", 90, "newest score of the last 90 days", f"the last {words} score", 1),
-        _plain(f"mood_{name}_change_90d", "mood", "points", 90, "newest score minus mean of those before it, 90 days",
-               f"change of the {words} score", 2),
-    )
-)  # fmt: skip
-_HISTORY = tuple(
-    _plain(name, "history", unit, window, formula, words)
-    for name, unit, window, formula, words in (
-        (
-            "history_days_since_last_episode",
-            "days",
-            0,
-            "days since the newest known episode began",
-            "days since the last episode",
-        ),
-        ("history_days_since_last_event", "days", 0, "days since the newest known event", "days since the last event"),
-        ("history_event_days_7d", "days", 7, "known event days", "event days this week"),
-        ("history_event_days_28d", "days", 28, "known event days", "event days over 28 days"),
-        ("history_event_days_90d", "days", 90, "known event days", "event days over 90 days"),
-        ("history_episodes_90d", "episodes", 90, "known episodes begun", "episodes over 90 days"),
-        ("history_episodes_ever", "episodes", 0, "known episodes since enrolment", "episodes since enrolment"),
-        (
-            "history_episode_rate",
-            "episodes/day",
-            0,
-            "(episodes + 0.25) / (days enrolled + 90)",
-            "past rate of episodes",
-        ),
-    )
-)
-_TENURE = (
-    _plain(history.TENURE, "tenure", "days", 0, "index date minus enrolment", "days since enrolment", is_default=False),
-)
-
-FEATURES: tuple[Feature, ...] = (
-    *(_windowed(measure, statistic) for measure in MEASURES for statistic in measure.statistics),
-    *_ASSESSMENTS, *_CIRCADIAN, *_ADHERENCE, *_HISTORY, *_TENURE,
-)  # fmt: skip
 
 
-@cache
-def words(name: str) -> str:
-    """How a clinician would say a feature; the name itself for one that the catalogue does not know."""
-    return {feature.name: feature.words for feature in FEATURES}.get(name, name)
+def _of_pattern(told: PatternFeature, window: int) -> Feature:
+    kin = family(f"{told.name}_")
+    return Feature(feature_name(told.name, "", window, told.unit), kin, told.unit, window, told.minimum,
+                   f"{told.formula}, {window} days", told.source, RATIONALE[kin], f"{told.words} over {window} days",
+                   window in told.default)  # fmt: skip
+
+
+def _distance(window: int) -> Feature:
+    return Feature(distance_name(window), "own_past", "robust SD", window,
+                   f"{WINDOWS[window]} valid days and {baseline.FEWEST_FOR_DISTANCE} before them, of 2 measures",
+                   f"sqrt(d' C^-1 d / k): d the mean z of {window} days in k of {', '.join(baseline.TOGETHER)}, C their "
+                   "shrunk covariance over the 90 days before", "Ledoit and Wolf 2004", RATIONALE["own_past"],
+                   f"how unusual the last {window} days were, all streams together", False)  # fmt: skip
+
+
+def _plain(name: str, unit: str, window: int, formula: str, words: str, is_default: bool) -> Feature:
+    kin = family(name)
+    return Feature(name, kin, unit, window, "", formula, "", RATIONALE[kin], words, is_default)
+
+
+def family(name: str) -> str:
+    """The family of a feature: what kind of statistic it is, else the modality that its name begins with."""
+    kind = next((kind for kind in FAMILIES if re.search(rf"_{kind}_[0-9]+d$", name)), "")
+    return FAMILIES.get(kind) or next(known for known in RATIONALE if name.startswith(f"{known}_"))
+
+
+STANDARD = Catalog()
 
 
 def dictionary() -> str:
     """The catalogue as a Markdown page."""
     head = (
-        "# Data dictionary\n\nGenerated by `python -m features.catalog`; edit `features/catalog.py`, not this page.\n"
+        "# Data dictionary\n\nGenerated by `python -m features.catalog`; edit the modules of `features/`, not this page.\n"
+        "On: models see it unless `features:` in foretide.yaml says otherwise.\n"
     )
-    heads = ("feature", "family", "unit", "window (days)", "fewest valid days", "formula", "source", "default")
-    table = f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|\n"
-    rows = (f"| `{f.name}` | {f.family} | {f.unit} | {f.window_days or 'all'} | {f.minimum_days} | {f.formula} | {f.source} | "
-            f"{'on' if f.is_default else 'off'} |" for f in FEATURES)  # fmt: skip
-    reasons = "\n## Why each family is there\n\n" + "\n".join(
-        f"- **{name}**: {why}." for name, why in RATIONALE.items()
-    )
-    return head + "\n" + table + "\n".join(rows) + "\n" + reasons + "\n"
+    heads = ("feature", "unit", "least data", "formula", "source", "on")
+    parts = [head]
+    for kin, why in RATIONALE.items():
+        rows = (f"| `{f.name}` | {f.unit} | {f.minimum} | {f.formula} | {f.source} | {'on' if f.is_default else ''} |"
+                for f in STANDARD.features if f.family == kin)  # fmt: skip
+        parts.append(
+            f"## {kin}\n{why.capitalize()}.\n\n| {' | '.join(heads)} |\n{'|---' * len(heads)}|\n" + "\n".join(rows)
+        )
+    return "\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ A flag says from which local day on (`on_date`) something is different, and from
 could be seen: it rests only on versions of days known by then, each as it was first known.
 """
 
+from functools import reduce
+
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from features.baseline import MAD_TO_SD
 from features.days import Days
 from features.hours import HOUR_COLUMNS
+from features.signals import VENDOR
 from features.tables import (
     CLOCK_DAYS_AFTER,
     CLOCK_DAYS_BEFORE,
@@ -34,6 +37,8 @@ from features.versions import KEY
 FLAG = ["subject_id", "stream", "measure", "flag", "on_date", "known_on"]
 DEVICE_CHANGE, ALGORITHM_CHANGE = "device_change", "algorithm_change"
 UNIT_CHANGE, SLEEP_SHIFT, CLOCK_SHIFT, CLOCK_AHEAD = "unit_change", "sleep_shift", "clock_shift", "clock_ahead"
+# After these a subject's own past is another instrument's.
+RESTARTS = (DEVICE_CHANGE, ALGORITHM_CHANGE, UNIT_CHANGE, SLEEP_SHIFT)
 # Measures of the panel whose level is watched, by stream, and minutes per unit of those that an algorithm may move.
 WATCHED = {
     "activity_steps": "wearable", "heart_resting": "wearable", "heart_mean": "wearable", "heart_hrv": "wearable",
@@ -53,7 +58,8 @@ def flags_of(found: Days) -> pd.DataFrame:
                for measure, stream in WATCHED.items() if measure in days]  # fmt: skip
     levels = first_versions(found.levels, "measure")
     levels = pd.concat([*watched, levels.assign(stream=levels["measure"].str.split(".").str[0])], ignore_index=True)
-    new = changes(found.origins)
+    # Who has one wearable only has no names of it, and no change.
+    new = changes(found.origins[found.origins["source"].notna()])
     ahead = found.ahead.assign(on_date=found.ahead["local_date"], measure="")
     parts = [new, sleep_shifts(new, days), unit_changes(levels), _flags(ahead, flag=CLOCK_AHEAD)]
     if HOUR_COLUMNS[0] in days:
@@ -191,10 +197,13 @@ def clock_shifts(days: pd.DataFrame, offsets: pd.DataFrame) -> pd.DataFrame:
     if len(rows) < width:
         return _flags(rows.assign(on_date=rows["local_date"], flag="", stream="", measure="").iloc[:0])
     steps = np.sqrt(rows[HOUR_COLUMNS].fillna(0).to_numpy(dtype=np.float64))
-    sums = np.concatenate([np.zeros((1, 24)), np.cumsum(steps, axis=0)])
     last = len(rows) - width + 1
-    before = sums[CLOCK_DAYS_BEFORE : CLOCK_DAYS_BEFORE + last] - sums[:last]
-    fits = _fit_by_lag(before, sums[width:] - sums[CLOCK_DAYS_BEFORE : CLOCK_DAYS_BEFORE + last])
+    # Added day by day: a running sum would let the rows of others show in the last bits.
+    before, after = (
+        reduce(np.add, (steps[day : day + last] for day in span))
+        for span in (range(CLOCK_DAYS_BEFORE), range(CLOCK_DAYS_BEFORE, width))
+    )
+    fits = _fit_by_lag(before, after)
     lag = (fits.argmax(axis=1) + 12) % 24 - 12
     is_moved = (np.abs(lag) >= CLOCK_SHIFT_H) & (fits.max(axis=1) - fits[:, 0] >= CLOCK_FIT_GAIN)
     # The first moved day must fit the moved rhythm too, the last unmoved day the old one.
@@ -231,3 +240,17 @@ def _travelled(moved: pd.DataFrame, offsets: pd.DataFrame) -> NDArray[np.bool_]:
     around = around[days.between(-CLOCK_DAYS_BEFORE, CLOCK_DAYS_AFTER)]
     span = around.groupby("index")["utc_offset_min"].agg(lambda minutes: minutes.max() - minutes.min())
     return np.isin(moved.index.to_numpy(), span.index[span >= TRAVEL_MIN])
+
+
+def restarts_of(flags: pd.DataFrame) -> pd.DataFrame:
+    """From which day on a subject's past begins anew, for one measure or (measure "") for all of a stream.
+
+    A vendor's daily figures stand in for measures of minutes, whose past they end too.
+    """
+    found = flags[flags["flag"].isin(RESTARTS)]
+    is_daily = (found["stream"] == "wearable_days").to_numpy()
+    metric = found["measure"].str.removeprefix("wearable_days.").str.replace("signals.", "signals_")
+    measure = metric.map({name: measure for name, (measure, _) in VENDOR.items()}).fillna(metric)
+    named = found.assign(measure=measure)
+    named = pd.concat([named, named[is_daily].assign(stream="wearable")])
+    return named[["subject_id", "stream", "measure", "on_date", "known_on"]].reset_index(drop=True)

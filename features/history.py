@@ -9,12 +9,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
-FEATURES = (
-    "history_days_since_last_episode", "history_days_since_last_event", "history_event_days_7d",
-    "history_event_days_28d", "history_event_days_90d", "history_episodes_90d", "history_episodes_ever",
-    "history_episode_rate",
-)  # fmt: skip
 TENURE = "tenure_days_enrolled"
+# Name, unit, window (0: since enrolment), formula, words, whether models see it.
+FEATURES = (
+    ("history_days_since_last_episode", "days", 0, "days since the newest known episode began", "days since the last episode",
+     True),
+    ("history_days_since_last_event", "days", 0, "days since the newest known event", "days since the last event", True),
+    ("history_event_days_7d", "days", 7, "known event days", "event days this week", True),
+    ("history_event_days_28d", "days", 28, "known event days", "event days over 28 days", True),
+    ("history_event_days_90d", "days", 90, "known event days", "event days over 90 days", True),
+    ("history_episodes_90d", "episodes", 90, "known episodes begun", "episodes over 90 days", True),
+    ("history_episodes_ever", "episodes", 0, "known episodes since enrolment", "episodes since enrolment", True),
+    ("history_episode_rate", "episodes/day", 0, "(episodes + 0.25) / (days enrolled + 90)", "past rate of episodes", True),
+    (TENURE, "days", 0, "index date minus enrolment", "days since enrolment", False),
+)  # fmt: skip
+NAMES = tuple(name for name, *_ in FEATURES)
 # The rate before anything is known about a subject, and how many days of evidence it is worth.
 PRIOR_EPISODES, PRIOR_DAYS = 0.25, 90.0
 
@@ -30,12 +39,12 @@ def history(event_days: pd.DataFrame, index: pd.DataFrame, enrolled: pd.Series, 
         merge_within_days: events closer than this are one episode.
 
     Returns:
-        `FEATURES` and `TENURE` as float columns. Days since the last episode are missing where none is known.
+        `NAMES` as float columns. Days since the last episode are missing where none is known.
     """
-    result = pd.DataFrame(np.nan, index=index.index, columns=[*FEATURES, TENURE])
+    result = pd.DataFrame(np.nan, index=index.index, columns=list(NAMES))
     today = _days(index["index_date"])
     tenure = today - _days(index["subject_id"].map(enrolled))
-    counted = {name: np.zeros(len(index)) for name in FEATURES[2:7]}
+    counted = {name: np.zeros(len(index)) for name in NAMES[2:7]}
     since_event, since_episode = np.full(len(index), np.nan), np.full(len(index), np.nan)
     rows_of = index.groupby("subject_id").indices
     for subject, events in event_days.groupby("subject_id"):
@@ -45,7 +54,7 @@ def history(event_days: pd.DataFrame, index: pd.DataFrame, enrolled: pd.Series, 
             since_event[rows], since_episode[rows] = found["since_event"], found["since_episode"]
             for name in counted:
                 counted[name][rows] = found[name]
-    result[FEATURES[0]], result[FEATURES[1]] = since_episode, since_event
+    result[NAMES[0]], result[NAMES[1]] = since_episode, since_event
     for name, values in counted.items():
         result[name] = values
     result["history_episode_rate"] = (counted["history_episodes_ever"] + PRIOR_EPISODES) / (

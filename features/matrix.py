@@ -1,154 +1,212 @@
 """The feature matrix for given index dates: the one path from day panel to features, in training and at night."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from features import adherence, baseline, circadian, history, windows
-from features.catalog import FEATURES, MEASURES, feature_name
-from features.errors import FeaturesError
-from features.hours import HOUR_COLUMNS
-from features.measures import LONG, PAST, SHORT, STATISTICS, Measure
-from features.windows import DayGrid, Rows, Values
+from features import baseline, circular, history
+from features.catalog import STANDARD, Catalog, distance_name, feature_name, kinds
+from features.checks import checked_days, checked_index
+from features.grid import DAYS_PER_ROW, DayGrid, Places, Sheet, Values
+from features.measures import WINDOWS, Measure, Pattern
+from features.windows import Windows
 
-ROWS_PER_CHUNK = 4096
-REDUCTIONS: dict[str, Callable[[Values, int], Values]] = {
-    "mean": windows.mean, "sd": windows.sd, "slope": windows.slope, "rmssd": windows.rmssd,
-}  # fmt: skip
-CIRCULAR = {"mean": windows.circular_mean, "sd": windows.circular_sd}
+# What fits the processor's cache: subjects whose days lie side by side, or index rows that stand alone.
+SUBJECTS_AT_ONCE, ROWS_AT_ONCE = 64, 512
+NO_RESTARTS = pd.DataFrame({"subject_id": pd.Series(dtype="str"), "stream": pd.Series(dtype="str"),
+                            "measure": pd.Series(dtype="str"), "on_date": pd.Series(dtype="datetime64[us]"),
+                            "known_on": pd.Series(dtype="datetime64[us]")})  # fmt: skip
+
+
+# Place in the matrix, statistic, window.
+Wanted = list[tuple[int, str, int]]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The wanted features by how they are computed, each with its place in the matrix."""
+
+    linear: list[tuple[Measure, Wanted]]
+    circular: list[tuple[Measure, Wanted]]
+    patterns: list[tuple[Pattern, int, list[int]]]
+    distances: list[tuple[int, int]]
+    together: list[Measure]
+    history: list[tuple[int, str]]
+
+    @property
+    def lookback(self) -> int:
+        """Days before an index date that any of them sees: the longest window, and the past before one."""
+        pasts = [w for _, wanted in (*self.linear, *self.circular) for _, kind, w in wanted if kind == "z"]
+        pasts += [window for _, window in self.distances]
+        return max(*WINDOWS, *(window + baseline.PAST_DAYS for window in pasts))
 
 
 def build_matrix(
-    days: pd.DataFrame,
-    event_days: pd.DataFrame,
-    subjects: pd.DataFrame,
-    index: pd.DataFrame,
-    merge_within_days: int = 7,
-) -> pd.DataFrame:
+    days: pd.DataFrame, event_days: pd.DataFrame, subjects: pd.DataFrame, index: pd.DataFrame,
+    merge_within_days: int = 7, features: Sequence[str] | None = None, catalog: Catalog = STANDARD,
+    restarts: pd.DataFrame = NO_RESTARTS, threads: int = 1,
+) -> pd.DataFrame:  # fmt: skip
     """Features of each index row from what was known at its cutoff.
 
     Args:
-        days: the bitemporal day panel (`days.build_days`).
+        days: the bitemporal day panel (`days.build_days`), in any order.
         event_days: `subject_id, event_on, known_on` of the outcome's events.
         subjects: `subject_id, enrolled_on`, one row each.
-        index: `subject_id, index_date`, unique.
+        index: `subject_id, index_date`, unique, in any order.
         merge_within_days: events closer than this are one episode.
+        features: names from the catalogue, in any order; those that are on by default, and tenure, unless given.
+        catalog: what the names mean; `STANDARD.with_signals(...)` where signals are declared.
+        restarts: `subject_id, stream, measure, on_date, known_on` (`flags.restarts_of`): where a past begins anew.
+        threads: how many portions of subjects are worked on at a time; the result is the same.
 
     Returns:
-        The index, sorted, and one float64 column per feature of the catalogue, NaN where the minimum data are not met.
+        The index, sorted, and one float64 column per feature, NaN where the minimum data are not met.
 
     Raises:
-        FeaturesError: a column is missing, the index has duplicates, or names subjects that `subjects` lacks.
+        FeaturesError: a column is missing, a key is repeated or no civil day, values are infinite, the index names subjects
+            that `subjects` lacks, or a name is no feature.
     """
-    _check(days, event_days, subjects, index)
-    index = index[["subject_id", "index_date"]].sort_values(["subject_id", "index_date"], ignore_index=True)
-    enrolled = subjects.set_index("subject_id")["enrolled_on"]
-    grid = DayGrid(days)
-    observable: Rows = (index["index_date"] - index["subject_id"].map(enrolled)).dt.days.to_numpy().astype(np.int64)
-    columns: dict[str, list[Values]] = {}
-    for start in range(0, len(index), ROWS_PER_CHUNK):
-        part = slice(start, start + ROWS_PER_CHUNK)
-        rows = grid.rows(index["subject_id"].iloc[part], index["index_date"].iloc[part], PAST)
-        for name, values in _chunk(grid, rows, observable[part]).items():
-            columns.setdefault(name, []).append(values)
-    built = {name: np.concatenate(parts) for name, parts in columns.items()}
-    past = history.history(event_days, index, enrolled, merge_within_days)
-    built |= {name: past[name].to_numpy() for name in past.columns}
-    names = [feature.name for feature in FEATURES]
-    return pd.concat(
-        [index, pd.DataFrame({name: built[name] for name in names} if built else {}, columns=names)], axis=1
+    names = list(catalog.chosen(("tenure",)) if features is None else features)
+    catalog.check(names)
+    index, enrolled = checked_index(index, subjects, event_days)
+    days = checked_days(days)
+    asked = _asked(catalog, names)
+    out = np.full((len(names), len(index)), np.nan)
+    portions = list(_portions(days, index, asked.lookback))
+    enrolled_on = index["subject_id"].map(enrolled)
+
+    def fill(portion: tuple[slice, slice]) -> None:
+        of_days, of_index = portion
+        grid = DayGrid(days.iloc[of_days], index.iloc[of_index], restarts, enrolled_on.iloc[of_index],
+                       asked.lookback)  # fmt: skip
+        _fill(grid, asked, out[:, of_index])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, portions))
+    if asked.history:
+        past = history.history(event_days, index, enrolled, merge_within_days)
+        for place, name in asked.history:
+            out[place] = past[name].to_numpy()
+    return pd.concat([index, pd.DataFrame(out.T, columns=names, copy=False)], axis=1)
+
+
+def _asked(catalog: Catalog, names: list[str]) -> _Asked:
+    place = {name: k for k, name in enumerate(names)}
+    measures = []
+    for measure in catalog.measures:
+        wanted = [(place[name], kind, window) for kind in kinds(measure) for window in WINDOWS
+                  if (name := feature_name(measure.name, kind, window, measure.unit)) in place]  # fmt: skip
+        if wanted:
+            measures.append((measure, wanted))
+    patterns = [(pattern, window, [place.get(feature_name(f.name, "", window, f.unit), -1) for f in pattern.features])
+                for pattern in catalog.patterns for window in pattern.windows]  # fmt: skip
+    return _Asked(
+        linear=[(measure, wanted) for measure, wanted in measures if not measure.is_circular],
+        circular=[(measure, wanted) for measure, wanted in measures if measure.is_circular],
+        patterns=[(pattern, window, places) for pattern, window, places in patterns if max(places) >= 0],
+        distances=[(place[name], window) for window in WINDOWS if (name := distance_name(window)) in place],
+        together=[measure for measure in catalog.measures if measure.name in baseline.TOGETHER],
+        history=[(place[name], name) for name in history.NAMES if name in place],
     )
 
 
-def _check(days: pd.DataFrame, event_days: pd.DataFrame, subjects: pd.DataFrame, index: pd.DataFrame) -> None:
-    for name, frame, needed in (
-        ("days", days, ("subject_id", "local_date", "known_on")),
-        ("event_days", event_days, ("subject_id", "event_on", "known_on")),
-        ("subjects", subjects, ("subject_id", "enrolled_on")),
-        ("index", index, ("subject_id", "index_date")),
-    ):
-        missing = [column for column in needed if column not in frame.columns]
-        if missing:
-            raise FeaturesError(f"`{name}` lacks the columns {', '.join(missing)}. Add them.")
-    if index.empty:
-        raise FeaturesError("`index` is empty: there is no subject and date to build features for.")
-    for name, repeated in (
-        ("index", index.duplicated(["subject_id", "index_date"]).sum()),
-        ("subjects", subjects["subject_id"].duplicated().sum()),
-    ):
-        if repeated:
-            raise FeaturesError(f"`{name}` repeats {int(repeated)} of its rows' keys. Drop the duplicates.")
-    strangers = int((~index["subject_id"].isin(subjects["subject_id"])).sum())
-    if strangers:
-        raise FeaturesError(
-            f"`index` has {strangers} rows of subjects that `subjects` lacks. Add them or drop the rows."
-        )
+def _portions(days: pd.DataFrame, index: pd.DataFrame, lookback: int) -> Iterator[tuple[slice, slice]]:
+    """Rows of days and of the index of some subjects at a time."""
+    rows_of_index, names = pd.factorize(index["subject_id"])
+    rows_of_days = names.get_indexer(pd.Index(days["subject_id"]))
+    of_days, of_index = (
+        np.searchsorted(rows, np.arange(len(names) + 1)) for rows in (_filled(rows_of_days), rows_of_index)
+    )
+    span = int((index["index_date"].max() - index["index_date"].min()).days) + lookback
+    size = SUBJECTS_AT_ONCE if len(index) * DAYS_PER_ROW >= len(names) * span else ROWS_AT_ONCE
+    for start in range(0, len(names), size):
+        stop = min(start + size, len(names))
+        yield slice(of_days[start], of_days[stop]), slice(of_index[start], of_index[stop])
 
 
-def _chunk(grid: DayGrid, rows: Rows, observable: Rows) -> dict[str, Values]:
-    """All windowed features of one chunk of index rows."""
-    result: dict[str, Values] = {}
-    for measure in MEASURES:
-        if measure.name in grid.days.columns:
-            result |= _measure(measure, grid.values(measure.name)[rows])
+def _filled(places: Places) -> Places:
+    """Places of sorted names among sorted others, those of strangers taken from the one before, so that they rise."""
+    filled: Places = np.maximum.accumulate(places) if len(places) else places
+    return filled
+
+
+def _fill(grid: DayGrid, asked: _Asked, out: Values) -> None:
+    """Every feature of the grid's index rows but their history, into a matrix of shape (n_features, n_rows)."""
+    for sheet in grid.sheets(ROWS_AT_ONCE):
+        windows = Windows(sheet.ends, WINDOWS, sheet.panel_rows.shape[1])
+        for measure, wanted in asked.linear:
+            _linear(grid, sheet, windows, measure, wanted, out)
+    if not (asked.circular or asked.patterns or asked.distances):
+        return
+    for start in range(0, out.shape[1], ROWS_AT_ONCE):
+        sheet = grid.alone(np.arange(start, min(start + ROWS_AT_ONCE, out.shape[1])))
+        windows = Windows(sheet.ends, WINDOWS, sheet.panel_rows.shape[1])
+        for measure, wanted in asked.circular:
+            _circular(grid, sheet, windows, measure, wanted, out)
+        for place, window in asked.distances:
+            out[place, sheet.answers] = _distance(grid, sheet, windows, asked.together, window)
+        for pattern, window, places in asked.patterns:
+            found = pattern.compute(grid.pattern_values(sheet, window, pattern.columns))
+            for place, value in zip(places, found, strict=True):
+                if place >= 0:
+                    out[place, sheet.answers] = value
+
+
+def _linear(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, wanted: Wanted, out: Values) -> None:
+    values = grid.column(measure.name)[sheet.panel_rows]
+    found = windows.of(values, {kind for _, kind, _ in wanted})
+    begins = grid.begins(sheet, measure) if any(kind == "z" for _, kind, _ in wanted) else None
+    for place, kind, window in wanted:
+        at = found[window]
+        if kind == "coverage":
+            share = at.n[sheet.end, sheet.series] / np.minimum(window, grid.observable[sheet.answers])
+            out[place, sheet.answers] = share
         else:
-            result |= {feature_name(measure, s): np.full(len(rows), np.nan) for s in measure.statistics}
-    return result | _assessments(grid, rows) | _circadian(grid, rows) | _adherence(grid, rows, observable)
+            value = at.statistic("mean" if kind == "z" else kind, WINDOWS[window])
+            if kind == "z":
+                value = _z(value, values, sheet.ends, window, begins, measure.usual_spread)
+            out[place, sheet.answers] = value[sheet.end, sheet.series]
 
 
-def _measure(measure: Measure, values: Values) -> dict[str, Values]:
-    return {
-        feature_name(measure, statistic): _statistic(measure, statistic, values) for statistic in measure.statistics
-    }
+def _z(recent: Values, values: Values, ends: Places, window: int, begins: Values | None, usual_spread: float) -> Values:
+    return baseline.robust_z(recent, baseline.past(values, ends - window, ends, begins), usual_spread)
 
 
-def _statistic(measure: Measure, statistic: str, values: Values) -> Values:
-    window, fewest = STATISTICS[statistic]
-    if statistic == "z_7d":
-        return baseline.robust_z(windows.unwrapped(values) if measure.is_circular else values)
-    if statistic == "last":
-        return windows.last(values[:, :window])
-    kind = statistic.split("_")[0]
-    reduce = CIRCULAR[kind] if measure.is_circular else REDUCTIONS[kind]
-    return reduce(np.ascontiguousarray(values[:, :window]), fewest)
+def _circular(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, wanted: Wanted, out: Values) -> None:
+    """Clock times: mean and spread of angles. All series of the sheet end on the same day."""
+    hours = grid.column(measure.name)[sheet.panel_rows]
+    east, north = ({w: at.statistic("mean", WINDOWS[w]) for w, at in windows.of(hand, ()).items()}
+                   for hand in circular.hand(hours))  # fmt: skip
+    found = windows.of(hours, ("last",))
+    begins = grid.begins(sheet, measure) if any(kind == "z" for _, kind, _ in wanted) else None
+    for place, kind, window in wanted:
+        if kind == "coverage":
+            value = found[window].n / np.minimum(window, grid.observable[sheet.answers])
+        elif kind == "last":
+            value = found[window].last
+        elif kind == "sd":
+            value = circular.sd(east[window], north[window])
+        else:
+            value = circular.mean(east[window], north[window])
+        if kind == "z":
+            # Seen from the recent mean, so that no clock time lies across midnight from it.
+            recent = np.where(np.isfinite(value), 0.0, np.nan)
+            value = _z(recent, circular.apart(hours, value), sheet.ends, window, begins, measure.usual_spread)
+        out[place, sheet.answers] = value[0]
 
 
-def _assessments(grid: DayGrid, rows: Rows) -> dict[str, Values]:
-    result = {}
-    for name in ("phq_9", "gad_7"):
-        column = f"mood_{name}"
-        values = grid.values(column)[rows] if column in grid.days.columns else np.full(rows.shape, np.nan)
-        newest = windows.last(values)
-        before = values.copy()
-        found = np.isfinite(values)
-        before[np.arange(len(values)), found.argmax(axis=1)] = np.nan
-        result[f"{column}_last_90d"] = newest
-        result[f"{column}_change_90d"] = newest - windows.mean(before, 1)
-    return result
-
-
-def _circadian(grid: DayGrid, rows: Rows) -> dict[str, Values]:
-    recent = rows[:, : circadian.WINDOW_DAYS][:, ::-1]  # oldest day first
-    if HOUR_COLUMNS[0] in grid.days.columns:
-        hours = np.stack([grid.values(column)[recent] for column in HOUR_COLUMNS], axis=2)
-    else:
-        hours = np.full((*recent.shape, circadian.HOURS), np.nan)
-    l5, m10 = circadian.lowest_and_highest(hours)
-    return {
-        "circadian_stability_14d": circadian.interdaily_stability(hours),
-        "circadian_variability_14d": circadian.intradaily_variability(hours),
-        "circadian_l5_14d": l5,
-        "circadian_m10_14d": m10,
-        "circadian_amplitude_14d": circadian.relative_amplitude(l5, m10),
-    }
-
-
-def _adherence(grid: DayGrid, rows: Rows, observable: Rows) -> dict[str, Values]:
-    has_data = grid.holds_data[rows[:, :LONG]] & (np.arange(LONG) < observable[:, None])
-    return {
-        "adherence_coverage_7d": adherence.coverage(has_data[:, :SHORT], np.minimum(observable, SHORT)),
-        "adherence_coverage_28d": adherence.coverage(has_data, np.minimum(observable, LONG)),
-        "adherence_days_since_data": adherence.days_since_data(has_data),
-        "adherence_longest_gap_28d": adherence.longest_gap(has_data, np.minimum(observable, LONG)),
-    }
+def _distance(grid: DayGrid, sheet: Sheet, windows: Windows, together: list[Measure], window: int) -> Values:
+    """How unusual the last days were in several measures at once, against the 90 days before them."""
+    days, recent = [], []
+    for measure in together:
+        values, begins = grid.column(measure.name)[sheet.panel_rows], grid.begins(sheet, measure)
+        mean = windows.of(values, ())[window].statistic("mean", WINDOWS[window])
+        usual = baseline.past(values, sheet.ends - window, sheet.ends, begins)
+        scale = baseline.spread(usual, measure.usual_spread)
+        own = baseline.since_begin(values, begins)[-window - baseline.PAST_DAYS : -window]
+        days.append((own - usual.median) / scale)
+        recent.append(((mean - usual.median) / scale)[0])
+    return baseline.distance(np.stack(recent, axis=1), np.stack(days, axis=2).transpose(1, 0, 2))

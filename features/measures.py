@@ -1,29 +1,57 @@
-"""What a daily measure is, and which statistics of it over trailing windows become features."""
+"""What a daily measure and a pattern over several days are, and which statistics over trailing windows become features."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+# Trailing windows in days, and the fewest valid days in each for a value.
+WINDOWS: dict[int, int] = {3: 2, 7: 3, 14: 5, 28: 7, 90: 21}
 SHORT, LONG, PAST = 7, 28, 90
 
-# Statistic -> (window in days, fewest valid days for a value).
-STATISTICS: dict[str, tuple[int, int]] = {
-    "mean_7d": (SHORT, 3),
-    "mean_28d": (LONG, 7),
-    "sd_28d": (LONG, 7),
-    "slope_28d": (LONG, 7),
-    "rmssd_28d": (LONG, 7),
-    "last": (SHORT, 1),
-    "z_7d": (PAST, 14),
-}
+
+@dataclass(frozen=True)
+class Statistic:
+    """How a trailing window of daily values becomes one number; `{}` in `formula` is the window in days, in `words` the
+    measure's words and then the window."""
+
+    formula: str
+    words: str
+
+
+STATISTICS = {
+    "mean": Statistic("mean over {} days", "{} over {} days"),
+    "sd": Statistic("standard deviation (n - 1) over {} days", "how much it varied over {1} days: {0}"),
+    "slope": Statistic("least-squares slope per day over {} days", "trend over {1} days: {0}"),
+    "rmssd": Statistic("root mean square of differences of adjacent valid days, {} days", "day-to-day change over {1} days: {0}"),
+    "last": Statistic("newest value of the last {} days", "most recent within {1} days: {0}"),
+    "coverage": Statistic("valid days / days since enrolment, at most {}", "days with a value within {1} days: {0}"),
+    "z": Statistic("robust z of the mean over {} days against the 90 days before them", "last {1} days against own usual: {0}"),
+}  # fmt: skip
+# On by default, for a measure that declares nothing else.
 LEVEL = ("mean_7d", "mean_28d", "sd_28d", "z_7d")
 TREND = (*LEVEL, "slope_28d")
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One value per subject and local day: the panel's column, its unit, and the windows taken of it.
+    """One value per subject and local day: the panel's column, its unit, and what is usual of it.
 
-    `words` is how a clinician would say it; `is_circular` marks clock times in hours, whose mean and spread are
-    those of an angle.
+    Every measure gets every statistic over every window (`catalog.STATISTICS`).
+
+    Args:
+        name: `<modality>_<measure>`, the panel's column.
+        words: how a clinician would say it.
+        formula: how the day's value comes about.
+        source: short citation, "" where the rule is a plain count or sum.
+        default: statistics that models see unless the configuration says otherwise.
+        is_circular: whether values are clock times in hours, whose mean and spread are those of an angle.
+        usual_spread: the standard deviation from day to day that is usual within a person, in `unit`; what the robust z
+            rests on while a subject's own past is short. Missing: the z waits for the past.
+        stream: the table whose device changes restart the subject's baseline.
     """
 
     name: str
@@ -31,5 +59,47 @@ class Measure:
     words: str
     formula: str
     source: str
-    statistics: tuple[str, ...] = LEVEL
+    default: tuple[str, ...] = LEVEL
     is_circular: bool = False
+    usual_spread: float = np.nan
+    stream: str = "wearable"
+
+
+# Columns that the grid makes up beside those of the panel: Monday is 0; 1 where the day holds any data, else 0; days
+# from the newest receipt of the day's data to the index date. The last two are missing before enrolment.
+WEEKDAY, HAS_DATA, SINCE_RECEIPT = "weekday", "has_data", "since_receipt"
+
+
+@dataclass(frozen=True)
+class PatternFeature:
+    """One figure of a pattern; its name gets the window: `circadian_stability` -> `circadian_stability_14d`.
+
+    Args:
+        minimum: the least data for a value, in words.
+        default: windows (days) that models see unless the configuration says otherwise.
+    """
+
+    name: str
+    unit: str
+    words: str
+    formula: str
+    source: str
+    minimum: str
+    default: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What only several days, or several columns at once, can show.
+
+    Args:
+        columns: of the panel, or `WEEKDAY`, `HAS_DATA`, `SINCE_RECEIPT`.
+        compute: from values of shape (n_rows, n_days, n_columns), **oldest day first**, NaN where unknown, to one array
+            of shape (n_rows,) for each of `features`; NaN where the minimum is not met.
+        windows: trailing windows in days for which it is defined.
+    """
+
+    columns: tuple[str, ...]
+    compute: Callable[[Values], tuple[Values, ...]]
+    features: tuple[PatternFeature, ...]
+    windows: tuple[int, ...] = tuple(WINDOWS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from models.risk import Learner
 
 MODEL = "boosted_hazard"
+LAST_MOOD = "mood_valence_last_7d"
 
 
 @dataclass(frozen=True)
@@ -17,19 +18,20 @@ class Predictor:
     features: tuple[str, ...]
 
 
-def predictors(families: Mapping[str, Sequence[str]]) -> tuple[Predictor, ...]:
-    """The model, then every baseline, from feature names by family.
+def predictors(families: Mapping[str, Sequence[str]], seen: Sequence[str]) -> tuple[Predictor, ...]:
+    """The model, then every baseline.
 
-    The model never sees `tenure`: days since enrolment are an artefact of recruitment.
+    Args:
+        families: feature names by family.
+        seen: what the model may see of them; never `tenure`: days since enrolment are an artefact of recruitment.
     """
     history, tenure = tuple(families["history"]), tuple(families["tenure"])
-    seen = tuple(name for family, names in families.items() if family != "tenure" for name in names)
     return (
-        Predictor(MODEL, "boosted_trees", seen),
+        Predictor(MODEL, "boosted_trees", tuple(name for name in seen if name not in tenure)),
         Predictor("prevalence", "logistic", ()),
         Predictor("past_episode_rate", "logistic", ("history_episode_rate",)),
         Predictor("days_since_last_episode", "logistic", ("history_days_since_last_episode",)),
-        Predictor("last_mood", "logistic", ("mood_last",)),
+        Predictor("last_mood", "logistic", (LAST_MOOD,)),
         Predictor("tenure_only", "logistic", tenure),
         Predictor("history_only", "logistic", history),
         Predictor("history_and_tenure", "logistic", (*history, *tenure)),

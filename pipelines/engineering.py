@@ -2,12 +2,17 @@
 
 import pandas as pd
 
-from features import matrix
+from features import history, matrix
+from features.flags import restarts_of
+from models.baselines import LAST_MOOD
 from models.outcomes import Outcome
 from pipelines import cohort as cohorts
 from pipelines.cohort import Cohort
 from pipelines.installation import Installation
+from pipelines.settings import Settings
 
+# Share of the last four weeks' days with any data.
+COMPLETENESS = "adherence_coverage_28d"
 Shapes = dict[str, tuple[int, int]]
 
 
@@ -44,11 +49,20 @@ def night_matrices(installation: Installation, night: str) -> Shapes:
     return {o.name: _store(installation, known, panel, o, index, "night") for o in outcomes(installation)}
 
 
+def needed(settings: Settings) -> tuple[str, ...]:
+    """Features of the matrices: what models see, and what baselines, controls and deliveries need beside it."""
+    return tuple(dict.fromkeys([*settings.features_on(), *history.NAMES, LAST_MOOD, COMPLETENESS]))
+
+
 def _store(
     installation: Installation, known: Cohort, panel: pd.DataFrame, outcome: Outcome, index: pd.DataFrame, kind: str
 ) -> tuple[int, int]:
     installation.report(f"building features of {len(index):,} rows")
     events = cohorts.outcome_event_days(installation.lake, known, outcome)
-    built = matrix.build_matrix(panel, events, known.subjects, index, merge_within_days=outcome.merge_within_days)
+    settings = installation.settings
+    built = matrix.build_matrix(
+        panel, events, known.subjects, index, outcome.merge_within_days, needed(settings), settings.catalog(),
+        restarts_of(installation.lake.load("flags")), settings.training.threads,
+    )  # fmt: skip
     installation.lake.replace(f"{kind}_matrix_{outcome.name}", built)
     return len(built), built.shape[1] - 2

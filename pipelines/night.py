@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from features import catalog
 from features.tables import TABLES
 from models import explanation, outcomes, risk
 from pipelines import cohort as cohorts
@@ -83,9 +82,9 @@ def _roster(installation: Installation, known: Cohort) -> pd.DataFrame:
     """Roster subjects with `completeness` over 28 days and `last_observation_at`, as known at the cutoff."""
     first = engineering.outcomes(installation)[0]
     matrix = installation.lake.load(f"night_matrix_{first.name}")
-    roster = known.roster[["subject_id"]].merge(matrix[["subject_id", "adherence_coverage_28d"]], how="left")
+    roster = known.roster[["subject_id"]].merge(matrix[["subject_id", engineering.COMPLETENESS]], how="left")
     last = cohorts.last_observations(installation.lake, known)
-    return roster.rename(columns={"adherence_coverage_28d": "completeness"}).assign(
+    return roster.rename(columns={engineering.COMPLETENESS: "completeness"}).assign(
         last_observation_at=lambda rows: rows["subject_id"].map(last)
     )
 
@@ -108,7 +107,9 @@ def _outcome(
     policy, declared = settings.alert_policy, settings.outcomes[outcome.name]
     tiered = tiers.assign_tiers(scores, declared.alert_horizon, policy.high_share, policy.elevated_share)
     explained = tiered.loc[tiered["tier"].isin(delivery_rows.EXPLAINED_TIERS), "subject_id"]
-    phrases = explanation.drivers(model, matrix[matrix["subject_id"].isin(explained)], catalog.words, DRIVERS)
+    phrases = explanation.drivers(
+        model, matrix[matrix["subject_id"].isin(explained)], settings.catalog().words, DRIVERS
+    )
     drivers = pd.DataFrame(
         {"subject_id": matrix.loc[matrix["subject_id"].isin(explained), "subject_id"], "drivers": phrases}
     )

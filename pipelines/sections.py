@@ -101,11 +101,13 @@ class Door(_Strict):
 
 
 class Signal(_Strict):
-    """A further numeric stream of the table `signals`: its unit and the range outside of which it is implausible."""
+    """A further numeric stream of the table `signals`: its unit, the range outside of which it is implausible, and how much
+    it usually varies from day to day within a person (what its own-past features rest on while a past is short)."""
 
     unit: str
     low: float | None = None
     high: float | None = None
+    usual_spread: float | None = Field(None, gt=0)
 
 
 class Consent(_Strict):
@@ -148,6 +150,14 @@ class OutcomeSettings(_Strict):
     def alert_horizon(self) -> int:
         """The horizon that tiers, the audit and the primary metric refer to; the middle one unless declared."""
         return self.alert_horizon_days or self.horizons_days[len(self.horizons_days) // 2]
+
+
+class FeatureChoice(_Strict):
+    """Features that models see beside those that are on by default, and those they do not; names of features or families
+    (docs/data-dictionary.md)."""
+
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
 
 
 class Training(_Strict):

@@ -7,10 +7,10 @@ Errors name the key, what is wrong with it, and the cure. What each key means st
 import difflib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipelines.errors import Usage
@@ -20,6 +20,7 @@ from pipelines.sections import (
     Consent,
     Delivery,
     Door,
+    FeatureChoice,
     FileSource,
     OutcomeSettings,
     ReleasePolicy,
@@ -30,6 +31,9 @@ from pipelines.sections import (
     Training,
     Waiver,
 )
+
+if TYPE_CHECKING:
+    from features.catalog import Catalog
 
 CONFIG_NAME = "foretide.yaml"
 # Read elsewhere: which configuration, how to print faults, where tests find public cohorts.
@@ -48,6 +52,7 @@ class Settings(BaseSettings):
     sources: tuple[Source, ...] = ()
     sites: Sites = Sites()
     signals: dict[str, Signal] = {}
+    features: FeatureChoice = FeatureChoice()
     door: Door = Door()
     consent: Consent = Consent()
     outcomes: dict[str, OutcomeSettings] = Field(min_length=1)
@@ -56,6 +61,12 @@ class Settings(BaseSettings):
     release_policy: ReleasePolicy = ReleasePolicy()
     alert_policy: AlertPolicy = AlertPolicy()
     delivery: Delivery = Delivery()
+
+    @model_validator(mode="after")
+    def _features_exist(self) -> "Settings":
+        if self.features.add or self.features.drop:
+            self.features_on()
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -72,6 +83,22 @@ class Settings(BaseSettings):
     def path(self, relative: Path) -> Path:
         """A configured path, made absolute against the home."""
         return (self.home / relative).resolve()
+
+    def catalog(self) -> "Catalog":
+        """Every feature there is, those of the declared signals included."""
+        # Imported late: it brings the compiler of numeric code, which most commands do not need.
+        from features.catalog import STANDARD
+
+        return STANDARD.with_signals({name: (s.unit, s.usual_spread) for name, s in self.signals.items()})
+
+    def features_on(self) -> tuple[str, ...]:
+        """Names of the features that models see."""
+        from features.errors import FeaturesError
+
+        try:
+            return self.catalog().chosen(self.features.add, self.features.drop)
+        except FeaturesError as error:
+            raise ValueError(f"`features`: {error}") from error
 
     @property
     def alert_horizons(self) -> dict[str, int]:
@@ -184,6 +211,7 @@ def _known_keys() -> list[str]:
         Door,
         Signal,
         Consent,
+        FeatureChoice,
         Waiver,
         OutcomeSettings,
         Training,

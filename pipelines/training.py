@@ -6,6 +6,7 @@ Every step stores its result in the lake, so that the next one, a person or a re
 
 import subprocess
 import tempfile
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -44,12 +45,18 @@ class Evaluated:
 
 
 def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:
-    """Names by family of the features that this cohort has any value of; `tenure` is there for the baselines."""
+    """Names by family of the features of the matrix that this cohort has any value of."""
     families: dict[str, list[str]] = {"history": [], "tenure": []}
-    for feature in catalog.FEATURES:
-        if (feature.is_default or feature.family == "tenure") and matrix[feature.name].notna().any():
-            families.setdefault(feature.family, []).append(feature.name)
+    for name in matrix.columns.drop(KEY):
+        if matrix[name].notna().any():
+            families.setdefault(catalog.family(name), []).append(name)
     return families
+
+
+def candidates(matrix: pd.DataFrame, features_on: Collection[str]) -> tuple[Predictor, ...]:
+    """The model over those features that are on and have any value, and every baseline."""
+    families = feature_families(matrix)
+    return predictors(families, [name for names in families.values() for name in names if name in features_on])
 
 
 def label_all(
@@ -63,11 +70,10 @@ def label_all(
 
 
 def evaluate_outcome(
-    dataset: str, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, alert_horizon: int, training: Training,
-    report: Report,
+    dataset: str, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, alert_horizon: int,
+    predictors: Sequence[Predictor], training: Training, report: Report,
 ) -> Evaluated:  # fmt: skip
     """Fit the model and every baseline on both splits of both tasks, measure them, and see which one earned it."""
-    candidates = predictors(feature_families(matrix))
     found, rows = [], []
     for task in outcomes.TASKS:
         of_task = labels[labels["task"] == task].reset_index(drop=True)
@@ -80,7 +86,7 @@ def evaluate_outcome(
             report(f"evaluating {outcome.name}, {task}", share)
 
         predicted = protocol.cross_predict(
-            matrix, of_task, outcome.horizons_days, candidates, planned, training.train_every_days, training.seed,
+            matrix, of_task, outcome.horizons_days, predictors, planned, training.train_every_days, training.seed,
             training.threads, progress,
         )  # fmt: skip
         found += predicted
@@ -114,7 +120,7 @@ def make_labels(installation: Installation, night: str) -> Counts:
 
 def _refuse_an_unknown_past(matrix: pd.DataFrame) -> None:
     """History that was loaded in one go was known at no cutoff of its own; nothing can be learnt from it."""
-    had_data = float((matrix["adherence_coverage_28d"] > 0).mean())
+    had_data = float((matrix[engineering.COMPLETENESS] > 0).mean())
     if had_data < FEWEST_WITH_DATA:
         raise Refused(
             f"{1 - had_data:.0%} of {len(matrix)} past index dates had no data that were received by their own cutoff. "
@@ -130,7 +136,8 @@ def evaluate(installation: Installation, night: str) -> Counts:
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
         labels = installation.lake.load(f"labels_{outcome.name}")
         found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
-                                 installation.settings.training, installation.report)  # fmt: skip
+                                 candidates(matrix, installation.settings.features_on()), installation.settings.training,
+                                 installation.report)  # fmt: skip
         results.append(found.rows)
         served.append({"outcome": outcome.name, "served": found.served, "split": found.split, "reason": found.reason})
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
@@ -164,7 +171,8 @@ def register(installation: Installation, night: str) -> Counts:
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
         labels = installation.lake.load(f"labels_{outcome.name}")
         name = str(served.loc[outcome.name, "served"])
-        model = fit_final(matrix, labels, outcome, _named(matrix, name), installation.settings.training)
+        predictor = next(p for p in candidates(matrix, installation.settings.features_on()) if p.name == name)
+        model = fit_final(matrix, labels, outcome, predictor, installation.settings.training)
         registered = _log(installation, night, outcome, model)
         installation.registry.set_alias(registered, CHALLENGER)
         installation.audit_log.append(
@@ -173,10 +181,6 @@ def register(installation: Installation, night: str) -> Counts:
         )  # fmt: skip
         counts[registered.name] = f"version {registered.version}, {name}"
     return counts
-
-
-def _named(matrix: pd.DataFrame, name: str) -> Predictor:
-    return next(p for p in predictors(feature_families(matrix)) if p.name == name)
 
 
 def fit_final(

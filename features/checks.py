@@ -1,0 +1,82 @@
+"""What tables must be before features are built from them; each refusal says table, column, count and cure."""
+
+import numpy as np
+import pandas as pd
+
+from features.errors import FeaturesError
+
+DAYS = ("subject_id", "local_date", "known_on")
+
+
+def checked_days(days: pd.DataFrame) -> pd.DataFrame:
+    """The day panel, sorted by subject, day and version.
+
+    Raises:
+        FeaturesError: a key column is missing, no civil day, or a key is repeated.
+    """
+    _has_columns("days", days, DAYS)
+    for column in DAYS[1:]:
+        _is_civil_day("days", days[column])
+    subject, _ = pd.factorize(days["subject_id"], sort=True)
+    local, known = (days[c].to_numpy().astype("datetime64[D]").astype(np.int64) for c in DAYS[1:])
+    key = (subject.astype(np.int64) << 40) + (local << 20) + known
+    if len(key) and (key[1:] <= key[:-1]).any():
+        order = np.argsort(key, kind="stable")
+        repeated = int((key[order][1:] == key[order][:-1]).sum())
+        if repeated:
+            raise FeaturesError(
+                f"`days` repeats {repeated} of its rows' keys ({', '.join(DAYS)}). Drop the duplicates."
+            )
+        days = days.iloc[order].reset_index(drop=True)
+    return days
+
+
+def checked_index(
+    index: pd.DataFrame, subjects: pd.DataFrame, event_days: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.Series]:
+    """The index rows, sorted, and the first day of follow-up by subject.
+
+    Raises:
+        FeaturesError: a column is missing or holds no civil days, a key is repeated, or a subject is unknown.
+    """
+    for name, frame, needed in (
+        ("event_days", event_days, ("subject_id", "event_on", "known_on")),
+        ("subjects", subjects, ("subject_id", "enrolled_on")),
+        ("index", index, ("subject_id", "index_date")),
+    ):
+        _has_columns(name, frame, needed)
+        for column in needed[1:]:
+            _is_civil_day(name, frame[column])
+    if index.empty:
+        raise FeaturesError("`index` is empty: there is no subject and date to build features for.")
+    for name, repeated in (
+        ("index", index.duplicated(["subject_id", "index_date"]).sum()),
+        ("subjects", subjects["subject_id"].duplicated().sum()),
+    ):
+        if repeated:
+            raise FeaturesError(f"`{name}` repeats {int(repeated)} of its rows' keys. Drop the duplicates.")
+    strangers = int((~index["subject_id"].isin(subjects["subject_id"])).sum())
+    if strangers:
+        raise FeaturesError(
+            f"`index` has {strangers} rows of subjects that `subjects` lacks. Add them or drop the rows."
+        )
+    ordered = index[["subject_id", "index_date"]].sort_values(["subject_id", "index_date"], ignore_index=True)
+    return ordered, subjects.set_index("subject_id")["enrolled_on"]
+
+
+def _has_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
+    missing = [column for column in needed if column not in frame.columns]
+    if missing:
+        raise FeaturesError(f"`{name}` lacks the columns {', '.join(missing)}. Add them.")
+
+
+def _is_civil_day(name: str, dates: pd.Series) -> None:
+    """Naive midnights: instants of several time zones would fall on different days."""
+    where = f"`{name}.{dates.name}`"
+    if not pd.api.types.is_datetime64_any_dtype(dates):
+        raise FeaturesError(f"{where} holds no dates but {dates.dtype}. Give naive midnights, `datetime64`.")
+    if isinstance(dates.dtype, pd.DatetimeTZDtype):
+        raise FeaturesError(f"{where} has a time zone. Give the subject's civil days as naive midnights.")
+    wrong = int((dates.isna() | (dates != dates.dt.normalize())).sum())
+    if wrong:
+        raise FeaturesError(f"{where} has {wrong} rows that are missing or not at midnight. Give civil days.")

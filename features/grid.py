@@ -1,0 +1,217 @@
+"""The day panel of some subjects as dense sheets of days, each as it was known at its index dates.
+
+Most index rows may see the newest version of every day in their past: they share one sheet, subjects side by side. An
+index row for which some day had not come in yet, or was corrected later, gets a series of its own with the versions that
+counted then. Statistics are computed the same way on both, so that they agree to the last bit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import FeaturesError
+from features.measures import HAS_DATA, SINCE_RECEIPT, WEEKDAY, Measure
+
+Values = NDArray[np.float64]
+Places = NDArray[np.int64]
+KEY = ("subject_id", "local_date", "known_on")
+# A sheet of all days pays off where a subject has at least one index row in so many days.
+DAYS_PER_ROW = 30
+# Thursday, the first of January 1970, as Monday-based day of the week.
+WEEKDAY_OF_DAY_ZERO = 3
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Days side by side, and which index rows they answer.
+
+    Args:
+        panel_rows: row of the grid's panel for each day and series, -1 where there is none; (n_days, n_series).
+        answers: the index rows, as places in the grid's index.
+        ends: places of the days after the newest day that any of them sees, rising.
+        end: for each answered row, which of the ends.
+        series: for each answered row, which series.
+        subject: for each series, its subject's place.
+        today: for each series, the index date that its versions are of; None where all are the newest.
+        first_day: day of each series' first row.
+    """
+
+    panel_rows: Places
+    answers: Places
+    ends: Places
+    end: Places
+    series: Places
+    subject: Places
+    today: Places | None
+    first_day: Places
+
+
+class DayGrid:
+    """The versions of days of some subjects, and the index rows that ask for their past.
+
+    Args:
+        days: `subject_id, local_date, known_on` and measures, sorted by the three.
+        index: `subject_id, index_date`, sorted.
+        restarts: `subject_id, stream, measure, on_date, known_on`: from which day on a subject's past begins anew, for one
+            measure or (measure "") for all of a stream.
+        enrolled_on: first day of each index row's subject.
+        lookback: how many days before an index date are asked for.
+    """
+
+    def __init__(
+        self, days: pd.DataFrame, index: pd.DataFrame, restarts: pd.DataFrame, enrolled_on: pd.Series, lookback: int
+    ) -> None:
+        self.lookback = lookback
+        self.days = days
+        self.subjects = pd.Index(index["subject_id"].unique())
+        self.subject = self.subjects.get_indexer(index["subject_id"])
+        self.today = day_number(index["index_date"])
+        self.observable = self.today - day_number(enrolled_on)
+        self.first_day = int(self.today.min()) - lookback
+        self.n_days = int(self.today.max()) - self.first_day
+        self._place_versions(days)
+        of_subject = self.subjects.get_indexer(restarts["subject_id"])
+        kept = of_subject >= 0
+        self.restarts = restarts[kept].assign(subject=of_subject[kept], day=day_number(restarts["on_date"])[kept],
+                                              known=day_number(restarts["known_on"])[kept])  # fmt: skip
+        self.columns: dict[str, Values] = {}
+
+    def _place_versions(self, days: pd.DataFrame) -> None:
+        """First and last version of each cell; a cell is a day of a subject, days of one subject side by side."""
+        subject, day = self.subjects.get_indexer(days["subject_id"]), day_number(days["local_date"]) - self.first_day
+        inside = np.flatnonzero((subject >= 0) & (day >= 0) & (day < self.n_days))
+        cell = subject[inside] * self.n_days + day[inside]
+        n_cells = len(self.subjects) * self.n_days
+        # One more version, for row -1: a day without data is known from the first day on and has no later version.
+        self.known_on = np.append(day_number(days["known_on"]), np.iinfo(np.int64).min)
+        self.first_version, self.last_version = np.full(n_cells, -1), np.full(n_cells, -1)
+        self.last_version[cell] = inside
+        self.first_version[cell[::-1]] = inside[::-1]
+        self.most_versions = int((self.last_version - self.first_version).max(initial=0)) + 1
+
+    def as_known(self, rows: Places) -> Places:
+        """Panel row of each day before some index rows, oldest first, of shape (lookback, n_rows); -1 where none.
+
+        The row is the latest version with `known_on <= index_date`.
+        """
+        today = self.today[rows]
+        cell = self.subject[rows] * self.n_days + today - self.first_day + np.arange(-self.lookback, 0)[:, None]
+        found = self.first_version[cell]
+        last = self.last_version[cell]
+        found[self.known_on[found] > today] = -1
+        for _ in range(self.most_versions - 1):
+            can_move = (found >= 0) & (found < last)
+            later = found + can_move
+            moves = can_move & (self.known_on[later] <= today)
+            if not moves.any():
+                break
+            found = np.where(moves, later, found)
+        seen: Places = found
+        return seen
+
+    def sheets(self, rows_at_once: int) -> list[Sheet]:
+        """All index rows: those that see only newest versions together, the others in groups of `rows_at_once`."""
+        alone = np.ones(len(self.today), dtype=bool)
+        if len(self.today) * DAYS_PER_ROW >= len(self.subjects) * self.n_days:
+            alone = self._sees_an_older_version()
+        groups = np.flatnonzero(alone)
+        sheets = [self.alone(groups[start : start + rows_at_once]) for start in range(0, len(groups), rows_at_once)]
+        return sheets if alone.all() else [self._together(np.flatnonzero(~alone)), *sheets]
+
+    def _sees_an_older_version(self) -> NDArray[np.bool_]:
+        """Whether, at an index row, some version was not known yet that came later, or a restart."""
+        changes = np.zeros((len(self.subjects), self.n_days + 2), dtype=np.int32)
+        cell = np.flatnonzero(self.last_version >= 0)
+        subject, day = cell // self.n_days, cell % self.n_days
+        until = self.known_on[self.last_version[cell]] - self.first_day
+        self._mark(changes, subject, day + 1, np.minimum(until, day + 1 + self.lookback))
+        restarts = (
+            self.restarts["subject"].to_numpy(),
+            *(self.restarts[c].to_numpy() - self.first_day for c in ("day", "known")),
+        )
+        self._mark(changes, restarts[0], restarts[1] + 1, restarts[2])
+        unsettled: NDArray[np.bool_] = np.cumsum(changes, axis=1)[self.subject, self.today - self.first_day] > 0
+        return unsettled
+
+    def _mark(self, changes: NDArray[np.int32], subject: Places, first: Places, until: Places) -> None:
+        last = changes.shape[1] - 1
+        real = (until > first) & (first <= last)
+        np.add.at(changes, (subject[real], np.maximum(first[real], 0)), 1)
+        np.add.at(changes, (subject[real], np.clip(until[real], 0, last)), -1)
+
+    def _together(self, rows: Places) -> Sheet:
+        asked, series = np.unique(self.subject[rows], return_inverse=True)
+        cell = asked * self.n_days + np.arange(self.n_days)[:, None]
+        ends, end = np.unique(self.today[rows] - self.first_day, return_inverse=True)
+        return Sheet(self.last_version[cell], rows, ends, end, series, asked, None, np.full(len(asked), self.first_day))
+
+    def alone(self, rows: Places) -> Sheet:
+        """Index rows each with a series of its own."""
+        place = np.arange(len(rows))
+        return Sheet(self.as_known(rows), rows, np.array([self.lookback]), np.zeros(len(rows), np.int64), place,
+                     self.subject[rows], self.today[rows], self.today[rows] - self.lookback)  # fmt: skip
+
+    def column(self, name: str) -> Values:
+        """A column's values by panel row, with one more at the end that stands for missing (row -1).
+
+        Raises:
+            FeaturesError: it holds infinite values.
+        """
+        if name not in self.columns:
+            if name in self.days.columns:
+                # Adding zero makes -0 the same as 0 for good.
+                values = np.append(self.days[name].to_numpy(dtype=np.float64), np.nan) + 0.0
+            else:
+                values = np.full(len(self.days) + 1, np.nan)
+            infinite = int(np.isinf(values).sum())
+            if infinite:
+                raise FeaturesError(
+                    f"`days.{name}` has {infinite} infinite values. Make them missing, or mend their source."
+                )
+            self.columns[name] = values
+        return self.columns[name]
+
+    def holds_data(self) -> Values:
+        """1 for panel rows that hold any value, else 0; 0 for row -1."""
+        if HAS_DATA not in self.columns:
+            measured = self.days.columns.difference(list(KEY))
+            self.columns[HAS_DATA] = np.append(self.days[measured].notna().any(axis=1).to_numpy(), False).astype(float)
+        return self.columns[HAS_DATA]
+
+    def pattern_values(self, sheet: Sheet, window: int, columns: tuple[str, ...]) -> Values:
+        """What a pattern asks for of index rows that stand alone, of shape (n_rows, n_days, n_columns), oldest first."""
+        seen, rows = sheet.panel_rows[-window:], sheet.answers
+        age = np.arange(window, 0, -1)[:, None]
+        made_up: dict[str, Callable[[], Values]] = {
+            WEEKDAY: lambda: ((self.today[rows] - age + WEEKDAY_OF_DAY_ZERO) % 7).astype(float),
+            HAS_DATA: lambda: np.where(age <= self.observable[rows], self.holds_data()[seen], np.nan),
+            SINCE_RECEIPT: lambda: np.where(seen >= 0, self.today[rows] - self.known_on[seen].astype(float), np.nan),
+        }  # fmt: skip
+        planes = [made_up[name]() if name in made_up else self.column(name)[seen] for name in columns]
+        stacked: Values = np.ascontiguousarray(np.stack(planes, axis=2).transpose(1, 0, 2))
+        return stacked
+
+    def begins(self, sheet: Sheet, measure: Measure) -> Values | None:
+        """1 where a subject's past begins anew for a measure, of the sheet's shape; None where it never does."""
+        applies = (self.restarts["stream"] == measure.stream) & self.restarts["measure"].isin(["", measure.name])
+        restarts = self.restarts[applies.to_numpy()]
+        if restarts.empty:
+            return None
+        series = pd.DataFrame({"subject": sheet.subject, "series": np.arange(len(sheet.subject))})
+        found = series.merge(restarts[["subject", "day", "known"]], on="subject")
+        place = found["day"].to_numpy() - sheet.first_day[found["series"]]
+        counts = (place >= 0) & (place < len(sheet.panel_rows))
+        if sheet.today is not None:
+            counts &= found["known"].to_numpy() <= sheet.today[found["series"]]
+        begins = np.zeros(sheet.panel_rows.shape)
+        begins[place[counts], found["series"].to_numpy()[counts]] = 1
+        return begins if counts.any() else None
+
+
+def day_number(dates: pd.Series) -> Places:
+    """Civil days as days since 1970."""
+    days: Places = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return days
