@@ -3,6 +3,7 @@
 Several days show it, so that there are patterns and no daily measures.
 """
 
+import bottleneck as bn
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -20,17 +21,14 @@ NEGLIGIBLE = 1e-9
 DEFAULT = (14,)
 
 Profile = NDArray[np.float64]
-
-
-def _mean(values: Profile, axis: int | tuple[int, ...]) -> Profile:
-    counts = np.isfinite(values).sum(axis=axis)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean: Profile = np.nansum(values, axis=axis) / counts
-    return mean
+Counts = NDArray[np.int64]
 
 
 def interdaily_stability(hours: Profile) -> Profile:
     """How alike the days are: 0 (noise) to 1 (every day the same), on valid hours only (Witting 1990).
+
+    Variance of the average day over that of all hours, each clock hour as often as it was seen: where nights are missing
+    more often than days, the published mean over 24 clock hours would pass 1. On complete days it is the same.
 
     Args:
         hours: of shape (n_rows, n_days, 24), NaN where unknown.
@@ -38,15 +36,11 @@ def interdaily_stability(hours: Profile) -> Profile:
     Returns:
         Shape (n_rows,); missing below 72 valid hours, or where activity never varies.
     """
-    valid = np.isfinite(hours)
-    n = valid.sum(axis=(1, 2))
-    grand = _mean(hours, (1, 2))
-    profile = _mean(hours, 1)
-    between = np.nansum((profile - grand[:, None]) ** 2, axis=1)
-    within = np.nansum((hours - grand[:, None, None]) ** 2, axis=(1, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        stability = n * between / (HOURS * within)
-    return np.where((n >= FEWEST_HOURS) & (within > 0), stability, np.nan)
+    profile, n = _average_day(hours)
+    series = hours.reshape(len(hours), -1)
+    deviations = n * (profile - bn.nanmean(series, axis=1)[:, None]) ** 2
+    between = bn.nansum(deviations, axis=1) / np.maximum(n.sum(axis=1), 1)
+    return _relative(between, bn.nanvar(series, axis=1), n)
 
 
 def intradaily_variability(hours: Profile) -> Profile:
@@ -56,15 +50,28 @@ def intradaily_variability(hours: Profile) -> Profile:
 
     Args:
         hours: of shape (n_rows, n_days, 24) with the **oldest day first**, NaN where unknown.
+
+    Returns:
+        Shape (n_rows,); missing below 72 valid hours, without a valid pair, or where activity never varies.
     """
+    return _variability(hours, np.isfinite(hours).sum(axis=1))
+
+
+def _variability(hours: Profile, n: Counts) -> Profile:
     series = hours.reshape(len(hours), -1)
     steps = np.diff(series, axis=1)
-    pairs = np.isfinite(steps).sum(axis=1)
-    n = np.isfinite(series).sum(axis=1)
-    deviation = np.nansum((series - _mean(series, 1)[:, None]) ** 2, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        variability = (np.nansum(steps**2, axis=1) / pairs) / (deviation / n)
-    return np.where((n >= FEWEST_HOURS) & (deviation > 0), variability, np.nan)
+    return _relative(bn.nanmean(steps * steps, axis=1), bn.nanvar(series, axis=1), n)
+
+
+def _relative(part: Profile, variance: Profile, n: Counts) -> Profile:
+    """A part of the variance over the whole; missing below 72 valid hours, or without any variance."""
+    enough = (n.sum(axis=1) >= FEWEST_HOURS) & (variance > 0)
+    return np.where(enough, part / np.where(enough, variance, 1.0), np.nan)
+
+
+def _average_day(hours: Profile) -> tuple[Profile, Counts]:
+    """Mean of each clock hour over the days on which it is valid, and on how many it is: of shape (n_rows, 24)."""
+    return bn.nanmean(hours, axis=1), np.isfinite(hours).sum(axis=1)
 
 
 def lowest_and_highest(hours: Profile) -> tuple[Profile, Profile]:
@@ -76,8 +83,8 @@ def lowest_and_highest(hours: Profile) -> tuple[Profile, Profile]:
     Returns:
         Two arrays of shape (n_rows,), in steps per hour; missing where an hour of the day was never seen.
     """
-    profile = _mean(hours, 1)
-    return _from_each_hour(profile, 5).min(axis=1), _from_each_hour(profile, 10).max(axis=1)
+    l5, m10, _, _ = _l5_and_m10(_average_day(hours)[0])
+    return l5, m10
 
 
 def onsets(hours: Profile) -> tuple[Profile, Profile]:
@@ -89,10 +96,15 @@ def onsets(hours: Profile) -> tuple[Profile, Profile]:
     Returns:
         Two arrays of shape (n_rows,); missing where an hour of the day was never seen, or no hour differs from others.
     """
-    profile = _mean(hours, 1)
+    _, _, l5_onset, m10_onset = _l5_and_m10(_average_day(hours)[0])
+    return l5_onset, m10_onset
+
+
+def _l5_and_m10(profile: Profile) -> tuple[Profile, Profile, Profile, Profile]:
+    quiet, busy = _from_each_hour(profile, 5), _from_each_hour(profile, 10)
     varies = profile.max(axis=1) > profile.min(axis=1)
-    l5, m10 = _from_each_hour(profile, 5).argmin(axis=1), _from_each_hour(profile, 10).argmax(axis=1)
-    return np.where(varies, l5, np.nan), np.where(varies, m10, np.nan)
+    begins = (np.where(varies, first, np.nan) for first in (quiet.argmin(axis=1), busy.argmax(axis=1)))
+    return quiet.min(axis=1), busy.max(axis=1), *begins
 
 
 def _from_each_hour(profile: Profile, n_hours: int) -> Profile:
@@ -122,12 +134,15 @@ def cosinor(hours: Profile) -> tuple[Profile, Profile, Profile]:
         Three arrays of shape (n_rows,): mesor and amplitude in the unit of `hours`, acrophase in hours from 0 to 24.
         Missing below 48 valid hours or 18 clock hours; the acrophase also where there is no amplitude.
     """
-    n = np.isfinite(hours).sum(axis=1)
+    return _fitted(*_average_day(hours))
+
+
+def _fitted(profile: Profile, n: Counts) -> tuple[Profile, Profile, Profile]:
     turns = 2 * np.pi * (np.arange(HOURS) + 0.5) / HOURS
     basis = np.stack([np.ones(HOURS), np.cos(turns), np.sin(turns)], axis=1)
     # Summed in the order of hours: what a row gives must not depend on how many stand beside it.
     normal = (n[:, :, None, None] * (basis[:, :, None] * basis[:, None, :])).sum(axis=1)
-    right = (np.nansum(hours, axis=1)[:, :, None] * basis).sum(axis=1)
+    right = ((n * np.nan_to_num(profile))[:, :, None] * basis).sum(axis=1)
     enough = (n.sum(axis=1) >= COSINOR_FEWEST_HOURS) & ((n > 0).sum(axis=1) >= COSINOR_FEWEST_CLOCK_HOURS)
     mesor, east, north = _solved(normal, right)
     amplitude = np.hypot(east, north)
@@ -157,8 +172,9 @@ def _determinant(matrix: Profile) -> Profile:
 
 
 def _rhythm(hours: Profile) -> tuple[Profile, ...]:
-    l5, m10 = lowest_and_highest(hours)
-    return (intradaily_variability(hours), l5, m10, relative_amplitude(l5, m10), *onsets(hours), *cosinor(hours))
+    profile, n = _average_day(hours)
+    l5, m10, *begins = _l5_and_m10(profile)
+    return _variability(hours, n), l5, m10, relative_amplitude(l5, m10), *begins, *_fitted(profile, n)
 
 
 _SEEN = "each clock hour seen once"
@@ -166,7 +182,7 @@ _COSINOR = "48 valid hours, 18 different clock hours"
 PATTERNS = (
     Pattern(HOUR_COLUMNS, lambda hours: (interdaily_stability(hours),), (
         PatternFeature("circadian_stability", "", "how alike the days were",
-                       "interdaily stability of hourly steps, valid hours only", "Witting 1990",
+                       "variance of the mean day / variance of all valid hours of steps", "Witting 1990",
                        "72 valid hours in a window of more than a week", DEFAULT),
     ), windows=(14, 28, 90)),
     Pattern(HOUR_COLUMNS, _rhythm, (

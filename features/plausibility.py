@@ -41,13 +41,8 @@ class Sensor:
 
 SENSORS = (
     Sensor("heart_rate", "beats", "beat_minutes", "beat_squares"),
-    Sensor(
-        "steps",
-        "steps",
-        "step_minutes",
-        "step_squares",
-        ("incidental", "slow", "brisk", "still", "active_bits", "still_bits"),
-    ),
+    # Bits without their counts are unknown: `activity.known_bits`.
+    Sensor("steps", "steps", "step_minutes", "step_squares", ("incidental", "slow", "brisk", "still")),
 )
 
 

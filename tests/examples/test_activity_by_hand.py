@@ -104,6 +104,22 @@ def test_what_is_unknown_cuts_a_rest_and_is_no_change(panel_of, gap):
     assert panel[BOUTS[:3]].to_numpy().tolist() == [[2.0, 2.0, 0.0]]
 
 
+def test_a_stuck_step_counter_is_neither_rest_nor_movement(panel_of):
+    """Two hours of 50 steps a minute are a fault: the rest after them is all that is known."""
+    panel = panel_of(wearable=told("2026-03-02T09:00", "w" * 120 + "ss"))
+    assert panel[BOUTS[:3]].to_numpy().tolist() == [[2.0, 2.0, 0.0]]
+    assert panel["activity_active_to_rest"].isna().all()
+    assert panel["activity_incidental_minutes"].tolist() == [0]
+
+
+def test_a_source_that_tells_of_seconds_has_no_bouts(panel_of):
+    """Sixty rows in one minute are no rest of one minute, nor too much for a whole number: 60 x 2^59 is beyond 2^63."""
+    start = datetime(2026, 3, 2, 9, 59, tzinfo=UTC)
+    rows = [{"minute_at": start + timedelta(seconds=second), "device_id": "band", **SAID["s"]} for second in range(60)]
+    panel = panel_of(wearable=rows + told("2026-03-02T10:00", "ss"))
+    assert panel[BOUTS[:2]].to_numpy().tolist() == [[2.0, 2.0]]
+
+
 def test_a_sensor_that_never_spoke_says_nothing_of_bouts(panel_of):
     """A heart rate alone is no rest."""
     panel = panel_of(wearable=[{**row, "steps": None, "heart_rate": 60} for row in told("2026-03-02T09:00", "sss")])

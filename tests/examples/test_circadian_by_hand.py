@@ -36,6 +36,17 @@ def test_stability_uses_valid_hours_only():
     assert circadian.interdaily_stability(hours)[0] == pytest.approx(1.0)
 
 
+def test_an_hour_counts_as_often_as_it_was_seen():
+    """Evenings at +1 and nights at -1, one night in two unworn, and one noon of the four at -1 for once."""
+    hours = days(*[LOW_THEN_HIGH] * 4)
+    hours[0, 2:, :12] = np.nan
+    hours[0, 3, 12] = -1.0
+    # 24 hours of -1, 47 of +1 and one of -1: mean 22/72, variance 1 - (22/72)^2; within noon 3 of +1 and one of -1:
+    # 4 - 2^2/4 = 3 over 72 hours is not between
+    variance = 1 - (22 / 72) ** 2
+    assert circadian.interdaily_stability(hours)[0] == pytest.approx((variance - 3 / 72) / variance)
+
+
 def test_variability_counts_the_jumps_between_hours():
     """Four days jump 4 times at noon and 3 times at midnight, by 2 each, over 95 pairs; the variance is 1."""
     hours = days(*[LOW_THEN_HIGH] * 4)
