@@ -6,7 +6,6 @@ expectation belongs here: the tools' figures are handed over as they are.
 
 import json
 import sys
-from importlib.metadata import version
 
 import ewstools
 import numpy as np
@@ -16,14 +15,17 @@ from pyActigraphy.io import BaseRaw
 from pyActigraphy.sleep.scoring import sri
 
 
-def versions() -> dict[str, str]:
-    """The releases that answer."""
-    return {name: version(name) for name in ("pyActigraphy", "ewstools")}
-
-
 def _series(values: list[float], minutes: int) -> pd.Series:
     index = pd.date_range("2026-03-02", periods=len(values), freq=f"{minutes}min")
     return pd.Series(np.array(values, dtype=float), index=index)
+
+
+def _recording(values: list[float], minutes: int) -> BaseRaw:
+    data = _series(values, minutes)
+    return BaseRaw(
+        name="made up", uuid="", format="", axial_mode=None, start_time=data.index[0],
+        period=data.index[-1] - data.index[0], frequency=pd.Timedelta(minutes=minutes), data=data, light=None,
+    )  # fmt: skip
 
 
 def rest_activity(
@@ -37,13 +39,9 @@ def rest_activity(
         binarize: count values above `threshold` (pyActigraphy's default) instead of adding them up.
         masks: hand over unknown values as pyActigraphy's mask of inactivity too.
     """
-    data = _series(values, minutes)
-    raw = BaseRaw(
-        name="made up", uuid="", format="", axial_mode=None, start_time=data.index[0],
-        period=data.index[-1] - data.index[0], frequency=pd.Timedelta(minutes=minutes), data=data, light=None,
-    )  # fmt: skip
+    raw = _recording(values, minutes)
     if masks:
-        raw.mask = data.notna().astype(int)
+        raw.mask = raw.raw_data.notna().astype(int)
         raw.mask_inactivity = True
     how = {"binarize": binarize, "threshold": threshold}
     return {
@@ -53,6 +51,11 @@ def rest_activity(
         "M10": raw.M10(**how),
         "RA": raw.RA(**how),
     }
+
+
+def rest_to_active(values: list[float]) -> float:
+    """pyActigraphy's kRA: how soon minutes without activity give way to minutes with it."""
+    return _recording(values, 1).kRA(threshold=0)
 
 
 def sleep_regularity(states: list[float], minutes: int, threshold: float | None = None) -> float:
@@ -70,29 +73,28 @@ def cosinor(values: list[float], minutes: int, fits_period: bool = False) -> dic
     return {name: float(parameter.value) for name, parameter in found.params.items()}
 
 
-def early_warning(values: list[float], window: int, bandwidth: float | None = None) -> dict[str, list[float] | float]:
+def early_warning(values: list[float], window: int, bandwidth: float) -> dict[str, list[float] | float]:
     """ewstools' variance and lag-1 autocorrelation over a rolling window, and Kendall's tau of each against time.
 
     Args:
         window: in values.
-        bandwidth: of its Gaussian kernel, in values; without one the series is taken as it is.
+        bandwidth: of its Gaussian kernel, in values.
     """
     series = ewstools.TimeSeries(np.array(values, dtype=float))
-    if bandwidth is not None:
-        series.detrend(method="Gaussian", bandwidth=bandwidth)
+    series.detrend(method="Gaussian", bandwidth=bandwidth)
     series.compute_var(rolling_window=window)
     series.compute_auto(rolling_window=window, lag=1)
     series.compute_ktau()
     return {
         "variance": series.ews["variance"].tolist(),
         "autocorrelation": series.ews["ac1"].tolist(),
-        "residuals": series.state.get("residuals", pd.Series(dtype=float)).tolist(),
+        "residuals": series.state["residuals"].tolist(),
         "variance_tau": series.ktau["variance"],
         "autocorrelation_tau": series.ktau["ac1"],
     }
 
 
-TOOLS = {tool.__name__: tool for tool in (versions, rest_activity, sleep_regularity, cosinor, early_warning)}
+TOOLS = {tool.__name__: tool for tool in (rest_activity, rest_to_active, sleep_regularity, cosinor, early_warning)}
 
 
 def main() -> None:
