@@ -89,11 +89,11 @@ PATTERNS = (
                        _OBSERVABLE, (LONG,)),
     )),
     Pattern((HAS_DATA,), lambda days: (days_since_data(days[:, :, 0]),), (
-        PatternFeature("adherence_days_since_data", "days", "days since any data came",
+        PatternFeature("adherence_days_since_data", "days", "days of silence up to now",
                        "days without data just before, at most the window", "", "none", (LONG,)),
     ), windows=(LONG,)),
     Pattern((SINCE_RECEIPT,), lambda days: (days_since_sync(days[:, :, 0]),), (
-        PatternFeature("adherence_days_since_sync", "days", "days since a device last told anything",
+        PatternFeature("adherence_days_since_sync", "days", "days since anything was received",
                        "index date minus the day of the newest receipt, least over the window's days", "",
                        "1 day with data"),
     ), windows=(LONG,)),

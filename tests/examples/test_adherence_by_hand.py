@@ -69,3 +69,11 @@ def test_patterns_give_a_figure_for_each_of_their_features():
     assert {name.removeprefix("adherence_"): value.tolist() for name, value in found.items()} == {
         name: pytest.approx([value, value]) for name, value in expected.items()
     }
+
+
+def test_silence_in_the_matrix(panel_from, features_on):
+    """Data on 1 to 3 and on 6 March, index date the 8th, enrolled on the 1st: 4 of 7 days, two silent ones in a row."""
+    panel = panel_from("2026-03-01", mood_valence=[0.5, None, 0.5, 0, 0, 0.5], sleep_duration=[None, 400, *[None] * 4])
+    found = features_on(panel.drop(index=[3, 4]), "2026-03-08", enrolled_on="2026-03-01")
+    assert found["adherence_coverage_28d"] == pytest.approx(4 / 7)
+    assert found["adherence_longest_gap_28d"] == 2
