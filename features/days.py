@@ -15,24 +15,16 @@ import pandas as pd
 
 from features import devices, hours, minutes, mood, plausibility, sleep
 from features.calendar import DEFAULT_CUTOFF
+from features.signals import VENDOR
 from features.tables import AHEAD_FEWEST_ROWS, CLOCK_AHEAD_MIN
 from features.versions import KEY, Versions, no_days, with_known_on
 
-ASSESSMENTS = ("phq_9", "gad_7", "stai", "stai_x1", "ces_d")
-# Vendor's daily metric -> measure and factor; a vendor's figure stands in only where no minutes give the measure.
-VENDOR = {
-    "steps": ("activity_steps", 1.0), "active_minutes": ("activity_brisk_minutes", 1.0),
-    "sedentary_minutes": ("activity_sedentary_share", 1 / 1440), "resting_heart_rate": ("heart_resting", 1.0),
-    "heart_rate_mean": ("heart_mean", 1.0), "heart_rate_max": ("heart_max", 1.0),
-    "heart_rate_variance": ("heart_variance", 1.0), "hrv_rmssd": ("heart_hrv", 1.0),
-    "worn_minutes": ("adherence_wear_minutes", 1.0), "minutes_asleep": ("sleep_duration", 1.0),
-    "minutes_awake": ("sleep_waso", 1.0), "sleep_efficiency": ("sleep_efficiency", 0.01),
-}  # fmt: skip
 # Streams whose rows are told one by one by a device with a clock of its own, and when.
 OCCURS = {"mood": "answered_at", "sleep": "offset_at"}
 LEVEL = [*KEY, "measure", "value"]
 AHEAD = [*KEY, "stream"]
-OFFSET = ["subject_id", "local_date", "utc_offset_min"]
+OFFSET = [*KEY, "utc_offset_min"]
+ORIGIN = [*devices.ORIGIN, "device"]
 
 
 @dataclass(frozen=True)
@@ -44,11 +36,11 @@ class Days:
             those three. A subject-day without data has no row; one whose data were taken back has a version without
             values.
         findings: what is missing because it was implausible or told twice: `plausibility.FINDING`.
-        origins: which device and algorithm spoke for a day: `devices.ORIGIN`; of the wearable for subjects who have
-            several.
+        origins: which device and algorithm spoke for a day when it was first known: `ORIGIN`. `device` is a number of
+            the wearable's, 0 for other streams; names are given where a subject has several wearables.
         levels: daily values of other numbers, in long form: `LEVEL`.
         ahead: days with several rows that were received before they happened: `AHEAD`.
-        offsets: `OFFSET` of the wearable's days, of subjects whose offset from UTC was not always the same.
+        offsets: offsets from UTC of the wearable's days, each with the first index date that knew it: `OFFSET`.
     """
 
     panel: pd.DataFrame
@@ -74,7 +66,7 @@ class _Part:
 def build_days(
     connection: duckdb.DuckDBPyConnection, streams: Mapping[str, duckdb.DuckDBPyRelation], zones: pd.Series,
     cutoff: time = DEFAULT_CUTOFF, preference: devices.Preference = (),
-    kept_hours: duckdb.DuckDBPyRelation | None = None,
+    kept_hours: duckdb.DuckDBPyRelation | None = None, as_of: pd.Timestamp | None = None,
 ) -> Days:  # fmt: skip
     """The bitemporal day panel.
 
@@ -85,19 +77,21 @@ def build_days(
         cutoff: when a night ends.
         preference: names of sources or device models; where two devices tell of one minute, the one named first speaks.
         kept_hours: what was kept of minutes that are no more (`minutes.kept_hours`).
+        as_of: the index date by which rows must be known, each subject by their own cutoff; none: everything counts.
     """
     parts = {}
     for name, relation in streams.items():
         if name == "wearable":
-            parts[name] = _wearable(connection, relation, zones, cutoff, preference, kept_hours)
+            sums = minutes.hour_sums(connection, relation, zones, cutoff, as_of)
+            parts[name] = _wearable(connection, relation, sums, zones, cutoff, preference, kept_hours)
         elif name in READERS:
-            versions = Versions(connection, name, with_known_on(connection, name, relation, zones, cutoff))
+            versions = Versions(connection, name, with_known_on(connection, name, relation, zones, cutoff, as_of))
             part = READERS[name](versions, preference)
             parts[name] = part if part.daily is None else replace(part, daily=versions.with_empty(part.daily))
     panel = _merge([part.daily for part in parts.values() if part.daily is not None])
     _fill_from_vendor(panel)
     panel = panel[[*KEY, *sorted(c for c in panel.columns if c not in KEY and not c.startswith("vendor_"))]]
-    noticed = {"findings": plausibility.FINDING, "origins": devices.ORIGIN, "levels": LEVEL, "ahead": AHEAD,
+    noticed = {"findings": plausibility.FINDING, "origins": ORIGIN, "levels": LEVEL, "ahead": AHEAD,
                "offsets": OFFSET}  # fmt: skip
     return Days(
         panel, **{name: _together([getattr(p, name) for p in parts.values()], c) for name, c in noticed.items()}
@@ -109,15 +103,14 @@ def _together(frames: list[pd.DataFrame | None], columns: list[str]) -> pd.DataF
     if given:
         return pd.concat(given, ignore_index=True)
     days = dict.fromkeys(("local_date", "known_on"), "datetime64[us]")
-    types = {**days, "value": "float64", "utc_offset_min": "float64"}
+    types = {**days, "value": "float64", "utc_offset_min": "float64", "device": "int64"}
     return pd.DataFrame({column: pd.Series(dtype=types.get(column, "str")) for column in columns})
 
 
 def _wearable(
-    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, zones: pd.Series, cutoff: time,
-    preference: devices.Preference, kept: duckdb.DuckDBPyRelation | None,
+    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, sums: pd.DataFrame, zones: pd.Series,
+    cutoff: time, preference: devices.Preference, kept: duckdb.DuckDBPyRelation | None,
 ) -> _Part:  # fmt: skip
-    sums = minutes.hour_sums(connection, relation, zones, cutoff)
     kept_names = pd.DataFrame(columns=["subject_id", "device", *minutes.DEVICE])
     if kept is not None:
         kept_sums, kept_names = minutes.from_kept(connection, kept)
@@ -137,14 +130,17 @@ def _wearable(
 
 
 def _offsets(sums: pd.DataFrame) -> pd.DataFrame:
-    """Offsets from UTC by local day, of subjects who had several."""
-    subject, _ = pd.factorize(sums["subject_id"])
-    offset = sums["utc_offset_min"].to_numpy()
-    first = np.zeros(subject.max() + 1, dtype=offset.dtype)
-    first[subject[::-1]] = offset[::-1]
-    rows = sums[np.isin(subject, subject[offset != first[subject]])]
-    rows = rows.assign(local_date=(rows["hour"] // 24).to_numpy().astype("datetime64[D]").astype("datetime64[us]"))
-    return rows[OFFSET].drop_duplicates(ignore_index=True)
+    """Offsets from UTC by local day, with the first index date that knew of each."""
+    subject, subjects = pd.factorize(sums["subject_id"])
+    day, offset = sums["hour"].to_numpy() // 24, sums["utc_offset_min"].to_numpy().astype(np.int64) + 2**11
+    place = ((subject.astype(np.int64) << 20) + day << 12) + offset
+    first = pd.DataFrame({"place": place, "known_on": sums["known_on"].to_numpy()}).groupby("place").min().reset_index()
+    places = first["place"].to_numpy()
+    return first.assign(
+        subject_id=subjects.take(places >> 32),
+        local_date=hours.dates(pd.Series(places >> 12 & (2**20 - 1))),
+        utc_offset_min=(places & (2**12 - 1)) - 2.0**11,
+    )[OFFSET]
 
 
 def _mood(versions: Versions, _: devices.Preference) -> _Part:
@@ -157,7 +153,7 @@ def _sleep(versions: Versions, preference: devices.Preference) -> _Part:
     told = [rows.loc[rows[mark], KEY].assign(rule=mark) for mark in sleep.MARKS]
     findings = plausibility.first_told(pd.concat(told).assign(stream="sleep"))
     origins = rows[rows["is_night"]].drop_duplicates(["subject_id", "local_date"]).assign(stream="sleep")
-    return _Part(sleep.daily(rows), findings, origins[devices.ORIGIN], ahead=_ahead(versions, "sleep"))
+    return _Part(sleep.daily(rows), findings, origins.assign(device=0)[ORIGIN], ahead=_ahead(versions, "sleep"))
 
 
 def _ahead(versions: Versions, stream: str) -> pd.DataFrame:
@@ -176,23 +172,23 @@ def _vendor(versions: Versions, preference: devices.Preference) -> _Part:
     rows = rows.drop_duplicates([*KEY, "metric"], keep="last")
     wide = rows.pivot(index=KEY, columns="metric", values="value")
     known = {metric: wide[metric] * factor for metric, (_, factor) in VENDOR.items() if metric in wide.columns}
-    daily = pd.DataFrame({f"vendor_{VENDOR[m][0]}": values for m, values in known.items()}, index=wide.index)
+    further = {f"signals_{metric}": wide[metric] for metric in wide.columns if metric not in VENDOR}
+    daily = pd.DataFrame({f"vendor_{VENDOR[m][0]}": values for m, values in known.items()} | further, index=wide.index)
     origins = rows.drop_duplicates(["subject_id", "local_date"]).assign(stream="wearable_days")
     levels = rows.assign(measure="wearable_days." + rows["metric"])
-    return _Part(daily.reset_index(), None, origins[devices.ORIGIN], levels[LEVEL])
+    return _Part(daily.reset_index(), None, origins.assign(device=0)[ORIGIN], levels[LEVEL])
 
 
 def _signals(versions: Versions, _: devices.Preference) -> _Part:
-    """Signals have no measures of their own yet; their levels are watched."""
-    levels = versions.rows(
-        f"{', '.join(KEY)}, 'signals.' || name AS measure, median(value) AS value", f"GROUP BY {', '.join(KEY)}, name"
-    )
-    return _Part(levels=levels)
+    """The median of each signal's values of a day."""
+    levels = versions.rows(f"{', '.join(KEY)}, name, median(value) AS value", f"GROUP BY {', '.join(KEY)}, name")
+    wide = levels.pivot(index=KEY, columns="name", values="value").add_prefix("signals_")
+    return _Part(wide.reset_index(), levels=levels.assign(measure="signals." + levels["name"])[LEVEL])
 
 
 def _assessments(versions: Versions, _: devices.Preference) -> _Part:
     rows = versions.rows("subject_id, local_date, known_on, instrument, score, local_time")
-    rows = rows[rows["instrument"].isin(ASSESSMENTS)].sort_values([*KEY, "instrument", "local_time", "score"])
+    rows = rows[rows["instrument"].isin(mood.ASSESSMENTS)].sort_values([*KEY, "instrument", "local_time", "score"])
     rows = rows.drop_duplicates([*KEY, "instrument"], keep="last")
     wide = rows.pivot(index=KEY, columns="instrument", values="score")
     return _Part(wide.add_prefix("mood_").reset_index())

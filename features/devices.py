@@ -73,7 +73,10 @@ def origins(sums: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["known_on"] == rows.groupby("place")["known_on"].transform("min")]
     daily = rows.groupby(["place", "hashed"]).agg(minutes=("minutes", "sum"), known_on=("known_on", "min"))
     spoke = daily.reset_index().sort_values(["place", "minutes", "hashed"]).drop_duplicates("place", keep="last")
-    spoke = spoke.assign(subject_id=subjects.take(spoke["place"] >> 20), local_date=dates(spoke["place"] & (2**20 - 1)))
+    places = spoke["place"].to_numpy()
+    spoke = spoke.assign(
+        subject_id=subjects.take(places >> 20), local_date=dates(pd.Series(places & (2**20 - 1), spoke.index))
+    )
     named = spoke.merge(names, on=["subject_id", "hashed"], how="left", suffixes=("", "_number"))
     named = named.assign(stream="wearable", device=named["hashed"].to_numpy().astype(np.uint64).view(np.int64))
     return named[[*ORIGIN, "device"]]

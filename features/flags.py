@@ -193,7 +193,7 @@ def clock_shifts(days: pd.DataFrame, offsets: pd.DataFrame) -> pd.DataFrame:
         offsets: `subject_id, local_date, utc_offset_min` of subjects who had more than one.
     """
     width = CLOCK_DAYS_BEFORE + CLOCK_DAYS_AFTER
-    rows = days[days[HOUR_COLUMNS].notna().sum(axis=1) > len(HOUR_COLUMNS) / 2].reset_index(drop=True)
+    rows = days[has_rhythm(days)].reset_index(drop=True)
     if len(rows) < width:
         return _flags(rows.assign(on_date=rows["local_date"], flag="", stream="", measure="").iloc[:0])
     steps = np.sqrt(rows[HOUR_COLUMNS].fillna(0).to_numpy(dtype=np.float64))
@@ -218,6 +218,12 @@ def clock_shifts(days: pd.DataFrame, offsets: pd.DataFrame) -> pd.DataFrame:
     again = (moved["on_date"] - moved.groupby("subject_id")["on_date"].shift(1)).dt.days <= CLOCK_DAYS_BEFORE
     found = moved[~again & ~_travelled(moved, offsets)]
     return _flags(found, stream="wearable", measure="activity_steps", flag=CLOCK_SHIFT)
+
+
+def has_rhythm(days: pd.DataFrame) -> pd.Series:
+    """Whether steps of more than half of a day's hours are known."""
+    has: pd.Series = days[HOUR_COLUMNS].notna().sum(axis=1) > len(HOUR_COLUMNS) / 2
+    return has
 
 
 def _fit_by_lag(before: Values, after: Values) -> Values:

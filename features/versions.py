@@ -9,7 +9,14 @@ from datetime import time
 import duckdb
 import pandas as pd
 
-from features.calendar import DEFAULT_CUTOFF, index_date_knowing, is_known_on_sql, local_day_sql, local_time_sql
+from features.calendar import (
+    DEFAULT_CUTOFF,
+    index_date_knowing,
+    is_known_on,
+    is_known_on_sql,
+    local_day_sql,
+    local_time_sql,
+)
 from features.tables import TABLES
 
 KEY = ["subject_id", "local_date", "known_on"]
@@ -17,11 +24,12 @@ KEY = ["subject_id", "local_date", "known_on"]
 
 def with_known_on(
     connection: duckdb.DuckDBPyConnection, table: str, relation: duckdb.DuckDBPyRelation, zones: pd.Series,
-    cutoff: time = DEFAULT_CUTOFF,
+    cutoff: time = DEFAULT_CUTOFF, as_of: pd.Timestamp | None = None,
 ) -> duckdb.DuckDBPyRelation:  # fmt: skip
     """Add `known_on` to raw rows: the first index date whose cutoff in the subject's zone comes at or after receipt.
 
-    Rows of subjects without a zone are left out: they are strangers. The calendar is asked once per receipt time.
+    Rows of subjects without a zone are left out: they are strangers; so are rows not known by `as_of`, if given. The
+    calendar is asked once per receipt time.
     """
     name = f"{table}_rows"
     relation.create_view(name, replace=True)
@@ -31,7 +39,7 @@ def with_known_on(
     dates = [pd.DataFrame({"zone": zone, "received_at": received, "known_on": index_date_knowing(received, zone, cutoff)})
              for zone in sorted(zones.unique())]  # fmt: skip
     subjects = pd.DataFrame({"subject_id": zones.index.to_numpy(), "zone": zones.to_numpy()})
-    known = pd.concat(dates, ignore_index=True)
+    known = known_by(pd.concat(dates, ignore_index=True), as_of)
     connection.register(f"{name}_zones", subjects)
     connection.register(f"{name}_known", known)
     return connection.sql(f"""
@@ -88,13 +96,22 @@ class Versions:
             WHERE NOT d.is_deleted)"""
 
     def rows(self, select: str, group_by: str = "") -> pd.DataFrame:
-        """Selected columns of the rows valid in each version, grouped where asked."""
-        return with_days(self.connection.sql(f"SELECT {select} FROM {self.valid} {group_by}").df())
+        """Selected columns of the rows valid in each version, grouped where asked; always in the same order.
+
+        The order of rows shows in the last bits of sums of fractions.
+        """
+        return with_days(self.connection.sql(f"SELECT {select} FROM {self.valid} {group_by} ORDER BY ALL").df())
 
     def with_empty(self, daily: pd.DataFrame) -> pd.DataFrame:
         """Add versions in which nothing is left: data that were taken back must not live on in an older version."""
         begin = with_days(self.connection.sql(f"SELECT * FROM {self.name}_begin").df())
         return daily.merge(begin, on=KEY, how="outer").sort_values(KEY, ignore_index=True)
+
+
+def known_by(rows: pd.DataFrame, as_of: pd.Timestamp | None) -> pd.DataFrame:
+    """Rows, with `known_on`, that may be used for an index date; all that have a `known_on` where there is none."""
+    is_used = rows["known_on"].notna() if as_of is None else is_known_on(rows["known_on"], as_of)
+    return rows if is_used.all() else rows[is_used]
 
 
 def with_days(frame: pd.DataFrame) -> pd.DataFrame:
