@@ -162,13 +162,18 @@ def _linear(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, wan
     for place, kind, window in wanted:
         at = found[window]
         if kind == "coverage":
-            share = at.n[sheet.end, sheet.series] / np.minimum(window, grid.observable[sheet.answers])
-            out[place, sheet.answers] = share
+            out[place, sheet.answers] = _coverage(at.n[sheet.end, sheet.series], window, grid.observable[sheet.answers])
         else:
             value = at.statistic("mean" if kind == "z" else kind, WINDOWS[window])
             if kind == "z":
                 value = _z(value, values, sheet.ends, window, begins, measure.usual_spread)
             out[place, sheet.answers] = value[sheet.end, sheet.series]
+
+
+def _coverage(n: Values, window: int, observable: Places) -> Values:
+    """Share of the days since enrolment that are valid; a subject's past before enrolment may count, never above 1."""
+    share: Values = np.minimum(n / np.clip(observable, 1, window), 1.0)
+    return share
 
 
 def _z(recent: Values, values: Values, ends: Places, window: int, begins: Values | None, usual_spread: float) -> Values:
@@ -184,7 +189,7 @@ def _circular(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, w
     begins = grid.begins(sheet, measure) if any(kind == "z" for _, kind, _ in wanted) else None
     for place, kind, window in wanted:
         if kind == "coverage":
-            value = found[window].n / np.minimum(window, grid.observable[sheet.answers])
+            value = _coverage(found[window].n, window, grid.observable[sheet.answers])
         elif kind == "last":
             value = found[window].last
         elif kind == "sd":
