@@ -7,7 +7,9 @@ export DO_NOT_TRACK := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: setup run test check bench ui lock
+REFERENCES := .venv/references
+
+.PHONY: setup run test check bench references ui lock
 
 setup: $(STAMP)
 
@@ -34,9 +36,18 @@ check: setup
 bench: setup
 	$(BIN)/python -m pytest tests/bench --benchmark-only
 
+# Tools of the literature that features are compared with, in an environment of their own: one needs an old pandas.
+references: $(REFERENCES)/.installed
+
+$(REFERENCES)/.installed: requirements-references.lock $(STAMP)
+	$(BIN)/python -m venv $(REFERENCES)
+	$(REFERENCES)/bin/python -m pip install --quiet --no-deps --only-binary :all: --require-hashes -r requirements-references.lock
+	touch $@
+
 ui: setup
 	$(BIN)/foretide ui
 
 # After changing dependencies in pyproject.toml; needs uv.
 lock:
 	uv pip compile --universal --no-header --no-annotate --no-strip-extras --generate-hashes --extra dev pyproject.toml -o requirements.lock
+	uv pip compile --universal --no-header --no-annotate --no-strip-extras --generate-hashes --override tests/references/overrides.txt tests/references/requirements.in -o requirements-references.lock
