@@ -57,9 +57,9 @@ def test_tau_counts_the_pairs_that_rise_and_those_that_fall():
 
 
 def test_tau_needs_half_of_the_values_and_a_difference():
-    """Two of four are enough, one is not; equal values neither rise nor fall."""
+    """Two of four are enough, two of five are not; equal values neither rise nor fall."""
     assert early_warning.kendall_tau(series(1, NAN, 2, NAN))[0] == 1.0
-    assert np.isnan(early_warning.kendall_tau(series(1, NAN, NAN, NAN))[0])
+    assert np.isnan(early_warning.kendall_tau(series(1, NAN, 2, NAN, NAN))[0])
     assert np.isnan(early_warning.kendall_tau(series(2, 2, 2))[0])
 
 

@@ -237,7 +237,9 @@ def test_the_relative_sd_needs_five_days():
 def test_a_questionnaire_has_its_newest_score_and_its_change():
     """Scores of 4, 8 and then 9, whichever days lie between; one alone has no change, none is missing."""
     nan = np.nan
-    rows = np.array([[4, nan, 8, nan, 9], [nan, 4, nan, nan, nan], [nan] * 5, [nan, 3, np.inf, 5, nan]])
+    rows = np.array(
+        [[4, nan, 8, nan, 9], [nan, 4, nan, nan, nan], [nan, nan, nan, nan, np.inf], [nan, 3, np.inf, 5, nan]]
+    )
     last, change = mood.last_and_change(rows[:, :, None])
     # 9 - (4 + 8) / 2; an infinite score is no score: 5 - 3
     assert last.tolist() == pytest.approx([9, 4, nan, 5], nan_ok=True)

@@ -110,9 +110,11 @@ def test_a_night_corrected_into_another_day_leaves_the_old_day_empty(panel_of):
 
 
 def test_onset_and_offset_are_the_ends_of_the_night_on_the_wall(panel_of):
-    """From 23:15 to 06:45; the nap in the afternoon has none."""
+    """From 23:15 to 06:45; the nap in the afternoon has none, nor has one just after midnight before a late night."""
     day = the_day(panel_of(sleep=[episode(-0.75, 6.75, 400), episode(14, 15, 30)]))
     assert (day["sleep_onset"], day["sleep_offset"]) == (pytest.approx(23.25), pytest.approx(6.75))
+    late = the_day(panel_of(sleep=[episode(0.25, 0.75, 30), episode(3, 10, 400)]))
+    assert (late["sleep_onset"], late["sleep_offset"]) == (pytest.approx(3.0), pytest.approx(10.0))
 
 
 def test_a_split_night_is_one_night(panel_of):
