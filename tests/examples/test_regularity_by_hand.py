@@ -210,3 +210,12 @@ def test_phase_deviation_is_over_pairs_of_successive_days():
     assert np.isnan(DEVIATION.compute(figures([3, 3, nan, 3, nan, 4, 4])[1])[0][0])
     # Tuesday, Wednesday and Thursday 1, Sunday 0
     assert DEVIATION.compute(figures([3, 3, 3, 3, nan, 4, 4])[1])[0][0] == pytest.approx(3 / 4)
+
+
+def test_the_matrix_has_the_figures_of_the_week_before_its_index_date(panel_of, features_on):
+    """A week from Monday 2 to Sunday 8 March, free nights two hours later, seen on Monday the 9th."""
+    # jetlag 5 - 3 h; from Friday to Saturday 23-1 and 7-9 h differ: of 6 pairs of mornings one with 1 + 2 h, of 5 of
+    # evenings (that of Friday is Saturday's night) one with 1 h: 4 of 132 h
+    found = features_on(panel_of(sleep=nights(*[(-1.0, 7.0)] * 5, (1.0, 9.0), (1.0, 9.0))), "2026-03-09")
+    assert found["sleep_social_jetlag_28d_h"] == pytest.approx(2.0)
+    assert found["sleep_regularity_14d"] == pytest.approx(100 - 200 * 4 / 132)
