@@ -196,8 +196,10 @@ class DayGrid:
 
     def begins(self, sheet: Sheet, measure: Measure) -> Values | None:
         """1 where a subject's past begins anew for a measure, of the sheet's shape; None where it never does."""
-        applies = (self.restarts["stream"] == measure.stream) & self.restarts["measure"].isin(["", measure.name])
-        restarts = self.restarts[applies.to_numpy()]
+        restarts = self.restarts
+        if len(restarts):
+            applies = (restarts["stream"] == measure.stream) & restarts["measure"].isin(["", measure.name])
+            restarts = restarts[applies.to_numpy()]
         if restarts.empty:
             return None
         series = pd.DataFrame({"subject": sheet.subject, "series": np.arange(len(sheet.subject))})
