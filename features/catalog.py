@@ -1,7 +1,7 @@
 """Every feature: name, unit, window, least data, formula, source, why it is there, how it is said. The only list.
 
-Measures and patterns are declared where they are computed, one module a modality; here they become features.
-`python -m features.catalog` prints `docs/data-dictionary.md`; a test keeps the file true.
+Measures and patterns are declared where they are computed, one module a modality; here they become features, and what
+their short citations mean is told in full. `python -m features.catalog` prints `docs/data-dictionary.md`.
 """
 
 import difflib
@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from features import activity, adherence, baseline, circadian, early_warning, heart, history, mood, signals, sleep
 from features.errors import FeaturesError
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern, PatternFeature
+from features.tables import DAILY_METRICS
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Feature:
     """One column of the feature matrix.
 
     Args:
+        window_days: trailing days that it looks at; 0 for all since enrolment.
         minimum: the least data for a value, in words; below it the feature is missing.
         words: the clinician's phrase.
         is_default: whether models see it unless the configuration says otherwise.
@@ -50,6 +54,47 @@ RATIONALE = {
     "history": "the strongest predictor, and known to the clinician already",
     "tenure": "an artefact of recruitment: for baselines and controls, never for the model",
 }
+# What one value of any feature is about.
+GRAIN = "subject x index date"
+# Short citation, as the modules have it -> authors, title, journal.
+CITATIONS = {
+    "AASM": "Iber C, Ancoli-Israel S, Chesson AL, Quan SF. The AASM Manual for the Scoring of Sleep and Associated Events. "
+            "American Academy of Sleep Medicine, 2007.",
+    "Ben-Dov 2007": "Ben-Dov IZ, Kark JD, Ben-Ishay D, Mekler J, Ben-Arie L, Bursztyn M. Blunted heart rate dip during sleep "
+                    "and all-cause mortality. Archives of Internal Medicine 2007;167(19):2116-2121.",
+    "Chan 1983": "Chan TF, Golub GH, LeVeque RJ. Algorithms for computing the sample variance: analysis and recommendations. "
+                 "The American Statistician 1983;37(3):242-247.",
+    "Cornelissen 2014": "Cornelissen G. Cosinor-based rhythmometry. Theoretical Biology and Medical Modelling 2014;11:16.",
+    "Dakos 2012": "Dakos V, Carpenter SR, Brock WA, et al. Methods for detecting early warnings of critical transitions in time "
+                  "series illustrated using simulated ecological data. PLoS ONE 2012;7(7):e41010.",
+    "Di 2017": "Di J, Leroux A, Urbanek J, et al. Patterns of sedentary and active time accumulation are associated with "
+               "mortality in US adults: the NHANES study. bioRxiv 2017:182337.",
+    "Fischer 2016": "Fischer D, Vetter C, Roenneberg T. A novel method to visualise and quantify circadian misalignment. "
+                    "Scientific Reports 2016;6:38601.",
+    "Jahng 2008": "Jahng S, Wood PK, Trull TJ. Analysis of affective instability in ecological momentary assessment: indices "
+                  "using successive difference and group comparison via multilevel modeling. Psychological Methods "
+                  "2008;13(4):354-375.",
+    "Kuppens 2010": "Kuppens P, Allen NB, Sheeber LB. Emotional inertia and psychological maladjustment. Psychological Science "
+                    "2010;21(7):984-991.",
+    "Ledoit and Wolf 2004": "Ledoit O, Wolf M. A well-conditioned estimator for large-dimensional covariance matrices. Journal "
+                            "of Multivariate Analysis 2004;88(2):365-411.",
+    "Mestdagh 2018": "Mestdagh M, Pe M, Pestman W, Verdonck S, Kuppens P, Tuerlinckx F. Sidelining the mean: the relative "
+                     "variability index as a generic mean-corrected variability measure for bounded variables. Psychological "
+                     "Methods 2018;23(4):690-707.",
+    "Phillips 2017": "Phillips AJK, Clerx WM, O'Brien CS, et al. Irregular sleep/wake patterns are associated with poorer "
+                     "academic performance and delayed circadian and sleep/wake timing. Scientific Reports 2017;7:3216.",
+    "Shannon 1948": "Shannon CE. A mathematical theory of communication. Bell System Technical Journal 1948;27:379-423, 623-656.",
+    "Task Force 1996": "Task Force of the European Society of Cardiology and the North American Society of Pacing and "
+                       "Electrophysiology. Heart rate variability: standards of measurement, physiological interpretation, "
+                       "and clinical use. Circulation 1996;93(5):1043-1065.",
+    "Tudor-Locke 2018": "Tudor-Locke C, Han H, Aguiar EJ, et al. How fast is fast enough? Walking cadence (steps/min) as a "
+                        "practical estimate of intensity in adults: a narrative review. British Journal of Sports Medicine "
+                        "2018;52(12):776-788.",
+    "Witting 1990": "Witting W, Kwa IH, Eikelenboom P, Mirmiran M, Swaab DF. Alterations in the circadian rest-activity rhythm "
+                    "in aging and Alzheimer's disease. Biological Psychiatry 1990;27(6):563-572.",
+    "Wittmann 2006": "Wittmann M, Dinich J, Merrow M, Roenneberg T. Social jetlag: misalignment of biological and social time. "
+                     "Chronobiology International 2006;23(1-2):497-509.",
+}  # fmt: skip
 # Units that stand in a feature's name.
 NAMED_UNITS = ("min", "h", "bpm", "ms")
 # Statistics that keep the measure's unit, and those that change it.
@@ -96,7 +141,16 @@ class Catalog:
 
         Args:
             declared: unit, and usual spread where known, of each signal by its name.
+
+        Raises:
+            FeaturesError: a signal is called like a metric of `wearable_days`, whose features have the same names.
         """
+        taken = [name for name in declared if name in DAILY_METRICS]
+        if taken:
+            raise FeaturesError(
+                f"The signal `{taken[0]}` is called like a metric of `wearable_days`. Give it another name, or its values to "
+                "that table."
+            )
         return Catalog(
             (*self.measures, *(signals.measure(name, *told) for name, told in declared.items())), self.patterns
         )
@@ -111,7 +165,7 @@ class Catalog:
         Raises:
             FeaturesError: a name is neither a feature nor a family; says the nearest one.
         """
-        on, off = self._named(added), self._named(removed)
+        on, off = self.named(added), self.named(removed)
         return tuple(f.name for f in self.features if (f.is_default or f.name in on) and f.name not in off)
 
     def check(self, names: Iterable[str]) -> None:
@@ -124,7 +178,12 @@ class Catalog:
             if name not in self.by_name:
                 raise _unknown(name, self.by_name)
 
-    def _named(self, names: Iterable[str]) -> set[str]:
+    def named(self, names: Iterable[str]) -> set[str]:
+        """Names of the features that some names of features or families stand for.
+
+        Raises:
+            FeaturesError: a name is neither; says the nearest one.
+        """
         found: set[str] = set()
         for name in names:
             if name in RATIONALE:
@@ -160,19 +219,28 @@ def distance_name(window: int) -> str:
 def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
     statistic = STATISTICS[kind]
     name = feature_name(measure.name, kind, window, measure.unit)
-    fewest = {"last": 1, "coverage": 0}.get(kind, WINDOWS[window])
     return Feature(
         name=name,
         family=family(name),
         unit=UNITS.get(kind, "{}").format(measure.unit),
         window_days=window,
-        minimum=f"{fewest} valid days" + (" and 1 before them" if kind == "z" else ""),
+        minimum=_minimum(measure, kind, WINDOWS[window]),
         formula=f"{statistic.formula.format(window)} of: {measure.formula}",
         source=measure.source,
         rationale=RATIONALE[family(name)],
         words=statistic.words.format(measure.words, window),
         is_default=f"{kind}_{window}d" in measure.default,
     )
+
+
+def _minimum(measure: Measure, kind: str, fewest: int) -> str:
+    before = "1" if np.isfinite(measure.usual_spread) else f"{baseline.FEWEST_WITHOUT_PRIOR} that varied"
+    return {
+        "last": "1 valid day",
+        "coverage": "1 day since enrolment",
+        "rmssd": f"{fewest} valid days, 2 of them adjacent",
+        "z": f"{fewest} valid days, and {before} in the {baseline.PAST_DAYS} before",
+    }.get(kind, f"{fewest} valid days")
 
 
 def _of_pattern(told: PatternFeature, window: int) -> Feature:
@@ -191,8 +259,8 @@ def _distance(window: int) -> Feature:
 
 
 def _plain(name: str, unit: str, window: int, formula: str, words: str, is_default: bool) -> Feature:
-    kin = family(name)
-    return Feature(name, kin, unit, window, "", formula, "", RATIONALE[kin], words, is_default)
+    kin, minimum = family(name), "1 known event" if "_since_last_" in name else "none"
+    return Feature(name, kin, unit, window, minimum, formula, "", RATIONALE[kin], words, is_default)
 
 
 def family(name: str) -> str:
@@ -204,22 +272,8 @@ def family(name: str) -> str:
 STANDARD = Catalog()
 
 
-def dictionary() -> str:
-    """The catalogue as a Markdown page."""
-    head = (
-        "# Data dictionary\n\nGenerated by `python -m features.catalog`; edit the modules of `features/`, not this page.\n"
-        "On: models see it unless `features:` in foretide.yaml says otherwise.\n"
-    )
-    heads = ("feature", "unit", "least data", "formula", "source", "on")
-    parts = [head]
-    for kin, why in RATIONALE.items():
-        rows = (f"| `{f.name}` | {f.unit} | {f.minimum} | {f.formula} | {f.source} | {'on' if f.is_default else ''} |"
-                for f in STANDARD.features if f.family == kin)  # fmt: skip
-        parts.append(
-            f"## {kin}\n{why.capitalize()}.\n\n| {' | '.join(heads)} |\n{'|---' * len(heads)}|\n" + "\n".join(rows)
-        )
-    return "\n".join(parts) + "\n"
-
-
 if __name__ == "__main__":
-    print(dictionary(), end="")
+    # Imported late: it reads this module.
+    from features.dictionary import features_page
+
+    print(features_page(), end="")

@@ -1,4 +1,4 @@
-"""The catalogue is true: of the printed page, of the matrix, and of itself."""
+"""The catalogue is true: of the printed pages, of the matrix, and of itself."""
 
 import subprocess
 import sys
@@ -7,87 +7,241 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from features import catalog, dictionary
-from features.catalog import FEATURES, MEASURES, feature_name
-from features.hours import HOUR_COLUMNS
+from features import catalog, history, mood, regularity
+from features.catalog import CITATIONS, RATIONALE, STANDARD, Catalog, feature_name
+from features.dictionary import features_page, tables_page
+from features.errors import FeaturesError
 from features.matrix import build_matrix
+from features.measures import HAS_DATA, SINCE_RECEIPT, STATISTICS, WEEKDAY, WINDOWS
+from features.tables import DAILY_METRICS
 
 ROOT = Path(__file__).parents[2]
+NAMES = [feature.name for feature in STANDARD.features]
+N_DAYS = 200
+DATES = pd.date_range("2026-01-01", periods=N_DAYS, freq="D", unit="us")
 
 
-def matrix_with_every_measure() -> pd.DataFrame:
-    """One index row over 90 days in which every measure varies."""
-    dates = pd.date_range("2026-01-01", periods=90, freq="D", unit="us")
-    columns = [*(m.name for m in MEASURES), "mood_phq_9", "mood_gad_7", *HOUR_COLUMNS]
-    values = {name: 10.0 + (np.arange(90) * (1 + place % 10)) % 11 for place, name in enumerate(dict.fromkeys(columns))}
-    days = pd.DataFrame({"subject_id": "ann", "local_date": dates, "known_on": dates + pd.Timedelta(days=1), **values})
-    index = pd.DataFrame({"subject_id": ["ann"], "index_date": [dates[-1] + pd.Timedelta(days=1)]})
-    subjects = pd.DataFrame({"subject_id": ["ann"], "enrolled_on": [dates[0]]})
-    events = pd.DataFrame({"subject_id": "ann", "event_on": dates[[5]], "known_on": dates[[6]]})
-    return build_matrix(days, events, subjects, index)
+def printed(module: str) -> str:
+    """What a module prints when it is run."""
+    command = [sys.executable, "-m", module]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def full_panel() -> pd.DataFrame:
+    """200 plausible days of one subject in which every column varies."""
+    rng = np.random.default_rng(1)
+    keys = pd.DataFrame({"subject_id": "ann", "local_date": DATES, "known_on": DATES + pd.Timedelta(days=1)})
+    measured = {measure.name: rng.uniform(0.2, 0.8, N_DAYS) for measure in STANDARD.measures}
+    asked = dict.fromkeys(column for pattern in STANDARD.patterns for column in pattern.columns)
+    hours = {column: 40 + 30 * rng.random(N_DAYS) for column in asked if column not in measured}
+    answers = rng.uniform(0, 1, (N_DAYS, 5))
+    before, after = answers[:, :-1], answers[:, 1:]
+    sums = (np.full(N_DAYS, 4.0), *(part.sum(axis=1) for part in (before, after, before**2, before * after)))
+    began = DATES.to_numpy().astype("datetime64[m]").astype(np.int64) - 60 + rng.normal(0, 30, N_DAYS)
+    ended = began + 480 + rng.normal(0, 30, N_DAYS)
+    clock = {name: minutes % 1440 / 60 for name, minutes in (
+        ("sleep_onset", began), ("sleep_offset", ended), ("sleep_midpoint", (began + ended) / 2))}  # fmt: skip
+    values = {**measured, **hours, **dict(zip(mood.PAIR_COLUMNS, sums, strict=True)), **clock}
+    made_up = (WEEKDAY, HAS_DATA, SINCE_RECEIPT, *regularity.STATE_COLUMNS)
+    states = regularity.states(keys.assign(began=began, ended=ended)).reset_index(drop=True)
+    columns = pd.DataFrame({name: column for name, column in values.items() if name not in made_up})
+    return pd.concat([keys, columns, states], axis=1)
+
+
+def row_of(panel: pd.DataFrame, names: list[str]) -> pd.Series:
+    """The features of the day after the last one, with an event in the past."""
+    index = pd.DataFrame({"subject_id": ["ann"], "index_date": [DATES[-1] + pd.Timedelta(days=1)]})
+    subjects = pd.DataFrame({"subject_id": ["ann"], "enrolled_on": DATES[:1]})
+    events = pd.DataFrame({"subject_id": "ann", "event_on": DATES[[150]], "known_on": DATES[[151]]})
+    return build_matrix(panel, events, subjects, index, features=names).iloc[0].drop(["subject_id", "index_date"])
 
 
 def test_the_data_dictionary_is_what_the_catalogue_prints():
     """`python -m features.catalog > docs/data-dictionary.md` changes nothing."""
-    printed = subprocess.run(
-        [sys.executable, "-m", "features.catalog"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    assert (ROOT / "docs" / "data-dictionary.md").read_text() == printed
-
-
-def test_names_are_unique():
-    """A name is one feature."""
-    assert [name for name, times in Counter(f.name for f in FEATURES).items() if times > 1] == []
-    assert [name for name, times in Counter(m.name for m in MEASURES).items() if times > 1] == []
-
-
-def test_the_matrix_has_exactly_the_features_of_the_catalogue():
-    """Every feature, default or not, in the catalogue's order, after the index."""
-    assert matrix_with_every_measure().columns.tolist() == ["subject_id", "index_date", *(f.name for f in FEATURES)]
-
-
-def test_every_feature_has_a_value_where_all_data_are_there():
-    """No feature is declared and then never computed."""
-    row = matrix_with_every_measure().iloc[0]
-    assert row[[f.name for f in FEATURES]].index[row[[f.name for f in FEATURES]].isna()].tolist() == []
-
-
-def test_every_feature_says_what_it_is():
-    """A formula, a reason and words for everybody; no unit is written into a name without being declared."""
-    for feature in FEATURES:
-        assert feature.formula, feature.name
-        assert feature.words, feature.name
-        assert feature.rationale == catalog.RATIONALE[feature.family], feature.name
-
-
-def test_names_tell_the_family_they_belong_to():
-    """The first word is the modality, which is the family unless the feature compares with the own past."""
-    for feature in FEATURES:
-        assert feature.family in (feature.name.split("_")[0], "own_past"), feature.name
-        assert (feature.family == "own_past") == feature.name.endswith("_z_7d"), feature.name
-
-
-def test_names_end_in_their_window_and_unit():
-    """`sleep_duration_mean_7d_min` is minutes over 7 days."""
-    by_name = {measure.name: measure for measure in MEASURES}
-    assert feature_name(by_name["sleep_duration"], "mean_7d") == "sleep_duration_mean_7d_min"
-    assert feature_name(by_name["heart_resting"], "slope_28d") == "heart_resting_slope_28d_bpm"
-    assert feature_name(by_name["sleep_duration"], "z_7d") == "sleep_duration_z_7d"
-    assert feature_name(by_name["mood_valence"], "last") == "mood_last"
-
-
-def test_days_enrolled_are_the_only_feature_that_models_do_not_see():
-    """Tenure is an artefact of recruitment: for baselines and controls."""
-    assert [feature.name for feature in FEATURES if not feature.is_default] == ["tenure_days_enrolled"]
-
-
-def test_words_of_an_unknown_name_are_the_name():
-    """Drivers of an older model can still be said."""
-    assert catalog.words("sleep_duration_mean_7d_min") == "sleep duration over 7 days"
-    assert catalog.words("a_feature_of_long_ago") == "a_feature_of_long_ago"
+    page = (ROOT / "docs" / "data-dictionary.md").read_text()
+    assert page == printed("features.catalog")
+    assert page == features_page()
 
 
 def test_the_page_of_tables_is_what_the_declarations_print():
     """`python -m features.dictionary > docs/tables.md` changes nothing."""
-    assert (ROOT / "docs" / "tables.md").read_text() == dictionary.dictionary()
+    page = (ROOT / "docs" / "tables.md").read_text()
+    assert page == printed("features.dictionary")
+    assert page == tables_page()
+
+
+@pytest.mark.parametrize("page", [features_page(), tables_page()], ids=["features", "tables"])
+def test_every_row_of_a_printed_table_has_as_many_cells_as_its_heads(page):
+    """No formula or unit holds the character that parts cells."""
+    cells = [line.count("|") for line in page.splitlines() if line.startswith("|")]
+    blocks = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
+    assert cells
+    assert all(len({line.count("|") for line in block}) == 1 for block in blocks)
+
+
+def test_every_measure_and_pattern_is_on_the_page():
+    """A person finds each of them, on or off, and in full each feature that is on."""
+    page = features_page()
+    declared = [*(m.name for m in STANDARD.measures), *(f.name for p in STANDARD.patterns for f in p.features)]
+    assert [name for name in (*declared, *STANDARD.chosen(), *history.NAMES) if f"| `{name}` |" not in page] == []
+
+
+def test_names_are_unique():
+    """A name is one feature, and one measure."""
+    assert [name for name, times in Counter(NAMES).items() if times > 1] == []
+    assert [name for name, times in Counter(m.name for m in STANDARD.measures).items() if times > 1] == []
+
+
+def test_every_statistic_of_every_measure_is_there_over_every_window():
+    """Clock times alone lack two, for they have no line through them and no step from day to day."""
+    for measure in STANDARD.measures:
+        kinds = [kind for kind in STATISTICS if not (measure.is_circular and kind in ("slope", "rmssd"))]
+        wanted = {feature_name(measure.name, kind, window, measure.unit) for kind in kinds for window in WINDOWS}
+        named = {name for name in NAMES if name.startswith(f"{measure.name}_")}
+        assert wanted <= named, measure.name
+        assert not any(f"{measure.name}_{kind}_" in name for name in named for kind in set(STATISTICS) - set(kinds))
+
+
+def test_every_default_of_a_measure_is_a_statistic_and_a_window_that_exist():
+    """A default that is mistyped would be off in silence."""
+    for measure in STANDARD.measures:
+        there = {f"{kind}_{window}d" for kind in catalog.kinds(measure) for window in WINDOWS}
+        assert set(measure.default) <= there, measure.name
+    for pattern in STANDARD.patterns:
+        assert all(set(told.default) <= set(pattern.windows) for told in pattern.features)
+
+
+def test_the_matrix_has_exactly_the_features_that_are_asked_for():
+    """In the order asked for, after the index; all of the catalogue if need be."""
+    some = ["sleep_duration_mean_7d_min", "history_episodes_ever", "adherence_coverage_28d"]
+    assert row_of(full_panel(), some).index.tolist() == some
+    assert row_of(full_panel(), NAMES).index.tolist() == NAMES
+
+
+def test_every_feature_has_a_value_where_all_data_are_there():
+    """None is declared and then never computed, whether on or off."""
+    row = row_of(full_panel(), NAMES)
+    assert row.index[row.isna()].tolist() == []
+
+
+def test_every_feature_says_what_it_is():
+    """Formula, least data, reason and words for everybody; a source is one whose full citation is told."""
+    for feature in STANDARD.features:
+        assert all((feature.formula, feature.minimum, feature.words)), feature.name
+        assert feature.rationale == RATIONALE[feature.family], feature.name
+        assert feature.source in ("", *CITATIONS), feature.name
+
+
+def test_every_citation_is_cited_and_names_its_year():
+    """The list of literature holds nothing that no module refers to."""
+    code = "".join(path.read_text() for path in (ROOT / "features").glob("*.py") if path.name != "catalog.py")
+    code += catalog._distance(7).source
+    assert [short for short in CITATIONS if short not in code] == []
+    assert all(short[-4:] in full for short, full in CITATIONS.items() if short != "AASM")
+
+
+def test_names_tell_the_family_they_belong_to():
+    """The first words are the modality, which is the family unless the statistic is coverage or the own past."""
+    for feature in STANDARD.features:
+        kind = next((k for k in ("coverage", "z") if f"_{k}_{feature.window_days}d" in feature.name), "")
+        expected = {"coverage": "adherence", "z": "own_past"}.get(kind)
+        assert feature.family == expected or feature.name.startswith(f"{feature.family}_"), feature.name
+
+
+def test_names_end_in_their_window_and_unit():
+    """`sleep_duration_mean_7d_min` is minutes over 7 days; a share or a robust z has no unit."""
+    by_name = {measure.name: measure for measure in STANDARD.measures}
+    for name, kind, window, expected in (
+        ("sleep_duration", "mean", 7, "sleep_duration_mean_7d_min"),
+        ("heart_resting", "slope", 28, "heart_resting_slope_28d_bpm"),
+        ("sleep_duration", "z", 7, "sleep_duration_z_7d"),
+        ("mood_valence", "last", 90, "mood_valence_last_90d"),
+    ):
+        assert feature_name(name, kind, window, by_name[name].unit) == expected
+        assert expected in NAMES
+
+
+def test_the_least_data_are_those_of_the_window_and_the_statistic():
+    """3 valid days of 7; an RMSSD needs two neighbours, a z a past."""
+    by_name = STANDARD.by_name
+    assert by_name["sleep_duration_mean_7d_min"].minimum == "3 valid days"
+    assert by_name["sleep_duration_last_7d_min"].minimum == "1 valid day"
+    assert by_name["sleep_duration_rmssd_28d_min"].minimum == "7 valid days, 2 of them adjacent"
+    assert by_name["sleep_duration_z_7d"].minimum == "3 valid days, and 1 in the 90 before"
+
+
+def test_what_is_on_by_default_is_what_is_declared():
+    """Statistics of a measure, windows of a pattern; never days enrolled, an artefact of recruitment."""
+    on = STANDARD.chosen()
+    assert list(on) == [f.name for f in STANDARD.features if f.is_default]
+    of_measures = [(m, *default.removesuffix("d").rsplit("_", 1)) for m in STANDARD.measures for default in m.default]
+    declared = {feature_name(m.name, kind, int(window), m.unit) for m, kind, window in of_measures}
+    told = [told for pattern in STANDARD.patterns for told in pattern.features]
+    declared |= {feature_name(figure.name, "", window, figure.unit) for figure in told for window in figure.default}
+    assert {name for name in on if STANDARD.by_name[name].family != "history"} == declared
+    assert history.TENURE not in on
+
+
+def test_features_and_families_are_switched_on_and_off_by_name():
+    """What is in both lists is off; the order is the dictionary's."""
+    one, family = "sleep_onset_mean_7d_h", {f.name for f in STANDARD.features if f.family == "early_warning"}
+    usual = set(STANDARD.chosen())
+    assert set(STANDARD.chosen([one, "early_warning"])) == usual | {one} | family
+    assert set(STANDARD.chosen([one], ["sleep", "history"])) == {
+        name for name in usual if STANDARD.by_name[name].family not in ("sleep", "history")
+    }
+    some = STANDARD.chosen(["tenure", one])
+    assert list(some) == [name for name in NAMES if name in some]
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("sleep_duration_maen_7d_min", "sleep_duration_mean_7d_min"),
+        ("sleep_duration_mean_7d", "sleep_duration_mean_7d_min"),
+        ("activty", "activity"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest(name, nearest):
+    """In what is added, in what is removed, and in what a matrix is asked for."""
+    for asked in (lambda: STANDARD.chosen([name]), lambda: STANDARD.chosen([], [name])):
+        with pytest.raises(FeaturesError, match=f"`{name}` is no feature of the catalogue; perhaps `{nearest}`"):
+            asked()
+    with pytest.raises(FeaturesError, match=f"`{name}` is no feature"):
+        STANDARD.check([name])
+
+
+def test_a_family_is_no_feature_of_a_matrix():
+    """Where columns are asked for, only names of columns will do."""
+    with pytest.raises(FeaturesError, match="`sleep` is no feature"):
+        STANDARD.check(["sleep"])
+
+
+def test_a_declared_signal_gets_every_statistic_and_a_usual_spread():
+    """Without code: all statistics over all windows, two of them on, its unit in the name where units stand in names."""
+    declared = STANDARD.with_signals({"speech_rate": ("/min", 12.0), "screen_time": ("min", None)})
+    new = [feature for feature in declared.features if feature.name not in STANDARD.by_name]
+    assert len(new) == 2 * len(STATISTICS) * len(WINDOWS)
+    assert [f.name for f in new if f.is_default] == [
+        "signals_speech_rate_mean_7d", "signals_speech_rate_z_7d",
+        "signals_screen_time_mean_7d_min", "signals_screen_time_z_7d",
+    ]  # fmt: skip
+    assert [declared.by_name[f"signals_{name}_z_7d"].minimum for name in ("speech_rate", "screen_time")] == [
+        "3 valid days, and 1 in the 90 before", "3 valid days, and 3 that varied in the 90 before",
+    ]  # fmt: skip
+    assert Catalog().features == STANDARD.features
+
+
+@pytest.mark.parametrize("name", DAILY_METRICS)
+def test_a_signal_that_is_called_like_a_daily_metric_is_refused(name):
+    """Two streams would feed one column."""
+    with pytest.raises(FeaturesError, match=f"The signal `{name}` is called like a metric of `wearable_days`"):
+        STANDARD.with_signals({name: ("min", None)})
+
+
+def test_words_of_an_unknown_name_are_the_name():
+    """Drivers of an older model can still be said."""
+    assert STANDARD.words("sleep_duration_mean_7d_min") == "sleep duration over 7 days"
+    assert STANDARD.words("a_feature_of_long_ago") == "a_feature_of_long_ago"
