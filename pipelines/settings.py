@@ -6,13 +6,15 @@ Errors name the key, what is wrong with it, and the cure. What each key means st
 
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from features.tables import DAILY_METRICS
 from pipelines.errors import Usage
 from pipelines.sections import (
     AlertPolicy,
@@ -62,11 +64,22 @@ class Settings(BaseSettings):
     alert_policy: AlertPolicy = AlertPolicy()
     delivery: Delivery = Delivery()
 
-    @model_validator(mode="after")
-    def _features_exist(self) -> "Settings":
-        if self.features.add or self.features.drop:
-            self.features_on()
-        return self
+    @field_validator("signals")
+    @classmethod
+    def _names_are_free(cls, declared: dict[str, Signal]) -> dict[str, Signal]:
+        taken = sorted(DAILY_METRICS.keys() & declared)
+        if taken:
+            raise ValueError(
+                f"`{taken[0]}` is a metric of `wearable_days` already; give the signal another name, or map it there"
+            )
+        return declared
+
+    @field_validator("features")
+    @classmethod
+    def _features_exist(cls, choice: FeatureChoice, info: ValidationInfo) -> FeatureChoice:
+        if (choice.add or choice.drop) and "signals" in info.data:
+            _check_names(choice, info.data["signals"])
+        return choice
 
     @classmethod
     def settings_customise_sources(
@@ -86,19 +99,11 @@ class Settings(BaseSettings):
 
     def catalog(self) -> "Catalog":
         """Every feature there is, those of the declared signals included."""
-        # Imported late: it brings the compiler of numeric code, which most commands do not need.
-        from features.catalog import STANDARD
-
-        return STANDARD.with_signals({name: (s.unit, s.usual_spread) for name, s in self.signals.items()})
+        return _catalog(self.signals)
 
     def features_on(self) -> tuple[str, ...]:
         """Names of the features that models see."""
-        from features.errors import FeaturesError
-
-        try:
-            return self.catalog().chosen(self.features.add, self.features.drop)
-        except FeaturesError as error:
-            raise ValueError(f"`features`: {error}") from error
+        return self.catalog().chosen(self.features.add, self.features.drop)
 
     @property
     def alert_horizons(self) -> dict[str, int]:
@@ -139,6 +144,24 @@ class Settings(BaseSettings):
     def artifacts_folder(self) -> Path:
         """MLflow's artifacts."""
         return self.state_folder / "mlflow" / "artifacts"
+
+
+def _catalog(signals: Mapping[str, Signal]) -> "Catalog":
+    # Imported late: it brings the compiler of numeric code, which most commands do not need.
+    from features.catalog import STANDARD
+
+    return STANDARD.with_signals({name: (signal.unit, signal.usual_spread) for name, signal in signals.items()})
+
+
+def _check_names(choice: FeatureChoice, signals: Mapping[str, Signal]) -> None:
+    from features.errors import FeaturesError
+
+    catalog = _catalog(signals)
+    for key, names in (("add", choice.add), ("drop", choice.drop)):
+        try:
+            catalog.named(names)
+        except FeaturesError as error:
+            raise ValueError(f"`{key}:` {str(error).removesuffix('.')}") from error
 
 
 def config_path(given: Path | None = None) -> Path:

@@ -2,6 +2,7 @@
 
 from pipelines.cli import (  # noqa: F401  (each registers its commands)
     consent,
+    features,
     installation,
     models,
     nights,

@@ -1,0 +1,53 @@
+"""The command about the catalogue of features: `features`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.cli.answer import Answer
+from pipelines.cli.app import Config, Json, answering, app
+
+# What the list shows on a terminal; `--json` and a single feature have every column.
+LISTED = ("feature", "family", "unit", "window_days", "on", "words")
+
+
+@app.command("features")
+@answering
+def features_command(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME_OR_FAMILY]", help="Only this feature or family.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Answer:
+    """Every feature: what it means, and whether models see it under this configuration."""
+    from features.errors import FeaturesError
+    from pipelines.errors import Usage
+    from pipelines.settings import load_settings
+
+    settings = load_settings(config)
+    catalog, on = settings.catalog(), frozenset(settings.features_on())
+    try:
+        wanted = catalog.named(catalog.by_name if name is None else [name])
+    except FeaturesError as error:
+        raise Usage(str(error)) from error
+    rows = [_row(feature, feature.name in on) for feature in catalog.features if feature.name in wanted]
+    if as_json:
+        return Answer("features", rows)
+    if name in catalog.by_name:
+        return Answer("features", [{"what": key, "is": _said(value)} for key, value in rows[0].items()])
+    said = f"{len(on & wanted):,} of {len(rows):,} are on. `features:` in the configuration adds and drops."
+    return Answer("features", [{key: _said(row[key]) for key in LISTED} for row in rows], sentences=[said])
+
+
+def _row(feature: Any, is_on: bool) -> dict[str, Any]:
+    from features.catalog import CITATIONS, GRAIN
+
+    return {
+        "feature": feature.name, "family": feature.family, "grain": GRAIN, "unit": feature.unit,
+        "window_days": feature.window_days, "minimum": feature.minimum, "formula": feature.formula,
+        "source": CITATIONS.get(feature.source, feature.source), "rationale": feature.rationale, "words": feature.words,
+        "on_by_default": feature.is_default, "on": is_on,
+    }  # fmt: skip
+
+
+def _said(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
