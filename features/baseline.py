@@ -23,7 +23,7 @@ PRIOR_DAYS = 7.0
 FEWEST_WITHOUT_PRIOR = 3
 # Measures whose common deviation the anomaly distance weighs, one or two of each stream.
 TOGETHER = ("mood_valence", "sleep_duration", "sleep_efficiency", "activity_steps", "activity_entropy", "heart_resting")
-FEWEST_TOGETHER, FEWEST_FOR_DISTANCE = 2, 14
+FEWEST_TOGETHER, FEWEST_FOR_DISTANCE = 2, 7
 # Measures that moved as one would leave a covariance that cannot be solved.
 LEAST_SHRINKAGE = 1e-6
 
@@ -118,7 +118,7 @@ def distance(recent: Values, days: Values) -> Values:
         days: the same of each past day, of shape (n_rows, n_days, n_measures).
 
     Returns:
-        Shape (n_rows,); missing with fewer than 2 measures, or 14 past days with any of them.
+        Shape (n_rows,); missing with fewer than 2 measures, or 7 past days with any of them.
     """
     known = np.isfinite(recent) & np.isfinite(days).any(axis=1)
     seen = (np.isfinite(days) & known[:, None, :]).any(axis=2)

@@ -41,7 +41,7 @@ class Feature:
     is_default: bool = True
 
 
-RATIONALE = {
+RATIONALE: dict[str, str] = {
     "mood": "level and instability of affect precede relapse, weakly beyond the level itself",
     "sleep": "short, late and irregular sleep accompanies prodromes",
     "activity": "withdrawal shows as less and flatter movement",
@@ -54,6 +54,8 @@ RATIONALE = {
     "history": "the strongest predictor, and known to the clinician already",
     "tenure": "an artefact of recruitment: for baselines and controls, never for the model",
 }
+# A week's worth of valid days, and some to miss.
+WARM_UP_DAYS = 10
 # What one value of any feature is about.
 GRAIN = "subject x index date"
 # Short citation, as the modules have it -> authors, title, journal.
@@ -269,7 +271,21 @@ def family(name: str) -> str:
     return FAMILIES.get(kind) or next(known for known in RATIONALE if name.startswith(f"{known}_"))
 
 
-STANDARD = Catalog()
+def warm_up_days(names: Iterable[str]) -> int:
+    """Days after enrolment in which some of the features are missing for want of time, not for want of data.
+
+    Who learns from those days learns who is new. A window needs at most a week's worth of days; a window against the past
+    before it, or the two halves of an early warning, cannot be had sooner than they are long.
+    """
+    longest = WARM_UP_DAYS
+    for name in names:
+        found = re.search(r"(?:_z|^own_past_distance|^early_warning\w*)_([0-9]+)d$", name)
+        if found:
+            longest = max(longest, int(found[1]) + WARM_UP_DAYS)
+    return longest
+
+
+STANDARD: Catalog = Catalog()
 
 
 if __name__ == "__main__":

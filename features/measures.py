@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-# Trailing windows in days, and the fewest valid days in each for a value.
-WINDOWS: dict[int, int] = {3: 2, 7: 3, 14: 5, 28: 7, 90: 21}
+# Trailing windows in days, and the fewest valid days in each for a value. Never more than a week's worth: what is missing
+# for long after enrolment tells a model who is new.
+WINDOWS: dict[int, int] = {3: 2, 7: 3, 14: 5, 28: 7, 90: 7}
 SHORT, LONG, PAST = 7, 28, 90
 
 

@@ -1,6 +1,6 @@
 """Fits every predictor on every split and collects its risks for rows of subjects it never saw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.catalog import warm_up_days
+from features.history import TENURE
 from models import risk
 from models.baselines import Predictor
 from models.splits import Split
@@ -44,8 +46,7 @@ def cross_predict(
 ) -> list[Predictions]:
     """Risks of every predictor for the test rows of every split, pooled by split name.
 
-    Training rows are thinned to one in `train_every_days` per subject, for neighbouring days say nearly the same; test
-    rows are not. Everything fitted, calibration included, is fitted on the training rows alone.
+    Training rows are chosen by `learnt_from`; test rows are not. Everything fitted, calibration included, is fitted on the training rows alone.
 
     Args:
         matrix, labels: row by row beside each other; `labels` of one task.
@@ -56,11 +57,14 @@ def cross_predict(
         progress: told the share of splits done.
     """
     labels = labels.reset_index(drop=True)
-    thinned = labels.groupby("subject_id").cumcount().to_numpy() % train_every_days == 0
+    learnt = {p.name: learnt_from(matrix, labels, p.features, train_every_days) for p in predictors}
 
     def predict(split: Split) -> tuple[pd.DataFrame, dict[str, Values]] | None:
-        train, test = np.flatnonzero(split.train & thinned), np.flatnonzero(split.test)
-        if not _is_learnable(labels.iloc[train]) or len(test) == 0:
+        train, test = (
+            {name: np.flatnonzero(split.train & rows) for name, rows in learnt.items()},
+            np.flatnonzero(split.test),
+        )
+        if len(test) == 0 or not all(_is_learnable(labels.iloc[rows]) for rows in train.values()):
             return None
         risks = _risks(matrix, labels, train, test, horizons_days, predictors, seed)
         return labels.iloc[test].assign(fold=split.fold, cut=split.cut), risks
@@ -75,14 +79,25 @@ def cross_predict(
     return [_pooled(name, horizons_days, found) for name, found in parts.items()]
 
 
+def learnt_from(
+    matrix: pd.DataFrame, labels: pd.DataFrame, features: Sequence[str], train_every_days: int
+) -> NDArray[np.bool_]:
+    """Rows that a predictor may be fitted on: one in `train_every_days` per subject, for neighbouring days say nearly the
+    same, and none so soon after enrolment that its features cannot have a value: it would learn who is new."""
+    is_thinned = labels.groupby("subject_id").cumcount().to_numpy() % train_every_days == 0
+    is_warm: NDArray[np.bool_] = matrix[TENURE].to_numpy() >= warm_up_days(features)
+    return is_thinned & is_warm
+
+
 def _risks(
-    matrix: pd.DataFrame, labels: pd.DataFrame, train: Rows, test: Rows, horizons_days: tuple[int, ...],
+    matrix: pd.DataFrame, labels: pd.DataFrame, train: Mapping[str, Rows], test: Rows, horizons_days: tuple[int, ...],
     predictors: tuple[Predictor, ...], seed: int,
 ) -> dict[str, Values]:  # fmt: skip
-    """Risks of the test rows by every predictor, each fitted on the training rows."""
-    known, seen, unseen = labels.iloc[train], matrix.iloc[train], matrix.iloc[test]
+    """Risks of the test rows by every predictor, each fitted on its training rows."""
+    unseen = matrix.iloc[test]
     risks = {}
     for predictor in predictors:
+        known, seen = labels.iloc[train[predictor.name]], matrix.iloc[train[predictor.name]]
         fitted = risk.fit(seen, known, horizons_days, predictor.features, predictor.learner, seed, 1, predictor.name)
         risks[predictor.name] = risk.predict(fitted, unseen)
     return risks

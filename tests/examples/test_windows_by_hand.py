@@ -157,7 +157,7 @@ def test_the_distance_of_two_measures_is_a_mahalanobis_distance():
     # C = 1/2 I whatever the shrinkage; d = (1, 1): sqrt((2 + 2) / 2)
     assert baseline.distance(np.array([[1.0, 1.0]]), days)[0] == pytest.approx(2**0.5)
     assert np.isnan(baseline.distance(np.array([[1.0, NAN]]), days)[0])
-    assert np.isnan(baseline.distance(np.array([[1.0, 1.0]]), days[:, :13])[0])
+    assert np.isnan(baseline.distance(np.array([[1.0, 1.0]]), days[:, :6])[0])
 
 
 def test_windows_end_yesterday_and_begin_where_their_name_says(panel_from, features_on):

@@ -33,5 +33,6 @@ def cohort(
         history_episode_rate=rng.random(subjects).repeat(days),
         sleep_short=signal * near + rng.normal(0, 1, len(index)),
         noise=rng.normal(0, 1, len(index)),
+        tenure_days_enrolled=np.tile(np.arange(1.0, days + 1), subjects),
     )
     return matrix, labels
