@@ -20,6 +20,7 @@ from features.versions import known_by
 
 DEVICE = ("source", "device_id", "device_model", "algorithm_version")
 IS_WORN = "coalesce(worn, heart_rate IS NOT NULL OR steps > 0)"
+WHOLE = f"{2**63 - 1}::HUGEINT"
 # Name -> SQL over single minutes. Squares tell whether all minutes of an hour gave one and the same value. Bits say which
 # of an hour's minutes, where each was told once (`activity.known_bits`); sums of more would not fit, and are cut off.
 SUMS = {
@@ -29,8 +30,8 @@ SUMS = {
     "incidental": f"count_if(steps BETWEEN 1 AND {activity.SLOW_STEPS_PER_MIN - 1})",
     "slow": f"count_if(steps BETWEEN {activity.SLOW_STEPS_PER_MIN} AND {activity.BRISK_STEPS_PER_MIN - 1})",
     "brisk": f"count_if(steps >= {activity.BRISK_STEPS_PER_MIN})",
-    "active_bits": f"sum((steps > 0)::BIGINT * minute_bit) % {2**63}",
-    "still_bits": f"sum((steps = 0 AND {IS_WORN})::BIGINT * minute_bit) % {2**63}",
+    "active_bits": f"sum(minute_bit & -(steps > 0)::BIGINT) & {WHOLE}",
+    "still_bits": f"sum(minute_bit & -(steps = 0 AND {IS_WORN})::BIGINT) & {WHOLE}",
     "beats": "sum(heart_rate)", "beat_minutes": "count(heart_rate)", "beat_squares": "sum(heart_rate * heart_rate)",
     "hrv": "sum(hrv_rmssd)", "hrv_minutes": "count(hrv_rmssd)",
 }  # fmt: skip

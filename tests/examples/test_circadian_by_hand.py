@@ -1,9 +1,18 @@
 """Rest-activity rhythm, computed on paper from square waves: 12 hours low, 12 hours high."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from features import circadian
+
+# DuckDB 2.0 calls what pandas 3.1 deprecates; its warnings, not ours.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.drop:DeprecationWarning"),
+]
 
 LOW_THEN_HIGH = np.repeat([-1.0, 1.0], 12)
 
@@ -201,6 +210,37 @@ def test_names_stand_for_what_is_computed():
     }  # fmt: skip
     assert (l5[0], m10[0]) == (1.5, 2.5)
     assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("midnight", "offsets", "expected"),
+    [
+        # 23 hours: 1 h is followed by 3 h, and 2 h is missing, not still.
+        (datetime(2026, 3, 28, 23, tzinfo=UTC), (60, 60, 120, 120), [60, 60, np.nan, 60, 60]),
+        # 25 hours: 2 h comes twice, and holds the steps of both.
+        (datetime(2026, 10, 24, 22, tzinfo=UTC), (120, 120, 120, 60, 60), [60, 60, 120, 60, np.nan]),
+    ],
+)
+def test_nights_on_which_clocks_change(panel_of, midnight, offsets, expected):
+    """One step a minute from midnight in Berlin on."""
+    rows = [
+        {"minute_at": midnight + timedelta(hours=hour, minutes=m), "device_id": "band", "steps": 1 + (m == 0) - (m == 1),
+         "utc_offset_min": offset, "received_at": midnight + timedelta(days=2)}
+        for hour, offset in enumerate(offsets) for m in range(60)
+    ]  # fmt: skip
+    panel = panel_of("Europe/Berlin", wearable=rows)
+    np.testing.assert_array_equal(panel[[f"activity_h{hour:02d}" for hour in range(5)]].to_numpy(), [expected])
+
+
+def test_a_traveller_has_the_rhythm_of_the_clock_on_the_wall(panel_of):
+    """9 and 10 h in Berlin, then 15 h in New York, which is 20 h in UTC: hours of the wall clock."""
+    told = [(datetime(2026, 3, 2, hour, m, tzinfo=UTC), offset, 10 + m % 2)
+            for hour, offset in ((8, 60), (9, 60), (20, -300)) for m in range(60)]  # fmt: skip
+    rows = [{"minute_at": at, "utc_offset_min": offset, "steps": n, "device_id": "band"} for at, offset, n in told]
+    day = panel_of(wearable=rows).iloc[0]
+    seen = {hour: day[f"activity_h{hour:02d}"] for hour in range(24) if pd.notna(day[f"activity_h{hour:02d}"])}
+    # 30 x 10 + 30 x 11; 20:00 UTC is 15 h five hours west of Greenwich
+    assert seen == {9: 630, 10: 630, 15: 630}
 
 
 def test_the_window_is_two_weeks_in_the_order_of_time(panel_from, features_on):

@@ -1,6 +1,6 @@
 """Resting rate, night dip and daily rhythm of the heart, computed on paper."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -50,6 +50,15 @@ def test_heart_measures_of_a_day(panel_of):
     assert day["heart_hrv"] == pytest.approx(40)
     # 1 - 50 / 80
     assert day["heart_night_dip"] == pytest.approx(0.375)
+
+
+def test_what_only_a_vendor_gives(panel_of):
+    """The highest rate and the variance of a day are not recomputed from minutes; a vendor's are taken over."""
+    told = {"heart_rate_max": 151.0, "heart_rate_variance": 90.0}
+    rows = [{"local_date": date(2026, 3, 2), "metric": name, "value": value, "device_id": "band"}
+            for name, value in told.items()]  # fmt: skip
+    day = panel_of(wearable=minutes(9, 30, heart_rate=70), wearable_days=rows).iloc[0]
+    assert (day["heart_max"], day["heart_variance"], day["heart_mean"]) == (151, 90, 70)
 
 
 def test_an_hour_has_a_mean_from_20_valid_minutes_on(panel_of):
