@@ -12,11 +12,15 @@ def checked_days(days: pd.DataFrame) -> pd.DataFrame:
     """The day panel, sorted by subject, day and version.
 
     Raises:
-        FeaturesError: a key column is missing, no civil day, or a key is repeated.
+        FeaturesError: a key column is missing, no text or no civil day, a key is repeated, or a measure is no number.
     """
-    _has_columns("days", days, DAYS)
+    check_columns("days", days, DAYS)
+    _check_texts("`days.subject_id`", days["subject_id"])
+    for column in days.columns.drop(list(DAYS)):
+        if not pd.api.types.is_numeric_dtype(days[column]):
+            raise FeaturesError(f"`days.{column}` holds no numbers but {days[column].dtype}. Convert it, or drop it.")
     for column in DAYS[1:]:
-        _is_civil_day("days", days[column])
+        check_civil_days(f"`days.{column}`", days[column])
     subject, _ = pd.factorize(days["subject_id"], sort=True)
     local, known = (days[c].to_numpy().astype("datetime64[D]").astype(np.int64) for c in DAYS[1:])
     key = (subject.astype(np.int64) << 40) + (local << 20) + known
@@ -37,16 +41,19 @@ def checked_index(
     """The index rows, sorted, and the first day of follow-up by subject.
 
     Raises:
-        FeaturesError: a column is missing or holds no civil days, a key is repeated, or a subject is unknown.
+        FeaturesError: a column is missing or holds no texts or civil days, a key is repeated, or a subject is unknown.
     """
     for name, frame, needed in (
         ("event_days", event_days, ("subject_id", "event_on", "known_on")),
         ("subjects", subjects, ("subject_id", "enrolled_on")),
         ("index", index, ("subject_id", "index_date")),
     ):
-        _has_columns(name, frame, needed)
+        check_columns(name, frame, needed)
+        _check_texts(f"`{name}.subject_id`", frame["subject_id"])
         for column in needed[1:]:
-            _is_civil_day(name, frame[column])
+            check_civil_days(f"`{name}.{column}`", frame[column])
+    if "superseded_on" in event_days:
+        check_civil_days("`event_days.superseded_on`", event_days["superseded_on"].dropna())
     if index.empty:
         raise FeaturesError("`index` is empty: there is no subject and date to build features for.")
     for name, repeated in (
@@ -64,15 +71,24 @@ def checked_index(
     return ordered, subjects.set_index("subject_id")["enrolled_on"]
 
 
-def _has_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
+def check_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
+    """Refuse a table that lacks columns."""
     missing = [column for column in needed if column not in frame.columns]
     if missing:
         raise FeaturesError(f"`{name}` lacks the columns {', '.join(missing)}. Add them.")
 
 
-def _is_civil_day(name: str, dates: pd.Series) -> None:
-    """Naive midnights: instants of several time zones would fall on different days."""
-    where = f"`{name}.{dates.name}`"
+def _check_texts(where: str, names: pd.Series) -> None:
+    """Refuse other ids than texts: 7 in one table and "7" in another would read as somebody without data."""
+    if not isinstance(names.dtype, pd.StringDtype | pd.CategoricalDtype) and names.dtype != object:
+        raise FeaturesError(f"{where} holds no texts but {names.dtype}. Convert it with `astype(str)`.")
+    missing = int(names.isna().sum())
+    if missing:
+        raise FeaturesError(f"{where} has {missing} rows without a subject. Drop them.")
+
+
+def check_civil_days(where: str, dates: pd.Series) -> None:
+    """Refuse what is no naive midnight: instants of several time zones would fall on different days."""
     if not pd.api.types.is_datetime64_any_dtype(dates):
         raise FeaturesError(f"{where} holds no dates but {dates.dtype}. Give naive midnights, `datetime64`.")
     if isinstance(dates.dtype, pd.DatetimeTZDtype):

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from features import baseline
-from features.catalog import CITATIONS, FAMILIES, GRAIN, NAMED_UNITS, RATIONALE, STANDARD, UNITS, Feature, kinds
+from features.catalog import CITATIONS, FAMILIES, GRAIN, NAMED_UNITS, RATIONALE, STANDARD, UNITS, WARM_UP_DAYS, kinds
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern
 from features.tables import DAILY_METRICS, PROVENANCE, TABLES, Column
 
 DECLARED = (*(m.name for m in STANDARD.measures), *(f.name for p in STANDARD.patterns for f in p.features))
 # Families that have measures or patterns of their own.
 MODALITIES = tuple(kin for kin in RATIONALE if any(name.startswith(f"{kin}_") for name in DECLARED))
+MEASURE_HEADS = ("measure", "what it is", "unit", "a day's value", "source", "usual spread", "on")
+PATTERN_HEADS = ("pattern", "what it is", "unit", "formula", "least data", "source", "windows", "on")
 
 
 def tables_page() -> str:
@@ -94,6 +96,9 @@ spread and the difference counts in proportion to n: a z that is missing for wee
 day of past is enough. Where no u is declared, z needs {baseline.FEWEST_WITHOUT_PRIOR} valid days that varied.
 The past begins anew where a device, an algorithm or a unit changed.
 
+Models do not learn from the first {WARM_UP_DAYS} days after enrolment: what is missing for want of time would tell them who is
+new. With a feature on that nobody can have sooner (a `z`, a distance or an early warning of w days): w + {WARM_UP_DAYS} days.
+
 `own_past_distance_<window>` weighs together
 {", ".join(f"`{name}`" for name in baseline.TOGETHER)}:
 sqrt(d' C^-1 d / k), with d the z of k of them, not weighted by n, and C the shrunk covariance of their past days.
@@ -113,11 +118,9 @@ def _modality(name: str) -> str:
     patterns = [p for p in STANDARD.patterns if p.features[0].name.startswith(f"{name}_")]
     parts = [f"## {name}", ""]
     if measures:
-        heads = ("measure", "what it is", "unit", "a day's value", "source", "usual spread", "on")
-        parts.append(_table(heads, (_measure(measure) for measure in measures)))
+        parts.append(_table(MEASURE_HEADS, (_measure(measure) for measure in measures)))
     if patterns:
-        heads = ("pattern", "what it is", "unit", "formula", "least data", "source", "windows", "on")
-        parts.append(_table(heads, (row for pattern in patterns for row in _pattern(pattern))))
+        parts.append(_table(PATTERN_HEADS, (row for pattern in patterns for row in _pattern(pattern))))
     return "\n".join(parts)
 
 
@@ -139,7 +142,8 @@ def _pattern(pattern: Pattern) -> Iterable[tuple[str, ...]]:
 
 def _history() -> str:
     kept = [feature for feature in STANDARD.features if feature.family in ("history", "tenure")]
-    rows = ((f"`{f.name}`", f.words, f.unit, f.window_days or "all", f.formula, f.minimum, _on(f)) for f in kept)
+    rows = ((f"`{f.name}`", f.words, f.unit, f.window_days or "all", f.formula, f.minimum, "on" if f.is_default else "")
+            for f in kept)  # fmt: skip
     heads = ("feature", "what it is", "unit", "days", "formula", "least data", "on")
     return f"## History and tenure\nFrom events, as known at the cutoff.\n\n{_table(heads, rows)}"
 
@@ -148,19 +152,15 @@ def _in_full() -> str:
     heads = ("feature", "unit", "least data", "formula", "source")
     parts = ["## What is on, in full"]
     for kin in RATIONALE:
-        rows = [(f"`{f.name}`", f.unit, f.minimum, f.formula, f.source)
-                for f in STANDARD.features if f.family == kin and f.is_default]  # fmt: skip
-        if rows:
+        on = [feature for feature in STANDARD.features if feature.family == kin and feature.is_default]
+        if on:
+            rows = ((f"`{f.name}`", f.unit, f.minimum, f.formula, f.source) for f in on)
             parts.append(f"### {kin}\n{_table(heads, rows)}")
     return "\n".join(parts)
 
 
 def _literature() -> str:
     return "## Literature\n" + "\n".join(f"- **{short}**: {full}" for short, full in CITATIONS.items()) + "\n"
-
-
-def _on(feature: Feature) -> str:
-    return "on" if feature.is_default else ""
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
