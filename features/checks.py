@@ -80,7 +80,8 @@ def check_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> No
 
 def _check_texts(where: str, names: pd.Series) -> None:
     """Refuse other ids than texts: 7 in one table and "7" in another would read as somebody without data."""
-    if not isinstance(names.dtype, pd.StringDtype | pd.CategoricalDtype) and names.dtype != object:
+    is_text = isinstance(names.dtype, pd.StringDtype | pd.CategoricalDtype) or names.dtype == object
+    if not is_text and len(names):
         raise FeaturesError(f"{where} holds no texts but {names.dtype}. Convert it with `astype(str)`.")
     missing = int(names.isna().sum())
     if missing:

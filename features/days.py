@@ -15,6 +15,7 @@ import pandas as pd
 
 from features import devices, hours, minutes, mood, plausibility, sleep
 from features.calendar import DEFAULT_CUTOFF
+from features.measures import HAS_DATA
 from features.signals import VENDOR
 from features.tables import AHEAD_FEWEST_ROWS, CLOCK_AHEAD_MIN
 from features.versions import KEY, Versions, no_days, with_known_on
@@ -32,9 +33,9 @@ class Days:
     """The day panel and what was noticed while it was made.
 
     Args:
-        panel: `subject_id, local_date, known_on`, then one float column per daily measure, NaN where unknown; sorted by
-            those three. A subject-day without data has no row; one whose data were taken back has a version without
-            values.
+        panel: `subject_id, local_date, known_on`, then one float column per daily measure, NaN where unknown, and
+            `has_data`, 1 where there is any; sorted by those three. A subject-day without data has no row; one whose
+            data were taken back has a version without values.
         findings: what is missing because it was implausible or told twice: `plausibility.FINDING`.
         origins: which device and algorithm spoke for a day when it was first known: `ORIGIN`. `device` is a number of
             the wearable's, 0 for other streams; names are given where a subject has several wearables.
@@ -90,12 +91,20 @@ def build_days(
             parts[name] = part if part.daily is None else replace(part, daily=versions.with_empty(part.daily))
     panel = _merge([part.daily for part in parts.values() if part.daily is not None])
     _fill_from_vendor(panel)
-    panel = panel[[*KEY, *sorted(c for c in panel.columns if c not in KEY and not c.startswith("vendor_"))]]
+    panel = with_has_data(
+        panel[[*KEY, *sorted(c for c in panel.columns if c not in KEY and not c.startswith("vendor_"))]]
+    )
     noticed = {"findings": plausibility.FINDING, "origins": ORIGIN, "levels": LEVEL, "ahead": AHEAD,
                "offsets": OFFSET}  # fmt: skip
     return Days(
         panel, **{name: _together([getattr(p, name) for p in parts.values()], c) for name, c in noticed.items()}
     )
+
+
+def with_has_data(panel: pd.DataFrame) -> pd.DataFrame:
+    """The panel with `has_data`: 1 where a day's version holds any value, else 0."""
+    values = panel.drop(columns=KEY)
+    return panel.assign(**{HAS_DATA: values.notna().to_numpy().any(axis=1).astype(np.float64)})
 
 
 def _together(frames: list[pd.DataFrame | None], columns: list[str]) -> pd.DataFrame:

@@ -174,20 +174,13 @@ class DayGrid:
             self.columns[name] = values
         return self.columns[name]
 
-    def holds_data(self) -> Values:
-        """1 for panel rows that hold any value, else 0; 0 for row -1."""
-        if HAS_DATA not in self.columns:
-            measured = self.days.columns.difference(list(KEY))
-            self.columns[HAS_DATA] = np.append(self.days[measured].notna().any(axis=1).to_numpy(), False).astype(float)
-        return self.columns[HAS_DATA]
-
     def pattern_values(self, sheet: Sheet, window: int, columns: tuple[str, ...]) -> Values:
         """What a pattern asks for of index rows that stand alone, of shape (n_rows, n_days, n_columns), oldest first."""
         seen, rows = sheet.panel_rows[-window:], sheet.answers
         age = np.arange(window, 0, -1)[:, None]
         made_up: dict[str, Callable[[], Values]] = {
             WEEKDAY: lambda: ((self.today[rows] - age + WEEKDAY_OF_DAY_ZERO) % 7).astype(float),
-            HAS_DATA: lambda: np.where(age <= self.observable[rows], self.holds_data()[seen], np.nan),
+            HAS_DATA: lambda: np.where(age <= self.observable[rows], np.nan_to_num(self.column(HAS_DATA)[seen]), np.nan),
             SINCE_RECEIPT: lambda: np.where(seen >= 0, self.today[rows] - self.known_on[seen].astype(float), np.nan),
         }  # fmt: skip
         planes = [made_up[name]() if name in made_up else self.column(name)[seen] for name in columns]

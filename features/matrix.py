@@ -10,8 +10,9 @@ import pandas as pd
 from features import baseline, circular, history
 from features.catalog import STANDARD, Catalog, distance_name, feature_name, kinds
 from features.checks import checked_days, checked_index
+from features.days import with_has_data
 from features.grid import DAYS_PER_ROW, DayGrid, Places, Sheet, Values
-from features.measures import WINDOWS, Measure, Pattern
+from features.measures import HAS_DATA, SINCE_RECEIPT, WEEKDAY, WINDOWS, Measure, Pattern
 from features.windows import Windows
 
 # What fits the processor's cache: subjects whose days lie side by side, or index rows that stand alone.
@@ -73,6 +74,8 @@ def build_matrix(
     catalog.check(names)
     index, enrolled = checked_index(index, subjects, event_days)
     days = checked_days(days)
+    if HAS_DATA not in days.columns:
+        days = with_has_data(days)
     asked = _asked(catalog, names)
     out = np.full((len(names), len(index)), np.nan)
     portions = list(_portions(days, index, asked.lookback))
@@ -91,6 +94,16 @@ def build_matrix(
         for place, name in asked.history:
             out[place] = past[name].to_numpy()
     return pd.concat([index, pd.DataFrame(out.T, columns=names, copy=False)], axis=1)
+
+
+def columns_of(features: Sequence[str], catalog: Catalog = STANDARD) -> tuple[str, ...]:
+    """Columns of the day panel that some features are computed from, those of the key left out."""
+    asked = _asked(catalog, list(features))
+    measures = [measure.name for measure, _ in (*asked.linear, *asked.circular)]
+    measures += [measure.name for measure in asked.together] if asked.distances else []
+    patterns = [column for pattern, _, _ in asked.patterns for column in pattern.columns]
+    made_up = (WEEKDAY, SINCE_RECEIPT)
+    return tuple(sorted({name for name in (*measures, *patterns, HAS_DATA) if name not in made_up}))
 
 
 def _asked(catalog: Catalog, names: list[str]) -> _Asked:

@@ -66,8 +66,8 @@ class Measure:
     stream: str = "wearable"
 
 
-# Columns that the grid makes up beside those of the panel: Monday is 0; 1 where the day holds any data, else 0; days
-# from the newest receipt of the day's data to the index date. The last two are missing before enrolment.
+# Columns that patterns may ask for beside measures: Monday is 0; 1 where the day holds any data, else 0, missing before
+# enrolment; days from the newest receipt of the day's data to the index date.
 WEEKDAY, HAS_DATA, SINCE_RECEIPT = "weekday", "has_data", "since_receipt"
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features import adherence
 from features.history import history
 
 ENROLLED = pd.Series({"ann": pd.Timestamp("2026-01-01")})
@@ -108,31 +107,13 @@ def test_the_declared_merging_distance_is_used():
     assert on("02-20", events(("02-01", "02-02"), ("02-08", "02-09")), 3)["history_episodes_ever"] == 2
 
 
-def test_coverage_is_over_the_days_since_enrolment():
-    """3 of 7 days; for a subject enrolled 4 days ago 3 of 4; on the day of enrolment none."""
-    has_data = np.array([[1, 0, 1, 1, 0, 0, 0]] * 2 + [[0] * 7], dtype=bool)
-    np.testing.assert_allclose(adherence.coverage(has_data, np.array([7, 4, 0])), [3 / 7, 3 / 4, 0.0])
-
-
-def test_the_longest_gap_is_inside_the_observable_days():
-    """Yesterday first: gaps of 2 and 3 days; enrolled 5 days ago, the second is 2 days long."""
-    has_data = np.array([[0, 0, 1, 0, 0, 0, 1]] * 3, dtype=bool)
-    np.testing.assert_array_equal(adherence.longest_gap(has_data, np.array([7, 5, 1])), [3, 2, 1])
-
-
-def test_days_since_data_count_the_silence_before_the_index_date():
-    """Data yesterday: 0; two silent days: 2; all silent: the window."""
-    has_data = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 0]], dtype=bool)
-    np.testing.assert_array_equal(adherence.days_since_data(has_data), [0, 2, 3])
-
-
 def test_adherence_in_the_matrix_counts_days_with_any_stream(panel_from, features_on):
     """Data on 1 to 3 and on 6 March, index date the 8th, enrolled on the 1st."""
     panel = panel_from("2026-03-01", mood_valence=[0.5, None, 0.5, 0, 0, 0.5], sleep_duration=[None, 400, *[None] * 4])
     found = features_on(panel.drop(index=[3, 4]), "2026-03-08", enrolled_on="2026-03-01")
     assert found["adherence_coverage_7d"] == pytest.approx(4 / 7)
     assert found["adherence_coverage_28d"] == pytest.approx(4 / 7)
-    assert found["adherence_days_since_data"] == 1
+    assert found["adherence_days_since_data_28d"] == 1
     assert found["adherence_longest_gap_28d"] == 2
 
 
