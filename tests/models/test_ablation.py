@@ -110,7 +110,9 @@ def test_a_family_without_effect_on_the_scores_differs_by_exactly_nothing():
 def test_the_plan_holds_each_family_against_the_same_without_it():
     """By hand: what is on, alone and left out; in full, what is off beside it; tenure nowhere."""
     families = FAMILIES | {"sleep": ["sleep_short", "sleep_long"]}
-    found = plan(families, ON, ("noise", "sleep_long", "sleep_short"))
+    found = plan(
+        families, (*ON, "tenure_days_enrolled"), ("noise", "sleep_long", "sleep_short", "tenure_days_enrolled")
+    )
     told = {(c.family, c.comparison): (c.names, c.more.features, c.less.features) for c in found}
     rate = "history_episode_rate"
     assert told == {
