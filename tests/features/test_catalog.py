@@ -168,6 +168,7 @@ def test_the_least_data_are_those_of_the_window_and_the_statistic():
     by_name = STANDARD.by_name
     assert by_name["sleep_duration_mean_7d_min"].minimum == "3 valid days"
     assert by_name["sleep_duration_last_7d_min"].minimum == "1 valid day"
+    assert by_name["sleep_duration_coverage_7d"].minimum == "1 day since enrolment"
     assert by_name["sleep_duration_rmssd_28d_min"].minimum == "7 valid days, 2 of them adjacent"
     assert by_name["sleep_duration_z_7d"].minimum == "3 valid days, and 1 in the 90 before"
 

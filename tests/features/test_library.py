@@ -78,6 +78,8 @@ def test_a_row_without_a_receipt_counts_from_the_day_after_its_own():
     """The night that ends on 2 March is used on 3 March and not on 2 March; one received a week later, from then on."""
     days = days_of({"sleep": nights()}, ZONE)
     assert (days.panel["known_on"] == days.panel["local_date"] + pd.Timedelta(days=1)).all()
+    figures = days_of({"wearable_days": daily()}, ZONE)
+    assert (figures.panel["known_on"] == figures.panel["local_date"] + pd.Timedelta(days=1)).all()
     late = days_of({"sleep": nights(received_at=(MORNINGS + pd.Timedelta(days=7)).tz_convert("UTC"))}, ZONE)
     assert (late.panel["known_on"] == late.panel["local_date"] + pd.Timedelta(days=8)).all()
     told = matrix_of(late, index(("ann", "2026-03-10"), ("ann", "2026-03-09")), ["sleep_duration_last_90d_min"])
@@ -152,10 +154,11 @@ def test_every_stream_can_be_given():
 
 
 def test_the_order_of_rows_and_their_labels_change_nothing():
-    """Rows shuffled, with labels that repeat."""
-    rows = pd.concat([nights("ann"), nights("bob")])
-    shuffled = rows.sample(frac=1, random_state=1)
-    assert_frame_equal(days_of({"sleep": shuffled}, ZONE).panel, days_of({"sleep": rows}, ZONE).panel, check_exact=True)
+    """Rows shuffled, with labels that repeat, of subjects in two zones."""
+    rows, zones = pd.concat([nights("ann"), nights("bob")]), pd.Series({"ann": ZONE, "bob": "Asia/Tokyo"})
+    ordered, shuffled = (days_of({"sleep": told}, zones).panel for told in (rows, rows.sample(frac=1, random_state=1)))
+    assert_frame_equal(shuffled, ordered, check_exact=True)
+    assert ordered.groupby("subject_id").size().tolist() == [N_NIGHTS, N_NIGHTS]
 
 
 def test_a_correction_counts_from_its_receipt():
@@ -192,6 +195,7 @@ OFF = {
     "a required value is missing": (lambda: {"mood": answers().assign(value=np.nan)}, "`mood.value` has 20 rows without a value"),
     "no truth value": (lambda: {"sleep": nights(is_main="yes")}, "`sleep.is_main` holds no truth values but str"),
     "ends before it began": (lambda: {"sleep": nights(onset_at=MORNINGS, offset_at=MORNINGS)}, "`sleep` has 20 rows that do not end"),
+    "too long": (lambda: {"sleep": nights(offset_at=MORNINGS + pd.Timedelta(hours=9))}, "or last longer than 16 h"),
     "repeated keys": (lambda: {"mood": pd.concat([answers(), answers()])}, "`mood` repeats 20 of its rows' keys"),
     "unknown metric": (lambda: {"wearable_days": daily(metric="stepps")}, "`wearable_days.metric` has 20 rows of an unknown metric"),
     "another unit": (lambda: {"wearable_days": daily(unit="h")}, "20 rows of worn_minutes in another unit than min"),

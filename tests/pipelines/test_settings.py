@@ -67,6 +67,15 @@ VALUES_THAT_ARE_OFF = {
     "an attribute that is none": ({"audit": {"attributes": ["Shoe size"]}}, ["audit", "subjects"]),
     "an attribute misspelt": ({"audit": {"attributes": ["etnicity"]}}, ["audit", "`ethnicity`"]),
     "an unknown delivery format": ({"delivery": {"formats": ["xlsx"]}}, ["delivery.formats", "parquet"]),
+    "a feature that is none": ({"features": {"add": ["sleep_duration_maen_7d_min"]}},
+                               ["`features`", "`add:`", "perhaps `sleep_duration_mean_7d_min`"]),
+    "a family that is none": ({"features": {"drop": ["own_pst"]}}, ["`features`", "`drop:`", "perhaps `own_past`"]),
+    "a feature of a signal that is not declared": (
+        {"features": {"add": ["signals_pace_mean_7d"]}}, ["`features`", "`signals_pace_mean_7d` is no feature"]),
+    "a signal called like a daily metric": (
+        {"signals": {"sleep_score": {"unit": "points"}}}, ["`signals`", "`sleep_score` is a metric of `wearable_days`"]),
+    "a usual spread of nothing": (
+        {"signals": {"pace": {"unit": "m/s", "usual_spread": 0}}}, ["`signals.pace.usual_spread`", "greater than 0"]),
     "no outcome": ({"outcomes": {}}, ["`outcomes`", "at least 1"]),
     "events and an assessment": (
         {"outcomes": {"crisis": {**RELAPSE, "events": ["panic"]}}}, ["outcomes.crisis", "not both"]),
@@ -158,6 +167,27 @@ def test_the_environment_names_the_file_unless_the_command_does(tmp_path, monkey
     assert config_path().name == "one.yaml"
     assert config_path(tmp_path / "two.yaml").name == "two.yaml"
     assert load_settings().home == tmp_path
+
+
+def test_features_and_families_are_switched_by_their_names(tmp_path):
+    """What is added is on, what is dropped is off, and what is in neither is as the catalogue has it."""
+    usual = set(loaded(tmp_path, {}).features_on())
+    chosen = loaded(tmp_path, {"features": {"add": ["sleep_onset_mean_7d_h"], "drop": ["heart"]}})
+    dropped = {name for name in usual if chosen.catalog().by_name[name].family == "heart"}
+    assert dropped
+    assert set(chosen.features_on()) == (usual | {"sleep_onset_mean_7d_h"}) - dropped
+
+
+def test_a_declared_signal_has_features_like_any_measure(tmp_path):
+    """Two are on, the others can be added by name; its usual spread shortens the warm-up of its own past."""
+    declared = {"pace": {"unit": "m/s", "usual_spread": 0.2}, "screen": {"unit": "min"}}
+    settings = loaded(tmp_path, {"signals": declared, "features": {"add": ["signals_pace_slope_28d"]}})
+    on = [name for name in settings.features_on() if name.startswith("signals")]
+    assert on == ["signals_pace_mean_7d", "signals_pace_slope_28d", "signals_pace_z_7d",
+                  "signals_screen_mean_7d_min", "signals_screen_z_7d"]  # fmt: skip
+    spreads = {measure.name: measure.usual_spread for measure in settings.catalog().measures}
+    assert spreads["signals_pace"] == 0.2
+    assert spreads["signals_screen"] != spreads["signals_screen"]
 
 
 def test_the_configuration_of_the_project_is_valid():
