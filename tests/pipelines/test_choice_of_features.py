@@ -1,0 +1,139 @@
+"""Which features there are and which are on: as the command tells it, and as the stored matrix has it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from features.catalog import CITATIONS, STANDARD
+from pipelines.engineering import training_matrices
+from pipelines.ingestion import ingest_all
+from pipelines.installation import Installation
+from pipelines.settings import load_settings
+
+# DuckDB 2.0 and PyArrow 25 call what pandas 3.1 deprecates; their warnings, not ours.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.drop:DeprecationWarning"),
+]
+
+FORETIDE = Path(sys.executable).with_name("foretide")
+CHOICE = {"add": ["signals_sleep_score_mean_7d", "signals_pace_sd_28d"], "drop": ["heart"]}
+CONFIGURATION = {
+    "sources": [{"format": "table", "path": "exports", "mapping": "mapping.yaml"}],
+    "outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}},
+    "signals": {"pace": {"unit": "m/s", "low": 0, "high": 3, "usual_spread": 0.2}},
+    "features": CHOICE,
+}
+MAPPING = """
+source: study
+time_zone: Europe/Berlin
+received: end_of_local_day
+files:
+  - {path: people.csv, table: subjects, columns: {subject_id: id, enrolled_on: since}}
+  - {path: pace.csv, table: signals, columns: {subject_id: id, observed_at: at, name: {value: pace}, value: {column: mps, unit: m/s}}}
+  - path: scores.csv
+    table: wearable_days
+    columns: {subject_id: id, local_date: day}
+    melt: {into: metric, columns: {sleep_score: score}}
+"""
+FIRST = pd.Timestamp("2026-05-01")
+N_DAYS = 20
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """One subject with two values of a signal and one vendor's score a day, for twenty days."""
+    days = [FIRST + pd.Timedelta(days=n) for n in range(N_DAYS)]
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "people.csv").write_text("id,since\nzebra-1,2026-05-01\n")
+    paces = [
+        f"zebra-1,{day:%Y-%m-%d} {hour}:00,{1 + n / 100 + hour / 1000}"
+        for n, day in enumerate(days)
+        for hour in (10, 20)
+    ]
+    (exports / "pace.csv").write_text("\n".join(["id,at,mps", *paces]))
+    (exports / "scores.csv").write_text(
+        "\n".join(["id,day,score", *(f"zebra-1,{d:%Y-%m-%d},{60 + n}" for n, d in enumerate(days))])
+    )
+    (tmp_path / "mapping.yaml").write_text(MAPPING)
+    (tmp_path / "foretide.yaml").write_text(yaml.safe_dump(CONFIGURATION))
+    return tmp_path
+
+
+def told(home: Path, *arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of `foretide features`."""
+    done = subprocess.run([FORETIDE, "features", *arguments], cwd=home, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def rows(home: Path, *arguments: str) -> list[dict[str, object]]:
+    """The rows that the command answers with."""
+    code, said, complaint = told(home, *arguments, "--json")
+    assert code == 0, complaint
+    return json.loads(said)["rows"]
+
+
+def test_a_declared_signal_and_a_daily_metric_reach_the_stored_matrix(home):
+    """Declared in the configuration, mapped from a file, and there as features: no code, from the door to the matrix."""
+    installation = Installation(load_settings(home / "foretide.yaml"))
+    ingest_all(installation)
+    training_matrices(installation, f"{FIRST + pd.Timedelta(days=N_DAYS):%Y-%m-%d}")
+    matrix = installation.lake.load("training_matrix_crisis").set_index("index_date")
+    row = matrix.loc[FIRST + pd.Timedelta(days=14)]
+    # Days 7 to 13: medians 1 + n / 100 + (0.010 + 0.020) / 2, hence 1.10 + 0.015; scores 60 + n, hence 70.
+    assert row["signals_pace_mean_7d"] == pytest.approx(1.115)
+    assert row["signals_sleep_score_mean_7d"] == pytest.approx(70)
+    assert row["signals_pace_sd_28d"] == pytest.approx(np.std(np.arange(14) / 100, ddof=1))
+    # The past of 7 days has the median 1.045 and the MAD 0.02; the usual spread of 0.2 weighs as much as it.
+    spread = np.sqrt((7 * (1.4826 * 0.02) ** 2 + 7 * 0.2**2) / 14)
+    assert row["signals_pace_z_7d"] == pytest.approx((1.115 - 1.045) / spread * 7 / 14)
+    assert {STANDARD.by_name[name].family for name in matrix if name.startswith("heart")} == {"own_past"}
+
+
+def test_the_command_lists_every_feature_and_what_is_on(home):
+    """Tidy rows: all of the catalogue and of the declared signals, on or off under this configuration."""
+    found = rows(home)
+    declared = STANDARD.with_signals({"pace": ("m/s", 0.2)})
+    assert [row["feature"] for row in found] == [feature.name for feature in declared.features]
+    assert {row["feature"] for row in found if row["on"]} == set(declared.chosen(CHOICE["add"], CHOICE["drop"]))
+    assert {row["feature"] for row in found if row["on_by_default"]} == set(declared.chosen())
+
+
+def test_the_command_tells_all_of_one_feature(home):
+    """Unit, window, least data, formula, full citation and reason; on a terminal as well as in JSON."""
+    (row,) = rows(home, "sleep_duration_mean_7d_min")
+    assert (row["unit"], row["window_days"], row["minimum"], row["on"]) == ("min", 7, "3 valid days", True)
+    assert row["source"] == CITATIONS["AASM"]
+    assert row["grain"] == "subject x index date"
+    _, said, _ = told(home, "sleep_duration_mean_7d_min")
+    assert all(str(row[key]) in said for key in ("feature", "family", "minimum", "rationale", "words"))
+
+
+def test_the_command_lists_a_family(home):
+    """Its own features only; a dropped family is there and off."""
+    found = rows(home, "heart")
+    assert {row["family"] for row in found} == {"heart"}
+    assert not any(row["on"] for row in found)
+    _, said, _ = told(home, "heart")
+    assert f"0 of {len(found)} are on" in said
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(home):
+    """Usage, exit code 2."""
+    code, said, complaint = told(home, "circadain")
+    assert (code, said) == (2, "")
+    assert "`circadain` is no feature of the catalogue; perhaps `circadian`." in complaint
+
+
+def test_the_command_costs_the_others_nothing():
+    """The list of commands is there without the compiler of numeric code that the catalogue needs."""
+    program = "import sys, pipelines.cli.main; print('numba' in sys.modules, 'pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
