@@ -1,5 +1,6 @@
 """Features outside of the pipeline: raw DataFrames in, a matrix out."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,18 @@ def test_three_lines_lead_from_raw_tables_to_a_matrix():
     # Twenty days since the first with data.
     assert row["adherence_coverage_28d"] == 1
     assert row.index.tolist()[2:] == list(STANDARD.chosen(removed=["history"]))
+
+
+def test_the_example_of_the_documentation_and_of_the_notebook_runs():
+    """As it stands there; both make the matrix that they promise."""
+    page = (ROOT / "docs" / "features.md").read_text()
+    written: dict[str, pd.DataFrame] = {}
+    exec(page.split("```python\n")[1].split("```")[0], written)
+    cell = json.loads((ROOT / "notebooks" / "first-look.ipynb").read_text())["cells"][-1]["source"]
+    noted: dict[str, pd.DataFrame] = {}
+    exec("".join(cell), noted)
+    assert written["matrix"]["sleep_duration_mean_7d_min"].item() == 420
+    assert_frame_equal(noted["own"], written["matrix"])
 
 
 def test_it_works_where_there_is_no_pipeline():
