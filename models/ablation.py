@@ -1,12 +1,11 @@
 """What each family of features adds, on subjects that no model saw: onset AUROC with the family minus without it.
 
 A family is added to history alone, taken out of everything that is on, and put into it in full. The two sides of a
-contrast share learner, folds, seeds and resampled subjects; models are not refitted in a resample. As in every training,
-each learns from the days past the warm-up of its own features.
+contrast share learner, folds, seeds, training rows and resampled subjects; models are not refitted in a resample.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from features.catalog import WARM_UP_DAYS, Catalog, distance_name, family, feature_name, warm_up_days
+from features.history import TENURE as TENURE_DAYS
 from features.measures import LONG, WINDOWS
 from models import resampling
 from models.baselines import Predictor
@@ -63,8 +63,8 @@ def core(catalog: Catalog) -> frozenset[str]:
     """Names that make a family full: the rest of the catalogue repeats them.
 
     Mean, SD and own-past z over every window of each measure of which anything is on, or, in a modality of which nothing
-    is on, of each measure; every pattern, and the anomaly distance, over every window. Without what nobody can have within
-    weeks of enrolment: models would learn from far fewer days.
+    is on, of each measure; every pattern, and the anomaly distance, over every window. Without what nobody can have before
+    months of enrolment: too few days would be left to learn from.
     """
     with_some_on = {family(f"{measure.name}_") for measure in catalog.measures if measure.default}
     names = (
@@ -135,7 +135,8 @@ def ablate(
     Returns:
         `COLUMNS`: `value` is the difference of AUROCs, mean over seeds; `low, high` its 95 % interval over resampled
         subjects, conditional on the fitted models; `mdd` the smallest difference that this cohort had an 80 % chance to
-        find; `p_adjusted` over all contrasts of the horizon; `seed_sd` how far the value moves with folds and fits.
+        find, missing where no score differs; `p_adjusted` over all contrasts of the horizon; `seed_sd` how far the value
+        moves with folds and fits.
 
     Raises:
         ModelsError: no fold holds enough subjects with an event to learn from.
@@ -165,6 +166,9 @@ def _all_aurocs(
 ) -> tuple[dict[str, Values], list[_Tested]]:  # fmt: skip
     """AUROCs of every configuration, of shape (n_seeds, n_horizons, 1 + resamples), and who was tested at each horizon."""
     predictors = tuple(dict.fromkeys(side for contrast in contrasts for side in (contrast.more, contrast.less)))
+    # One warm-up for all: else a family would also be judged by how many rows were left to learn from.
+    warm_up = warm_up_days(name for predictor in predictors for name in predictor.features)
+    is_warm = matrix[TENURE_DAYS].to_numpy() >= warm_up
     found: dict[str, list[Values]] = {predictor.name: [] for predictor in predictors}
     tested: list[_Tested] = []
     for done, (seed, splits) in enumerate(trial.splits.items()):
@@ -172,9 +176,10 @@ def _all_aurocs(
         def told(share: float, done: int = done) -> None:
             progress((done + share) / len(trial.splits))
 
-        # All at once, so that all are tested on the same rows.
-        predicted = cross_predict(matrix, labels, trial.horizons_days, predictors, list(splits), trial.train_every_days,
-                                  seed, trial.threads, told)  # fmt: skip
+        warm = [replace(split, train=split.train & is_warm) for split in splits]
+        # All at once, so that all are tested on the same rows too.
+        predicted = cross_predict(matrix, labels, trial.horizons_days, predictors, warm, trial.train_every_days, seed,
+                                  trial.threads, told)  # fmt: skip
         if not predicted:
             raise ModelsError("Too few subjects with an event to try families of features on others. Gather more data.")
         tested = tested or [_tested(predicted[0], horizon, trial.resamples, seed) for horizon in trial.horizons_days]
@@ -238,4 +243,4 @@ def judge(rows: pd.DataFrame) -> pd.DataFrame:
     adjusted = stats.false_discovery_control(p, method="bh")
     is_called = is_known & (adjusted <= FALSE_DISCOVERY_RATE)
     verdict = np.select([is_called & (rows["low"] > 0), is_called & (rows["high"] < 0)], [ADDS, TAKES_AWAY], NOT_SHOWN)
-    return rows.assign(mdd=POWER_FACTOR * error, p_adjusted=adjusted, verdict=verdict)
+    return rows.assign(mdd=np.where(is_known, POWER_FACTOR * error, np.nan), p_adjusted=adjusted, verdict=verdict)

@@ -162,3 +162,14 @@ def test_too_few_event_subjects_are_refused():
     few = labels.assign(days_to_event=labels["days_to_event"].where(labels["subject_id"] < "p008"))
     with pytest.raises(ModelsError, match="Too few subjects with an event"):
         ablate(matrix, few, plan(FAMILIES, ON, ()), trial(few), "d", lambda share: None)
+
+
+def test_a_family_is_not_judged_by_how_much_there_is_to_learn_from():
+    """A constant that needs weeks of enrolment takes no training row from the side that has it: nothing differs."""
+    matrix, labels = cohort(subjects=50)
+    matrix = matrix.assign(sleep_duration_z_28d=0.0)
+    less = Predictor("less", "logistic", ON)
+    more = Predictor("more", "logistic", (*ON, "sleep_duration_z_28d"))
+    contrast = Contrast("own_past", ALONE, ("sleep_duration_z_28d",), more, less)
+    found = ablate(matrix, labels, [contrast], trial(labels, (1,)), "d", lambda share: None)
+    assert found["value"].abs().max() < 1e-9
