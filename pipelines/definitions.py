@@ -4,14 +4,14 @@ from dagster import Definitions, load_assets_from_modules
 
 from pipelines.defs import audit, engineer, ingest, score, train
 from pipelines.defs.checks import nothing_implausible_is_new, raw_tables_are_fit
-from pipelines.defs.jobs import nightly, retrain, take_in
+from pipelines.defs.jobs import nightly, retrain, retrain_and_ablate, take_in
 from pipelines.defs.resources import installation
 from pipelines.defs.schedules import nightly_schedule, retrain_schedule
 
 defs = Definitions(
     assets=load_assets_from_modules([ingest, engineer, train, audit, score]),
     asset_checks=[raw_tables_are_fit, nothing_implausible_is_new],
-    jobs=[take_in, retrain, nightly],
+    jobs=[take_in, retrain, retrain_and_ablate, nightly],
     schedules=[nightly_schedule, retrain_schedule],
     resources={"installation": installation},
 )

@@ -10,7 +10,7 @@ from models.baselines import MODEL
 from models.fairness.audit import Audit, Audited
 from models.fairness.audit import audit as audit_scores
 from models.fairness.verdicts import FAIL
-from pipelines import engineering
+from pipelines import ablation, engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
@@ -124,6 +124,7 @@ def decision_of(installation: Installation, outcome: str) -> gate.Decision:
 def model_report(installation: Installation, night: str) -> Counts:
     """Write the model report of every outcome and the index of the report site."""
     lake, folder = installation.lake, installation.settings.reports_folder
+    ablated = ablation.tables(installation, night)
     for outcome, declared in installation.settings.outcomes.items():
         served, split = _served(installation, outcome)
         predictions = lake.load(f"predictions_{outcome}").query("split == @split")
@@ -131,7 +132,8 @@ def model_report(installation: Installation, night: str) -> Counts:
         label = predictions["label"].to_numpy()
         curves = {name: evaluation.reliability(predictions[name].to_numpy(), label) for name in names}
         write_model(folder, outcome, lake.load("results"), lake.load("flow"), curves, served,
-                    decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome))  # fmt: skip
+                    decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome),
+                    ablated.get(ablation.TABLE))  # fmt: skip
     return {"pages": str(write_index(folder).name)}
 
 

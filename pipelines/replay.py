@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines import engineering, release, training
+from pipelines import ablation, engineering, release, training
 from pipelines.cohort import newest_night
 from pipelines.errors import Refused, Usage
 from pipelines.ingestion import ingest_all
@@ -45,15 +45,19 @@ DECLARED: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Replayed:
-    """Tidy result rows, the horizon of each outcome to look at first, findings in sentences, files that were kept."""
+    """Tidy result rows, the horizon of each outcome to look at first, findings in sentences, files that were kept, and what
+    families of features add where that was asked for."""
 
     results: pd.DataFrame
     alert_horizons: dict[str, int]
     sentences: list[str]
     paths: list[Path]
+    ablation: pd.DataFrame | None
 
 
-def replay(name: str, data: Path, out: Path | None, resamples: int, report: Report) -> Replayed:
+def replay(
+    name: str, data: Path, out: Path | None, resamples: int, report: Report, is_ablated: bool = False
+) -> Replayed:
     """Ingest a cohort's published files, build features, evaluate the model and every baseline, and audit it.
 
     Args:
@@ -62,6 +66,7 @@ def replay(name: str, data: Path, out: Path | None, resamples: int, report: Repo
         out: where to keep the lake and the reports; nothing is kept if not given.
         resamples: subject resamples for every interval.
         report: told how far the work has come.
+        is_ablated: whether to try what each family of features adds too.
 
     Raises:
         Usage: a cohort nobody declared, or a folder to keep things in that is not empty.
@@ -82,11 +87,14 @@ def replay(name: str, data: Path, out: Path | None, resamples: int, report: Repo
         engineering.training_matrices(installation, night)
         training.make_labels(installation, night)
         training.evaluate(installation, night)
+        if is_ablated:
+            ablation.ablate(installation, night)
         release.audit(installation, night)
         release.model_report(installation, night)
         results, sentences = release.findings(installation)
         kept = [] if out is None else [installation.settings.reports_folder / "index.html"]
-        return Replayed(results, installation.settings.alert_horizons, sentences, kept)
+        tried = ablation.tables(installation, night).get(ablation.TABLE)
+        return Replayed(results, installation.settings.alert_horizons, sentences, kept, tried)
 
 
 @contextmanager

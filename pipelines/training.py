@@ -6,7 +6,7 @@ Every step stores its result in the lake, so that the next one, a person or a re
 
 import subprocess
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,7 @@ from models import evaluation, gate, outcomes, protocol, risk, splits
 from models.baselines import Predictor, predictors
 from models.outcomes import Outcome, at_horizon
 from models.protocol import Predictions
+from models.splits import Split
 from pipelines import cohort as cohorts
 from pipelines import engineering
 from pipelines.errors import Refused
@@ -77,10 +78,7 @@ def evaluate_outcome(
     found, rows = [], []
     for task in outcomes.TASKS:
         of_task = labels[labels["task"] == task].reset_index(drop=True)
-        planned = [
-            *splits.unseen_subjects(of_task, training.folds, training.seed),
-            *splits.unseen_and_later(of_task, training.folds, training.cuts, max(outcome.horizons_days), training.seed),
-        ]
+        planned = planned_splits(of_task, outcome, training, training.seed)
 
         def progress(share: float, task: str = task) -> None:
             report(f"evaluating {outcome.name}, {task}", share)
@@ -96,6 +94,14 @@ def evaluate_outcome(
     bar = evaluation.best_baseline(results, split, alert_horizon)
     served, reason = gate.candidate(results, split, alert_horizon, bar)
     return Evaluated(found, results, split, served, reason)
+
+
+def planned_splits(labels: pd.DataFrame, outcome: Outcome, training: Training, seed: int) -> list[Split]:
+    """Both splits of one task's labels, their folds drawn by the seed."""
+    return [
+        *splits.unseen_subjects(labels, training.folds, seed),
+        *splits.unseen_and_later(labels, training.folds, training.cuts, max(outcome.horizons_days), seed),
+    ]
 
 
 def make_labels(installation: Installation, night: str) -> Counts:
@@ -162,8 +168,12 @@ def dataset_name(installation: Installation) -> str:
     return "+".join(sorted({source.format for source in installation.settings.sources})) or "lake"
 
 
-def register(installation: Installation, night: str) -> Counts:
-    """Fit what earned being served on every subject, and register it as the challenger of its outcome."""
+def register(installation: Installation, night: str, tables: Mapping[str, pd.DataFrame]) -> Counts:
+    """Fit what earned being served on every subject, and register it as the challenger of its outcome.
+
+    Args:
+        tables: what else is logged with the training, by name; no subject may be in them.
+    """
     served = installation.lake.load("served").set_index("outcome")
     counts: Counts = {}
     for outcome in engineering.outcomes(installation):
@@ -173,7 +183,7 @@ def register(installation: Installation, night: str) -> Counts:
         name = str(served.loc[outcome.name, "served"])
         predictor = next(p for p in candidates(matrix, installation.settings.features_on()) if p.name == name)
         model = fit_final(matrix, labels, outcome, predictor, installation.settings.training)
-        registered = _log(installation, night, outcome, model)
+        registered = _log(installation, night, outcome, model, tables)
         installation.registry.set_alias(registered, CHALLENGER)
         installation.audit_log.append(
             "training", {"model": registered.name, "version": registered.version, "predictor": name},
@@ -186,16 +196,18 @@ def register(installation: Installation, night: str) -> Counts:
 def fit_final(
     matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, predictor: Predictor, training: Training
 ) -> risk.HazardModel:
-    """Fit a predictor of onset on every subject, thinned as in evaluation, calibrated by cross-fitting."""
+    """Fit a predictor of onset on every subject, on such rows as in evaluation, calibrated by cross-fitting."""
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
-    kept = onset.groupby("subject_id").cumcount().to_numpy() % training.train_every_days == 0
+    kept = protocol.learnt_from(matrix, onset, predictor.features, training.train_every_days)
     return risk.fit(
         matrix[kept], onset[kept], outcome.horizons_days, predictor.features, predictor.learner, training.seed,
         training.threads, predictor.name, with_intervals=True,
     )  # fmt: skip
 
 
-def _log(installation: Installation, night: str, outcome: Outcome, model: risk.HazardModel):  # type: ignore[no-untyped-def]
+def _log(  # type: ignore[no-untyped-def]
+    installation: Installation, night: str, outcome: Outcome, model: risk.HazardModel, tables: Mapping[str, pd.DataFrame]
+):  # fmt: skip
     from pipelines.reports.figures import training_figures
 
     lake, settings = installation.lake, installation.settings
@@ -204,14 +216,16 @@ def _log(installation: Installation, night: str, outcome: Outcome, model: risk.H
     params = {**settings.training.model_dump(), "night": night, "learner": model.learner, "predictor": model.name,
               "features": len(model.features), **{f"outcome.{k}": v for k, v in vars(outcome).items()}}  # fmt: skip
     tags = {"code_version": code_version(), "data_version": lake.content_version(known.known_at),
-            "known_at": known.known_at.isoformat(), "outcome": outcome.name, "predictor": model.name}  # fmt: skip
+            "known_at": known.known_at.isoformat(), "outcome": outcome.name, "predictor": model.name,
+            # A training with more to show is another one, and is recorded.
+            **{f"{name}_table": "logged" for name in tables}}  # fmt: skip
     declared = settings.outcomes[outcome.name]
     figures = training_figures(rows, lake.load(f"predictions_{outcome.name}"), model.name, declared.alert_horizon)
     example = pd.DataFrame([dict.fromkeys(model.features, 1.0)])  # made up: never a row of the cohort
     with tempfile.TemporaryDirectory(dir=settings.state_folder) as folder:
         risk.save(model, Path(folder) / "model")
         return installation.registry.log_training(
-            model_name(outcome.name), f"{outcome.name} {night}", params, tags, rows, {"flow": lake.load("flow")}, figures,
+            model_name(outcome.name), f"{outcome.name} {night}", params, tags, rows, {"flow": lake.load("flow"), **tables}, figures,
             Path(folder) / "model", model.features, model.horizons_days, example,
         )  # fmt: skip
 

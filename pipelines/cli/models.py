@@ -2,24 +2,28 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import AsOf, Config, Json, answering, app
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ablate = Annotated[bool, typer.Option("--ablate", help="Also try what each family of features adds; takes minutes.")]
+
 
 @app.command("train")
 @answering
-def train_command(as_of: AsOf = None, config: Config = None, as_json: Json = False) -> Answer:
+def train_command(as_of: AsOf = None, ablate: Ablate = False, config: Config = None, as_json: Json = False) -> Answer:
     """Retrain on everything known by the night, audit, register, and pass through the gate."""
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
     from pipelines.installation import Installation
     from pipelines.progress import progress_bar
     from pipelines.release import findings
-    from pipelines.reports.comparison import comparison
     from pipelines.settings import load_settings
     from pipelines.turn import alone
 
@@ -28,10 +32,30 @@ def train_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
         installation = Installation(settings, report, datetime.now(UTC))
         with alone(installation):
             night = night_of(installation, as_of)
-            execute(installation, "retrain", night)
+            execute(installation, "retrain_and_ablate" if ablate else "retrain", night)
             results, sentences = findings(installation)
-    rows = results.to_dict("records") if as_json else comparison(results, settings.alert_horizons)
-    return Answer("train", rows, [settings.reports_folder / "index.html"], sentences)
+            tried = installation.lake.load("ablation") if ablate else None
+    paths = [settings.reports_folder / "index.html"]
+    return _evaluated("train", results, tried, settings.alert_horizons, sentences, paths, as_json)
+
+
+def _evaluated(
+    command: str, results: "pd.DataFrame", tried: "pd.DataFrame | None", alert_horizons: dict[str, int],
+    sentences: list[str], paths: list[Path], as_json: bool,
+) -> Answer:  # fmt: skip
+    """What was measured, in full for a machine; for a person the model beside the baselines, or the families tried."""
+    from pipelines.reports import ablation
+    from pipelines.reports.comparison import comparison
+
+    if tried is not None:
+        sentences = [*sentences, *ablation.sentences(tried, alert_horizons)]
+    if as_json:
+        extra = (
+            {} if tried is None else {"ablation": tried.astype(object).where(tried.notna(), None).to_dict("records")}
+        )
+        return Answer(command, results.to_dict("records"), paths, sentences, extra=extra)
+    rows = comparison(results, alert_horizons) if tried is None else ablation.table(tried, alert_horizons)
+    return Answer(command, rows, paths, sentences)
 
 
 @app.command("audit")
@@ -59,14 +83,15 @@ def replay_command(
     data: Annotated[Path, typer.Option(help="Folder that holds the cohort's files.")],
     out: Annotated[Path | None, typer.Option(help="Keep the lake and the reports here.")] = None,
     resamples: Annotated[int, typer.Option(help="Subject resamples for every interval.", min=100)] = 1000,
+    ablate: Ablate = False,
     as_json: Json = False,
 ) -> Answer:
     """Evaluate end to end on a real cohort, from its raw files, in a lake of its own."""
     from pipelines.progress import progress_bar
     from pipelines.replay import replay
-    from pipelines.reports.comparison import comparison
 
     with progress_bar(as_json) as report:
-        result = replay(name, data, out, resamples, report)
-    rows = result.results.to_dict("records") if as_json else comparison(result.results, result.alert_horizons)
-    return Answer("replay", rows, result.paths, result.sentences)
+        found = replay(name, data, out, resamples, report, ablate)
+    return _evaluated(
+        "replay", found.results, found.ablation, found.alert_horizons, found.sentences, found.paths, as_json
+    )

@@ -2,7 +2,7 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
-from pipelines import release, training
+from pipelines import ablation, release, training
 from pipelines.defs.engineer import INSTALLATION, features_matrix
 from pipelines.defs.partitions import nights
 
@@ -20,9 +20,18 @@ def model_evaluation(context: AssetExecutionContext) -> MaterializeResult:
 
 
 @asset(group_name="model", deps=[model_evaluation], partitions_def=nights, required_resource_keys=INSTALLATION)
+def model_ablation(context: AssetExecutionContext) -> MaterializeResult:
+    """What each family of features adds; made on request, for it takes longer than all the rest of a training."""
+    return MaterializeResult(metadata=ablation.ablate(context.resources.installation, context.partition_key))
+
+
+# Of the ablation only what belongs to this very training is logged with it.
+@asset(group_name="model", deps=[model_evaluation, model_ablation], partitions_def=nights,
+       required_resource_keys=INSTALLATION)  # fmt: skip
 def model_challenger(context: AssetExecutionContext) -> MaterializeResult:
     """The predictor that earned it, fitted on everybody and registered as challenger."""
-    return MaterializeResult(metadata=training.register(context.resources.installation, context.partition_key))
+    installation, night = context.resources.installation, context.partition_key
+    return MaterializeResult(metadata=training.register(installation, night, ablation.tables(installation, night)))
 
 
 @asset(group_name="model", deps=["report_fairness"], partitions_def=nights, required_resource_keys=INSTALLATION)
@@ -32,3 +41,4 @@ def model_champion(context: AssetExecutionContext) -> MaterializeResult:
 
 
 ASSETS = (model_labels, model_evaluation, model_challenger, model_champion)
+ON_REQUEST = (model_ablation,)

@@ -12,6 +12,7 @@ from models.baselines import MODEL as OWN
 from models.evaluation import GAIN
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
 from pipelines.errors import Fault
+from pipelines.reports import ablation as ablations
 from pipelines.reports import plots, words
 from pipelines.reports.site import Context, write_page
 
@@ -46,6 +47,7 @@ def write_model(
     decision: Decided,
     alert_horizon_days: int,
     context: Context,
+    ablation: pd.DataFrame | None = None,
 ) -> Path:
     """Write the report of one outcome's model and give its path.
 
@@ -57,6 +59,7 @@ def write_model(
         served: name of the predictor that earned being served: the model, or the best baseline.
         decision: of the gate, about that predictor.
         alert_horizon_days: the horizon that findings and compared tables refer to.
+        ablation: what each family of features adds (`models.ablation.ablate`), where it was tried.
 
     Raises:
         Fault: no tidy rows of this outcome.
@@ -77,6 +80,7 @@ def write_model(
         gains=gains,
         contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
+        families=None if ablation is None else ablations.section(ablation, outcome, alert_horizon_days),
         flow=_flow(flow, outcome, alert_horizon_days),
         complete=[_line(row) for row in _ordered(own)],
         alert_horizon_days=alert_horizon_days,

@@ -1,0 +1,95 @@
+"""Tries every family of features on a training's own cohort, and stores what each adds; switches nothing."""
+
+import hashlib
+
+import pandas as pd
+
+from features import matrix
+from features.flags import restarts_of
+from models import ablation
+from models.ablation import Trial
+from models.outcomes import Outcome
+from pipelines import cohort as cohorts
+from pipelines import engineering, training
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.training import Counts
+
+TABLE = "ablation"
+# Folds and fits are drawn anew so often: one draw moves a difference by as much as a small family adds.
+SEEDS = 3
+
+
+def ablate(installation: Installation, night: str) -> Counts:
+    """Try the families of features for every outcome on the training's headline split; store tidy rows as `ablation`.
+
+    Raises:
+        Refused: nothing was evaluated yet.
+        ModelsError: too few subjects with an event.
+    """
+    parts = [_of_outcome(installation, night, outcome) for outcome in engineering.outcomes(installation)]
+    rows = pd.concat(parts, ignore_index=True)
+    installation.lake.replace(TABLE, rows, version=_basis(installation, night))
+    return {"configurations": int(rows["configurations"].max()), "comparisons": len(rows)}
+
+
+def tables(installation: Installation, night: str) -> dict[str, pd.DataFrame]:
+    """The stored rows by the table's name, where they were made of what the night's training is made of; else nothing."""
+    if installation.lake.derived_version(TABLE) != _basis(installation, night):
+        return {}
+    return {TABLE: installation.lake.load(TABLE)}
+
+
+def _basis(installation: Installation, night: str) -> str:
+    """What an ablation follows from: data known, declarations, code."""
+    settings = installation.settings
+    declared = settings.model_dump_json(include={"features", "signals", "sites", "door", "outcomes", "training"})
+    known_at = engineering.cohort(installation, night).known_at
+    parts = (installation.lake.content_version(known_at), declared, training.code_version())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> pd.DataFrame:
+    settings, lake = installation.settings, installation.lake
+    stored, labels = lake.load(f"training_matrix_{outcome.name}"), lake.load(f"labels_{outcome.name}")
+    onset = labels[labels["task"] == "onset"].reset_index(drop=True)
+    full = ablation.core(settings.catalog())
+    x = _in_full(installation, night, outcome, stored, sorted(full.difference(stored.columns)))
+    contrasts = ablation.plan(training.feature_families(x), settings.features_on(), full)
+
+    def progress(share: float) -> None:
+        installation.report(f"trying families of features, {outcome.name}", share)
+
+    return ablation.ablate(x, onset, contrasts, _trial(installation, outcome, onset), training.dataset_name(installation),
+                           progress)  # fmt: skip
+
+
+def _trial(installation: Installation, outcome: Outcome, onset: pd.DataFrame) -> Trial:
+    how = installation.settings.training
+    split = _headline(installation, outcome)
+    splits = {
+        seed: [s for s in training.planned_splits(onset, outcome, how, seed) if s.name == split]
+        for seed in range(how.seed, how.seed + SEEDS)
+    }
+    return Trial(outcome.horizons_days, splits, how.train_every_days, how.resamples, how.threads)
+
+
+def _headline(installation: Installation, outcome: Outcome) -> str:
+    try:
+        return str(installation.lake.load("served").set_index("outcome").loc[outcome.name, "split"])
+    except KeyError as error:
+        raise Refused(f"Nothing was evaluated yet for `{outcome.name}`. Run `foretide train --ablate`.") from error
+
+
+def _in_full(
+    installation: Installation, night: str, outcome: Outcome, stored: pd.DataFrame, further: list[str]
+) -> pd.DataFrame:
+    """The training matrix and, row by row beside it, the features that it lacks."""
+    installation.report(f"building {len(further)} further features of {len(stored):,} rows")
+    known, settings = engineering.cohort(installation, night), installation.settings
+    events = cohorts.outcome_event_days(installation.lake, known, outcome)
+    built = matrix.build_matrix(
+        engineering.days(installation, night), events, known.subjects, stored[training.KEY], outcome.merge_within_days,
+        further, settings.catalog(), restarts_of(installation.lake.load("flags")), settings.training.threads,
+    )  # fmt: skip
+    return pd.concat([stored, built[further]], axis=1)
