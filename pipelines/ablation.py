@@ -4,12 +4,9 @@ import hashlib
 
 import pandas as pd
 
-from features import matrix
-from features.flags import restarts_of
 from models import ablation
 from models.ablation import Trial
 from models.outcomes import Outcome
-from pipelines import cohort as cohorts
 from pipelines import engineering, training
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -66,7 +63,7 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> pd.
 
 def _trial(installation: Installation, outcome: Outcome, onset: pd.DataFrame) -> Trial:
     how = installation.settings.training
-    split = _headline(installation, outcome)
+    split = headline(installation, outcome)
     splits = {
         seed: [s for s in training.planned_splits(onset, outcome, how, seed) if s.name == split]
         for seed in range(how.seed, how.seed + SEEDS)
@@ -74,7 +71,12 @@ def _trial(installation: Installation, outcome: Outcome, onset: pd.DataFrame) ->
     return Trial(outcome.horizons_days, splits, how.train_every_days, how.resamples, how.threads)
 
 
-def _headline(installation: Installation, outcome: Outcome) -> str:
+def headline(installation: Installation, outcome: Outcome) -> str:
+    """The split that the training's evaluation headlined.
+
+    Raises:
+        Refused: nothing was evaluated yet.
+    """
     try:
         return str(installation.lake.load("served").set_index("outcome").loc[outcome.name, "split"])
     except KeyError as error:
@@ -85,11 +87,7 @@ def _in_full(
     installation: Installation, night: str, outcome: Outcome, stored: pd.DataFrame, further: list[str]
 ) -> pd.DataFrame:
     """The training matrix and, row by row beside it, the features that it lacks."""
-    installation.report(f"building {len(further)} further features of {len(stored):,} rows")
-    known, settings = engineering.cohort(installation, night), installation.settings
-    events = cohorts.outcome_event_days(installation.lake, known, outcome)
-    built = matrix.build_matrix(
-        engineering.days(installation, night), events, known.subjects, stored[training.KEY], outcome.merge_within_days,
-        further, settings.catalog(), restarts_of(installation.lake.load("flags")), settings.training.threads,
-    )  # fmt: skip
-    return pd.concat([stored, built[further]], axis=1)
+    parts = engineering.built(
+        installation, engineering.panel(installation, night), outcome, stored[training.KEY], further
+    )
+    return stored.merge(pd.concat(parts), on=training.KEY, how="left", validate="one_to_one")
