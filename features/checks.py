@@ -68,7 +68,11 @@ def checked_index(
             f"`index` has {strangers} rows of subjects that `subjects` lacks. Add them or drop the rows."
         )
     ordered = index[["subject_id", "index_date"]].sort_values(["subject_id", "index_date"], ignore_index=True)
-    return ordered, subjects.set_index("subject_id")["enrolled_on"]
+    enrolled = subjects.set_index("subject_id")["enrolled_on"]
+    early = int((ordered["index_date"] < ordered["subject_id"].map(enrolled)).sum())
+    if early:
+        raise FeaturesError(f"`index` has {early} rows before their subject's `enrolled_on`. Drop them.")
+    return ordered, enrolled
 
 
 def check_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:

@@ -22,7 +22,7 @@ def mean(east: Values, north: Values) -> Values:
 def sd(east: Values, north: Values) -> Values:
     """Circular standard deviation in hours, sqrt(-2 ln R), R the length of the mean of hands."""
     length = np.clip(np.hypot(east, north), 1e-12, 1.0)
-    deviation: Values = np.sqrt(-2 * np.log(length)) * (HOURS / (2 * np.pi))
+    deviation: Values = np.sqrt(np.abs(2 * np.log(length))) * (HOURS / (2 * np.pi))
     return deviation
 
 

@@ -96,14 +96,22 @@ def build_matrix(
     return pd.concat([index, pd.DataFrame(out.T, columns=names, copy=False)], axis=1)
 
 
-def columns_of(features: Sequence[str], catalog: Catalog = STANDARD) -> tuple[str, ...]:
-    """Columns of the day panel that some features are computed from, those of the key left out."""
+@dataclass(frozen=True)
+class Needs:
+    """What of the day panel some features are computed from: columns beside its key, and days before an index date."""
+
+    columns: tuple[str, ...]
+    lookback: int
+
+
+def needs_of(features: Sequence[str], catalog: Catalog = STANDARD) -> Needs:
+    """What of the day panel must be at hand for some features."""
     asked = _asked(catalog, list(features))
     measures = [measure.name for measure, _ in (*asked.linear, *asked.circular)]
     measures += [measure.name for measure in asked.together] if asked.distances else []
     patterns = [column for pattern, _, _ in asked.patterns for column in pattern.columns]
-    made_up = (WEEKDAY, SINCE_RECEIPT)
-    return tuple(sorted({name for name in (*measures, *patterns, HAS_DATA) if name not in made_up}))
+    columns = {*measures, *patterns, HAS_DATA} - {WEEKDAY, SINCE_RECEIPT}
+    return Needs(tuple(sorted(columns)), asked.lookback)
 
 
 def _asked(catalog: Catalog, names: list[str]) -> _Asked:

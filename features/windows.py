@@ -64,7 +64,7 @@ class Window:
         elif name == "sd":
             _root_ratio(fewest, 2, *_flat(self.n, self.squares, self.n - 1, out))
         elif name == "slope":
-            _ratio(fewest, 2, *_flat(self.n, -self.covariation, self.ages, out))
+            _ratio(fewest, 2, *_flat(self.n, 0.0 - self.covariation, self.ages, out))
         else:
             _root_ratio(fewest, 2, *_flat(self.n, self.step_squares, self.steps, out))
         return out
