@@ -134,9 +134,9 @@ def ablate(
 
     Returns:
         `COLUMNS`: `value` is the difference of AUROCs, mean over seeds; `low, high` its 95 % interval over resampled
-        subjects, conditional on the fitted models; `mdd` the smallest difference that this cohort had an 80 % chance to
-        find, missing where no score differs; `p_adjusted` over all contrasts of the horizon; `seed_sd` how far the value
-        moves with folds and fits.
+        subjects and seeds, conditional on the fitted models; `mdd` the smallest difference that this cohort had an 80 %
+        chance to find, missing where no score differs; `p_adjusted` over all contrasts of the horizon; `seed_sd` how far
+        the value moves with folds and fits.
 
     Raises:
         ModelsError: no fold holds enough subjects with an event to learn from.
@@ -215,17 +215,28 @@ def _rows(contrasts: Sequence[Contrast], aurocs: Mapping[str, Values], horizon: 
     rows = []
     for contrast in contrasts:
         apart = aurocs[contrast.more.name] - aurocs[contrast.less.name]
-        mean = apart.mean(axis=0)
-        low, high = resampling.interval(mean[1:])
+        drawn = resampled(apart[:, 1:])
+        low, high = resampling.interval(drawn)
         rows.append({
             "family": contrast.family, "comparison": contrast.comparison, "features": len(contrast.names),
-            "names": ", ".join(contrast.names), "value": float(mean[0]), "low": low, "high": high,
-            "standard_error": float(pd.Series(mean[1:]).std()), "seed_sd": float(pd.Series(apart[:, 0]).std()),
+            "names": ", ".join(contrast.names), "value": float(apart[:, 0].mean()), "low": low, "high": high,
+            "standard_error": float(pd.Series(drawn).std()), "seed_sd": float(pd.Series(apart[:, 0]).std()),
         })  # fmt: skip
     return judge(pd.DataFrame(rows)).assign(
         horizon_days=horizon, n_subjects=len(tested.subjects), n_episodes=tested.n_episodes,
         n_event_subjects=tested.n_event_subjects,
     )  # fmt: skip
+
+
+def resampled(of_seeds: Values) -> Values:
+    """Differences of resampled subjects, averaged over resampled seeds, of shape (resamples,) from (n_seeds, resamples).
+
+    One seed fewer than there are is drawn each time, with replacement: their spread then counts in full, not short by one.
+    """
+    n_seeds, n = of_seeds.shape
+    drawn = np.random.default_rng(n_seeds).integers(n_seeds, size=(max(n_seeds - 1, 1), n))
+    mean: Values = of_seeds[drawn, np.arange(n)].mean(axis=0)
+    return mean
 
 
 def judge(rows: pd.DataFrame) -> pd.DataFrame:

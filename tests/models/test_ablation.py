@@ -24,6 +24,7 @@ from models.ablation import (
     core,
     judge,
     plan,
+    resampled,
 )
 from models.baselines import Predictor
 from models.errors import ModelsError
@@ -173,3 +174,10 @@ def test_a_family_is_not_judged_by_how_much_there_is_to_learn_from():
     contrast = Contrast("own_past", ALONE, ("sleep_duration_z_28d",), more, less)
     found = ablate(matrix, labels, [contrast], trial(labels, (1,)), "d", lambda share: None)
     assert found["value"].abs().max() < 1e-9
+
+
+def test_seeds_that_disagree_widen_the_interval_by_their_standard_error():
+    """Two seeds at +1 and -1 have a standard error of 1, with no subject's help."""
+    found = resampled(np.repeat([[1.0], [-1.0]], 4000, axis=1))
+    assert found.std() == pytest.approx(1.0, abs=0.01)
+    assert (resampled(np.arange(5.0)[None, :]) == np.arange(5.0)).all()
