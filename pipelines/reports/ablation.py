@@ -12,11 +12,11 @@ COMPARISONS = {
     LEARNER: "trees over history against the rule over it",
     ALONE: "added to history",
     ALONE_IN_FULL: "in full, added to history",
-    LEFT_OUT: "left out of everything that is on",
-    IN_FULL: "in full, added to everything that is on",
+    LEFT_OUT: "on top of all else that is on",
+    IN_FULL: "in full, on top of all that is on",
 }
 # The page's columns; a family of which nothing is on has its figure in full in the first.
-ACROSS = {"Added to history": (ALONE, ALONE_IN_FULL), "Left out of the rest": (LEFT_OUT,), "In full": (IN_FULL,)}
+ACROSS = {"Added to history": (ALONE, ALONE_IN_FULL), "On top of all else": (LEFT_OUT,), "In full": (IN_FULL,)}
 # Three decimals: what a family adds is small.
 DECIMALS = 3
 
@@ -42,9 +42,12 @@ def _figure(row: Mapping[str, Any]) -> str:
 
 
 def _switch(row: Mapping[str, Any]) -> str:
+    """What `features:` would say, and whether that is recommended."""
     if row["comparison"] == LEFT_OUT:
-        return f"drop: [{row['family']}]"
-    return f"add: {row['features']} of {row['family']}" if row["comparison"] == IN_FULL else ""
+        return f"drop {row['family']}" + (" (recommended)" if row["verdict"] == TAKES_AWAY else "")
+    if row["comparison"] == IN_FULL:
+        return f"add {row['features']} of {row['family']}" + (" (recommended)" if row["verdict"] == ADDS else "")
+    return ""
 
 
 def sentences(rows: pd.DataFrame, alert_horizons: Mapping[str, int]) -> list[str]:
@@ -63,7 +66,7 @@ def _of_outcome(outcome: object, rows: pd.DataFrame) -> list[str]:
     unused = [words.plain(str(name)) for name, part in families.groupby("family") if part["mdd"].isna().all()]
     no_use = f" The model made no use of {words.listing(unused)}: too few events for it to tell." if unused else ""
     return [
-        f"{words.plain(str(outcome))}, {first['horizon_days']} days: with {first['n_event_subjects']} event subjects "
+        f"{words.plain(str(outcome))}, {first['horizon_days']} days: with {first['n_event_subjects']} event subjects, "
         f"{to_history}, and {to_the_rest}.{no_use}",
         _recommended(families),
         f"{first['configurations']} configurations were tried, {first['seeds']} seeds each. Verdicts are adjusted for all "
@@ -79,21 +82,28 @@ def _plain(value: float) -> str:
 
 def _found(rows: pd.DataFrame, comparisons: tuple[str, ...], to: str) -> str:
     of = rows[rows["comparison"].isin(comparisons)]
-    said = []
-    for verdict, verb in ((ADDS, "add to"), (TAKES_AWAY, "take away from")):
-        named = [words.plain(name) for name in dict.fromkeys(of.loc[of["verdict"] == verdict, "family"])]
-        if named:
-            said.append(f"{words.listing(named)} {'is' if len(named) == 1 else 'are'} shown to {verb} {to}")
-    return " and ".join(said) or f"no family is shown to add to {to}"
+    adds, takes_away = (_shown(of.loc[of["verdict"] == verdict, "family"]) for verdict in (ADDS, TAKES_AWAY))
+    less = f" ({takes_away} to take away from it)" if takes_away else ""
+    return f"{adds or 'no family is shown'} to add to {to}{less}"
+
+
+def _shown(families: pd.Series) -> str:
+    named = [words.plain(name) for name in dict.fromkeys(families)]
+    return f"{words.listing(named)} {'is' if len(named) == 1 else 'are'} shown" if named else ""
 
 
 def _recommended(rows: pd.DataFrame) -> str:
     drop = rows[(rows["comparison"] == LEFT_OUT) & (rows["verdict"] == TAKES_AWAY)]
     add = rows[(rows["comparison"] == IN_FULL) & (rows["verdict"] == ADDS)]
-    said = [f"{_switch(row)} ({_figure(row)})" for part in (add, drop) for row in part.to_dict("records")]
+    said = [
+        f"{verb} {part['family']} ({_figure(part)})"
+        for verb, rows_of in (("add what is off of", add), ("drop", drop)) for part in rows_of.to_dict("records")
+    ]  # fmt: skip
     if not said:
         return "Recommended: leave `features:` as it is. What adds nothing stays available and off."
-    return f"Recommended, and not done by itself: `features:` {'; '.join(said)}. Confirm it on another cohort."
+    return (
+        f"Recommended under `features:`, and not done by itself: {'; '.join(said)}. Confirm it on another cohort first."
+    )
 
 
 def section(rows: pd.DataFrame, outcome: str, alert_horizon_days: int) -> dict[str, Any]:
@@ -111,7 +121,7 @@ def section(rows: pd.DataFrame, outcome: str, alert_horizon_days: int) -> dict[s
     ]
     added = own[(own["comparison"] == IN_FULL) & (own["verdict"] == ADDS)]
     return {
-        "sentences": sentences(own, horizons),
+        "sentences": [sentence.replace("`", "") for sentence in sentences(own, horizons)],
         "table": {"columns": list(ACROSS), "lines": lines},
         "names": {words.plain(row["family"]): row["names"] for row in added.to_dict("records")},
     }

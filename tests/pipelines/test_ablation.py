@@ -125,7 +125,7 @@ def test_where_nothing_is_shown_the_sentence_says_so_and_recommends_nothing():
     """The number of event subjects, of configurations, and what could not have been found stand beside it."""
     found, recommended, how = words.sentences(made_up(), HORIZONS)
     assert found == (
-        "crisis, 14 days: with 23 event subjects no family is shown to add to history, and no family is shown to add to "
+        "crisis, 14 days: with 23 event subjects, no family is shown to add to history, and no family is shown to add to "
         "all that is on."
     )
     assert recommended.startswith("Recommended: leave `features:` as it is.")
@@ -137,10 +137,10 @@ def test_where_nothing_is_shown_the_sentence_says_so_and_recommends_nothing():
 def test_a_recommendation_names_the_switch_and_its_uncertainty():
     """What takes away is to be dropped, what adds in full is to be added; by a person."""
     found, recommended, _ = words.sentences(made_up(TAKES_AWAY, ADDS), HORIZONS)
-    assert "mood is shown to add to all that is on and mood is shown to take away from all that is on" in found
+    assert "mood is shown to add to all that is on (mood is shown to take away from it)" in found
     assert "not done by itself" in recommended
-    assert "drop: [mood] (−0.020 (−0.030 to −0.010))" in recommended
-    assert "add: 2 of mood (+0.030 (+0.020 to +0.040))" in recommended
+    assert "drop mood (−0.020 (−0.030 to −0.010))" in recommended
+    assert "add what is off of mood (+0.030 (+0.020 to +0.040))" in recommended
 
 
 def test_a_family_that_changed_no_score_is_said_to_be_unused():
@@ -152,8 +152,8 @@ def test_a_family_that_changed_no_score_is_said_to_be_unused():
 
 def test_the_table_shows_the_alert_horizon_and_the_switch_of_each_row():
     """One line a comparison; what `features:` would say stands beside it."""
-    table = words.table(made_up(), HORIZONS)
-    assert [row["switch"] for row in table] == ["", "drop: [mood]", "add: 2 of mood", ""]
+    table = words.table(made_up(in_full=ADDS), HORIZONS)
+    assert [row["switch"] for row in table] == ["", "drop mood", "add 2 of mood (recommended)", ""]
     assert {row["outcome"] for row in table} == {"crisis 14 d"}
 
 
