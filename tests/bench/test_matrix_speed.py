@@ -1,0 +1,125 @@
+"""How fast the day panel becomes a training matrix, and a night's matrix: `make bench`.
+
+As the pipeline does it: a bucket of subjects is read, its matrix built and written, then the next. Sixteen buckets hold
+the numbers of one, under other names, so that cohorts of any size can be measured: `BENCH_SUBJECTS=1000,10000,100000`.
+Seconds per size and peak memory are in `extra_info`; the exponent of cost over size is fitted where there are several.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.catalog import STANDARD
+from features.grid import KEY
+from features.matrix import build_matrix, needs_of
+from pipelines.lake import BUCKETS
+from pipelines.pieces import write_parts
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.drop:DeprecationWarning"),
+]
+SIZES = [int(size) for size in os.environ.get("BENCH_SUBJECTS", "1000,10000").split(",")]
+DAYS, THREADS = 365, 2
+FIRST = np.datetime64("2026-01-01", "us")
+NIGHT = FIRST + np.timedelta64(DAYS, "D")
+ON = STANDARD.chosen()
+# What is on, and every statistic over 7 and 28 days of the measures that have any statistic on: more than 300.
+WIDE = tuple(dict.fromkeys([*ON, *(
+    f.name for f in STANDARD.features for m in STANDARD.measures
+    if m.default and f.name.startswith(f"{m.name}_") and f.window_days in (7, 28)
+    and re.match(r"(mean|sd|slope|rmssd|last|coverage|z)_[0-9]", f.name.removeprefix(f"{m.name}_")))]))  # fmt: skip
+EVENTS = pd.DataFrame({"subject_id": pd.Series(dtype="str"), "event_on": pd.Series(dtype="datetime64[us]"),
+                       "known_on": pd.Series(dtype="datetime64[us]")})  # fmt: skip
+seconds: dict[tuple[str, int], float] = {}
+
+
+def names_of(size: int) -> list[str]:
+    """Subjects of one bucket."""
+    return [f"p{place:06}" for place in range(-(-size // BUCKETS))]
+
+
+@pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size:,} subjects")
+def panel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
+    """How many subjects there are, and the day panel of one bucket of them: a tenth of the values missing, every
+    twentieth day late."""
+    size, folder = request.param, tmp_path_factory.mktemp("panel")
+    names, rng = names_of(size), np.random.default_rng(1)
+    rows = len(names) * DAYS
+    date = np.tile(FIRST + np.arange(DAYS).astype("timedelta64[D]"), len(names))
+    known_on = date + np.where(rng.random(rows) < 0.05, rng.integers(2, 6, rows), 1).astype("timedelta64[D]")
+    columns: dict[str, object] = {"subject_id": np.repeat(names, DAYS), "local_date": date, "known_on": known_on}
+    for name in needs_of(WIDE).columns:
+        values = rng.gamma(4, 3, rows)
+        columns[name] = pa.array(values, mask=rng.random(rows) < 0.1) if name != "has_data" else np.ones(rows)
+        if name.startswith("sleep_state"):
+            columns[name] = np.floor(values)
+    rows_of, month = pa.table(columns), date.astype("datetime64[M]")
+    for one in np.unique(month):
+        part = rows_of.filter(pa.array(month == one))
+        pq.write_table(part, folder / f"{one}.parquet", compression="zstd", compression_level=1)
+    return size, folder
+
+
+def build(panel: Path, size: int, dates: np.ndarray, features: tuple[str, ...], out: Path) -> int:
+    """Every bucket's matrix, read, built and written; how many rows they have."""
+    names, needs, rows = names_of(size), needs_of(features), 0
+    begin = dates.min() - np.timedelta64(needs.lookback, "D")
+    subjects = pd.DataFrame({"subject_id": names, "enrolled_on": FIRST})
+    index = pd.DataFrame({"subject_id": np.repeat(names, len(dates)), "index_date": np.tile(dates, len(names))})
+    columns, files = ", ".join([*KEY, *needs.columns]), [str(f) for f in panel.iterdir() if f.stem >= str(begin)[:7]]
+
+    def of_bucket(bucket: int) -> pd.DataFrame:
+        with duckdb.connect() as connection:
+            days = connection.sql(f"SELECT {columns} FROM read_parquet({files}) WHERE local_date >= '{begin}'").df()
+        return build_matrix(days.sort_values(list(KEY), ignore_index=True), EVENTS, subjects, index, features=features,
+                            threads=THREADS)  # fmt: skip
+
+    for bucket in range(BUCKETS):
+        folder = out / f"bucket-{bucket}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_parts(folder, [of_bucket(bucket)])
+        rows += len(index)
+    return rows
+
+
+def peak_gb() -> float:
+    """Greatest memory of this process so far; that of other benchmarks of the run included."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) / 1e6
+
+
+def measured(benchmark, kind: str, size: int, work: Callable[[], int]) -> None:
+    """Run once, and note seconds, rows, memory and the exponent over the sizes so far."""
+    rows = benchmark.pedantic(work, rounds=1)
+    seconds[kind, size] = benchmark.stats.stats.min
+    sizes = sorted(n for of, n in seconds if of == kind)
+    told = {"seconds": round(seconds[kind, size], 1), "rows": rows, "peak_gb": round(peak_gb(), 1)}
+    if len(sizes) > 1:
+        fitted = np.polyfit(np.log(sizes), np.log([seconds[kind, n] for n in sizes]), 1)
+        told["exponent"] = round(float(fitted[0]), 2)
+    benchmark.extra_info.update(told)
+
+
+@pytest.mark.benchmark(group="training matrix, weekly index dates of a year")
+def test_training_matrix(benchmark, panel, tmp_path):
+    """The goals at 100,000 subjects: 10 minutes, 12 GB, at least 300 features, cost linear in subjects."""
+    size, folder = panel
+    assert len(WIDE) >= 300
+    dates = FIRST + np.arange(7, DAYS, 7).astype("timedelta64[D]")
+    measured(benchmark, "training", size, lambda: build(folder, size, dates, WIDE, tmp_path))
+
+
+@pytest.mark.benchmark(group="one night's matrix")
+def test_night_matrix(benchmark, panel, tmp_path):
+    """The goal at 100,000 subjects: 30 seconds after the day panel."""
+    size, folder = panel
+    measured(benchmark, "night", size, lambda: build(folder, size, np.array([NIGHT]), ON, tmp_path))
