@@ -47,7 +47,7 @@ def flags_from(told: Days, since: pd.Timestamp) -> pd.Series:
     around = place >= first - AFTER
     from_day = rows[around].groupby("subject_id")["local_date"].min()
     from_day = pd.concat([from_day, *_told_at_once(told, since)]).groupby(level=0).min()
-    later = rows["local_date"] >= rows["subject_id"].map(from_day)
+    later = rows["local_date"].to_numpy() >= from_day.reindex(rows["subject_id"]).to_numpy()
     known_before = place[later].groupby([rows["subject_id"], rows["series"]]).min().groupby("subject_id").min()
     given: pd.Series = from_day.where(known_before.reindex(from_day.index).fillna(BEFORE) >= BEFORE)
     return given

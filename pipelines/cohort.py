@@ -4,24 +4,19 @@ Reads the lake through its known-at reader and dates every row with `features.ca
 writes nothing. Training, the night, replays and the audit all start here, so that they agree on who is who.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time
-from pathlib import Path
 
-import duckdb
 import pandas as pd
 
-import features
-from features import calendar, days, flags, plausibility
+from features import calendar
 from features.calendar import is_knowable_sql
 from features.tables import TABLES
 from models.outcomes import Outcome, event_days
 from pipelines.errors import Refused
-from pipelines.kept_hours import kept_hours
-from pipelines.lake import BUCKETS, Lake
+from pipelines.lake import Lake
 from pipelines.sections import OutcomeSettings, Sites
 from pipelines.settings import Settings
 
@@ -29,8 +24,6 @@ ToDay = Callable[[pd.Series, str, time], pd.Series]
 # Streams that make up the day panel.
 PANEL_STREAMS = ("mood", "sleep", "wearable", "wearable_days", "assessments", "signals")
 OBSERVED_AT = {"mood": "answered_at", "sleep": "offset_at", "wearable": "minute_at", "assessments": "completed_at"}
-# Rows of all streams that are summarised at once.
-ROWS_AT_ONCE = 4_000_000
 # Care statuses under which nobody is scored; paused and inpatient subjects stay on the roster with that status.
 FOLLOW_UP_ENDS = ("deceased",)
 
@@ -158,57 +151,6 @@ def outcome_event_days(lake: Lake, cohort: Cohort, outcome: Outcome) -> pd.DataF
         return event_days(outcome, None, rows)
     found = event_days(outcome, dated(lake, cohort, "events"), None)
     return found[calendar.is_known_on(found["known_on"], cohort.as_of)].reset_index(drop=True)
-
-
-def day_panel(lake: Lake, cohort: Cohort) -> pd.DataFrame:
-    """The bitemporal day panel of everything received by the knowledge time.
-
-    The stored panel is reused when content, knowledge time, subjects' zones, cutoff and the code of `features` are
-    those that it was built from. With it are stored `flags` (`flags.FLAG`) and `plausibility_counts`.
-    """
-    version = _panel_version(lake, cohort)
-    if all(lake.derived_version(name) == version for name in ("days", "flags", "plausibility_counts")):
-        return lake.load("days")
-    with lake.connection() as connection:
-        parts = [_days_of(lake, cohort, buckets, connection) for buckets in _portions(lake)]
-    panel, findings, flagged = (_known(frames, cohort.as_of) for frames in zip(*parts, strict=True))
-    panel, flagged = panel.sort_values(days.KEY, ignore_index=True), flagged.sort_values(flags.FLAG, ignore_index=True)
-    lake.replace("flags", flagged, version=version)
-    lake.replace("plausibility_counts", plausibility.counts(findings, flagged, cohort.as_of), version=version)
-    lake.replace("days", panel, version=version)
-    return panel
-
-
-def _known(frames: Iterable[pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
-    rows = pd.concat(frames, ignore_index=True)
-    return rows[calendar.is_known_on(rows["known_on"], as_of)].reset_index(drop=True)
-
-
-def _panel_version(lake: Lake, cohort: Cohort) -> str:
-    digest = hashlib.sha256(lake.content_version(cohort.known_at).encode())
-    digest.update(f"{cohort.known_at.isoformat()}|{cohort.cutoff}|{sorted(cohort.zones.items())}".encode())
-    digest.update(f"{cohort.device_preference}".encode())
-    for file in sorted(Path(features.__file__).parent.glob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _portions(lake: Lake) -> list[tuple[int, ...]]:
-    """Buckets of subjects to work on at a time: few where rows are many, so that memory does not grow with the cohort."""
-    rows = sum(lake.count(name) for name in PANEL_STREAMS)
-    size = min(BUCKETS, max(1, BUCKETS * ROWS_AT_ONCE // max(rows, 1)))
-    return [tuple(range(BUCKETS))[start : start + size] for start in range(0, BUCKETS, size)]
-
-
-def _days_of(
-    lake: Lake, cohort: Cohort, buckets: tuple[int, ...], connection: duckdb.DuckDBPyConnection
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Panel, findings and flags of the subjects of some buckets."""
-    among = f"bucket IN ({', '.join(map(str, buckets))})"
-    streams = {name: lake.history(name, cohort.known_at, connection).filter(among) for name in PANEL_STREAMS}
-    kept = kept_hours(lake, cohort.as_of, among, connection)
-    found = days.build_days(connection, streams, cohort.zones, cohort.cutoff, cohort.device_preference, kept)
-    return found.panel, found.findings, flags.flags_of(found)
 
 
 def care_status(lake: Lake, cohort: Cohort) -> pd.DataFrame:

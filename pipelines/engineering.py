@@ -7,6 +7,7 @@ from features.flags import restarts_of
 from models.baselines import LAST_MOOD
 from models.outcomes import Outcome
 from pipelines import cohort as cohorts
+from pipelines import panel as panels
 from pipelines.cohort import Cohort
 from pipelines.installation import Installation
 from pipelines.settings import Settings
@@ -24,7 +25,7 @@ def cohort(installation: Installation, night: str) -> Cohort:
 def days(installation: Installation, night: str) -> pd.DataFrame:
     """The bitemporal day panel of the night, stored as `days`."""
     installation.report("summarising days")
-    return cohorts.day_panel(installation.lake, cohort(installation, night))
+    return panels.refresh(installation.lake, cohort(installation, night)).load()
 
 
 def outcomes(installation: Installation) -> list[Outcome]:

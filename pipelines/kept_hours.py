@@ -20,6 +20,12 @@ def table(lake: Lake) -> Path:
     return lake.root / "retained" / "wearable_hours"
 
 
+def files(lake: Lake) -> list[str]:
+    """Files of the Delta table; none if nothing ever was removed."""
+    folder = table(lake)
+    return DeltaTable(str(folder)).file_uris() if folder.is_dir() else []
+
+
 def intent(lake: Lake) -> Path:
     """The note that a removal is going on, or was cut off: what is removed, and which step it had come to."""
     return lake.root / "retained" / "unfinished.json"
@@ -40,9 +46,8 @@ def kept_hours(
     lake: Lake, as_of: pd.Timestamp, among: str, connection: duckdb.DuckDBPyConnection
 ) -> duckdb.DuckDBPyRelation | None:
     """Kept hours as known for a night, among the buckets that the condition names; None if nothing ever was removed."""
-    folder = table(lake)
-    files = DeltaTable(str(folder)).file_uris() if folder.is_dir() else []
-    if not files:
+    held = files(lake)
+    if not held:
         return None
     is_known = is_known_on_sql(f"DATE '{as_of:%Y-%m-%d}'")
-    return connection.read_parquet(files, union_by_name=True).filter(f"{among} AND {is_known}")
+    return connection.read_parquet(held, union_by_name=True).filter(f"{among} AND {is_known}")

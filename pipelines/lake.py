@@ -1,15 +1,16 @@
 """The lake: append-only Delta tables of raw rows, one known-at reader over them, and the tables derived from them.
 
 Raw tables live in `raw/<table>`, partitioned by `bucket` (a stable hash of the subject) and `month` of the event;
-derived tables are overwritten whole in `derived/<name>`. Everything is read by DuckDB over the files of a Delta
-version: the Arrow readers of the Delta package abort the process at exit. What may get in is the door's affair (`door/`).
+derived tables are overwritten whole in `derived/<name>`, but for those that grow by what is new (`panel/`). DuckDB reads
+the files of a Delta version: the Arrow readers of the Delta package abort the process at exit. What may get in is the
+door's affair (`door/`).
 """
 
 import fcntl
 import hashlib
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,7 @@ class Lake:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
+        self._is_held = False
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """A fresh DuckDB connection in UTC, with bounded memory and no progress output of its own."""
@@ -72,11 +74,18 @@ class Lake:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the lake's lock; others wait. The lock is gone when the process is."""
+        """Hold the lake's lock; others wait, who holds it already goes on. The lock is gone when the process is."""
+        if self._is_held:
+            yield
+            return
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "writing.lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+            self._is_held = True
+            try:
+                yield
+            finally:
+                self._is_held = False
 
     def append(self, table: Table, portions: Iterable[pa.Table], family: str = RAW) -> int:
         """Add rows in one commit, none if there are none; how many they were.
@@ -160,22 +169,31 @@ class Lake:
         instant = f"'{pd.Timestamp(known_at).isoformat()}'::TIMESTAMPTZ"
         return f"SELECT * FROM ({self._rows_sql(table)}) WHERE {is_knowable_sql(instant)}"
 
+    def files(self, table: str, family: str = RAW) -> list[str]:
+        """The files that hold a raw table's rows; none if nobody wrote it."""
+        delta = self._open(self.root / family / table)
+        return [] if delta is None else delta.file_uris()
+
     def _rows_sql(self, table: str, family: str = RAW) -> str:
-        delta, schema = self._open(self.root / family / table), TABLES[table].arrow_schema()
+        return self.scan_sql(table, self.files(table, family), family)
+
+    def scan_sql(self, table: str, files: Collection[str], family: str = RAW) -> str:
+        """SQL of the rows in some files of a raw table."""
+        schema = TABLES[table].arrow_schema()
         if family == REPEATS:
             schema = pa.schema([schema.field(name) for name in (*TABLES[table].key, "received_at", "ingest_id")])
-        if delta is None or not delta.file_uris():
+        if not files:
             nothing = ", ".join(f"NULL::{SQL_TYPES[field.type]} AS {field.name}" for field in schema)
             return f"SELECT {nothing}, NULL::INTEGER AS bucket, NULL::VARCHAR AS month WHERE FALSE"
         columns = ", ".join([*schema.names, "bucket", "month"])
         return (
-            f"SELECT {columns} FROM read_parquet({_sql_list(delta.file_uris())}, union_by_name = true, "
+            f"SELECT {columns} FROM read_parquet({sql_list(files)}, union_by_name = true, "
             "hive_partitioning = true, hive_types = {'bucket': INTEGER, 'month': VARCHAR})"
         )
 
     def replace(self, name: str, frame: pd.DataFrame, version: str = "") -> None:
         """Store a derived table, replacing an earlier one; `version` says what it was derived from."""
-        folder = self._derived(name)
+        folder = self.derived(name)
         mark = folder.with_suffix(".version")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with self.writing():
@@ -191,7 +209,7 @@ class Lake:
 
     def load(self, name: str) -> pd.DataFrame:
         """A derived table; rows come as they were stored. KeyError if it was never stored."""
-        delta = self._open(self._derived(name))
+        delta = self._open(self.derived(name))
         if delta is None:
             raise KeyError(name)
         connection = self.connection()
@@ -199,23 +217,26 @@ class Lake:
         files = sorted(delta.file_uris())
         if not files:
             return pa.schema(delta.schema()).empty_table().to_pandas()
-        frame = connection.sql(f"SELECT * FROM read_parquet({_sql_list(files)})").df()
+        frame = connection.sql(f"SELECT * FROM read_parquet({sql_list(files)})").df()
         days = frame.select_dtypes("datetime").columns
         return frame.astype(dict.fromkeys(days, "datetime64[us]"))
 
     def derived_version(self, name: str) -> str | None:
         """What the stored derived table was derived from; None if there is none, or its writing was cut off."""
-        mark = self._derived(name).with_suffix(".version")
+        mark = self.derived(name).with_suffix(".version")
         return mark.read_text() if mark.exists() else None
 
     def tables(self) -> list[str]:
         """Names of the raw tables that hold anything."""
-        found = ((name, self._open(self._raw(name))) for name in TABLES)
-        return [name for name, delta in found if delta is not None and delta.file_uris()]
+        return [name for name in TABLES if self.files(name)]
+
+    def derived(self, name: str) -> Path:
+        """Folder of a derived table."""
+        return self.root / "derived" / name
 
     def count(self, table: str) -> int:
         """How many rows are stored, by the log alone."""
-        delta = self._open(self._raw(table))
+        delta = self._open(self.root / RAW / table)
         return 0 if delta is None else sum(pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist())
 
     def content_version(self, known_at: pd.Timestamp) -> str:
@@ -242,9 +263,6 @@ class Lake:
 
     def _raw(self, table: str) -> Path:
         return self.root / RAW / table
-
-    def _derived(self, name: str) -> Path:
-        return self.root / "derived" / name
 
     @staticmethod
     def _open(folder: Path) -> DeltaTable | None:
@@ -276,5 +294,6 @@ def place_of(table: Table, row: str) -> dict[str, str]:
     return {"subject_id": f"{row}.subject_id", "day": day}
 
 
-def _sql_list(paths: list[str]) -> str:
+def sql_list(paths: Iterable[str]) -> str:
+    """Paths of files as a SQL list."""
     return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"

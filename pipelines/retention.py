@@ -27,6 +27,7 @@ from pipelines.consent.erasure import rewrite_without, scrub
 from pipelines.installation import Installation
 from pipelines.kept_hours import intent, kept_from, mark, table
 from pipelines.lake import BUCKETS, DELTA, FAMILIES, RAW, WRITER, Lake
+from pipelines.panel import state
 
 KIND = "retention"
 KEEPING, REMOVING = "keeping hours", "removing minutes"
@@ -194,6 +195,9 @@ def _remove(lake: Lake, before: date, is_gone: Callable[[pa.Table], pa.ChunkedAr
         if not folder.is_dir():
             continue
         files = [Path(path) for path in DeltaTable(str(folder)).file_uris() if _month(path) <= f"{before:%Y-%m}"]
+        if family == RAW:
+            # What the day panel has not yet taken in will be told by kept hours, which are no news to it.
+            state.distrust(lake, STREAM, [path.relative_to(folder).as_posix() for path in files])
         rows = rewrite_without(folder, files, is_gone)
         scrub(folder)
         removed += rows if family == RAW else 0

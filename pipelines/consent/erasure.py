@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines.lake import DELTA, Lake, bucket_of
+from pipelines.panel import state
 
 
 def delta_tables(lake: Lake) -> list[Path]:
@@ -99,6 +100,7 @@ def rewrite(table: Path, files: Collection[Path], change: Callable[[pa.Table], p
     layout, which readers rely on. A file for whose rows `change` gives None stays. Returns how many rows went.
     """
     actions: list[AddAction | RemoveAction] = []
+    replaced: dict[str, str | None] = {}
     removed = 0
     for path in sorted(files):
         rows = pq.ParquetFile(path).read()
@@ -108,13 +110,15 @@ def rewrite(table: Path, files: Collection[Path], change: Callable[[pa.Table], p
         removed += rows.num_rows - left.num_rows
         values = dict(part.split("=", 1) for part in path.relative_to(table).parts[:-1])
         # Removed long ago, as far as any retention is concerned.
-        actions.append(RemoveAction(path.relative_to(table).as_posix(), True, 0, path.stat().st_size, values))
-        if left.num_rows:
-            actions.append(_written(table, path, left, values))
+        former = path.relative_to(table).as_posix()
+        actions.append(RemoveAction(former, True, 0, path.stat().st_size, values))
+        written = _written(table, path, left, values) if left.num_rows else None
+        actions += [written] if written else []
+        replaced[former] = written.path if written else None
     if actions:
         delta = DeltaTable(str(table))
         delta.create_write_transaction(actions, "append", delta.schema(), delta.metadata().partition_columns)
-        table.with_suffix(".version").unlink(missing_ok=True)
+        state.follow(table, replaced)
     return removed
 
 

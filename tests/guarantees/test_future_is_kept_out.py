@@ -19,6 +19,7 @@ from features.tables import TABLES
 from pipelines import cohort as cohorts
 from pipelines.door.intake import ingest
 from pipelines.lake import Lake
+from pipelines.panel import refresh
 from pipelines.settings import Settings, settings_from
 from pipelines.sources.batch import Batch
 from pipelines.sources.simulated import SimulatedCohort, read
@@ -55,7 +56,7 @@ def matrix(lake: Lake, night: pd.Timestamp, index_date: pd.Timestamp | None = No
     """Features of everybody for the index date, by default the night itself, from what is known for the night."""
     declared = settings(lake.root)
     known = cohorts.load(lake, declared, night)
-    panel = cohorts.day_panel(lake, known)
+    panel = refresh(lake, known).load()
     outcome = cohorts.outcome_named("crisis", declared.outcomes["crisis"])
     events = cohorts.outcome_event_days(lake, known, outcome)
     index = known.roster[["subject_id"]].assign(index_date=index_date or night)
@@ -255,5 +256,5 @@ def test_the_declared_cutoff_dates_the_day_panel(tmp_path):
               "scale_max": 7.0, "received_at": received}  # fmt: skip
     ingest(lake, [Batch("subjects", ann, "subjects"), Batch("mood", pd.DataFrame(answer), "mood")], "small")
     declared = settings(tmp_path, cutoff="01:00")
-    panel = cohorts.day_panel(lake, cohorts.load(lake, declared, NIGHT))
+    panel = refresh(lake, cohorts.load(lake, declared, NIGHT)).load()
     assert panel["known_on"].tolist() == [pd.Timestamp("2026-06-22")]

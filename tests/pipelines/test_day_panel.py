@@ -1,14 +1,21 @@
-"""What is stored beside the day panel, and when it is built again."""
+"""How the stored day panel goes on from night to night: what is computed, what is told of it, what makes all of it anew."""
 
+import functools
+import shutil
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 
 from pipelines import cohort as cohorts
+from pipelines.cohort import Cohort
 from pipelines.door.intake import ingest
-from pipelines.lake import Lake
+from pipelines.lake import Lake, bucket_of
+from pipelines.panel import flagging, refresh, state
+from pipelines.panel.store import Store
+from pipelines.panel.view import stores
 from pipelines.settings import Settings, settings_from
 from pipelines.sources.batch import Batch
 
@@ -19,7 +26,8 @@ pytestmark = [
 ]
 
 NIGHT = pd.Timestamp("2026-06-12")
-STORED = ("days", "flags", "plausibility_counts")
+DAY = pd.Timedelta(days=1)
+STORED = ("flags", "plausibility_counts")
 
 
 def settings(home: Path, *preference: str) -> Settings:
@@ -50,11 +58,23 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
+def cohort(lake: Lake, home: Path, night: pd.Timestamp = NIGHT, *preference: str) -> Cohort:
+    """Both subjects, as known for a night."""
+    return cohorts.load(lake, settings(home, *preference), night)
+
+
+def answers(lake: Lake, subject: str, day: str, value: float = 3.0, hours: int = 30, name: str = "") -> None:
+    """A mood answer of one noon, received so many hours after its day began."""
+    at = pd.Timestamp(f"{day}T12:00Z").as_unit("us")
+    rows = pd.DataFrame({"subject_id": [subject], "answered_at": at, "item": "mood", "value": value, "scale_min": 1.0,
+                         "scale_max": 7.0, "source": "a", "received_at": at + pd.Timedelta(hours=hours - 12)})  # fmt: skip
+    ingest(lake, [Batch("mood", rows, "answers")], name or f"{subject} {day} {value} {hours}")
+
+
 def test_flags_and_counts_are_stored_with_the_panel(lake, tmp_path):
-    """One version for all three; each rule once, new this night or not."""
-    known = cohorts.load(lake, settings(tmp_path), NIGHT)
-    cohorts.day_panel(lake, known)
-    assert len({lake.derived_version(name) for name in STORED}) == 1
+    """Under one name; each rule once, new this night or not."""
+    panel = refresh(lake, cohort(lake, tmp_path))
+    assert {lake.derived_version(name) for name in STORED} == {panel.name}
     assert lake.load("flags")[["subject_id", "stream", "flag"]].to_numpy().tolist() == [
         ["bob", "sleep", "device_change"]
     ]
@@ -68,7 +88,7 @@ def test_another_preference_makes_another_panel(lake, tmp_path):
     """The band has more minutes; where the ring is preferred, its minute counts."""
 
     def mean(*preference: str) -> float:
-        panel = cohorts.day_panel(lake, cohorts.load(lake, settings(tmp_path, *preference), NIGHT))
+        panel = refresh(lake, cohort(lake, tmp_path, NIGHT, *preference)).load()
         return panel.set_index("subject_id").loc["bob", "heart_mean"].dropna().iloc[0]
 
     assert mean() == 71
@@ -76,10 +96,101 @@ def test_another_preference_makes_another_panel(lake, tmp_path):
     assert mean("a") == 71
 
 
-def test_a_panel_without_its_flags_is_built_again(lake, tmp_path):
-    """A run that was cut off between the three leaves nothing half-new behind."""
-    known = cohorts.load(lake, settings(tmp_path), NIGHT)
-    panel = cohorts.day_panel(lake, known)
-    lake.replace("flags", lake.load("flags").iloc[:0], version="of another night")
-    pd.testing.assert_frame_equal(cohorts.day_panel(lake, known), panel)
-    assert len(lake.load("flags")) == 1
+def test_a_night_computes_what_is_new(lake, tmp_path):
+    """One answer is one subject-day; a night without news is none, and nothing that the night before knew is other."""
+    assert refresh(lake, cohort(lake, tmp_path)).days_computed == 3
+    answers(lake, "ann", "2026-06-11")
+    for computed in (1, 0):
+        panel = refresh(lake, cohort(lake, tmp_path, NIGHT + DAY))
+        assert (panel.days_computed, panel.changed_past) == (computed, frozenset())
+    assert panel.load()["local_date"].max() == NIGHT - DAY
+
+
+def test_a_minute_computes_the_days_beside_it(lake, tmp_path):
+    """An hour can be stuck over midnight; files that hold other days stay as they are."""
+    refresh(lake, cohort(lake, tmp_path))
+    before = set(files(lake))
+    at = pd.Timestamp("2026-06-11T23:59Z").as_unit("us")
+    rows = pd.DataFrame({"subject_id": ["ann"], "minute_at": at, "heart_rate": 61, "source": "a", "device_id": "band",
+                         "received_at": at + pd.Timedelta(hours=9)})  # fmt: skip
+    ingest(lake, [Batch("wearable", rows, "one")], "one minute")
+    panel = refresh(lake, cohort(lake, tmp_path, NIGHT + DAY))
+    assert panel.days_computed == 2
+    (kept,) = before & set(files(lake))
+    assert f"bucket={bucket_of('bob')}/" in kept
+
+
+def files(lake: Lake) -> list[str]:
+    """The files of the stored panel."""
+    return [str(piece.path) for piece in stores(lake)["days"].pieces()]
+
+
+def test_who_has_another_past_is_told(lake, tmp_path):
+    """What was received before the last night's cutoff, and came in after, changes what that night would know."""
+    first = refresh(lake, cohort(lake, tmp_path))
+    assert first.since is None
+    answers(lake, "bob", "2026-06-10")
+    answers(lake, "ann", "2026-06-11")
+    panel = refresh(lake, cohort(lake, tmp_path, NIGHT + DAY))
+    assert (panel.since, panel.changed_past) == (NIGHT, {"bob"})
+    answers(lake, "ann", "2026-06-11", value=4.0, hours=31)
+    assert refresh(lake, cohort(lake, tmp_path, NIGHT + 2 * DAY)).changed_past == {"ann"}
+
+
+def test_an_earlier_night_leaves_the_stored_panel(lake, tmp_path):
+    """It is told what was known then, late rows of old receipts too; the newer night goes on from where it was."""
+    answers(lake, "ann", "2026-06-11")
+    newest = refresh(lake, cohort(lake, tmp_path, NIGHT + DAY)).load()
+    answers(lake, "bob", "2026-06-10")
+    earlier = refresh(lake, cohort(lake, tmp_path, NIGHT))
+    assert earlier.days_computed == 1
+    told = earlier.load()
+    assert told["known_on"].max() <= NIGHT
+    assert told.set_index(["subject_id", "local_date"])["mood_mood"].notna().sum() == 1
+    assert lake.derived_version("flags") == earlier.name
+    later = refresh(lake, cohort(lake, tmp_path, NIGHT + DAY))
+    assert later.days_computed == 1
+    both = pd.concat([later.load(), newest, told]).drop_duplicates()
+    assert len(both) == len(later.load()) + 1
+    assert lake.derived_version("flags") == later.name
+
+
+def test_a_file_that_is_gone_without_a_word_makes_its_bucket_anew(lake, tmp_path):
+    """Rows that somebody removed by hand do not live on in the panel; subjects of other buckets are not computed."""
+    answers(lake, "ann", "2026-06-10")
+    refresh(lake, cohort(lake, tmp_path))
+    table = DeltaTable(str(lake.root / "raw" / "mood"))
+    table.delete()
+    panel = refresh(lake, cohort(lake, tmp_path))
+    assert bucket_of("ann") != bucket_of("bob")
+    assert (panel.days_computed, panel.changed_past) == (1, {"ann"})
+    assert "mood_mood" not in panel.load()
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_a_panel_that_was_cut_off_is_whole_after_the_next_run(lake, tmp_path, monkeypatch, call):
+    """Stopped before any of its commits, or before it is said to be whole, nothing half-new is left."""
+    refresh(lake, cohort(lake, tmp_path))
+    answers(lake, "ann", "2026-06-11")
+    answers(lake, "bob", "2026-06-10")
+    calls = []
+
+    def cut(real, *arguments, **named):
+        calls.append(real)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return real(*arguments, **named)
+
+    commit = Store.commit
+    monkeypatch.setattr(Store, "commit", lambda store, change: cut(commit, store, change))
+    for owner, step in ((flagging, "publish"), (state, "write"), (state, "forget")):
+        monkeypatch.setattr(owner, step, functools.partial(cut, getattr(owner, step)))
+    with pytest.raises(KeyboardInterrupt):
+        refresh(lake, cohort(lake, tmp_path, NIGHT + DAY))
+    monkeypatch.undo()
+    panel = refresh(lake, cohort(lake, tmp_path, NIGHT + DAY))
+    whole = Lake(shutil.copytree(lake.root, tmp_path / "whole", ignore=shutil.ignore_patterns("derived")))
+    anew = refresh(whole, cohort(whole, tmp_path, NIGHT + DAY))
+    pd.testing.assert_frame_equal(panel.load(), anew.load(), check_exact=True)
+    for name in STORED:
+        pd.testing.assert_frame_equal(lake.load(name), whole.load(name), check_exact=True)

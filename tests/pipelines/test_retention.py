@@ -20,6 +20,7 @@ from pipelines.door.policy import DoorPolicy
 from pipelines.installation import Installation
 from pipelines.kept_hours import kept_from, kept_hours
 from pipelines.lake import BUCKETS
+from pipelines.panel import refresh
 from pipelines.settings import settings_from
 from pipelines.sources.batch import Batch
 from pipelines.turn import alone
@@ -83,7 +84,7 @@ def panel(made: Installation, night: pd.Timestamp) -> pd.DataFrame:
 
 def day_panel(made: Installation) -> pd.DataFrame:
     """The newest night's whole panel, as scoring sees it."""
-    return cohorts.day_panel(made.lake, cohorts.load(made.lake, made.settings, pd.Timestamp(NIGHTS[-1])))
+    return refresh(made.lake, cohorts.load(made.lake, made.settings, pd.Timestamp(NIGHTS[-1]))).load()
 
 
 def assert_same(found: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -> None:

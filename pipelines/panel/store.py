@@ -1,0 +1,180 @@
+"""Derived tables of subject-days, stored as one sorted file per bucket and month, each put anew when its days change.
+
+A night touches the files of its own month, and of a few others where late rows came in; history stays as it lies.
+Which day panel the files make up, and whether they are whole, says `state`.
+"""
+
+import json
+import shutil
+import uuid
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, Schema
+from deltalake.transaction import AddAction, RemoveAction
+
+from features.calendar import is_known_on
+from pipelines.lake import DELTA, Lake, sql_list
+from pipelines.panel.extent import Extent, buckets_of, months_of
+from pipelines.pieces import PARTITION
+
+# Columns by type; all others are measures.
+TYPES = dict.fromkeys(("local_date", "known_on"), pa.date32()) | {"device": pa.int64()}
+TEXTS = ("subject_id", "stream", "rule", "kind", "measure", "source", "device_id", "device_model", "algorithm_version")
+ALWAYS = "all"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file of a store, with its partition."""
+
+    path: Path
+    bucket: int
+    month: str
+
+
+class Store:
+    """One derived table: rows by subject and local day."""
+
+    def __init__(self, lake: Lake, name: str, key: Collection[str], is_monthly: bool = True) -> None:
+        self.folder = lake.derived(name)
+        self.key = list(key)
+        self.is_monthly = is_monthly
+
+    def pieces(self) -> list[Piece]:
+        """All files, in the order of their partitions."""
+        if not (self.folder / "_delta_log").is_dir():
+            return []
+        paths = sorted(Path(uri) for uri in DeltaTable(str(self.folder)).file_uris())
+        named = ((path, dict(part.split("=", 1) for part in path.parts[-3:-1])) for path in paths)
+        return [Piece(path, int(values["bucket"]), values["month"]) for path, values in named]
+
+    def read(
+        self, pieces: Collection[Piece], connection: duckdb.DuckDBPyConnection, columns: Collection[str] | None = None,
+        where: str = "TRUE",
+    ) -> pd.DataFrame:  # fmt: skip
+        """Rows of some files for which a condition holds, in no order; columns that no file has are left out."""
+        if not pieces:
+            return self._typed(pd.DataFrame(columns=self.key))
+        scan = f"read_parquet({sql_list(str(p.path) for p in pieces)}, union_by_name = true, hive_partitioning = false)"
+        held = connection.sql(f"SELECT * FROM {scan}").columns if columns is not None else []
+        chosen = "*" if columns is None else ", ".join(name for name in columns if name in held)
+        return self._typed(connection.sql(f"SELECT {chosen} FROM {scan} AS rows WHERE {where}").df())
+
+    def put(
+        self, rows: pd.DataFrame, extent: Extent, since: pd.Timestamp | None, connection: duckdb.DuckDBPyConnection
+    ) -> "Change":
+        """Write files that hold the extent's rows instead of what is there of it; they count once committed.
+
+        Args:
+            rows: all rows of the extent's subject-days.
+            since: a night; of whom it would now know other rows is told.
+        """
+        buckets, months = buckets_of(rows["subject_id"]), self._months(rows)
+        fresh = dict(tuple(rows.groupby([buckets, months], sort=False)))
+        there = {(piece.bucket, piece.month): piece for piece in self._holding(extent)}
+        change = Change()
+        for place in sorted({*fresh, *there}):
+            new, piece = fresh.get(place, rows.iloc[:0]), there.get(place)
+            old = self.read([piece], connection) if piece else new.iloc[:0]
+            is_old = extent.holds(old)
+            if piece and (is_old.any() or len(new)):
+                values: dict[str, str | None] = {"bucket": str(piece.bucket), "month": piece.month}
+                name = piece.path.relative_to(self.folder).as_posix()
+                change.removed.append(RemoveAction(name, True, 0, piece.path.stat().st_size, values))
+            if not piece or is_old.any() or len(new):
+                change.others.update(_others(old[is_old], new, since))
+                content = pd.concat([part for part in (old[~is_old], new) if len(part)] or [new])
+                change.added.extend(self._written(content, *place))
+        return change
+
+    def commit(self, change: "Change") -> None:
+        """Make the files count and take the former ones away."""
+        if not change.added and not change.removed:
+            return
+        names = sorted({name for piece in change.added for name in pq.read_schema(self.folder / piece.path).names})
+        delta = self._delta(names)
+        actions = [*change.removed, *change.added]
+        delta.create_write_transaction(actions, "append", delta.schema(), list(PARTITION))
+        for former in change.removed:
+            (self.folder / former.path).unlink()
+
+    def begin_anew(self) -> None:
+        """Take everything away."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _months(self, rows: pd.DataFrame) -> pd.Series:
+        return months_of(rows["local_date"]) if self.is_monthly else pd.Series(ALWAYS, rows.index, dtype="str")
+
+    def _holding(self, extent: Extent) -> Iterator[Piece]:
+        """Files that can hold rows of the extent."""
+        whole = Extent(extent.whole).every_bucket
+        places = set(zip(extent.buckets, self._months(extent.days), strict=True))
+        return (piece for piece in self.pieces() if piece.bucket in whole or (piece.bucket, piece.month) in places)
+
+    def _written(self, rows: pd.DataFrame, bucket: int, month: str) -> list[AddAction]:
+        if rows.empty:
+            return []
+        rows = rows.sort_values(self.key, ignore_index=True)
+        schema = pa.schema([(name, self._type(name)) for name in rows.columns])
+        content = pa.Table.from_pandas(rows, schema, preserve_index=False).replace_schema_metadata(None)
+        values: dict[str, str | None] = {"bucket": str(bucket), "month": month}
+        path = Path(f"bucket={bucket}", f"month={month}", f"part-{uuid.uuid4().hex}.parquet")
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(
+            content, self.folder / path, compression="zstd", compression_level=1, store_schema=False,
+            use_dictionary=[name for name in schema.names if schema.field(name).type != pa.float64()],
+            write_statistics=False,
+        )  # fmt: skip
+        stats = json.dumps({"numRecords": len(rows)})
+        return [AddAction(path.as_posix(), (self.folder / path).stat().st_size, values, 0, True, stats)]
+
+    def _delta(self, names: list[str]) -> DeltaTable:
+        """The table's log, with all columns of new files."""
+        fields = [pa.field(name, self._type(name)) for name in names]
+        if not (self.folder / "_delta_log").is_dir():
+            schema = pa.schema([*fields, ("bucket", pa.int32()), ("month", pa.string())])
+            return DeltaTable.create(str(self.folder), schema, partition_by=list(PARTITION), configuration=DELTA)
+        delta = DeltaTable(str(self.folder))
+        known = {field.name for field in delta.schema().fields}
+        further = pa.schema([field for field in fields if field.name not in known])
+        if len(further):
+            delta.alter.add_columns(list(Schema.from_arrow(further).fields))
+            delta = DeltaTable(str(self.folder))
+        return delta
+
+    @staticmethod
+    def _type(name: str) -> pa.DataType:
+        return TYPES.get(name, pa.string() if name in TEXTS else pa.float64())
+
+    @staticmethod
+    def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows in the types that this project holds them in."""
+        types = {"local_date": "datetime64[us]", "known_on": "datetime64[us]", "device": "int64"}
+        types |= dict.fromkeys(TEXTS, "str")
+        return rows.astype({name: types.get(name, "float64") for name in rows.columns})
+
+
+@dataclass(frozen=True)
+class Change:
+    """Files of a store that come, those that they stand in for, and subjects of whom a night would know other rows."""
+
+    added: list[AddAction] = field(default_factory=list)
+    removed: list[RemoveAction] = field(default_factory=list)
+    others: set[str] = field(default_factory=set)
+
+    def __add__(self, other: "Change") -> "Change":
+        return Change(self.added + other.added, self.removed + other.removed, self.others | other.others)
+
+
+def _others(old: pd.DataFrame, new: pd.DataFrame, since: pd.Timestamp | None) -> set[str]:
+    if since is None:
+        return set()
+    known = [rows[is_known_on(rows["known_on"], since)] for rows in (old, new)]
+    both = pd.concat([rows for rows in known if len(rows)] or [old], ignore_index=True)
+    return set(both[~both.duplicated(keep=False)]["subject_id"])
