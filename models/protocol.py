@@ -46,7 +46,8 @@ def cross_predict(
 ) -> list[Predictions]:
     """Risks of every predictor for the test rows of every split, pooled by split name.
 
-    Training rows are chosen by `learnt_from`; test rows are not. Everything fitted, calibration included, is fitted on the training rows alone.
+    Training rows are chosen by `learnt_from`; test rows are not. Everything fitted, calibration included, is fitted on
+    the training rows alone.
 
     Args:
         matrix, labels: row by row beside each other; `labels` of one task.
@@ -60,10 +61,8 @@ def cross_predict(
     learnt = {p.name: learnt_from(matrix, labels, p.features, train_every_days) for p in predictors}
 
     def predict(split: Split) -> tuple[pd.DataFrame, dict[str, Values]] | None:
-        train, test = (
-            {name: np.flatnonzero(split.train & rows) for name, rows in learnt.items()},
-            np.flatnonzero(split.test),
-        )
+        train = {name: np.flatnonzero(split.train & rows) for name, rows in learnt.items()}
+        test = np.flatnonzero(split.test)
         if len(test) == 0 or not all(_is_learnable(labels.iloc[rows]) for rows in train.values()):
             return None
         risks = _risks(matrix, labels, train, test, horizons_days, predictors, seed)
@@ -82,9 +81,13 @@ def cross_predict(
 def learnt_from(
     matrix: pd.DataFrame, labels: pd.DataFrame, features: Sequence[str], train_every_days: int
 ) -> NDArray[np.bool_]:
-    """Rows that a predictor may be fitted on: one in `train_every_days` per subject, for neighbouring days say nearly the
-    same, and none so soon after enrolment that its features cannot have a value: it would learn who is new."""
-    is_thinned = labels.groupby("subject_id").cumcount().to_numpy() % train_every_days == 0
+    """Rows that a predictor may be fitted on.
+
+    One day in `train_every_days` of each subject, for neighbouring days say nearly the same, and none so soon after
+    enrolment that its features cannot have a value: it would learn who is new.
+    """
+    since_first = labels["index_date"] - labels.groupby("subject_id")["index_date"].transform("min")
+    is_thinned = (since_first.dt.days % train_every_days == 0).to_numpy()
     is_warm: NDArray[np.bool_] = matrix[TENURE].to_numpy() >= warm_up_days(features)
     return is_thinned & is_warm
 

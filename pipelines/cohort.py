@@ -177,16 +177,25 @@ def follow_up(lake: Lake, cohort: Cohort, outcome: Outcome, panel: pd.DataFrame)
     return until.dropna().astype("datetime64[us]").rename("followed_until").rename_axis("subject_id").reset_index()
 
 
+def reporting_columns(outcome: Outcome) -> tuple[str]:
+    """The day panel's column that says whether a subject would have reported the outcome on a day."""
+    return (f"mood_{outcome.assessment}" if outcome.assessment else "adherence_answers",)
+
+
 def reporting_days(panel: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
     """Days on which a subject would have reported the outcome, `subject_id, local_date`: those with its assessment,
     or with any mood answer where events are self-reported."""
-    column = f"mood_{outcome.assessment}" if outcome.assessment else "adherence_answers"
+    (column,) = reporting_columns(outcome)
     rows = panel[panel[column].notna()] if column in panel else panel.iloc[:0]
     return rows[["subject_id", "local_date"]].drop_duplicates()
 
 
-def index_rows(cohort: Cohort, until: pd.DataFrame) -> pd.DataFrame:
-    """Every index date of every subject: from the day after enrolment to the end of follow-up, sorted."""
+def index_rows(cohort: Cohort, until: pd.DataFrame, every_days: int = 1) -> pd.DataFrame:
+    """Index dates of every subject from the day after enrolment to the end of follow-up, sorted.
+
+    Args:
+        every_days: one date in so many, the same dates for all.
+    """
     spans = cohort.subjects[["subject_id", "enrolled_on"]].merge(until, on="subject_id")
     spans = spans[spans["enrolled_on"] < spans["followed_until"]]
     rows = spans.assign(
@@ -196,6 +205,7 @@ def index_rows(cohort: Cohort, until: pd.DataFrame) -> pd.DataFrame:
         ]
     )[["subject_id", "index_date"]].explode("index_date")
     rows["index_date"] = rows["index_date"].astype("datetime64[us]")
+    rows = rows[(rows["index_date"] - pd.Timestamp(0)).dt.days % every_days == 0]
     return rows.sort_values(["subject_id", "index_date"]).reset_index(drop=True)
 
 

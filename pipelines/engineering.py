@@ -1,5 +1,8 @@
 """Builds and stores what a model sees: the cohort, the day panel, and feature matrices for training or for a night."""
 
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 import pandas as pd
 
 from features import history, matrix
@@ -10,10 +13,15 @@ from pipelines import cohort as cohorts
 from pipelines import panel as panels
 from pipelines.cohort import Cohort
 from pipelines.installation import Installation
+from pipelines.lake import BUCKETS
+from pipelines.panel import Panel
+from pipelines.panel.extent import buckets_of
 from pipelines.settings import Settings
 
 # Share of the last four weeks' days with any data.
 COMPLETENESS = "adherence_coverage_28d"
+# Numbers of the day panel and of a matrix that are held at a time: 1.2 GB.
+VALUES_AT_ONCE = 150_000_000
 Shapes = dict[str, tuple[int, int]]
 
 
@@ -22,10 +30,10 @@ def cohort(installation: Installation, night: str) -> Cohort:
     return cohorts.load(installation.lake, installation.settings, pd.Timestamp(night))
 
 
-def days(installation: Installation, night: str) -> pd.DataFrame:
-    """The bitemporal day panel of the night, stored as `days`."""
+def panel(installation: Installation, night: str) -> Panel:
+    """The bitemporal day panel of the night, brought up to date."""
     installation.report("summarising days")
-    return panels.refresh(installation.lake, cohort(installation, night)).load()
+    return panels.refresh(installation.lake, cohort(installation, night))
 
 
 def outcomes(installation: Installation) -> list[Outcome]:
@@ -34,20 +42,20 @@ def outcomes(installation: Installation) -> list[Outcome]:
 
 
 def training_matrices(installation: Installation, night: str) -> Shapes:
-    """Build and store `feature_matrix_<outcome>` over every index date before the night; their shapes."""
-    known, panel = cohort(installation, night), days(installation, night)
-    shapes = {}
+    """Build and store `training_matrix_<outcome>` over the index dates before the night; their shapes."""
+    days, shapes = panel(installation, night), {}
     for outcome in outcomes(installation):
-        until = cohorts.follow_up(installation.lake, known, outcome, panel)
-        shapes[outcome.name] = _store(installation, known, panel, outcome, cohorts.index_rows(known, until), "training")
+        until = cohorts.follow_up(installation.lake, days.cohort, outcome, days.load(columns=()))
+        index = cohorts.index_rows(days.cohort, until, installation.settings.training.index_every_days)
+        shapes[outcome.name] = _store(installation, days, outcome, index, "training")
     return shapes
 
 
 def night_matrices(installation: Installation, night: str) -> Shapes:
     """Build and store `night_matrix_<outcome>`, one row per subject on the roster; their shapes."""
-    known, panel = cohort(installation, night), days(installation, night)
-    index = known.roster[["subject_id"]].assign(index_date=known.as_of).sort_values("subject_id", ignore_index=True)
-    return {o.name: _store(installation, known, panel, o, index, "night") for o in outcomes(installation)}
+    days = panel(installation, night)
+    index = days.cohort.roster[["subject_id"]].assign(index_date=days.cohort.as_of)
+    return {outcome.name: _store(installation, days, outcome, index, "night") for outcome in outcomes(installation)}
 
 
 def needed(settings: Settings) -> tuple[str, ...]:
@@ -55,15 +63,34 @@ def needed(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*settings.features_on(), *history.NAMES, LAST_MOOD, COMPLETENESS]))
 
 
-def _store(
-    installation: Installation, known: Cohort, panel: pd.DataFrame, outcome: Outcome, index: pd.DataFrame, kind: str
-) -> tuple[int, int]:
-    installation.report(f"building features of {len(index):,} rows")
+def built(
+    installation: Installation, days: Panel, outcome: Outcome, index: pd.DataFrame, features: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    """Features of index rows, as many buckets of subjects at a time as memory allows, in the order of their buckets."""
+    settings, known = installation.settings, days.cohort
+    catalog, restarts = settings.catalog(), restarts_of(installation.lake.load("flags"))
     events = cohorts.outcome_event_days(installation.lake, known, outcome)
-    settings = installation.settings
-    built = matrix.build_matrix(
-        panel, events, known.subjects, index, outcome.merge_within_days, needed(settings), settings.catalog(),
-        restarts_of(installation.lake.load("flags")), settings.training.threads,
-    )  # fmt: skip
-    installation.lake.replace(f"{kind}_matrix_{outcome.name}", built)
-    return len(built), built.shape[1] - 2
+    needs = matrix.needs_of(features, catalog)
+    begin = index["index_date"].min() - pd.Timedelta(days=needs.lookback)
+    span = (index["index_date"].max() - begin).days
+    values = len(index) * len(features) + index["subject_id"].nunique() * span * len(needs.columns)
+    at_once = min(BUCKETS, max(1, BUCKETS * VALUES_AT_ONCE // max(values, 1)))
+    bucket = buckets_of(index["subject_id"]).to_numpy()
+    for start in range(0, BUCKETS, at_once):
+        installation.report(f"building {len(features)} features of {len(index):,} rows", start / BUCKETS)
+        some = range(start, start + at_once)
+        rows = index[np.isin(bucket, some)]
+        if len(rows):
+            yield matrix.build_matrix(
+                days.load(some, begin, needs.columns), events, known.subjects, rows, outcome.merge_within_days, features,
+                catalog, restarts, settings.training.threads,
+            )  # fmt: skip
+
+
+def _store(
+    installation: Installation, days: Panel, outcome: Outcome, index: pd.DataFrame, kind: str
+) -> tuple[int, int]:
+    features = needed(installation.settings)
+    parts = built(installation, days, outcome, index, features)
+    installation.lake.replace(f"{kind}_matrix_{outcome.name}", parts)
+    return len(index), len(features)

@@ -24,7 +24,7 @@ from deltalake.transaction import AddAction
 
 from features.calendar import is_knowable_sql
 from features.tables import ARROW_TYPES, TABLES, Table
-from pipelines.pieces import PARTITION, remove_pieces, write_pieces
+from pipelines.pieces import PARTITION, remove_pieces, write_parts, write_pieces
 
 BUCKETS = 16
 # Families of raw tables: the rows, and the keys of rows that a later delivery said again.
@@ -191,33 +191,33 @@ class Lake:
             "hive_partitioning = true, hive_types = {'bucket': INTEGER, 'month': VARCHAR})"
         )
 
-    def replace(self, name: str, frame: pd.DataFrame, version: str = "") -> None:
-        """Store a derived table, replacing an earlier one; `version` says what it was derived from."""
+    def replace(self, name: str, frames: pd.DataFrame | Iterable[pd.DataFrame], version: str = "") -> None:
+        """Store a derived table, or its parts as they come, instead of an earlier one; `version`: what it came from."""
         folder = self.derived(name)
         mark = folder.with_suffix(".version")
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         with self.writing():
             mark.unlink(missing_ok=True)
-            content = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+            parts, schema = write_parts(folder, [frames] if isinstance(frames, pd.DataFrame) else frames)
+            # The mark makes the two commits one: without it there is no table.
             write_deltalake(
-                str(folder), content, mode="overwrite", schema_mode="overwrite", configuration=DELTA,
-                writer_properties=WRITER,
-            )  # fmt: skip
+                str(folder), schema.empty_table(), mode="overwrite", schema_mode="overwrite", configuration=DELTA
+            )
+            stored = DeltaTable(str(folder))
+            stored.create_write_transaction(parts, "append", stored.schema())
             stored = DeltaTable(str(folder))
             stored.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
             mark.write_text(version)
 
     def load(self, name: str) -> pd.DataFrame:
-        """A derived table; rows come as they were stored. KeyError if it was never stored."""
+        """A derived table; rows come as they were stored. KeyError if it was never stored whole."""
         delta = self._open(self.derived(name))
-        if delta is None:
+        if delta is None or self.derived_version(name) is None:
             raise KeyError(name)
         connection = self.connection()
         connection.execute("SET preserve_insertion_order = true")
-        files = sorted(delta.file_uris())
-        if not files:
-            return pa.schema(delta.schema()).empty_table().to_pandas()
-        frame = connection.sql(f"SELECT * FROM read_parquet({sql_list(files)})").df()
+        scan = f"read_parquet({sql_list(sorted(delta.file_uris()))}, hive_partitioning = false)"
+        frame = connection.sql(f"SELECT * FROM {scan}").df()
         days = frame.select_dtypes("datetime").columns
         return frame.astype(dict.fromkeys(days, "datetime64[us]"))
 

@@ -39,6 +39,23 @@ def write_pieces(folder: Path, table: Table, rows: pa.Table) -> list[AddAction]:
         return list(pool.map(lambda part: _write_piece(folder, table, part), _by_partition(rows, table)))
 
 
+def write_parts(folder: Path, frames: Iterable[pd.DataFrame]) -> tuple[list[AddAction], pa.Schema]:
+    """Write the parts of a derived table as they come, named in their order; all have the first one's columns."""
+    parts: list[AddAction] = []
+    schema = pa.schema([])
+    for frame in frames:
+        content = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+        schema = schema if parts else content.schema
+        path = folder / f"part-{len(parts):05}-{uuid.uuid4().hex}.parquet"
+        # Real numbers hardly compress: a fast code, and no dictionary of them.
+        words = [field.name for field in schema if not pa.types.is_floating(field.type)]
+        pq.write_table(content.cast(schema), path, compression="lz4", row_group_size=ROWS_PER_GROUP, store_schema=False,
+                       use_dictionary=words, write_statistics=False)  # fmt: skip
+        stats = json.dumps({"numRecords": content.num_rows})
+        parts.append(AddAction(path.name, path.stat().st_size, {}, 0, True, stats))
+    return parts, schema
+
+
 def remove_pieces(folder: Path, pieces: Iterable[AddAction]) -> None:
     """Take away files that no commit names."""
     for piece in pieces:

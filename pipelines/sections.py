@@ -161,12 +161,17 @@ class FeatureChoice(_Strict):
 
 
 class Training(_Strict):
-    """How models are fitted and evaluated."""
+    """How models are fitted and evaluated.
+
+    `index_every_days` thins the index dates of the training matrix itself, for cohorts that would not fit into memory;
+    `train_every_days` those that models are fitted on.
+    """
 
     seed: int = 1
     resamples: int = Field(1000, ge=100)
     folds: int = Field(5, ge=2)
     cuts: int = Field(3, ge=1)
+    index_every_days: int = Field(1, ge=1)
     train_every_days: int = Field(7, ge=1)
     threads: int = Field(2, ge=1)
 

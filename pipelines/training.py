@@ -106,15 +106,17 @@ def planned_splits(labels: pd.DataFrame, outcome: Outcome, training: Training, s
 
 def make_labels(installation: Installation, night: str) -> Counts:
     """Store labels of every outcome and the flow from index dates to labelled rows; how many are positive."""
-    known, panel = engineering.cohort(installation, night), engineering.days(installation, night)
+    days = engineering.panel(installation, night)
+    known = days.cohort
     counts: Counts = {}
     flows = []
     for outcome in engineering.outcomes(installation):
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
         _refuse_an_unknown_past(matrix)
-        until = cohorts.follow_up(installation.lake, known, outcome, panel)
+        reports = days.load(columns=cohorts.reporting_columns(outcome))
+        until = cohorts.follow_up(installation.lake, known, outcome, reports)
         events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
-        labels = label_all(matrix, outcome, events, until, panel)
+        labels = label_all(matrix, outcome, events, until, reports)
         installation.lake.replace(f"labels_{outcome.name}", labels)
         flows.append(outcomes.flow(labels, outcome.horizons_days).assign(outcome=outcome.name))
         counts[f"{outcome.name} rows with an onset within {outcome.horizons_days[-1]} days"] = int(

@@ -22,8 +22,8 @@ def core_roster(context: AssetExecutionContext) -> MaterializeResult:
 @asset(group_name="core", deps=RAW, partitions_def=nights, required_resource_keys=INSTALLATION)
 def core_days(context: AssetExecutionContext) -> MaterializeResult:
     """The day panel: one row per subject, local day and version of what was known about it."""
-    panel = engineering.days(context.resources.installation, context.partition_key)
-    return MaterializeResult(metadata={"rows": len(panel), "measures": len(panel.columns) - 3})
+    panel = engineering.panel(context.resources.installation, context.partition_key)
+    return MaterializeResult(metadata={"subject_days_computed": panel.days_computed})
 
 
 @asset(group_name="features", deps=[core_roster, core_days], partitions_def=nights, required_resource_keys=INSTALLATION)

@@ -22,6 +22,7 @@ from features.grid import KEY
 from features.matrix import build_matrix, needs_of
 from pipelines.lake import BUCKETS
 from pipelines.pieces import write_parts
+from tests.bench.memory import forget_peak, peak_gb
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning"),
@@ -91,18 +92,13 @@ def build(panel: Path, size: int, dates: np.ndarray, features: tuple[str, ...], 
     return rows
 
 
-def peak_gb() -> float:
-    """Greatest memory of this process so far; that of other benchmarks of the run included."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) / 1e6
-
-
 def measured(benchmark, kind: str, size: int, work: Callable[[], int]) -> None:
     """Run once, and note seconds, rows, memory and the exponent over the sizes so far."""
+    forget_peak()
     rows = benchmark.pedantic(work, rounds=1)
     seconds[kind, size] = benchmark.stats.stats.min
     sizes = sorted(n for of, n in seconds if of == kind)
-    told = {"seconds": round(seconds[kind, size], 1), "rows": rows, "peak_gb": round(peak_gb(), 1)}
+    told = {"seconds": round(seconds[kind, size], 1), "rows": rows, "peak_gb": peak_gb()}
     if len(sizes) > 1:
         fitted = np.polyfit(np.log(sizes), np.log([seconds[kind, n] for n in sizes]), 1)
         told["exponent"] = round(float(fitted[0]), 2)
