@@ -77,7 +77,7 @@ def _go_on(panel: Panel, told: News, since: pd.Timestamp | None, connection: duc
         fresh.append(flagging.first_new(made[DAYS], made[NOTES], since))
         outgoing = Extent(extent.whole | {name for name in told.gone if bucket_of(name) in buckets}, extent.days)
         for name, store in every.items():
-            changes[name] += store.put(made[name], outgoing, since, connection)
+            changes[name] += store.put(made[name], outgoing, since)
     state.forget(lake)
     for name, store in every.items():
         store.commit(changes[name])

@@ -127,9 +127,10 @@ def _named(panel: Panel, origins: pd.DataFrame, connection: duckdb.DuckDBPyConne
 
     Names are looked up among the minutes once for each device, and stored.
     """
-    worn = origins[origins["stream"] == "wearable"]
-    pairs = worn[["subject_id", "device"]].drop_duplicates()
-    worn = worn[worn["subject_id"].isin(pairs.loc[pairs["subject_id"].duplicated(), "subject_id"])]
+    pairs = origins.loc[origins["stream"] == "wearable", ["subject_id", "device"]].drop_duplicates()
+    several = pairs.loc[pairs["subject_id"].duplicated(), "subject_id"]
+    is_several = (origins["stream"] == "wearable") & origins["subject_id"].isin(several)
+    worn = origins[is_several]
     stored = _names(panel.lake)
     told = worn.loc[worn["source"].notna(), stored.columns]
     known = pd.concat([stored, told], ignore_index=True).drop_duplicates(["subject_id", "device"])
@@ -140,7 +141,7 @@ def _named(panel: Panel, origins: pd.DataFrame, connection: duckdb.DuckDBPyConne
         known = pd.concat([known, found], ignore_index=True)
         panel.lake.replace(NAMES, pd.concat([stored, found], ignore_index=True))
     named = worn.drop(columns=list(DEVICE)).merge(known, on=["subject_id", "device"])
-    return pd.concat([origins[origins["stream"] != "wearable"], named[origins.columns]], ignore_index=True)
+    return pd.concat([origins[~is_several], named[origins.columns]], ignore_index=True)
 
 
 def _names(lake: Lake) -> pd.DataFrame:

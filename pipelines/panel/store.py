@@ -8,12 +8,14 @@ import json
 import shutil
 import uuid
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 from deltalake.transaction import AddAction, RemoveAction
@@ -21,7 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from features.calendar import is_known_on
 from pipelines.lake import DELTA, Lake, sql_list
 from pipelines.panel.extent import Extent, buckets_of, months_of
-from pipelines.pieces import PARTITION
+from pipelines.pieces import PARTITION, WRITERS
 
 # Columns by type; all others are measures.
 TYPES = dict.fromkeys(("local_date", "known_on"), pa.date32()) | {"device": pa.int64()}
@@ -66,32 +68,44 @@ class Store:
         chosen = "*" if columns is None else ", ".join(name for name in columns if name in held)
         return self._typed(connection.sql(f"SELECT {chosen} FROM {scan} AS rows WHERE {where}").df())
 
-    def put(
-        self, rows: pd.DataFrame, extent: Extent, since: pd.Timestamp | None, connection: duckdb.DuckDBPyConnection
-    ) -> "Change":
+    def put(self, rows: pd.DataFrame, extent: Extent, since: pd.Timestamp | None) -> "Change":
         """Write files that hold the extent's rows instead of what is there of it; they count once committed.
 
         Args:
             rows: all rows of the extent's subject-days.
             since: a night; of whom it would now know other rows is told.
         """
-        buckets, months = buckets_of(rows["subject_id"]), self._months(rows)
-        fresh = dict(tuple(rows.groupby([buckets, months], sort=False)))
+        fresh = self._by_place(rows)
         there = {(piece.bucket, piece.month): piece for piece in self._holding(extent)}
-        change = Change()
-        for place in sorted({*fresh, *there}):
-            new, piece = fresh.get(place, rows.iloc[:0]), there.get(place)
-            old = self.read([piece], connection) if piece else new.iloc[:0]
-            is_old = extent.holds(old)
-            if piece and (is_old.any() or len(new)):
-                values: dict[str, str | None] = {"bucket": str(piece.bucket), "month": piece.month}
-                name = piece.path.relative_to(self.folder).as_posix()
-                change.removed.append(RemoveAction(name, True, 0, piece.path.stat().st_size, values))
-            if not piece or is_old.any() or len(new):
-                change.others.update(_others(old[is_old], new, since))
-                content = pd.concat([part for part in (old[~is_old], new) if len(part)] or [new])
-                change.added.extend(self._written(content, *place))
-        return change
+        none = self._table(rows.iloc[:0])
+
+        def change(place: tuple[int, str]) -> Change:
+            return self._put(place, fresh.get(place, none), there.get(place), extent, since)
+
+        with ThreadPoolExecutor(WRITERS) as pool:
+            return sum(pool.map(change, sorted({*fresh, *there})), Change())
+
+    def _put(
+        self, place: tuple[int, str], new: pa.Table, piece: Piece | None, extent: Extent, since: pd.Timestamp | None
+    ) -> "Change":
+        if piece is None:
+            return Change(self._written(new, *place), [], _others(new.slice(0, 0), new, since))
+        old = pq.ParquetFile(piece.path).read()
+        is_old = pa.array(extent.holds(_days_of(old)))
+        outgoing = old.filter(is_old)
+        if not outgoing.num_rows and not new.num_rows:
+            return Change()
+        content = pa.concat_tables([old.filter(pc.invert(is_old)), new], promote_options="default")
+        values: dict[str, str | None] = {"bucket": str(piece.bucket), "month": piece.month}
+        name = piece.path.relative_to(self.folder).as_posix()
+        former = RemoveAction(name, True, 0, piece.path.stat().st_size, values)
+        return Change(self._written(content, *place), [former], _others(outgoing, new, since))
+
+    def _by_place(self, rows: pd.DataFrame) -> dict[tuple[int, str], pa.Table]:
+        """The rows of each bucket and month."""
+        content = self._table(rows)
+        places = rows.groupby([buckets_of(rows["subject_id"]), self._months(rows)], sort=False).indices
+        return {(int(bucket), month): content.take(pa.array(at)) for (bucket, month), at in places.items()}
 
     def commit(self, change: "Change") -> None:
         """Make the files count and take the former ones away."""
@@ -117,21 +131,23 @@ class Store:
         places = set(zip(extent.buckets, self._months(extent.days), strict=True))
         return (piece for piece in self.pieces() if piece.bucket in whole or (piece.bucket, piece.month) in places)
 
-    def _written(self, rows: pd.DataFrame, bucket: int, month: str) -> list[AddAction]:
-        if rows.empty:
-            return []
-        rows = rows.sort_values(self.key, ignore_index=True)
+    def _table(self, rows: pd.DataFrame) -> pa.Table:
         schema = pa.schema([(name, self._type(name)) for name in rows.columns])
-        content = pa.Table.from_pandas(rows, schema, preserve_index=False).replace_schema_metadata(None)
+        return pa.Table.from_pandas(rows, schema, preserve_index=False).replace_schema_metadata(None)
+
+    def _written(self, rows: pa.Table, bucket: int, month: str) -> list[AddAction]:
+        if not rows.num_rows:
+            return []
+        rows = rows.sort_by([(name, "ascending") for name in self.key])
         values: dict[str, str | None] = {"bucket": str(bucket), "month": month}
         path = Path(f"bucket={bucket}", f"month={month}", f"part-{uuid.uuid4().hex}.parquet")
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(
-            content, self.folder / path, compression="zstd", compression_level=1, store_schema=False,
-            use_dictionary=[name for name in schema.names if schema.field(name).type != pa.float64()],
+            rows, self.folder / path, compression="zstd", compression_level=1, store_schema=False,
+            use_dictionary=[name for name in rows.column_names if rows[name].type != pa.float64()],
             write_statistics=False,
         )  # fmt: skip
-        stats = json.dumps({"numRecords": len(rows)})
+        stats = json.dumps({"numRecords": rows.num_rows})
         return [AddAction(path.as_posix(), (self.folder / path).stat().st_size, values, 0, True, stats)]
 
     def _delta(self, names: list[str]) -> DeltaTable:
@@ -172,9 +188,19 @@ class Change:
         return Change(self.added + other.added, self.removed + other.removed, self.others | other.others)
 
 
-def _others(old: pd.DataFrame, new: pd.DataFrame, since: pd.Timestamp | None) -> set[str]:
+def _days_of(rows: pa.Table) -> pd.DataFrame:
+    """The subject and local day of each row."""
+    return pd.DataFrame({"subject_id": rows["subject_id"].to_pandas(), "local_date": _dates(rows["local_date"])})
+
+
+def _dates(days: pa.ChunkedArray) -> pd.Series:
+    return pd.Series(days.cast(pa.int32()).to_numpy().astype("datetime64[D]").astype("datetime64[us]"))
+
+
+def _others(old: pa.Table, new: pa.Table, since: pd.Timestamp | None) -> set[str]:
+    """Subjects of whom other rows are known by a night."""
     if since is None:
         return set()
-    known = [rows[is_known_on(rows["known_on"], since)] for rows in (old, new)]
-    both = pd.concat([rows for rows in known if len(rows)] or [old], ignore_index=True)
+    known = [rows.filter(pa.array(is_known_on(_dates(rows["known_on"]), since))) for rows in (old, new)]
+    both = pa.concat_tables(known, promote_options="default").to_pandas()
     return set(both[~both.duplicated(keep=False)]["subject_id"])
