@@ -1,7 +1,8 @@
 """What changed in how a subject is measured: device, algorithm, unit, clock. Flags take nothing away.
 
 A flag says from which local day on (`on_date`) something is different, and from which index date on (`known_on`) that
-could be seen: it rests only on versions of days known by then, each as it was first known.
+could be seen: it rests only on versions of days known by then, each as it was first known. A day that comes in after a
+later one is passed over: else it would take away, from all that is said later, what earlier nights saw.
 """
 
 from functools import reduce
@@ -12,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from features.baseline import MAD_TO_SD
+from features.calendar import is_known_on
 from features.days import Days
 from features.hours import HOUR_COLUMNS
 from features.signals import VENDOR
@@ -53,13 +55,14 @@ Values = NDArray[np.float64]
 
 def flags_of(found: Days) -> pd.DataFrame:
     """Every flag of the subjects of a day panel: `FLAG`, sorted."""
-    days = first_versions(found.panel)
+    days = in_order(found.panel)
     watched = [days[[*KEY, measure]].rename(columns={measure: "value"}).assign(measure=measure, stream=stream)
                for measure, stream in WATCHED.items() if measure in days]  # fmt: skip
-    levels = first_versions(found.levels, "measure")
+    levels = in_order(found.levels, "measure")
     levels = pd.concat([*watched, levels.assign(stream=levels["measure"].str.split(".").str[0])], ignore_index=True)
     # Who has one wearable only has no names of it, and no change.
-    new = changes(found.origins[found.origins["source"].notna()])
+    origins = in_order(found.origins, "stream")
+    new = changes(origins[origins["source"].notna()])
     ahead = found.ahead.assign(on_date=found.ahead["local_date"], measure="")
     parts = [new, sleep_shifts(new, days), unit_changes(levels), _flags(ahead, flag=CLOCK_AHEAD)]
     if HOUR_COLUMNS[0] in days:
@@ -77,23 +80,26 @@ def first_versions(daily: pd.DataFrame, *more: str) -> pd.DataFrame:
     return ordered.drop_duplicates(["subject_id", *more, "local_date"], ignore_index=True)
 
 
+def in_order(daily: pd.DataFrame, *more: str) -> pd.DataFrame:
+    """`first_versions` without days that came in after a later day had: known in the order in which they were."""
+    rows = first_versions(daily, *more)
+    earliest = rows[::-1].groupby(["subject_id", *more], sort=False)["known_on"].cummin()[::-1]
+    return rows[rows["known_on"] == earliest].reset_index(drop=True)
+
+
 def changes(origins: pd.DataFrame) -> pd.DataFrame:
     """Days on which a device, or an algorithm on the same device, speaks that did not in the four weeks before.
 
     Args:
-        origins: `devices.ORIGIN`: which device and algorithm spoke for a day.
+        origins: `devices.ORIGIN`, which device and algorithm spoke for a day, in order.
     """
-    rows = origins.sort_values(["subject_id", "stream", "local_date", "known_on"])
-    rows = rows.drop_duplicates(["subject_id", "stream", "local_date"], ignore_index=True)
-    of_stream = rows.groupby(["subject_id", "stream"], sort=False)
-    before = of_stream["known_on"].shift(1)
-    rows = rows.assign(on_date=rows["local_date"], known_on=rows["known_on"].where(rows["known_on"] > before, before),
-                       measure="")  # fmt: skip
+    rows = origins.assign(on_date=origins["local_date"], measure="")
     device = ["source", "device_id", "device_model"]
     is_new_device = _is_new(rows, device)
     is_new_algorithm = _is_new(rows, [*device, "algorithm_version"]) & ~is_new_device
-    return pd.concat([_flags(rows[before.notna() & is_new_device], flag=DEVICE_CHANGE),
-                      _flags(rows[before.notna() & is_new_algorithm], flag=ALGORITHM_CHANGE)])  # fmt: skip
+    is_later = rows.duplicated(["subject_id", "stream"])
+    return pd.concat([_flags(rows[is_later & is_new_device], flag=DEVICE_CHANGE),
+                      _flags(rows[is_later & is_new_algorithm], flag=ALGORITHM_CHANGE)])  # fmt: skip
 
 
 def _is_new(rows: pd.DataFrame, identity: list[str]) -> pd.Series:
@@ -190,7 +196,7 @@ def clock_shifts(days: pd.DataFrame, offsets: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         days: the panel's days as first known, with steps per hour.
-        offsets: `subject_id, local_date, utc_offset_min` of subjects who had more than one.
+        offsets: `subject_id, local_date, known_on, utc_offset_min` of subjects who had more than one.
     """
     width = CLOCK_DAYS_BEFORE + CLOCK_DAYS_AFTER
     rows = days[has_rhythm(days)].reset_index(drop=True)
@@ -240,10 +246,15 @@ def _fit_by_lag(before: Values, after: Values) -> Values:
 
 
 def _travelled(moved: pd.DataFrame, offsets: pd.DataFrame) -> NDArray[np.bool_]:
-    """Whether the wall clock moved by two hours or more around each of the days."""
-    around = moved[["subject_id", "on_date"]].reset_index().merge(offsets, on="subject_id")
+    """Whether the wall clock moved by two hours or more around each of the days, as far as was known."""
+    around = (
+        moved[["subject_id", "on_date", "known_on"]]
+        .reset_index()
+        .merge(offsets, on="subject_id", suffixes=("", "_too"))
+    )
     days = (around["local_date"] - around["on_date"]).dt.days
-    around = around[days.between(-CLOCK_DAYS_BEFORE, CLOCK_DAYS_AFTER)]
+    is_known = is_known_on(around["known_on_too"], around["known_on"])
+    around = around[days.between(-CLOCK_DAYS_BEFORE, CLOCK_DAYS_AFTER) & is_known]
     span = around.groupby("index")["utc_offset_min"].agg(lambda minutes: minutes.max() - minutes.min())
     return np.isin(moved.index.to_numpy(), span.index[span >= TRAVEL_MIN])
 

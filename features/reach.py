@@ -7,7 +7,7 @@ said here; a test holds it against panels that are built from scratch.
 import pandas as pd
 
 from features.days import Days
-from features.flags import SLEEP_MEASURES, WATCHED, first_versions, has_rhythm
+from features.flags import SLEEP_MEASURES, WATCHED, has_rhythm, in_order
 from features.hours import HOUR_COLUMNS
 from features.tables import (
     CLOCK_DAYS_AFTER,
@@ -62,12 +62,13 @@ def _told_at_once(told: Days, since: pd.Timestamp) -> list[pd.Series]:
 
 def _series(told: Days) -> pd.DataFrame:
     """Every row of successive days that flags look along: `subject_id, series, local_date, known_on`, sorted."""
-    days = first_versions(told.panel)
-    levels = first_versions(told.levels, "measure")
+    days = in_order(told.panel)
+    levels = in_order(told.levels, "measure")
     parts = [days[days[name] > 0].assign(series=f"level {name}") for name in WATCHED if name in days]
     parts += [days[days[name].notna()].assign(series=f"night {name}") for name in SLEEP_MEASURES if name in days]
     parts += [days[has_rhythm(days)].assign(series="rhythm")] if HOUR_COLUMNS[0] in days else []
     parts += [levels[levels["value"] > 0].assign(series=levels["measure"])]
-    parts += [told.origins.assign(series="origin " + told.origins["stream"])]
+    origins = in_order(told.origins, "stream")
+    parts += [origins.assign(series="origin " + origins["stream"])]
     columns = ["subject_id", "series", "local_date", "known_on"]
     return pd.concat([part[columns] for part in parts]).sort_values(columns, ignore_index=True)

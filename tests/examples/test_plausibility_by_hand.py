@@ -349,10 +349,19 @@ def test_a_device_that_takes_turns_with_another_is_flagged_once(days_of):
 
 
 def test_a_flag_is_not_known_before_all_that_it_rests_on(days_of):
-    """The last night of the old band comes in on the 12th, long after the first of the new one."""
+    """Both bands tell of their nights on the 12th."""
     rows = nights(4, device_id=lambda day: "old" if day < 3 else "new")
-    rows[2]["received_at"] = MIDNIGHT + timedelta(days=10, hours=1)
+    for row in rows[2:]:
+        row["received_at"] = MIDNIGHT + timedelta(days=10, hours=1)
     assert flagged(days_of(sleep=rows)) == [("device_change", "03-05", "03-12")]
+
+
+@pytest.mark.parametrize(("late", "on_date", "known_on"), [(1, "03-04", "03-05"), (2, "03-05", "03-06")])
+def test_a_night_that_comes_in_late_takes_no_flag_back(days_of, late, on_date, known_on):
+    """One night of the new band, or the last of the old one, comes in on the 12th: what the 6th saw stays as it was."""
+    rows = nights(4, device_id=lambda day: "old" if day < 2 else "new")
+    rows[late]["received_at"] = MIDNIGHT + timedelta(days=10, hours=1)
+    assert flagged(days_of(sleep=rows)) == [("device_change", on_date, known_on)]
 
 
 def test_a_new_algorithm_on_the_same_device_is_flagged(days_of):
@@ -422,7 +431,7 @@ def hourly(moves: list[int]) -> pd.DataFrame:
 
 def offsets(days: pd.DataFrame, minutes: list[int]) -> pd.DataFrame:
     """Offsets from UTC of the same days."""
-    return days[["subject_id", "local_date"]].assign(utc_offset_min=minutes)
+    return days[["subject_id", "local_date", "known_on"]].assign(utc_offset_min=minutes)
 
 
 def test_a_rhythm_that_moves_by_six_hours_is_the_clock(days_of):
@@ -436,7 +445,10 @@ def test_a_rhythm_that_moves_by_six_hours_is_the_clock(days_of):
 def test_a_rhythm_that_moves_with_the_time_zone_is_a_journey():
     """The wall clock moved by six hours on the same day."""
     days = hourly([0] * 7 + [6] * 5)
-    assert flags.clock_shifts(days, offsets(days, [60] * 7 + [-300] * 5)).empty
+    moved = offsets(days, [60] * 7 + [-300] * 5)
+    assert flags.clock_shifts(days, moved).empty
+    # As long as nobody knew, it was the clock.
+    assert len(flags.clock_shifts(days, moved.assign(known_on=pd.Timestamp("2026-03-13")))) == 1
 
 
 def test_a_rhythm_that_moves_by_an_hour_is_no_clock():
