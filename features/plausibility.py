@@ -19,6 +19,7 @@ STREAM = "wearable"
 STUCK, SATURATED = "stuck", "saturated"
 TWO_DEVICES = "two_devices"
 NOTHING = with_days(pd.DataFrame({name: pd.Series(dtype="str") for name in FINDING}))
+SAME_HOUR = ["subject", "device", "hour", "value"]
 COUNT_COLUMNS = ["stream", "rule", "is_of_the_night", "n_subjects", "n_rows_or_days"]
 
 
@@ -56,7 +57,7 @@ def without_stuck_hours(found: DayHours) -> tuple[DayHours, pd.DataFrame]:
     constant = {sensor: _constant(found, sensor) for sensor in SENSORS}
     if not any(len(rows) for rows in constant.values()):
         return found, NOTHING
-    extra = pd.concat([_turning_points(_pairs(rows)) for rows in constant.values()])
+    extra = pd.concat([_turning_points(_pairs(rows, _spans(rows))) for rows in constant.values()])
     if len(extra):
         found = with_versions(found, extra)
         constant = {sensor: _constant(found, sensor) for sensor in SENSORS}
@@ -81,11 +82,18 @@ def _constant(found: DayHours, sensor: Sensor) -> pd.DataFrame:
     ]
 
 
-def _pairs(rows: pd.DataFrame) -> pd.DataFrame:
+def _spans(rows: pd.DataFrame) -> pd.DataFrame:
+    """Constant hours, those of versions that follow one another taken together: another hour of the day has changed."""
+    rows = rows.sort_values([*SAME_HOUR, "known_on"])
+    goes_on = rows.duplicated(SAME_HOUR) & (rows["known_on"] == rows["until"].shift(1))
+    until = rows.groupby((~goes_on).cumsum())["until"].transform("max")
+    return rows.assign(until=until)[~goes_on]
+
+
+def _pairs(rows: pd.DataFrame, beside: pd.DataFrame) -> pd.DataFrame:
     """Each constant hour with the one after or before it that has the same value; within a day, of one version."""
-    key = ["subject", "device", "hour", "value"]
     both = pd.concat([
-        rows.merge(rows.assign(hour=rows["hour"] + step), on=key, suffixes=("", "_beside")) for step in (-1, 1)
+        rows.merge(beside.assign(hour=beside["hour"] + step), on=SAME_HOUR, suffixes=("", "_beside")) for step in (-1, 1)
     ])  # fmt: skip
     return both[(both["day"] != both["day_beside"]) | (both["version"] == both["version_beside"])]
 
@@ -99,7 +107,7 @@ def _turning_points(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _beside_their_like(rows: pd.DataFrame) -> pd.Index:
-    pairs = _pairs(rows)
+    pairs = _pairs(rows, rows)
     is_known = is_known_on(pairs["known_on_beside"], pairs["known_on"])
     is_known &= ~is_known_on(pairs["until_beside"], pairs["known_on"])
     beside: pd.Index = pd.Index(pairs.loc[is_known, "row"].unique())

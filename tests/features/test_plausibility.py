@@ -145,3 +145,16 @@ def test_a_subject_without_anything_odd_has_no_flag_and_no_finding():
     assert found.findings.empty
     assert flags_of(found).empty
     assert flags_of(found).columns.tolist() == FLAG
+
+
+def test_a_late_minute_of_another_hour_begins_no_version_of_the_day_before():
+    """A version begins anew over midnight when the hour beside changes, not when another hour of that day does."""
+    row = {"subject_id": "ann", "device_id": "band", "source": "app", "version": 0, "utc_offset_min": 60, "steps": None,
+           "ingest_id": "i", "heart_rate": 61, "worn": True, "is_deleted": False}  # fmt: skip
+    midnight = MIDNIGHT - timedelta(hours=1)
+    before, after = (range(start, start + 60, 2) for start in (-60, 0))
+    told = [{**row, "minute_at": midnight + timedelta(minutes=at), "received_at": midnight + timedelta(hours=hours)}
+            for minutes_at, hours in ((before, 1), (after, 26), ([720], 50)) for at in minutes_at]  # fmt: skip
+    panel = built(told).panel
+    days = panel.groupby("local_date")["known_on"].apply(lambda known: [f"{day:%d}" for day in known])
+    assert days.tolist() == [["28", "29"], ["29", "30"]]
