@@ -32,7 +32,9 @@ def ablate(installation: Installation, night: str) -> Counts:
 
 def tables(installation: Installation, night: str) -> dict[str, pd.DataFrame]:
     """The stored rows by the table's name, where they were made of what the night's training is made of; else nothing."""
-    if installation.lake.derived_version(TABLE) != _basis(installation, night):
+    stored = installation.lake.derived_version(TABLE)
+    # Nothing stored, nothing to compare it with: an ordinary training does not pay for it.
+    if stored is None or stored != _basis(installation, night):
         return {}
     return {TABLE: installation.lake.load(TABLE)}
 
