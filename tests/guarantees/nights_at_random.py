@@ -163,11 +163,8 @@ class World:
     def _assessments(self, rng, turns, day, midnight):
         if day % 7:
             return None
-        return {
-            "completed_at": [midnight + 600 * MINUTE],
-            "instrument": ["phq_9"],
-            "score": [float(rng.integers(0, 27))],
-        }
+        at = [midnight + 600 * MINUTE]
+        return {"completed_at": at, "instrument": ["phq_9"], "score": [float(rng.integers(0, 27))]}
 
     def _signals(self, rng, turns, day, midnight):
         factor = 2.2046 if day >= turns["unit"] else 1.0
@@ -199,9 +196,8 @@ class World:
         rows = rows[~rows["subject_id"].isin(self.gone)]
         day = rows.groupby("subject_id").cumcount() // 40
         rows = rows[day == self.rng.integers(day.max() + 1)] if len(rows) else rows
-        return stream, rows.sample(
-            min(len(rows), int(self.rng.integers(1, 30))), random_state=int(self.rng.integers(1e6))
-        )
+        n = min(len(rows), int(self.rng.integers(1, 30)))
+        return stream, rows.sample(n, random_state=int(self.rng.integers(1e6)))
 
     def correct(self) -> None:
         """Other values, some minutes ago or long ago: what was received long ago comes to be known before it came in."""
@@ -238,18 +234,9 @@ class World:
             midnight = FIRST + at * DAY - OFFSETS[self.sites[who]] * MINUTE
             minutes = midnight + pd.to_timedelta(np.arange(hour * 60, hour * 60 + 60, 2), unit="min")
             received = self.now.floor("min") - self.rng.choice([1, 30]) * MINUTE
-            rows = pd.DataFrame(
-                {
-                    "subject_id": who,
-                    "minute_at": minutes,
-                    "heart_rate": 66,
-                    "steps": 0,
-                    "source": "app",
-                    "utc_offset_min": OFFSETS[self.sites[who]],
-                    "device_id": "band",
-                    "received_at": received,
-                }
-            )
+            rows = pd.DataFrame({"subject_id": who, "minute_at": minutes, "heart_rate": 66, "steps": 0, "source": "app",
+                                 "device_id": "band", "utc_offset_min": OFFSETS[self.sites[who]],
+                                 "received_at": received})  # fmt: skip
             self.deliver({"wearable": rows[rows["minute_at"] < rows["received_at"]]})
 
     def release(self) -> None:
@@ -298,15 +285,5 @@ class World:
         return when if when.dt.tz is not None else when.dt.tz_localize("UTC")
 
 
-HAPPENINGS = (
-    "correct",
-    "correct",
-    "move",
-    "take_back",
-    "stick",
-    "release",
-    "enrol_late",
-    "withdraw",
-    "retain",
-    "nothing",
-)
+HAPPENINGS = ("correct", "correct", "move", "take_back", "stick", "release", "enrol_late", "withdraw", "retain",
+              "nothing")  # fmt: skip

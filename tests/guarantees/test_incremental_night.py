@@ -1,6 +1,7 @@
 """The promise that a panel kept from night to night is the one that is made from scratch, to the bit, for less work."""
 
 import functools
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,8 @@ from pipelines import cohort as cohorts
 from pipelines.cohort import PANEL_STREAMS, Cohort
 from pipelines.kept_hours import kept_hours
 from pipelines.lake import BUCKETS, Lake
-from pipelines.panel import Panel, refresh
+from pipelines.panel import Panel, flagging, refresh
+from tests.guarantees import nights_at_random
 from tests.guarantees.nights_at_random import DAY, World
 
 # DuckDB 2.0 and PyArrow 25 call what pandas 3.1 deprecates; their warnings, not ours.
@@ -51,14 +53,51 @@ def assert_as_from_scratch(world: World, night: pd.Timestamp) -> tuple[Panel, di
     return panel, wanted
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_every_night_is_as_from_scratch(tmp_path: Path, seed: int):
+def assert_past_is_told(panel: Panel, before: dict[str, pd.DataFrame], now: dict[str, pd.DataFrame]) -> None:
+    """Of whom no other past is told, the night before knew what is now known of it."""
+    for name in ("days", "flags"):
+        told = [rows[~rows["subject_id"].isin(panel.changed_past) & rows["subject_id"].isin(panel.cohort.zones.index)]
+                for rows in (before[name], now[name][now[name]["known_on"] <= panel.since])]  # fmt: skip
+        old, new = (rows.dropna(axis=1, how="all").reset_index(drop=True) for rows in told)
+        assert_frame_equal(old, new, check_exact=True, check_dtype=len(old) > 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_night_is_as_from_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int):
     """Over nights of late, corrected, moved, deleted, released, backdated rows, withdrawals and retention."""
-    world = World(tmp_path, seed, preference=("ring",) if seed % 3 == 1 else ())
-    assert_as_from_scratch(world, world.night)
-    for _ in range(8):
+    # As if history were long: not all of it is recent.
+    monkeypatch.setattr(flagging, "RECENT", 50 * DAY)
+    world = World(tmp_path, seed, people=4, history=60, preference=("ring",) if seed == 1 else ())
+    _, before = assert_as_from_scratch(world, world.night)
+    for _ in range(5):
         world.go_on()
         if world.rng.random() < 0.8:
-            assert_as_from_scratch(world, world.night)
+            panel, now = assert_as_from_scratch(world, world.night)
+            assert_past_is_told(panel, before, now)
+            before = now
         if world.rng.random() < 0.3:
             assert_as_from_scratch(world, world.night - int(world.rng.integers(1, 20)) * DAY)
+
+
+def test_a_night_costs_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """However long the history: days of new rows are computed, and for minutes the days beside them."""
+    monkeypatch.setattr(nights_at_random, "HAPPENINGS", ("nothing", "nothing"))
+    for history in (5, 25):
+        world = World(tmp_path / str(history), seed=8, people=4, history=history)
+        lake, declared = world.made.lake, world.made.settings
+        assert refresh(lake, cohorts.load(lake, declared, world.night)).days_computed > 3 * history
+        for _ in range(2):
+            first = len(world.known)
+            world.go_on()
+            touched = len({day for _, rows in world.known[first:] for day in days_of(rows)})
+            panel = refresh(lake, cohorts.load(lake, declared, world.night))
+            assert touched <= panel.days_computed <= 3 * touched
+
+
+def days_of(rows: pd.DataFrame) -> set[tuple[str, date]]:
+    """Subjects and local days of rows."""
+    (time,) = set(rows.columns) & set(nights_at_random.TIMES.values())
+    if time == "local_date":
+        return set(zip(rows["subject_id"], rows[time], strict=True))
+    local = rows[time].dt.tz_localize(None) + pd.to_timedelta(rows["utc_offset_min"], unit="min")
+    return set(zip(rows["subject_id"], local.dt.date, strict=True))
