@@ -13,17 +13,26 @@ Bits = NDArray[np.uint64]
 # Cadence bands in steps per minute (Tudor-Locke 2018): incidental to purposeful, slow to medium, brisk and faster.
 SLOW_STEPS_PER_MIN, BRISK_STEPS_PER_MIN = 60, 100
 MINUTES, MINUTES_PER_DAY = 60, 1440
-# Steps of each clock hour, in the day panel.
+# An hour counts when at least this many of its minutes tell of steps, as the heart rate asks: a single minute of a
+# battery that went flat would stand for a calm hour.
+FEWEST_MINUTES = 20
+# A day counts from 10 hours on, the usual rule of a valid wear day (Troiano 2008, Med Sci Sports
+# Exerc 40:181): what is told of less is no total.
+FEWEST_DAY_MINUTES = 600
+# Steps of each clock hour, as a rate per known hour, in the day panel.
 HOUR_COLUMNS = tuple(f"activity_h{hour:02d}" for hour in range(24))
 # Days whose bits are unpacked at once: 1.5 KB each.
 DAYS_AT_ONCE = 8192
 
 MEASURES = (
-    Measure("activity_steps", "steps", "steps", "steps of the day", "", (*TREND, "rmssd_28d", "last_7d"), usual_spread=3000.0),
-    Measure("activity_incidental_minutes", "min", "moving about", "minutes of 1 to 59 steps", "Tudor-Locke 2018", ()),
-    Measure("activity_slow_minutes", "min", "slow to medium walking", "minutes of 60 to 99 steps", "Tudor-Locke 2018", ()),
-    Measure("activity_brisk_minutes", "min", "brisk walking", "minutes of at least 100 steps", "Tudor-Locke 2018", LEVEL),
-    Measure("activity_sedentary_share", "share", "time without movement", "worn minutes without a step / worn minutes",
+    Measure("activity_steps", "steps", "steps", "steps of the day, >= 600 minutes told", "",
+            (*TREND, "rmssd_28d", "last_7d"), usual_spread=3000.0),
+    Measure("activity_incidental_minutes", "min", "moving about", "minutes of 1 to 59 steps, >= 600 told", "Tudor-Locke 2018", ()),
+    Measure("activity_slow_minutes", "min", "slow to medium walking", "minutes of 60 to 99 steps, >= 600 told",
+            "Tudor-Locke 2018", ()),
+    Measure("activity_brisk_minutes", "min", "brisk walking", "minutes of at least 100 steps, >= 600 told",
+            "Tudor-Locke 2018", LEVEL),
+    Measure("activity_sedentary_share", "share", "time without movement", "worn minutes without a step / worn minutes, >= 600 worn",
             "", LEVEL),
     Measure("activity_sedentary_bout", "min", "how long rest lasted at a time",
             "mean length of runs of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",
@@ -37,10 +46,23 @@ MEASURES = (
     Measure("activity_active_to_rest", "1/min", "how soon movement gave way to rest",
             "share of minutes with steps that a still one follows, of those with a known next minute: 1 / mean bout",
             "Di 2017", ()),
-    Measure("activity_entropy", "nat", "spread of movement over the day", "- sum p ln p over hourly shares of steps",
+    Measure("activity_entropy", "nat", "spread of movement over the day",
+            "- sum p ln p over shares of hourly steps (>= 20 minutes told, scaled to 60), >= 600 minutes told",
             "Shannon 1948", LEVEL),
 )  # fmt: skip
 PATTERNS: tuple[Pattern, ...] = ()
+
+
+def hourly(steps: Hours, minutes: Hours) -> Hours:
+    """Steps of each clock hour as a rate per known hour; missing below 20 known minutes.
+
+    So an hour told in part is not calmer than it was, and one told twice, when clocks go back, not busier.
+
+    Args:
+        steps: sum of steps per hour, of shape (n_days, 24).
+        minutes: minutes that tell of steps per hour, same shape.
+    """
+    return np.where(minutes >= FEWEST_MINUTES, steps * MINUTES / np.maximum(minutes, 1), np.nan)
 
 
 def entropy(hourly_steps: Hours) -> NDArray[np.float64]:

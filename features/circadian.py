@@ -15,7 +15,8 @@ HOURS = 24
 FEWEST_HOURS = 72
 # A cosine has three unknowns, but a day of which the nights are missing would be made up by it.
 COSINOR_FEWEST_HOURS, COSINOR_FEWEST_CLOCK_HOURS = 48, 18
-# A cosine smaller than this share of its mean is rounding, and peaks nowhere.
+# A cosine smaller than this share of its mean is rounding, and peaks nowhere; a variance smaller than this share of
+# the mean square is rounding too.
 NEGLIGIBLE = 1e-9
 # Two weeks: a single week is too short for stability.
 DEFAULT = (14,)
@@ -40,7 +41,7 @@ def interdaily_stability(hours: Profile) -> Profile:
     series = hours.reshape(len(hours), -1)
     deviations = n * (profile - bn.nanmean(series, axis=1)[:, None]) ** 2
     between = bn.nansum(deviations, axis=1) / np.maximum(n.sum(axis=1), 1)
-    return _relative(between, bn.nanvar(series, axis=1), n)
+    return _relative(between, series, n)
 
 
 def intradaily_variability(hours: Profile) -> Profile:
@@ -60,12 +61,14 @@ def intradaily_variability(hours: Profile) -> Profile:
 def _variability(hours: Profile, n: Counts) -> Profile:
     series = hours.reshape(len(hours), -1)
     steps = np.diff(series, axis=1)
-    return _relative(bn.nanmean(steps * steps, axis=1), bn.nanvar(series, axis=1), n)
+    return _relative(bn.nanmean(steps * steps, axis=1), series, n)
 
 
-def _relative(part: Profile, variance: Profile, n: Counts) -> Profile:
-    """A part of the variance over the whole; missing below 72 valid hours, or without any variance."""
-    enough = (n.sum(axis=1) >= FEWEST_HOURS) & (variance > 0)
+def _relative(part: Profile, series: Profile, n: Counts) -> Profile:
+    """A part of the variance over the whole; missing below 72 valid hours, or without any variance but rounding."""
+    variance = bn.nanvar(series, axis=1)
+    mean_square = variance + bn.nanmean(series, axis=1) ** 2
+    enough = (n.sum(axis=1) >= FEWEST_HOURS) & (variance > NEGLIGIBLE * mean_square)
     return np.where(enough, part / np.where(enough, variance, 1.0), np.nan)
 
 

@@ -144,26 +144,27 @@ def measures(found: DayHours) -> pd.DataFrame:
     bits = {name: by_hour(name, np.int64) for name in BITS}
     wear = {"adherence_wear_minutes": _known(wide, "worn", "minutes")}
     parts = [pd.DataFrame({**_movement(wide), **_bouts(wide, bits), **wear, **_heart(wide)})]
-    hourly_steps = np.where(wide["step_minutes"] > 0, wide["steps"], np.nan)
+    hourly_steps = activity.hourly(wide["steps"], wide["step_minutes"])
     for columns, values in ((activity, hourly_steps), (heart, heart.hourly(wide["beats"], wide["beat_minutes"]))):
         parts.append(pd.DataFrame(values, columns=list(columns.HOUR_COLUMNS)))
     return pd.concat([found.keys, *parts], axis=1)
 
 
-def _known(wide: Wide, name: str, count: str) -> NDArray[np.float64]:
-    """A sum over the day; missing where no minute of the day counts, or an hour that was kept lacks it."""
-    known = (wide[count].sum(axis=1) > 0) & (wide[name] >= 0).all(axis=1)
+def _known(wide: Wide, name: str, count: str, fewest: int = 1) -> NDArray[np.float64]:
+    """A sum over the day; missing where too few minutes of the day count, or an hour that was kept lacks it."""
+    known = (wide[count].sum(axis=1) >= fewest) & (wide[name] >= 0).all(axis=1)
     return np.where(known, wide[name].sum(axis=1), np.nan)
 
 
 def _movement(wide: Wide) -> Wide:
-    steps = np.where(wide["step_minutes"] > 0, wide["steps"], np.nan)
-    worn = _known(wide, "worn", "worn")
+    fewest = activity.FEWEST_DAY_MINUTES
+    counts = {"steps": "steps", **{f"{band}_minutes": band for band in ("incidental", "slow", "brisk")}}
+    totals = {f"activity_{name}": _known(wide, of, "step_minutes", fewest) for name, of in counts.items()}
+    entropy = activity.entropy(activity.hourly(wide["steps"], wide["step_minutes"]))
     return {
-        "activity_steps": _known(wide, "steps", "step_minutes"),
-        **{f"activity_{band}_minutes": _known(wide, band, "step_minutes") for band in ("incidental", "slow", "brisk")},
-        "activity_sedentary_share": wide["still"].sum(axis=1) / worn,
-        "activity_entropy": activity.entropy(steps),
+        **totals,
+        "activity_sedentary_share": wide["still"].sum(axis=1) / _known(wide, "worn", "worn", fewest),
+        "activity_entropy": np.where(np.isnan(totals["activity_steps"]), np.nan, entropy),
     }
 
 

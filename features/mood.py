@@ -7,6 +7,7 @@ several columns. A value off its own scale, an infinite one too, and an answer b
 import numpy as np
 import pandas as pd
 
+from features.groups import sums
 from features.measures import LEVEL, TREND, Measure, Pattern, PatternFeature, Values
 from features.versions import KEY
 
@@ -69,11 +70,13 @@ def daily(rows: pd.DataFrame) -> pd.DataFrame:
     # By level too: two sources may give answers of one instant, and a sum must not depend on the order they came in.
     rows = rows.sort_values([*KEY, "item", "answered_at", "level"], ignore_index=True)
     rows = rows.assign(day=rows.groupby(KEY).ngroup())
-    by_item, by_day = rows.groupby(["day", "item"]), rows.groupby("day")
-    levels = by_item["level"].mean().unstack("item")
+    series, by_day = rows.groupby(["day", "item"]).ngroup(), rows.groupby("day")
+    total, known = sums(rows[["level"]], series)
+    levels = (total / known).set_index(pd.MultiIndex.from_frame(rows[["day", "item"]].drop_duplicates()))
+    levels = levels["level"].unstack("item")
     result = levels.reindex(columns=list(ITEMS)).add_prefix("mood_")
     result["mood_valence"] = levels.reindex(columns=list(VALENCE)).bfill(axis=1).iloc[:, 0]
-    pairs = _pairs(rows, by_item.ngroup())
+    pairs = _pairs(rows, series)
     result = result.join(_swings(pairs)).join(_pair_sums(pairs))
     result["mood_latency"] = by_day["minutes_to_answer"].median()
     result["adherence_answers"] = by_day.size().astype(float)
@@ -101,8 +104,8 @@ def _swings(pairs: pd.DataFrame) -> pd.DataFrame:
     """
     square, gap = (pairs["after"] - pairs["before"]) ** 2, pairs["gap"]
     adjusted = square / (gap.where(gap >= SHORTEST_GAP_MIN) / USUAL_GAP_MIN)
-    mean = pairs.assign(mood_swing=square, mood_swing_adjusted=adjusted).groupby("day")
-    return mean[["mood_swing", "mood_swing_adjusted"]].mean() ** 0.5
+    total, known = sums(pd.DataFrame({"mood_swing": square, "mood_swing_adjusted": adjusted}), pairs["day"])
+    return (total / known) ** 0.5
 
 
 def _pair_sums(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -110,17 +113,11 @@ def _pair_sums(pairs: pd.DataFrame) -> pd.DataFrame:
     place = pd.Series(pd.Categorical(pairs["item"], categories=VALENCE).codes, index=pairs.index)
     pairs = pairs[place == place.groupby(pairs["day"]).transform("min")]
     before, after = pairs["before"], pairs["after"]
-    sums = pairs.assign(
-        mood_pairs=1.0,
-        mood_pairs_before=before,
-        mood_pairs_after=after,
-        mood_pairs_squares=before**2,
-        mood_pairs_products=before * after,
-    )
-    return sums.groupby("day")[list(PAIR_COLUMNS)].sum()
+    terms = (np.ones(len(pairs)), before, after, before**2, before * after)
+    return sums(pd.DataFrame(dict(zip(PAIR_COLUMNS, terms, strict=True)), index=pairs.index), pairs["day"])[0]
 
 
-def inertia(sums: Values) -> tuple[Values]:
+def inertia(pair_sums: Values) -> tuple[Values]:
     """How much of a deviation from a subject's own mood is left at the next answer of the day: AR(1), Kuppens 2010.
 
     The least-squares slope of each answer on the one before it, over all pairs within a day of the window, with an
@@ -128,12 +125,12 @@ def inertia(sums: Values) -> tuple[Values]:
     unequal gaps within the day count alike.
 
     Args:
-        sums: `PAIR_COLUMNS`, of shape (n_rows, n_days, 5), NaN on days without a pair.
+        pair_sums: `PAIR_COLUMNS`, of shape (n_rows, n_days, 5), NaN on days without a pair.
 
     Returns:
         Shape (n_rows,); missing below 10 pairs, or where the answers never varied.
     """
-    n, before, after, squares, products = np.nansum(sums, axis=1).T
+    n, before, after, squares, products = np.nansum(pair_sums, axis=1).T
     at_least_one = np.maximum(n, 1)
     spread = squares - before**2 / at_least_one
     is_given = (n >= FEWEST_PAIRS) & (spread > ROUNDING)

@@ -10,27 +10,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features import regularity
+from features.groups import sums
 from features.measures import LEVEL, TREND, Measure
 from features.tables import SAME_SLEEP_SHARE, SPLIT_NIGHT_GAP_MIN
 from features.versions import KEY
 
 MEASURES = (
-    Measure("sleep_duration", "min", "sleep duration", "total sleep time of the day's episodes on one device", "AASM",
-            (*TREND, "rmssd_28d", "last_7d"), usual_spread=60.0, stream="sleep"),
-    Measure("sleep_efficiency", "share", "sleep efficiency", "total sleep time / time in bed", "AASM", LEVEL,
+    Measure("sleep_duration", "min", "sleep duration", "total sleep time of the day's episodes on one device; the night's known",
+            "AASM", (*TREND, "rmssd_28d", "last_7d"), usual_spread=60.0, stream="sleep"),
+    Measure("sleep_efficiency", "share", "sleep efficiency", "total sleep time / time in bed, over episodes with both", "AASM", LEVEL,
             usual_spread=0.05, stream="sleep"),
-    Measure("sleep_waso", "min", "time awake during the night", "wake after sleep onset", "AASM", LEVEL, usual_spread=20.0,
-            stream="sleep"),
+    Measure("sleep_waso", "min", "time awake during the night", "wake after sleep onset, the night's known", "AASM", LEVEL,
+            usual_spread=20.0, stream="sleep"),
     Measure("sleep_midpoint", "h", "the middle of the night", "clock time halfway through the main sleep, else the longest",
             "Wittmann 2006", ("mean_7d", "mean_28d", "sd_28d", "z_7d"), is_circular=True, usual_spread=0.8, stream="sleep"),
     Measure("sleep_onset", "h", "the time of falling asleep", "clock time at which the night's sleep began", "", (),
             is_circular=True, usual_spread=1.0, stream="sleep"),
     Measure("sleep_offset", "h", "the time of waking up", "clock time at which the night's sleep ended", "", (),
             is_circular=True, usual_spread=1.0, stream="sleep"),
-    Measure("sleep_deep_share", "share", "share of deep sleep", "deep / total sleep time", "AASM", ("mean_7d", "z_7d"),
-            usual_spread=0.05, stream="sleep"),
-    Measure("sleep_rem_share", "share", "share of REM sleep", "REM / total sleep time", "AASM", ("mean_7d", "z_7d"),
-            usual_spread=0.05, stream="sleep"),
+    Measure("sleep_deep_share", "share", "share of deep sleep", "deep / total sleep time, over episodes with both",
+            "AASM", ("mean_7d", "z_7d"), usual_spread=0.05, stream="sleep"),
+    Measure("sleep_rem_share", "share", "share of REM sleep", "REM / total sleep time, over episodes with both",
+            "AASM", ("mean_7d", "z_7d"), usual_spread=0.05, stream="sleep"),
     Measure("sleep_naps", "episodes", "naps", "episodes besides the night", "", ("mean_7d", "mean_28d"), stream="sleep"),
     Measure("sleep_nap_share", "share", "share of sleep taken in naps", "sleep time of episodes besides the night / total",
             "", (), stream="sleep"),
@@ -139,24 +140,40 @@ def _with_night(rows: pd.DataFrame) -> pd.DataFrame:
 
 def daily(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per subject, day of awakening and version, from `nights`; days without an episode have no row."""
-    known, is_night = rows["minutes_asleep"].notna(), rows["is_night"]
-    rows = rows.assign(
-        in_known_bed=rows["minutes_in_bed"].where(known), napped=rows["minutes_asleep"].where(known & ~is_night, 0.0),
-        night_began=rows["began"].where(is_night), night_ended=rows["ended"].where(is_night),
-    )  # fmt: skip
+    is_night = rows["is_night"]
+    rows = rows.assign(night_began=rows["began"].where(is_night), night_ended=rows["ended"].where(is_night))
     day = rows.groupby(KEY)
-    asleep, in_bed = day["minutes_asleep"].sum(min_count=1), day["in_known_bed"].sum(min_count=1)
-    slept = asleep.where(asleep > 0)
+    asleep, in_bed = rows["minutes_asleep"], rows["minutes_in_bed"]
+    duration = _with_the_night(rows, asleep)
     result = pd.DataFrame({
-        "sleep_duration": asleep,
-        "sleep_efficiency": (asleep / in_bed.where(in_bed > 0)).clip(upper=1.0),
-        "sleep_waso": day["minutes_awake"].sum(min_count=1),
+        "sleep_duration": duration,
+        "sleep_efficiency": _share(rows, asleep, in_bed).clip(upper=1.0),
+        "sleep_waso": _with_the_night(rows, rows["minutes_awake"]),
         "sleep_midpoint": day["midpoint"].last(),
         "sleep_onset": day["night_began"].min() % 1440 / 60,
         "sleep_offset": day["night_ended"].max() % 1440 / 60,
-        "sleep_deep_share": day["minutes_deep"].sum(min_count=1) / slept,
-        "sleep_rem_share": day["minutes_rem"].sum(min_count=1) / slept,
+        "sleep_deep_share": _share(rows, rows["minutes_deep"], asleep),
+        "sleep_rem_share": _share(rows, rows["minutes_rem"], asleep),
         "sleep_naps": day.size() - day["is_night"].sum().astype(float),
-        "sleep_nap_share": day["napped"].sum() / slept,
+        "sleep_nap_share": _share(rows, asleep.mask(is_night, 0.0), asleep).where(duration.notna()),
     })  # fmt: skip
     return result.join(regularity.states(rows)).reset_index()
+
+
+def _with_the_night(rows: pd.DataFrame, minutes: pd.Series) -> pd.Series:
+    """Sum of the minutes known of each day's episodes; missing where the night lacks its own: a nap alone is no night."""
+    lacks = (rows["is_night"] & minutes.isna()).astype(float)
+    total = _totals(rows, minutes=minutes, lacks=lacks)
+    return total["minutes"].where(total["lacks"] == 0)
+
+
+def _share(rows: pd.DataFrame, part: pd.Series, whole: pd.Series) -> pd.Series:
+    """One sum over another, both over the episodes of the day that have both."""
+    has_both = part.notna() & whole.notna()
+    total = _totals(rows, part=part.where(has_both), whole=whole.where(has_both))
+    return total["part"] / total["whole"].where(total["whole"] > 0)
+
+
+def _totals(rows: pd.DataFrame, **minutes: pd.Series) -> pd.DataFrame:
+    day = rows.groupby(KEY)
+    return sums(pd.DataFrame(minutes), day.ngroup())[0].set_axis(day.size().index)

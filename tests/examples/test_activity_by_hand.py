@@ -47,13 +47,13 @@ def words(story: str) -> tuple[np.ndarray, np.ndarray]:
 def test_steps_brisk_and_sitting_minutes(panel_of):
     """A minute of 100 steps is brisk, one of 99 is not; sitting is a share of worn minutes."""
     brisk, slower = told("2026-03-02T09:00", "ww", steps=100), told("2026-03-02T10:00", "w", steps=99)
-    still = told("2026-03-02T11:00", "sssss")
+    still = told("2026-03-02T11:00", "s" * 597)
     day = panel_of(wearable=brisk + slower + still).iloc[0]
     assert day["activity_steps"] == 2 * 100 + 99
     assert day["activity_brisk_minutes"] == 2
-    # 5 still of 8 worn minutes: steps say that the device was worn where it does not say so itself
-    assert day["activity_sedentary_share"] == pytest.approx(5 / 8)
-    assert day["adherence_wear_minutes"] == 8
+    # 597 still of 600 worn minutes: steps say that the device was worn where it does not say so itself
+    assert day["activity_sedentary_share"] == pytest.approx(597 / 600)
+    assert day["adherence_wear_minutes"] == 600
 
 
 def test_entropy_is_that_of_the_hourly_shares_of_steps():
@@ -68,10 +68,39 @@ def test_entropy_is_that_of_the_hourly_shares_of_steps():
     np.testing.assert_allclose(activity.entropy(hours), expected, atol=1e-12)
 
 
+def test_an_hour_counts_from_20_told_minutes_on_as_a_rate():
+    """19 are too few; 20 with 100 steps are 300 an hour; 60 are what they are; 120 with 240, told twice, are 120."""
+    rates = activity.hourly(np.array([[95.0, 100.0, 77.0, 240.0]]), np.array([[19.0, 20.0, 60.0, 120.0]]))
+    np.testing.assert_array_equal(rates, [[np.nan, 300, 77, 120]])
+
+
+def test_a_day_counts_from_600_told_minutes_on(panel_of):
+    """A battery that is flat after 599 minutes leaves no total and no share, calm or not; 600 are a day."""
+    measures = ["steps", "incidental_minutes", "slow_minutes", "brisk_minutes", "sedentary_share", "entropy"]
+    names = [f"activity_{name}" for name in measures]
+    day = panel_of(wearable=told("2026-03-02T08:00", "w" + "s" * 598)).iloc[0]
+    assert day[names].isna().all()
+    assert (day["activity_h08"], day["adherence_wear_minutes"]) == (50, 599)
+    day = panel_of(wearable=told("2026-03-02T08:00", "w" + "s" * 599)).iloc[0]
+    assert day[names].tolist() == [50, 1, 0, 0, pytest.approx(599 / 600), 0]
+
+
+def test_an_hour_told_in_part_spreads_as_one_told_whole(panel_of):
+    """20 minutes of 50 steps and 60 minutes of the same pace are two equal hours: ln 2; 19 minutes would be none."""
+
+    def story(n: int) -> str:
+        return "w" * n + "." * (60 - n) + "s" * 60 + "w" * 60 + "s" * 480
+
+    for n, expected in ((20, np.log(2)), (19, 0.0)):
+        assert panel_of(wearable=told("2026-03-02T08:00", story(n)))["activity_entropy"].tolist() == [
+            pytest.approx(expected)
+        ]
+
+
 def test_cadence_falls_into_three_bands(panel_of):
     """1 and 59 steps are moving about, 60 and 99 slow walking, 100 brisk, none is neither."""
     rows = [told(f"2026-03-02T09:0{m}", "w", steps=n)[0] for m, n in enumerate((0, 1, 59, 60, 99, 100))]
-    day = panel_of(wearable=rows).iloc[0]
+    day = panel_of(wearable=rows + told("2026-03-02T10:00", "s" * 594)).iloc[0]
     bands = [day[f"activity_{band}_minutes"] for band in ("incidental", "slow", "brisk")]
     assert bands == [2, 2, 1]
 
@@ -106,7 +135,7 @@ def test_what_is_unknown_cuts_a_rest_and_is_no_change(panel_of, gap):
 
 def test_a_stuck_step_counter_is_neither_rest_nor_movement(panel_of):
     """Two hours of 50 steps a minute are a fault: the rest after them is all that is known."""
-    panel = panel_of(wearable=told("2026-03-02T09:00", "w" * 120 + "ss"))
+    panel = panel_of(wearable=told("2026-03-02T09:00", "w" * 120 + "ss" + "-" * 598))
     assert panel[BOUTS[:3]].to_numpy().tolist() == [[2.0, 2.0, 0.0]]
     assert panel["activity_active_to_rest"].isna().all()
     assert panel["activity_incidental_minutes"].tolist() == [0]
@@ -201,13 +230,14 @@ def test_hours_that_an_older_program_kept_know_neither_bands_nor_bouts():
     newer = ["incidental", "slow", "active_bits", "still_bits"]
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        kept = minutes.kept_hours(connection, connection.from_arrow(rows_of("2026-03-02T09:00", "swws")), zones)
+        story = "swws" + "." * 10 + "s" * 592
+        kept = minutes.kept_hours(connection, connection.from_arrow(rows_of("2026-03-02T09:00", story)), zones)
         connection.register("kept", kept.drop(columns=newer).astype(dict.fromkeys(minutes.DEVICE, "str")))
         new = connection.from_arrow(rows_of("2026-03-02T09:10", "swws"))
         panel = build_days(connection, {"wearable": new}, zones, kept_hours=connection.table("kept")).panel
-    # 8 minutes, 4 of them still, 4 of 50 steps
+    # 600 minutes, 596 of them still, 4 of 50 steps
     assert panel[["activity_steps", "activity_brisk_minutes", "activity_sedentary_share"]].to_numpy().tolist() == [
-        [200, 0, 0.5]
+        [200, 0, pytest.approx(596 / 600)]
     ]
     unknown = [*BOUTS, "activity_incidental_minutes", "activity_slow_minutes"]
     assert panel[unknown].isna().all(axis=None)

@@ -90,6 +90,14 @@ def test_activity_that_never_varies_has_no_rhythm():
     assert np.isnan(circadian.intradaily_variability(days(*[np.full(24, 3.0)] * 3))[0])
 
 
+@pytest.mark.parametrize("level", [0.1, 1 / 3, 46.2, 1234.56789])
+def test_a_level_that_floats_cannot_hold_has_no_rhythm_either(level):
+    """Means of equal hours differ from them in the last bit: no days are alike by that."""
+    hours = days(*[np.full(24, level)] * 14)
+    assert np.isnan(circadian.interdaily_stability(hours)[0])
+    assert np.isnan(circadian.intradaily_variability(hours)[0])
+
+
 def test_the_quietest_5_and_busiest_10_hours_of_the_average_day():
     """Ten hours of 100 and the rest 20: L5 = 20, M10 = 100, amplitude 80 / 120."""
     l5, m10 = circadian.lowest_and_highest(days(with_hours(dict.fromkeys(range(8, 18), 100.0), 20.0)))
@@ -217,8 +225,8 @@ def test_names_stand_for_what_is_computed():
     [
         # 23 hours: 1 h is followed by 3 h, and 2 h is missing, not still.
         (datetime(2026, 3, 28, 23, tzinfo=UTC), (60, 60, 120, 120), [60, 60, np.nan, 60, 60]),
-        # 25 hours: 2 h comes twice, and holds the steps of both.
-        (datetime(2026, 10, 24, 22, tzinfo=UTC), (120, 120, 120, 60, 60), [60, 60, 120, 60, np.nan]),
+        # 25 hours: 2 h comes twice, and is as busy as the hours beside it.
+        (datetime(2026, 10, 24, 22, tzinfo=UTC), (120, 120, 120, 60, 60), [60, 60, 60, 60, np.nan]),
     ],
 )
 def test_nights_on_which_clocks_change(panel_of, midnight, offsets, expected):

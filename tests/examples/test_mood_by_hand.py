@@ -179,7 +179,7 @@ def test_inertia_is_the_slope_of_an_answer_on_the_one_before_it(panel_of):
 
 def test_inertia_does_not_depend_on_where_a_subjects_mood_lies(panel_of):
     """The same course two points higher on the scale has the same slope; so has one with a day missing."""
-    higher = sums_of(panel_of(mood=three_answers_a_day(6, (4, 8, 6))))
+    higher = sums_of(panel_of(mood=three_answers_a_day(6, (4, 8, 6)))).copy()
     assert mood.inertia(higher)[0][0] == pytest.approx(-0.5)
     higher[0, 2] = np.nan
     assert mood.inertia(higher)[0][0] == pytest.approx(-0.5)

@@ -86,7 +86,8 @@ def test_no_steps_at_night_are_not_stuck_but_constant_steps_are(days_of):
     asleep = minutes(0, [0] * 300, "steps", worn=True)
     stuck = minutes(9, [11] * 120, "steps", worn=True)
     walk = minutes(12, [100, 20], "steps", worn=True)
-    found = days_of(wearable=asleep + stuck + walk)
+    evening = minutes(13, [0] * 300, "steps", worn=True)
+    found = days_of(wearable=asleep + stuck + walk + evening)
     day = on(found.panel, "2026-03-02", "2026-03-03")
     assert day["activity_steps"] == 120
     assert day["activity_h00"] == 0
@@ -185,6 +186,7 @@ def test_steps_of_a_device_whose_heart_rate_is_stuck_count(days_of):
     band = minutes(9, varied(120), device_model="Band 5", steps=10)
     strap[0]["steps"] = 5
     strap[60]["steps"] = 5
+    strap += minutes(12, [0] * 480, "steps", device_id="strap", device_model="Strap")
     day = days_of(wearable=strap + band, preference=["Strap"]).panel.iloc[0]
     assert (day["heart_mean"], day["activity_steps"]) == (70.5, 118 * 3 + 2 * 5)
 
@@ -225,6 +227,7 @@ def test_what_the_preferred_device_does_not_measure_is_the_others(days_of):
     """A strap gives no steps: those of the phone count, and the phone's own heart rate does not."""
     strap = minutes(9, [70], device_id="strap", source="strap app")
     phone = minutes(9, [90], device_id="phone", source="phone", steps=33)
+    phone += minutes(12, [0] * 600, "steps", device_id="phone", source="phone")
     panel = days_of(wearable=strap + phone, preference=["strap app", "phone"]).panel
     assert panel["heart_mean"].tolist() == [70]
     assert panel["activity_steps"].tolist() == [33]
@@ -234,6 +237,7 @@ def test_a_preferred_device_in_the_drawer_does_not_speak(days_of):
     """It says itself that it was not worn."""
     drawer = minutes(9, [0, 0], "steps", device_id="strap", device_model="Strap", worn=False)
     worn = minutes(9, [10, 20], "steps", device_model="Band 5")
+    worn += minutes(12, [0] * 600, "steps", device_model="Band 5")
     assert days_of(wearable=drawer + worn, preference=["Strap"]).panel["activity_steps"].tolist() == [30]
 
 
@@ -244,9 +248,9 @@ def test_a_preference_that_names_neither_device_changes_nothing(days_of):
 
 def test_two_sources_without_a_device_name_are_two_devices(days_of):
     """Their steps do not add up."""
-    rows = minutes(9, [10, 10, 10], "steps", device_id="", source="a") + minutes(
-        9, [10, 10], "steps", device_id="", source="b"
-    )
+    quiet = [0] * 600
+    rows = minutes(9, [10, 10, 10, *quiet], "steps", device_id="", source="a")
+    rows += minutes(9, [10, 10, *quiet], "steps", device_id="", source="b")
     assert days_of(wearable=rows).panel["activity_steps"].tolist() == [30]
 
 

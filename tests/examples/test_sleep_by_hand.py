@@ -93,6 +93,29 @@ def test_a_night_without_a_sleep_time_has_timing_only(panel_of):
     assert pd.isna(day["sleep_efficiency"])
 
 
+def test_a_nap_is_not_the_sleep_of_a_night_that_is_unknown(panel_of):
+    """Of a night without its sleep time and a nap of 30 minutes nobody knows how long was slept, awake or napped."""
+    day = the_day(panel_of(sleep=[episode(-1, 7), episode(14, 15, 30, minutes_awake=20)]))
+    assert day[["sleep_duration", "sleep_waso", "sleep_nap_share"]].isna().all()
+    # the nap's own: 30 of 60 minutes
+    assert day["sleep_efficiency"] == pytest.approx(0.5)
+
+
+def test_half_of_a_split_night_is_no_night(panel_of):
+    """The second part's sleep time is missing: so is the duration."""
+    assert pd.isna(the_day(panel_of(sleep=[episode(-1, 2, 170), episode(2.5, 6.5)]))["sleep_duration"])
+
+
+def test_each_share_is_over_episodes_that_have_both_figures(panel_of):
+    """A night of 400 minutes, 100 deep and 80 REM; a nap of 100 minutes whose stages nobody told waters nothing down."""
+    day = the_day(panel_of(sleep=[episode(-1, 7, 400, minutes_deep=100, minutes_rem=80), episode(14, 16, 100)]))
+    assert day["sleep_deep_share"] == pytest.approx(0.25)
+    assert day["sleep_rem_share"] == pytest.approx(0.20)
+    # a night with stages but without its sleep time: the nap's alone
+    rows = [episode(-1, 7, minutes_deep=100), episode(14, 16, 100, minutes_deep=10)]
+    assert the_day(panel_of(sleep=rows))["sleep_deep_share"] == pytest.approx(0.1)
+
+
 def test_more_sleep_than_time_in_bed_is_an_efficiency_of_one(panel_of):
     """Rounding of a vendor's minutes cannot make a share above one."""
     assert the_day(panel_of(sleep=[episode(0, 1, 61)]))["sleep_efficiency"] == 1.0

@@ -20,6 +20,11 @@ def minutes(hour: int, n: int, device: str = "band", **values: object) -> list[d
     return [{"minute_at": start + timedelta(minutes=m), "device_id": device, **values} for m in range(n)]
 
 
+def rest_of_the_day(device: str = "band") -> list[dict[str, object]]:
+    """Ten more hours without a step: with them, a few minutes are a day."""
+    return minutes(12, 600, device, steps=0)
+
+
 def summary(metric: str, value: float) -> dict[str, object]:
     """A vendor's figure for 2 March 2026."""
     return {"local_date": date(2026, 3, 2), "metric": metric, "value": value, "device_id": "band"}
@@ -33,9 +38,9 @@ def the_day(panel: pd.DataFrame) -> pd.Series:
 
 def test_minutes_of_a_device_in_the_drawer_are_not_sitting(panel_of):
     """No steps, no heart rate and not worn: neither worn nor still, but zero steps all the same."""
-    rows = minutes(9, 3, steps=0, worn=False) + minutes(10, 2, steps=0) + minutes(11, 1, steps=0, heart_rate=60)
+    rows = minutes(9, 3, steps=0, worn=False) + minutes(10, 2, steps=0) + minutes(11, 600, steps=0, heart_rate=60)
     day = the_day(panel_of(wearable=rows))
-    assert day["adherence_wear_minutes"] == 1
+    assert day["adherence_wear_minutes"] == 600
     assert day["activity_sedentary_share"] == 1.0
     assert day["activity_steps"] == 0
 
@@ -49,31 +54,41 @@ def test_a_device_without_a_step_counter_has_no_steps(panel_of):
 
 def test_two_devices_do_not_count_every_step_twice(panel_of):
     """The device with more minutes speaks for the day."""
-    day = the_day(panel_of(wearable=minutes(9, 2, "phone", steps=50) + minutes(9, 3, "band", steps=40)))
+    phone = minutes(9, 2, "phone", steps=50) + rest_of_the_day("phone")
+    day = the_day(panel_of(wearable=phone + minutes(9, 3, "band", steps=40) + rest_of_the_day()))
     assert day["activity_steps"] == 3 * 40
 
 
 def test_hours_are_those_of_the_subjects_wall_clock(panel_of):
     """Steps at 22:00 UTC are steps at midnight of the next day where clocks are two hours ahead."""
-    day = the_day(panel_of(wearable=minutes(22, 3, steps=10, utc_offset_min=120)))
+    day = the_day(panel_of(wearable=minutes(22, 30, steps=10, utc_offset_min=120)))
     assert day["local_date"] == pd.Timestamp("2026-03-03")
-    assert day["activity_h00"] == 30
+    # ten steps a minute
+    assert day["activity_h00"] == 600
     assert pd.isna(day["activity_h22"])
 
 
 def test_a_vendors_figure_stands_in_only_where_no_minutes_give_the_measure(panel_of):
     """Own steps win; the resting rate, which three minutes cannot give, is the vendor's; units are converted."""
     vendor = [summary("steps", 9000), summary("resting_heart_rate", 61), summary("sleep_efficiency", 92)]
-    day = the_day(panel_of(wearable=minutes(9, 3, steps=10, heart_rate=70), wearable_days=vendor))
+    rows = minutes(9, 3, steps=10, heart_rate=70) + rest_of_the_day()
+    day = the_day(panel_of(wearable=rows, wearable_days=vendor))
     assert day["activity_steps"] == 30
     assert day["heart_resting"] == 61
     assert day["sleep_efficiency"] == pytest.approx(0.92)
     assert the_day(panel_of(wearable_days=vendor))["activity_steps"] == 9000
 
 
+def test_a_vendors_figure_stands_in_on_a_day_worn_in_part(panel_of):
+    """Three minutes of 30 steps are no day: the vendor's total is; without one there is none."""
+    rows = minutes(9, 3, steps=10)
+    assert the_day(panel_of(wearable=rows, wearable_days=[summary("steps", 9000)]))["activity_steps"] == 9000
+    assert pd.isna(the_day(panel_of(wearable=rows))["activity_steps"])
+
+
 def test_minutes_synced_later_complete_the_day_from_then_on(panel_of):
     """The first sync gives 30 steps; the one at noon of 5 March adds 40 for the index date of the 6th."""
-    late = minutes(18, 4, steps=10, received_at=datetime(2026, 3, 5, 12, tzinfo=UTC))
-    panel = panel_of(wearable=minutes(9, 3, steps=10) + late)
+    late = minutes(8, 4, steps=10, received_at=datetime(2026, 3, 5, 12, tzinfo=UTC))
+    panel = panel_of(wearable=minutes(9, 3, steps=10) + rest_of_the_day() + late)
     assert panel["known_on"].tolist() == [pd.Timestamp("2026-03-03"), pd.Timestamp("2026-03-06")]
     assert panel["activity_steps"].tolist() == [30, 70]
