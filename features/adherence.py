@@ -43,13 +43,14 @@ def answer_rate(answers: Days, has_data: Days) -> Days:
 
 
 def days_since_data(has_data: Days) -> Days:
-    """Whole days without data just before the index date; the window's length where all of it is empty.
+    """Whole days without data just before the index date; all observable days where none holds any.
 
     Args:
         has_data: of shape (n_rows, n_days), oldest day first.
     """
     backwards = has_data[:, ::-1] == 1
-    days: Days = np.where(backwards.any(axis=1), backwards.argmax(axis=1), has_data.shape[1]).astype(np.float64)
+    observable = np.isfinite(has_data).sum(axis=1)
+    days: Days = np.where(backwards.any(axis=1), backwards.argmax(axis=1), observable).astype(np.float64)
     return days
 
 

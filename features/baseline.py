@@ -21,6 +21,8 @@ MAD_TO_SD = 1.4826
 PRIOR_DAYS = 7.0
 # Without a usual spread to stand in, fewer days than this say nothing of a subject's spread.
 FEWEST_WITHOUT_PRIOR = 3
+# Of the level: what varies by less has not varied, but was rounded.
+ROUNDING = 1e-9
 # Measures whose common deviation the anomaly distance weighs, one or two of each stream.
 TOGETHER = ("mood_valence", "sleep_duration", "sleep_efficiency", "activity_steps", "activity_entropy", "heart_resting")
 FEWEST_TOGETHER, FEWEST_FOR_DISTANCE = 2, 7
@@ -97,7 +99,7 @@ def robust_z(recent: Values, usual: Past, usual_spread: float) -> Values:
 
 def spread(usual: Past, usual_spread: float) -> Values:
     """The spread s of `robust_z`; missing where the past cannot tell."""
-    own = (MAD_TO_SD * usual.mad) ** 2
+    own = np.where(usual.mad > ROUNDING * np.abs(usual.median), (MAD_TO_SD * usual.mad) ** 2, 0.0 * usual.mad)
     if np.isfinite(usual_spread):
         weight = usual.n / (usual.n + PRIOR_DAYS)
         variance = weight * own + (1 - weight) * usual_spread**2

@@ -272,16 +272,17 @@ def family(name: str) -> str:
 
 
 def warm_up_days(names: Iterable[str]) -> int:
-    """Days after enrolment in which some of the features are missing for want of time, not for want of data.
+    """Days after enrolment in which some of the features rest on less time than they name, or cannot be had.
 
-    Who learns from those days learns who is new. A window needs at most a week's worth of days; a window against the past
-    before it, or the two halves of an early warning, cannot be had sooner than they are long.
+    Who learns from those days learns who is new. A window is full when enrolment is as long; one against the past before
+    it, or the halves of an early warning, takes some days more. Newest values and history rest on no window.
     """
     longest = WARM_UP_DAYS
     for name in names:
-        found = re.search(r"(?:_z|^own_past_distance|^early_warning\w*)_([0-9]+)d$", name)
-        if found:
-            longest = max(longest, int(found[1]) + WARM_UP_DAYS)
+        found = re.search(r"_([0-9]+)d(?:_[a-z]+)?$", name)
+        if found and not re.search(r"^(history|tenure)_|_(last|change)_", name):
+            is_compared = re.search(r"_z_|^own_past_|^early_warning_", name)
+            longest = max(longest, int(found[1]) + (WARM_UP_DAYS if is_compared else 0))
     return longest
 
 

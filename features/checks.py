@@ -21,6 +21,9 @@ def checked_days(days: pd.DataFrame) -> pd.DataFrame:
             raise FeaturesError(f"`days.{column}` holds no numbers but {days[column].dtype}. Convert it, or drop it.")
     for column in DAYS[1:]:
         check_civil_days(f"`days.{column}`", days[column])
+    # Categories would sort in an order of their own.
+    if not isinstance(days["subject_id"].dtype, pd.StringDtype):
+        days = days.assign(subject_id=days["subject_id"].astype("str"))
     subject, _ = pd.factorize(days["subject_id"], sort=True)
     local, known = (days[c].to_numpy().astype("datetime64[D]").astype(np.int64) for c in DAYS[1:])
     key = (subject.astype(np.int64) << 40) + (local << 20) + known
@@ -67,7 +70,11 @@ def checked_index(
         raise FeaturesError(
             f"`index` has {strangers} rows of subjects that `subjects` lacks. Add them or drop the rows."
         )
-    ordered = index[["subject_id", "index_date"]].sort_values(["subject_id", "index_date"], ignore_index=True)
+    ordered = (
+        index[["subject_id", "index_date"]]
+        .astype({"subject_id": "str"})
+        .sort_values(["subject_id", "index_date"], ignore_index=True)
+    )
     enrolled = subjects.set_index("subject_id")["enrolled_on"]
     early = int((ordered["index_date"] < ordered["subject_id"].map(enrolled)).sum())
     if early:

@@ -19,13 +19,16 @@ FEATURES = (
     ("history_event_days_28d", "days", 28, "known event days", "event days over 28 days", True),
     ("history_event_days_90d", "days", 90, "known event days", "event days over 90 days", True),
     ("history_episodes_90d", "episodes", 90, "known episodes begun", "episodes over 90 days", True),
-    ("history_episodes_ever", "episodes", 0, "known episodes since enrolment", "episodes since enrolment", True),
-    ("history_episode_rate", "episodes/day", 0, "(episodes + 0.25) / (days enrolled + 90)", "past rate of episodes", True),
+    ("history_episodes_ever", "episodes", 0, "known episodes ever", "episodes ever", True),
+    ("history_episode_rate", "episodes/day", 365, "(known episodes begun in 365 days + 0.25) / (365 + 90)",
+     "past rate of episodes", True),
     (TENURE, "days", 0, "index date minus enrolment", "days since enrolment", False),
 )  # fmt: skip
 NAMES = tuple(name for name, *_ in FEATURES)
-# The rate before anything is known about a subject, and how many days of evidence it is worth.
-PRIOR_EPISODES, PRIOR_DAYS = 0.25, 90.0
+# The rate before anything is known about a subject, and how many days of evidence it is worth. The past it is mixed with is
+# as long for everybody: days since enrolment in it would tell who is new.
+PRIOR_EPISODES, PRIOR_DAYS, RATE_DAYS = 0.25, 90.0, 365
+NEVER, FOR_EVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 def history(event_days: pd.DataFrame, index: pd.DataFrame, enrolled: pd.Series, merge_within_days: int) -> pd.DataFrame:
@@ -41,41 +44,37 @@ def history(event_days: pd.DataFrame, index: pd.DataFrame, enrolled: pd.Series, 
     Returns:
         `NAMES` as float columns. Days since the last episode are missing where none is known.
     """
-    result = pd.DataFrame(np.nan, index=index.index, columns=list(NAMES))
     today = _days(index["index_date"])
-    tenure = today - _days(index["subject_id"].map(enrolled))
-    counted = {name: np.zeros(len(index)) for name in NAMES[2:7]}
-    since_event, since_episode = np.full(len(index), np.nan), np.full(len(index), np.nan)
+    result = {name: np.zeros(len(index)) for name in NAMES}
+    result[NAMES[0]][:] = result[NAMES[1]][:] = np.nan
+    result["history_episode_rate"][:] = PRIOR_EPISODES / (RATE_DAYS + PRIOR_DAYS)
+    result[TENURE] = (today - _days(index["subject_id"].map(enrolled))).astype(float)
     rows_of = index.groupby("subject_id").indices
-    for subject, events in event_days.groupby("subject_id"):
-        rows = rows_of.get(subject)
+    place, subjects = pd.factorize(event_days["subject_id"])
+    on, known = _days(event_days["event_on"]), _days(event_days["known_on"])
+    until = _days(event_days["superseded_on"]) if "superseded_on" in event_days else np.full(len(on), FOR_EVER)
+    until = np.where(until == NEVER, FOR_EVER, until)
+    order = np.lexsort((on, place))
+    starts = np.searchsorted(place[order], np.arange(len(subjects) + 1))
+    for subject, start, stop in zip(subjects, starts[:-1], starts[1:], strict=True):
+        rows, mine = rows_of.get(subject), order[start:stop]
         if rows is not None:
-            found = _subject(events, today[rows], merge_within_days)
-            since_event[rows], since_episode[rows] = found["since_event"], found["since_episode"]
-            for name in counted:
-                counted[name][rows] = found[name]
-    result[NAMES[0]], result[NAMES[1]] = since_episode, since_event
-    for name, values in counted.items():
-        result[name] = values
-    result["history_episode_rate"] = (counted["history_episodes_ever"] + PRIOR_EPISODES) / (
-        np.maximum(tenure, 0) + PRIOR_DAYS
-    )
-    result[TENURE] = tenure.astype(float)
-    return result
+            for name, values in _subject(on[mine], known[mine], until[mine], today[rows], merge_within_days).items():
+                result[name][rows] = values
+    return pd.DataFrame(result, index=index.index)
 
 
-def _subject(events: pd.DataFrame, today: NDArray[np.int64], merge_within_days: int) -> dict[str, Values]:
-    on, known = _days(events["event_on"]), _days(events["known_on"])
-    until = _days(events["superseded_on"]) if "superseded_on" in events else np.full(len(on), np.iinfo(np.int64).max)
-    until = np.where(until == np.iinfo(np.int64).min, np.iinfo(np.int64).max, until)
-    order = np.argsort(on, kind="stable")
-    on, known, until = on[order], known[order], until[order]
+def _subject(
+    on: NDArray[np.int64], known: NDArray[np.int64], until: NDArray[np.int64], today: NDArray[np.int64],
+    merge_within_days: int,
+) -> dict[str, Values]:  # fmt: skip
+    """Figures of one subject's index dates, from events in their order."""
     counts = (on[None, :] < today[:, None]) & (known[None, :] <= today[:, None]) & (today[:, None] < until[None, :])
     age = np.where(counts, today[:, None] - on[None, :], np.iinfo(np.int32).max)
     # The event before, among those that count at that index date, decides whether an event opens an episode.
-    before = np.maximum.accumulate(np.where(counts, on[None, :], np.iinfo(np.int64).min), axis=1)
-    previous = np.concatenate([np.full((len(today), 1), np.iinfo(np.int64).min), before[:, :-1]], axis=1)
-    never = previous == np.iinfo(np.int64).min
+    before = np.maximum.accumulate(np.where(counts, on[None, :], NEVER), axis=1)
+    previous = np.concatenate([np.full((len(today), 1), NEVER), before[:, :-1]], axis=1)
+    never = previous == NEVER
     opens = counts & (never | (on[None, :] - np.where(never, 0, previous) > merge_within_days))
     same_day = counts & ~never & (previous == on[None, :])
     distinct = counts & ~same_day
@@ -83,8 +82,10 @@ def _subject(events: pd.DataFrame, today: NDArray[np.int64], merge_within_days: 
     result = {f"history_event_days_{w}d": (distinct & (age <= w)).sum(axis=1).astype(float) for w in (7, 28, 90)}
     result["history_episodes_90d"] = (opens & (age <= 90)).sum(axis=1).astype(float)
     result["history_episodes_ever"] = opens.sum(axis=1).astype(float)
-    result["since_event"] = np.where(counts.any(axis=1), latest, np.nan)
-    result["since_episode"] = np.where(counts.any(axis=1), latest_opening, np.nan)
+    recent = (opens & (age <= RATE_DAYS)).sum(axis=1)
+    result["history_episode_rate"] = (recent + PRIOR_EPISODES) / (RATE_DAYS + PRIOR_DAYS)
+    result["history_days_since_last_event"] = np.where(counts.any(axis=1), latest, np.nan)
+    result["history_days_since_last_episode"] = np.where(counts.any(axis=1), latest_opening, np.nan)
     return result
 
 

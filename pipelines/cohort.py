@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time
 
+import numpy as np
 import pandas as pd
 
 from features import calendar
 from features.calendar import is_knowable_sql
+from features.grid import day_number
 from features.tables import TABLES
 from models.outcomes import Outcome, event_days
 from pipelines.errors import Refused
@@ -197,16 +199,16 @@ def index_rows(cohort: Cohort, until: pd.DataFrame, every_days: int = 1) -> pd.D
         every_days: one date in so many, the same dates for all.
     """
     spans = cohort.subjects[["subject_id", "enrolled_on"]].merge(until, on="subject_id")
-    spans = spans[spans["enrolled_on"] < spans["followed_until"]]
-    rows = spans.assign(
-        index_date=[
-            pd.date_range(first + calendar.DAY, last, freq="D", unit="us")
-            for first, last in zip(spans["enrolled_on"], spans["followed_until"], strict=True)
-        ]
-    )[["subject_id", "index_date"]].explode("index_date")
-    rows["index_date"] = rows["index_date"].astype("datetime64[us]")
-    rows = rows[(rows["index_date"] - pd.Timestamp(0)).dt.days % every_days == 0]
-    return rows.sort_values(["subject_id", "index_date"]).reset_index(drop=True)
+    first, last = (day_number(spans[name]) for name in ("enrolled_on", "followed_until"))
+    first = -(-(first + 1) // every_days) * every_days
+    n = np.maximum((last - first) // every_days + 1, 0)
+    row = np.repeat(np.arange(len(spans)), n)
+    day = first[row] + (np.arange(len(row)) - np.repeat(np.cumsum(n) - n, n)) * every_days
+    dates = day.astype("datetime64[D]").astype("datetime64[us]")
+    rows = pd.DataFrame({"subject_id": spans["subject_id"].to_numpy()[row], "index_date": dates}).astype(
+        {"subject_id": "str"}
+    )
+    return rows.sort_values(["subject_id", "index_date"], ignore_index=True)
 
 
 def newest_night(lake: Lake, sites: Sites) -> pd.Timestamp:

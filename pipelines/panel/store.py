@@ -75,6 +75,8 @@ class Store:
             rows: all rows of the extent's subject-days.
             since: a night; of whom it would now know other rows is told.
         """
+        # First of all the log: an erasure finds what a killed write left by it.
+        self._delta(list(rows.columns))
         fresh = self._by_place(rows)
         there = {(piece.bucket, piece.month): piece for piece in self._holding(extent)}
         none = self._table(rows.iloc[:0])

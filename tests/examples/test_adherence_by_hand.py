@@ -21,8 +21,8 @@ def days(*values: float) -> np.ndarray:
         ((0, 0, 0, 1, 1, 1, 1), 4 / 7, 3, 0),
         # Enrolled 3 days ago: days before that are no gap.
         ((BEFORE, BEFORE, BEFORE, BEFORE, 1, 0, 1), 2 / 3, 1, 0),
-        # Nothing ever came: the days since any data are the window's.
-        ((BEFORE, BEFORE, BEFORE, BEFORE, BEFORE, 0, 0), 0, 2, 7),
+        # Nothing ever came: silent since enrolment, two days ago.
+        ((BEFORE, BEFORE, BEFORE, BEFORE, BEFORE, 0, 0), 0, 2, 2),
     ],
 )
 def test_silence(has_data, coverage, gap, since):

@@ -87,10 +87,10 @@ def test_an_event_taken_back_counts_until_then():
 
 
 def test_the_rate_leans_on_a_prior_of_90_days():
-    """(episodes + 1/4) / (days enrolled + 90): it starts low and is never missing."""
+    """(episodes of a year + 1/4) / (365 + 90): it starts low, is never missing, and does not tell days enrolled."""
+    assert on("02-10", events())["history_episode_rate"] == pytest.approx(0.25 / 455)
+    assert on("02-10", events(("02-01", "02-02")))["history_episode_rate"] == pytest.approx(1.25 / 455)
     # 1 January to 10 February are 40 days
-    assert on("02-10", events())["history_episode_rate"] == pytest.approx(0.25 / 130)
-    assert on("02-10", events(("02-01", "02-02")))["history_episode_rate"] == pytest.approx(1.25 / 130)
     assert on("02-10", events())["tenure_days_enrolled"] == 40
 
 

@@ -14,6 +14,8 @@ from features.history import TENURE
 from features.matrix import build_matrix
 
 SUBJECTS, DAYS, EARLY = 60, 120, 28
+ABOUT_SILENCE = ("adherence_coverage_7d", "adherence_coverage_28d", "adherence_longest_gap_28d", "adherence_days_since_data_28d",
+                 "history_episode_rate", "history_episodes_ever")  # fmt: skip
 MEASURES = ("activity_steps", "sleep_duration", "heart_resting", "mood_valence")
 
 
@@ -29,11 +31,14 @@ def rows() -> pd.DataFrame:
     for name in MEASURES:
         values = np.repeat(rng.normal(0, 3, SUBJECTS), DAYS) + rng.normal(0, 1, SUBJECTS * DAYS)
         days[name] = np.where(rng.random(len(values)) < 0.8, values * spread[name], np.nan)
+    days = days[rng.random(len(days)) < 0.7].reset_index(drop=True)
     subjects = pd.DataFrame({"subject_id": names, "enrolled_on": dates[0]})
     events = pd.DataFrame({"subject_id": [], "event_on": dates[:0], "known_on": dates[:0]})
-    index = days[["subject_id"]].assign(index_date=days["local_date"] + pd.Timedelta(days=1))
+    index = pd.DataFrame(
+        {"subject_id": np.repeat(names, DAYS), "index_date": np.tile(dates + pd.Timedelta(days=1), SUBJECTS)}
+    )
     wanted = [f.name for f in STANDARD.features if f.name.startswith(MEASURES) and f"_{f.window_days}d" in f.name]
-    return build_matrix(days, events, subjects, index, features=[*wanted, TENURE], threads=2)
+    return build_matrix(days, events, subjects, index, features=[*wanted, *ABOUT_SILENCE, TENURE], threads=2)
 
 
 def told_apart(rows: pd.DataFrame, columns: pd.DataFrame, warm_up: int) -> float:
@@ -60,6 +65,12 @@ def test_waiting_for_a_past_of_two_weeks_would_have_told(rows):
         | (rows[TENURE] < 7 + 14 / 0.8).to_numpy()[:, None]
     )
     assert told_apart(rows, waits.astype(float), 10) > 0.7
+
+
+def test_no_value_of_what_is_on_tells_who_is_new(rows):
+    """After their warm-up the values of features that models see by default, coverage among them, tell next to nothing."""
+    columns = rows[[name for name in rows.columns if name in STANDARD.chosen() and name != TENURE]]
+    assert told_apart(rows, columns, warm_up_days(columns)) < 0.6
 
 
 def test_without_the_warm_up_what_is_missing_tells(rows):
