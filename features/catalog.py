@@ -6,7 +6,7 @@ their short citations mean is told in full. `python -m features.catalog` prints 
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -112,7 +112,7 @@ PATTERNS: tuple[Pattern, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Catalog:
     """Measures, patterns and the features that they make."""
 
@@ -170,15 +170,13 @@ class Catalog:
         on, off = self.named(added), self.named(removed)
         return tuple(f.name for f in self.features if (f.is_default or f.name in on) and f.name not in off)
 
-    def check(self, names: Iterable[str]) -> None:
-        """Refuse names that are no feature.
-
-        Raises:
-            FeaturesError: says the first such name and the nearest feature.
-        """
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse names that are no feature, which says the nearest one, and names that are given twice."""
         for name in names:
             if name not in self.by_name:
                 raise _unknown(name, self.by_name)
+        if len(set(names)) < len(names):
+            raise FeaturesError(f"{len(names) - len(set(names))} features are named twice. Name each once.")
 
     def named(self, names: Iterable[str]) -> set[str]:
         """Names of the features that some names of features or families stand for.

@@ -39,7 +39,9 @@ NO_EVENTS = pd.DataFrame({"subject_id": pd.Series(dtype="str"), "event_on": pd.S
 MIDNIGHT = time(0)
 
 
-def days_of(tables: Mapping[str, pd.DataFrame], zones: str | pd.Series, cutoff: time = DEFAULT_CUTOFF) -> Days:
+def days_of(
+    tables: Mapping[str, pd.DataFrame], zones: str | Mapping[str, str] | pd.Series, cutoff: time = DEFAULT_CUTOFF
+) -> Days:
     """The day panel (`Days.panel`) of raw tables, and what was noticed while it was made.
 
     Args:

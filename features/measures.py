@@ -30,7 +30,8 @@ STATISTICS = {
     "rmssd": Statistic("root mean square of differences of adjacent valid days, {} days", "day-to-day change over {1} days: {0}"),
     "last": Statistic("newest value of the last {} days", "most recent within {1} days: {0}"),
     "coverage": Statistic("valid days / days since enrolment, at most {}", "days with a value within {1} days: {0}"),
-    "z": Statistic("robust z of the mean over {} days against the 90 days before them", "last {1} days against own usual: {0}"),
+    "z": Statistic("n / (n + 7) (mean over {} days - median of the 90 days before) / s, s from 1.4826 MAD and the usual spread,",
+                   "last {1} days against own usual: {0}"),
 }  # fmt: skip
 # On by default, for a measure that declares nothing else.
 LEVEL = ("mean_7d", "mean_28d", "sd_28d", "z_7d")

@@ -54,7 +54,7 @@ def check_keys(table: Table, rows: pd.DataFrame) -> None:
         )
 
 
-def checked_zones(tables: Mapping[str, pd.DataFrame], zones: str | pd.Series) -> pd.Series:
+def checked_zones(tables: Mapping[str, pd.DataFrame], zones: str | Mapping[str, str] | pd.Series) -> pd.Series:
     """Time zone of each subject of some tables, by subject.
 
     Raises:
@@ -65,6 +65,8 @@ def checked_zones(tables: Mapping[str, pd.DataFrame], zones: str | pd.Series) ->
     if isinstance(zones, str):
         subjects = pd.concat([rows["subject_id"] for rows in tables.values()]).dropna().unique()
         zones = pd.Series(zones, index=sorted(subjects), dtype="str")
+    if not isinstance(zones, pd.Series):
+        zones = pd.Series(zones, dtype="str")
     if zones.index.has_duplicates:
         raise FeaturesError("`zones` has subjects with several zones. Give one for each, that of their site.")
     for name, rows in tables.items():

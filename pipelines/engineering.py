@@ -7,15 +7,18 @@ import pandas as pd
 
 from features import history, matrix
 from features.flags import restarts_of
+from models import risk
 from models.baselines import LAST_MOOD
 from models.outcomes import Outcome
 from pipelines import cohort as cohorts
 from pipelines import panel as panels
 from pipelines.cohort import Cohort
+from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.lake import BUCKETS
 from pipelines.panel import Panel
 from pipelines.panel.extent import buckets_of
+from pipelines.registry import model_name
 from pipelines.settings import Settings
 
 # Share of the last four weeks' days with any data.
@@ -55,7 +58,19 @@ def night_matrices(installation: Installation, night: str) -> Shapes:
     """Build and store `night_matrix_<outcome>`, one row per subject on the roster; their shapes."""
     days = panel(installation, night)
     index = days.cohort.roster[["subject_id"]].assign(index_date=days.cohort.as_of)
-    return {outcome.name: _store(installation, days, outcome, index, "night") for outcome in outcomes(installation)}
+    return {
+        o.name: _store(installation, days, o, index, "night", _served(installation, o)) for o in outcomes(installation)
+    }
+
+
+def _served(installation: Installation, outcome: Outcome) -> tuple[str, ...]:
+    """Features of the champion, which may have learnt from others than are on by now; none where there is none."""
+    try:
+        served = installation.registry.champion(model_name(outcome.name))
+    except Refused:
+        return ()
+    known = installation.settings.catalog().by_name
+    return tuple(name for name in risk.load(served.folder).features if name in known)
 
 
 def needed(settings: Settings) -> tuple[str, ...]:
@@ -88,9 +103,9 @@ def built(
 
 
 def _store(
-    installation: Installation, days: Panel, outcome: Outcome, index: pd.DataFrame, kind: str
+    installation: Installation, days: Panel, outcome: Outcome, index: pd.DataFrame, kind: str, more: Sequence[str] = ()
 ) -> tuple[int, int]:
-    features = needed(installation.settings)
+    features = tuple(dict.fromkeys([*needed(installation.settings), *more]))
     parts = built(installation, days, outcome, index, features)
     installation.lake.replace(f"{kind}_matrix_{outcome.name}", parts)
     return len(index), len(features)

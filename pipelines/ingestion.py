@@ -133,7 +133,10 @@ def policy(installation: Installation) -> DoorPolicy:
     settings = installation.settings
     return DoorPolicy(
         max_bad_share=settings.door.max_bad_share,
-        signals={name: SignalLimits(**declared.model_dump(exclude={"usual_spread"})) for name, declared in settings.signals.items()},
+        signals={
+            name: SignalLimits(**declared.model_dump(exclude={"usual_spread"}))
+            for name, declared in settings.signals.items()
+        },
         minutes_kept_from=kept_from(installation.lake),
         now=installation.now,
         withdrawn=Tombstones(settings.consent_folder).withdrawn,

@@ -214,3 +214,9 @@ def test_nothing_to_ask_for_is_refused():
     """An index without rows is a mistake of the one who asks."""
     with pytest.raises(FeaturesError, match="`index` is empty"):
         build_matrix(panel("ann"), events(), enrolment("ann"), index("ann").iloc[:0])
+
+
+def test_a_feature_named_twice_is_refused():
+    """Two columns of one name would both be taken for the first."""
+    with pytest.raises(FeaturesError, match="1 features are named twice"):
+        STANDARD.check(["sleep_duration_mean_7d_min", "sleep_duration_mean_7d_min"])
