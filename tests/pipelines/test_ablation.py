@@ -27,7 +27,7 @@ from tests.pipelines.test_reports import tidy
 
 HORIZONS = {"crisis": 14}
 # Of one family that is on and of one that is off.
-FULL = ("sleep_duration_mean_90d_min", "mood_inertia_7d")
+FULL = ("sleep_duration_mean_14d_min", "mood_inertia_7d")
 
 
 @pytest.fixture(scope="module")
