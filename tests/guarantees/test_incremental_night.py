@@ -35,7 +35,8 @@ def from_scratch(lake: Lake, cohort: Cohort) -> dict[str, pd.DataFrame]:
         found = days.build_days(
             connection, streams, cohort.zones, cohort.cutoff, cohort.device_preference, hours, cohort.as_of
         )
-    told = flags.flags_of(found)
+    texts = ("subject_id", "stream", "measure", "flag")
+    told = flags.flags_of(found).astype(dict.fromkeys(texts, "str"))
     measures = sorted(name for name in found.panel if name not in KEY and found.panel[name].notna().any())
     return {"days": found.panel[[*KEY, *measures]].sort_values(KEY, ignore_index=True), "flags": told,
             "plausibility_counts": plausibility.counts(found.findings, told, cohort.as_of)}  # fmt: skip
