@@ -45,17 +45,25 @@ def told(seed: int) -> Days:
     for name in values:
         panel.loc[rng.random(len(rows)) < 0.08, name] = np.nan
     panel.loc[(at > 40) & (at < 75) & (who == 0), list(HOUR_COLUMNS)] = np.nan
-    part = rng.random((4, len(rows))) < 0.9
-    # Somebody weighs weekly.
-    part[1] &= (who != 1) | (at % 7 == 0)
+    # Two have everything, and one of them weighs weekly; the others have one stream each.
+    worn_by, sleeps, weighs, answers = (np.isin(who, [0, 1, only]) for only in (2, 3, 4, 5))
+    panel.loc[~worn_by, [name for name in values if not name.startswith("sleep")] + list(HOUR_COLUMNS)] = np.nan
+    panel.loc[~sleeps, ["sleep_duration", "sleep_midpoint"]] = np.nan
+    part = (rng.random((5, len(rows))) < 0.9) & [
+        who < 5,
+        weighs & ((who != 1) | (at % 7 == 0)),
+        sleeps,
+        worn_by,
+        worn_by,
+    ]
     origin = rows.assign(stream="sleep", device=0, source="app", device_id=(sleep // 2).astype(str), device_model="m",
                          algorithm_version=sleep.astype(str))  # fmt: skip
     worn = origin.assign(stream="wearable", device_id=since(5).astype(str), algorithm_version="1")
     level = rows.assign(measure="signals.weight", value=rng.normal(80, 0.5, len(rows)) * 2.2046 ** (since(5) % 2))
     offset = rows.assign(utc_offset_min=60.0 * (1 + 3 * (since(9) % 2)))
-    ahead = rows[rng.random(len(rows)) < 0.02].assign(stream="mood")
+    ahead = rows[answers & (rng.random(len(rows)) < 0.05)].assign(stream="mood")
     return Days(panel[part[0]], pd.DataFrame(columns=FINDING), pd.concat([origin[part[2]], worn[part[3]]]),
-                level[part[1]], ahead, offset)  # fmt: skip
+                level[part[1]], ahead, offset[part[4]])  # fmt: skip
 
 
 def where(found: Days, keep: Callable[[pd.DataFrame], pd.Series]) -> Days:

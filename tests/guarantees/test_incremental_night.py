@@ -14,7 +14,7 @@ from pipelines import cohort as cohorts
 from pipelines.cohort import PANEL_STREAMS, Cohort
 from pipelines.kept_hours import kept_hours
 from pipelines.lake import BUCKETS, Lake
-from pipelines.panel import Panel, flagging, refresh
+from pipelines.panel import Panel, refresh
 from tests.guarantees import nights_at_random
 from tests.guarantees.nights_at_random import DAY, World
 
@@ -64,11 +64,9 @@ def assert_past_is_told(panel: Panel, before: dict[str, pd.DataFrame], now: dict
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_night_is_as_from_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int):
+def test_every_night_is_as_from_scratch(tmp_path: Path, seed: int):
     """Over nights of late, corrected, moved, deleted, released, backdated rows, withdrawals and retention."""
-    # As if history were long: not all of it is recent.
-    monkeypatch.setattr(flagging, "RECENT", 50 * DAY)
-    world = World(tmp_path, seed, people=4, history=60, preference=("ring",) if seed == 1 else ())
+    world = World(tmp_path, seed, people=3, history=72, preference=("ring",) if seed == 1 else ())
     _, before = assert_as_from_scratch(world, world.night)
     for _ in range(5):
         world.go_on()
