@@ -94,7 +94,7 @@ class Course(World):
 
 
 def installed(home: Path, **further: OutcomeSettings) -> Installation:
-    """An installation with the outcome `crisis`, whose models see the features that are on and every fourth other one."""
+    """An installation with the outcome `crisis`, whose models see the features that are on and every fourth of all."""
     declared = settings(home)
     choice = FeatureChoice(add=tuple(feature.name for feature in declared.catalog().features[::4]))
     outcomes = {**declared.outcomes, **further}
@@ -247,11 +247,9 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Standing:
 def test_a_row_of_the_future_changes_nothing(standing: Standing, tmp_path: Path, stream: str):
     """New rows, corrections and deletions of each stream, a microsecond after the cutoff of their subject's site."""
     made = standing.copied(tmp_path / "home")
-    rounds = (("new",), ("corrected", "deleted") if stream in CHANGED else ("deleted",))
-    for number, planted in enumerate([standing.planted(made, stream, kinds) for kinds in rounds]):
-        report = take_in(made, planted, f"planted {number}")
-        assert report.count(stream, "appended") == sum(len(rows) for _, rows in planted)
-        same(features(made, standing.night, standing.index), standing.features)
+    planted = standing.planted(made, stream, KINDS if stream in CHANGED else ("new", "deleted"))
+    assert take_in(made, planted, "planted").count(stream, "appended") == sum(len(rows) for _, rows in planted)
+    same(features(made, standing.night, standing.index), standing.features)
 
 
 def test_the_past_looks_the_same_from_weeks_later(standing: Standing, tmp_path: Path):
@@ -263,7 +261,6 @@ def test_the_past_looks_the_same_from_weeks_later(standing: Standing, tmp_path: 
     take_in(made, told, "later")
     later = features(made, standing.night + 20 * DAY, standing.index)
     assert unlike(later["crisis"], standing.features["crisis"]) == []
-    same(features(made, standing.night, standing.index), standing.features)
 
 
 @pytest.mark.xfail(strict=True, reason="relapses and the cohort are taken as they are known when a matrix is built")
@@ -276,14 +273,13 @@ def test_the_past_of_what_has_no_versions_looks_the_same(standing: Standing, tmp
     assert unlike(later[outcome], standing.features[outcome]) == []
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_the_row_of_a_night_is_that_of_training_weeks_later(tmp_path: Path, seed: int):
+def test_the_row_of_a_night_is_that_of_training_weeks_later(tmp_path: Path):
     """Nights as they come, each from what had been taken in by then; then the training matrix of their dates, and flags."""
-    course, made = Course(tmp_path, seed, is_live=True), installed(tmp_path)
+    course, made = Course(tmp_path, 1, is_live=True), installed(tmp_path)
     nights, told, handed_in = [], {}, 0
     for step in range(20):
         course.go_on()
-        if step in (seed, 4, 8):
+        if step in (1, 4, 7):
             take_in(made, course.deliveries[handed_in:], f"until {course.today}")
             handed_in = len(course.deliveries)
             engineering.night_matrices(made, f"{course.night:%Y-%m-%d}")
