@@ -123,7 +123,7 @@ def _wearable(
     kept_names = pd.DataFrame(columns=["subject_id", "device", *minutes.DEVICE])
     if kept is not None:
         kept_sums, kept_names = minutes.from_kept(connection, kept)
-        sums = pd.concat([sums, kept_sums], ignore_index=True)
+        sums = pd.concat([sums, kept_sums[kept_sums["subject_id"].isin(zones.index)]], ignore_index=True)
     if sums.empty:
         return _Part(no_days())
     told, names = devices.numbered(connection, sums, kept_names)

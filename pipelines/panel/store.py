@@ -62,11 +62,11 @@ class Store:
     ) -> pd.DataFrame:  # fmt: skip
         """Rows of some files for which a condition holds, in no order; columns that no file has are left out."""
         if not pieces:
-            return self._typed(pd.DataFrame(columns=self.key))
+            return typed(pd.DataFrame(columns=self.key))
         scan = f"read_parquet({sql_list(str(p.path) for p in pieces)}, union_by_name = true, hive_partitioning = false)"
         held = connection.sql(f"SELECT * FROM {scan}").columns if columns is not None else []
         chosen = "*" if columns is None else ", ".join(name for name in columns if name in held)
-        return self._typed(connection.sql(f"SELECT {chosen} FROM {scan} AS rows WHERE {where}").df())
+        return typed(connection.sql(f"SELECT {chosen} FROM {scan} AS rows WHERE {where}").df())
 
     def put(self, rows: pd.DataFrame, extent: Extent, since: pd.Timestamp | None) -> "Change":
         """Write files that hold the extent's rows instead of what is there of it; they count once committed.
@@ -170,12 +170,12 @@ class Store:
     def _type(name: str) -> pa.DataType:
         return TYPES.get(name, pa.string() if name in TEXTS else pa.float64())
 
-    @staticmethod
-    def _typed(rows: pd.DataFrame) -> pd.DataFrame:
-        """Rows in the types that this project holds them in."""
-        types = {"local_date": "datetime64[us]", "known_on": "datetime64[us]", "device": "int64"}
-        types |= dict.fromkeys(TEXTS, "str")
-        return rows.astype({name: types.get(name, "float64") for name in rows.columns})
+
+def typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the types that this project holds them in."""
+    types = {"local_date": "datetime64[us]", "known_on": "datetime64[us]", "device": "int64"}
+    types |= dict.fromkeys(TEXTS, "str")
+    return rows.astype({name: types.get(name, "float64") for name in rows.columns})
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pipelines.lake import Lake, bucket_of
 from pipelines.panel import notes
 from pipelines.panel.extent import Extent
 from pipelines.panel.news import Files
-from pipelines.panel.store import Store
+from pipelines.panel.store import Store, typed
 
 DAYS, NOTES, FINDINGS = "days", "day_notes", "findings"
 
@@ -29,7 +29,7 @@ def stores(lake: Lake) -> dict[str, Store]:
 def frames(found: days.Days, extent: Extent) -> dict[str, pd.DataFrame]:
     """What is stored of computed days: only of the extent, for of the days beside it not all rows were read."""
     every = {DAYS: found.panel, NOTES: notes.of(found), FINDINGS: found.findings[plausibility.FINDING]}
-    return {name: rows[extent.holds(rows)] for name, rows in every.items()}
+    return {name: typed(rows[extent.holds(rows)]) for name, rows in every.items()}
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def told(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-def built(rows: list[Row], kept: list[Row] | None = None, shuffled_by: int = 0) -> Days:
+def built(rows: list[Row], kept: list[Row] | None = None, shuffled_by: int = 0, zones: pd.Series = ZONES) -> Days:
     """Days from rows of the wearable, some of which are kept as hours only."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -59,7 +59,7 @@ def built(rows: list[Row], kept: list[Row] | None = None, shuffled_by: int = 0) 
             connection.register("kept", hours.astype(dict.fromkeys(minutes.DEVICE, "str")))
             kept_hours = connection.sql("SELECT * FROM kept")
         turned = rows[shuffled_by:] + rows[:shuffled_by]
-        return build_days(connection, {"wearable": relation(connection, turned)}, ZONES, kept_hours=kept_hours)
+        return build_days(connection, {"wearable": relation(connection, turned)}, zones, kept_hours=kept_hours)
 
 
 def relation(connection: duckdb.DuckDBPyConnection, rows: list[Row]) -> duckdb.DuckDBPyRelation:
@@ -134,10 +134,12 @@ def test_hours_that_outlive_their_minutes_give_the_same_panel(rows, place):
 
 
 def test_strangers_are_left_out():
-    """Rows of a subject without a zone make no day."""
+    """Rows of a subject without a zone make no day; neither do hours that were kept of one who is not known yet."""
     row = {"subject_id": "eve", "minute_at": MIDNIGHT, "device_id": "", "source": "app", "version": 0, "steps": 5,
            "utc_offset_min": 0, "is_deleted": False, "received_at": MIDNIGHT, "ingest_id": "i"}  # fmt: skip
     assert built([row]).panel.empty
+    kept = [{**row, "subject_id": name, "heart_rate": 60, "worn": True} for name in ("ann", "bob")]
+    assert set(built([], kept, zones=ZONES.drop("bob")).panel["subject_id"]) == {"ann"}
 
 
 def test_a_subject_without_anything_odd_has_no_flag_and_no_finding():
