@@ -80,9 +80,11 @@ def build(panel: Path, size: int, dates: np.ndarray, features: tuple[str, ...], 
 
     def of_bucket(bucket: int) -> pd.DataFrame:
         with duckdb.connect() as connection:
-            days = connection.sql(f"SELECT {columns} FROM read_parquet({files}) WHERE local_date >= '{begin}'").df()
-        return build_matrix(days.sort_values(list(KEY), ignore_index=True), EVENTS, subjects, index, features=features,
-                            threads=THREADS)  # fmt: skip
+            days = connection.sql(
+                f"SELECT {columns} FROM read_parquet({files}) WHERE local_date >= '{begin}'"
+            ).to_arrow_table()
+        days = days.to_pandas(split_blocks=True, date_as_object=False)
+        return build_matrix(days, EVENTS, subjects, index, features=features, threads=THREADS)
 
     for bucket in range(BUCKETS):
         folder = out / f"bucket-{bucket}"
