@@ -27,6 +27,7 @@ class Feature:
         minimum: the least data for a value, in words; below it the feature is missing.
         words: the clinician's phrase.
         is_default: whether models see it unless the configuration says otherwise.
+        is_clock_time: whether it is a time of day, in hours.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Feature:
     rationale: str
     words: str
     is_default: bool = True
+    is_clock_time: bool = False
 
 
 RATIONALE: dict[str, str] = {
@@ -134,10 +136,6 @@ class Catalog:
         """Every feature by its name."""
         return {feature.name: feature for feature in self.features}
 
-    def words(self, name: str) -> str:
-        """How a clinician would say a feature; the name itself for one that the catalogue does not know."""
-        return self.by_name[name].words if name in self.by_name else name
-
     def with_signals(self, declared: Mapping[str, tuple[str, float | None]]) -> "Catalog":
         """The catalogue with a measure for each declared signal.
 
@@ -230,6 +228,7 @@ def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
         rationale=RATIONALE[family(name)],
         words=statistic.words.format(measure.words, window),
         is_default=f"{kind}_{window}d" in measure.default,
+        is_clock_time=measure.is_circular and kind in ("mean", "last"),
     )
 
 
@@ -247,7 +246,7 @@ def _of_pattern(told: PatternFeature, window: int) -> Feature:
     kin = family(f"{told.name}_")
     return Feature(feature_name(told.name, "", window, told.unit), kin, told.unit, window, told.minimum,
                    f"{told.formula}, {window} days", told.source, RATIONALE[kin], f"{told.words} over {window} days",
-                   window in told.default)  # fmt: skip
+                   window in told.default, told.is_clock_time)  # fmt: skip
 
 
 def _distance(window: int) -> Feature:

@@ -240,9 +240,3 @@ def test_a_signal_that_is_called_like_a_daily_metric_is_refused(name):
     """Two streams would feed one column."""
     with pytest.raises(FeaturesError, match=f"The signal `{name}` is called like a metric of `wearable_days`"):
         STANDARD.with_signals({name: ("min", None)})
-
-
-def test_words_of_an_unknown_name_are_the_name():
-    """Drivers of an older model can still be said."""
-    assert STANDARD.words("sleep_duration_mean_7d_min") == "sleep duration over 7 days"
-    assert STANDARD.words("a_feature_of_long_ago") == "a_feature_of_long_ago"
