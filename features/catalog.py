@@ -82,6 +82,8 @@ CITATIONS = {
                     "2010;21(7):984-991.",
     "Ledoit and Wolf 2004": "Ledoit O, Wolf M. A well-conditioned estimator for large-dimensional covariance matrices. Journal "
                             "of Multivariate Analysis 2004;88(2):365-411.",
+    "Leys 2013": "Leys C, Ley C, Klein O, Bernard P, Licata L. Detecting outliers: do not use standard deviation around the mean, "
+                 "use absolute deviation around the median. Journal of Experimental Social Psychology 2013;49(4):764-766.",
     "Mestdagh 2018": "Mestdagh M, Pe M, Pestman W, Verdonck S, Kuppens P, Tuerlinckx F. Sidelining the mean: the relative "
                      "variability index as a generic mean-corrected variability measure for bounded variables. Psychological "
                      "Methods 2018;23(4):690-707.",
@@ -91,6 +93,8 @@ CITATIONS = {
     "Task Force 1996": "Task Force of the European Society of Cardiology and the North American Society of Pacing and "
                        "Electrophysiology. Heart rate variability: standards of measurement, physiological interpretation, "
                        "and clinical use. Circulation 1996;93(5):1043-1065.",
+    "Troiano 2008": "Troiano RP, Berrigan D, Dodd KW, Masse LC, Tilert T, McDowell M. Physical activity in the United States "
+                    "measured by accelerometer. Medicine and Science in Sports and Exercise 2008;40(1):181-188.",
     "Tudor-Locke 2018": "Tudor-Locke C, Han H, Aguiar EJ, et al. How fast is fast enough? Walking cadence (steps/min) as a "
                         "practical estimate of intensity in adults: a narrative review. British Journal of Sports Medicine "
                         "2018;52(12):776-788.",
