@@ -15,7 +15,6 @@ import numpy as np
 from features import activity, adherence, baseline, circadian, early_warning, heart, history, mood, signals, sleep
 from features.errors import FeaturesError
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern, PatternFeature
-from features.tables import DAILY_METRICS
 
 
 @dataclass(frozen=True)
@@ -147,14 +146,9 @@ class Catalog:
             declared: unit, and usual spread where known, of each signal by its name.
 
         Raises:
-            FeaturesError: a signal is called like a metric of `wearable_days`, whose features have the same names.
+            FeaturesError: as `signals.check_names`.
         """
-        taken = [name for name in declared if name in DAILY_METRICS]
-        if taken:
-            raise FeaturesError(
-                f"The signal `{taken[0]}` is called like a metric of `wearable_days`. Give it another name, or its values to "
-                "that table."
-            )
+        signals.check_names(declared, {measure.name for measure in self.measures})
         return Catalog(
             (*self.measures, *(signals.measure(name, *told) for name, told in declared.items())), self.patterns
         )
@@ -164,12 +158,16 @@ class Catalog:
 
         Args:
             added: features or families to switch on.
-            removed: features or families to switch off; a name in both is off.
+            removed: features or families to switch off, of those that are added as families too.
 
         Raises:
-            FeaturesError: a name is neither a feature nor a family; says the nearest one.
+            FeaturesError: a name is neither a feature nor a family; says the nearest one. Or nothing is left of what a
+                name adds.
         """
-        on, off = self.named(added), self.named(removed)
+        on, off = self.named(added := tuple(added)), self.named(removed)
+        for name in added:
+            if self.named([name]) <= off:
+                raise FeaturesError(f"`{name}` is added, and dropped by name or family. Leave out one of the two.")
         return tuple(f.name for f in self.features if (f.is_default or f.name in on) and f.name not in off)
 
     def check(self, names: Sequence[str]) -> None:
