@@ -197,7 +197,8 @@ class Catalog:
 
 def _unknown(name: str, known: Iterable[str]) -> FeaturesError:
     near = difflib.get_close_matches(name, list(known), 1, cutoff=0.0)[0]
-    return FeaturesError(f"`{name}` is no feature of the catalogue; perhaps `{near}`.")
+    declare = " Declare a signal first, by `with_signals` or under `signals:`." if name.startswith("signals_") else ""
+    return FeaturesError(f"`{name}` is no feature of the catalogue; perhaps `{near}`.{declare}")
 
 
 def kinds(measure: Measure) -> tuple[str, ...]:

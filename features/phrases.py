@@ -17,7 +17,7 @@ SAID: dict[str, tuple[float, str]] = {
 MANY_MINUTES, LARGE = 120, 100
 
 
-def phrase(catalog: Catalog, name: str, value: float, median: float) -> str:
+def phrase(catalog: Catalog, name: str, value: float, median: float = np.nan) -> str:
     """A driver in words: `sleep duration, mean of 7 days: 5.1 h (median of all that night: 7.2)`.
 
     A comparison with the subject's own past is said in standard deviations above or below it, a trend as rising or
