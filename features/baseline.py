@@ -40,7 +40,27 @@ class Past:
     mad: Values
 
 
-def past(values: Values, ends: Places, windows: Collection[int], begins: Values | None = None) -> dict[int, Past]:
+@dataclass(frozen=True)
+class Begins:
+    """Where the pasts of some series begin anew.
+
+    Args:
+        is_new: whether a new past begins with a day, of shape (n_series, n_days).
+        newest: place of the newest begin up to each day, -1 before the first; (n_days, n_series).
+    """
+
+    is_new: NDArray[np.bool_]
+    newest: Places
+
+    @classmethod
+    def at(cls, days: Places, series: Places, shape: tuple[int, int]) -> "Begins":
+        """Begins at given days of given series, of shape (n_days, n_series)."""
+        newest = np.full(shape, -1)
+        newest[days, series] = days
+        return cls(np.ascontiguousarray(newest.T >= 0), np.maximum.accumulate(newest, axis=0))
+
+
+def past(values: Values, ends: Places, windows: Collection[int], begins: Begins | None = None) -> dict[int, Past]:
     """Median and MAD of the 90 days before each trailing window, for each series.
 
     Exact whatever way the past came there: a sorted list of its days is kept from day to day. Pasts of several windows that
@@ -50,8 +70,8 @@ def past(values: Values, ends: Places, windows: Collection[int], begins: Values 
         values: of shape (n_days, n_series), oldest day first, NaN where unknown.
         ends: places of the index dates, the days after the windows' newest days, rising.
         windows: their lengths in days.
-        begins: same shape as `values`, 1 where a new past begins with that day; None where it never does. One that begins
-            after a past's end and before its index date leaves it without a past.
+        begins: where pasts begin anew; None where they never do. One that begins after a past's end and before its index
+            date leaves it without a past.
 
     Returns:
         By window, arrays of shape (n_ends, n_series).
@@ -59,33 +79,25 @@ def past(values: Values, ends: Places, windows: Collection[int], begins: Values 
     every = np.unique(np.concatenate([ends - window for window in windows]))
     n, median, mad = np.empty((3, len(every), values.shape[1]))
     by_series = np.ascontiguousarray(values.T)
-    is_new = np.zeros(by_series.shape, np.bool_) if begins is None else np.ascontiguousarray(begins.T == 1)
+    is_new = np.zeros(by_series.shape, np.bool_) if begins is None else begins.is_new
     _past(by_series, is_new, every, PAST_DAYS, n, median, mad)
-    newest = None if begins is None else _newest(begins)[ends - 1]
     found = {}
     for window in windows:
         at = np.searchsorted(every, ends - window)
         found[window] = Past(n[at], median[at], mad[at])
-        if newest is not None:
-            is_gone = newest >= (ends - window)[:, None]
+        if begins is not None:
+            is_gone = begins.newest[ends - 1] >= (ends - window)[:, None]
             for plane, nothing in ((found[window].n, 0.0), (found[window].median, np.nan), (found[window].mad, np.nan)):
                 plane[is_gone] = nothing
     return found
 
 
-def since_begin(values: Values, begins: Values | None) -> Values:
+def since_begin(values: Values, begins: Begins | None) -> Values:
     """The values of the days since the newest begin before the sheet's last day, the others missing."""
     if begins is None:
         return values
     days = np.arange(len(values))[:, None]
-    return np.where(days >= _newest(begins)[-1], values, np.nan)
-
-
-def _newest(begins: Values) -> Places:
-    """Place of the newest begin up to each day, -1 before the first."""
-    days = np.arange(len(begins))[:, None]
-    newest: Places = np.maximum.accumulate(np.where(begins == 1, days, -1), axis=0)
-    return newest
+    return np.where(days >= begins.newest[-1], values, np.nan)
 
 
 def robust_z(recent: Values, usual: Past, usual_spread: float) -> Values:

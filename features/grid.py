@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.baseline import Begins
 from features.errors import FeaturesError
 from features.measures import HAS_DATA, SINCE_RECEIPT, WEEKDAY, Measure
 
@@ -70,6 +71,7 @@ class Sheet:
         subject: for each series, its subject's place.
         today: for each series, the index date that its versions are of; None where all are the newest.
         first_day: day of each series' first row.
+        begins: where pasts begin anew, by stream and measure ("" for all of a stream).
     """
 
     panel_rows: Places
@@ -80,6 +82,11 @@ class Sheet:
     subject: Places
     today: Places | None
     first_day: Places
+    begins: dict[tuple[str, str], Begins]
+
+    def begins_of(self, measure: Measure) -> Begins | None:
+        """Where pasts begin anew for a measure; None where they never do."""
+        return self.begins.get((measure.stream, measure.name), self.begins.get((measure.stream, "")))
 
 
 class DayGrid:
@@ -110,6 +117,9 @@ class DayGrid:
         kept = of_subject >= 0
         self.restarts = restarts[kept].assign(subject=of_subject[kept], day=day_number(restarts["on_date"])[kept],
                                               known=day_number(restarts["known_on"])[kept])  # fmt: skip
+        self.restarting = list(
+            self.restarts[["stream", "measure"]].drop_duplicates().itertuples(index=False, name=None)
+        )
         self.columns: dict[str, Values] = {}
 
     def _place_versions(self, days: Versions) -> None:
@@ -179,13 +189,35 @@ class DayGrid:
         asked, series = np.unique(self.subject[rows], return_inverse=True)
         cell = asked * self.n_days + np.arange(self.n_days)[:, None]
         ends, end = np.unique(self.today[rows] - self.first_day, return_inverse=True)
-        return Sheet(self.last_version[cell], rows, ends, end, series, asked, None, np.full(len(asked), self.first_day))
+        first_day = np.full(len(asked), self.first_day)
+        begins = self._begins(asked, None, first_day, self.n_days)
+        return Sheet(self.last_version[cell], rows, ends, end, series, asked, None, first_day, begins)
 
     def alone(self, rows: Places) -> Sheet:
         """Index rows each with a series of its own."""
-        place = np.arange(len(rows))
+        place, subject, today = np.arange(len(rows)), self.subject[rows], self.today[rows]
+        begins = self._begins(subject, today, today - self.lookback, self.lookback)
         return Sheet(self.as_known(rows), rows, np.array([self.lookback]), np.zeros(len(rows), np.int64), place,
-                     self.subject[rows], self.today[rows], self.today[rows] - self.lookback)  # fmt: skip
+                     subject, today, today - self.lookback, begins)  # fmt: skip
+
+    def _begins(
+        self, subject: Places, today: Places | None, first_day: Places, n_days: int
+    ) -> dict[tuple[str, str], Begins]:
+        """Where the pasts of a sheet's series begin anew, by stream and measure; subjects rising."""
+        found = {}
+        for stream, measure in self.restarting:
+            of = self.restarts
+            of = of[(of["stream"] == stream) & of["measure"].isin(["", measure])]
+            first, last = (np.searchsorted(subject, of["subject"], side) for side in ("left", "right"))
+            row = np.repeat(np.arange(len(of)), last - first)
+            series = np.arange(len(row)) - np.repeat(np.cumsum(last - first) - last, last - first)
+            day = of["day"].to_numpy()[row] - first_day[series]
+            counts = (day >= 0) & (day < n_days)
+            if today is not None:
+                counts &= of["known"].to_numpy()[row] <= today[series]
+            if counts.any():
+                found[stream, measure] = Begins.at(day[counts], series[counts], (n_days, len(subject)))
+        return found
 
     def column(self, name: str) -> Values:
         """A column's values by panel row, with one more at the end that stands for missing (row -1).
@@ -216,24 +248,6 @@ class DayGrid:
         planes = [made_up[name]() if name in made_up else self.column(name)[seen] for name in columns]
         stacked: Values = np.ascontiguousarray(np.stack(planes, axis=2).transpose(1, 0, 2))
         return stacked
-
-    def begins(self, sheet: Sheet, measure: Measure) -> Values | None:
-        """1 where a subject's past begins anew for a measure, of the sheet's shape; None where it never does."""
-        restarts = self.restarts
-        if len(restarts):
-            applies = (restarts["stream"] == measure.stream) & restarts["measure"].isin(["", measure.name])
-            restarts = restarts[applies.to_numpy()]
-        if restarts.empty:
-            return None
-        series = pd.DataFrame({"subject": sheet.subject, "series": np.arange(len(sheet.subject))})
-        found = series.merge(restarts[["subject", "day", "known"]], on="subject")
-        place = found["day"].to_numpy() - sheet.first_day[found["series"]]
-        counts = (place >= 0) & (place < len(sheet.panel_rows))
-        if sheet.today is not None:
-            counts &= found["known"].to_numpy() <= sheet.today[found["series"]]
-        begins = np.zeros(sheet.panel_rows.shape)
-        begins[place[counts], found["series"].to_numpy()[counts]] = 1
-        return begins if counts.any() else None
 
 
 def day_number(dates: pd.Series) -> Places:

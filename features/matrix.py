@@ -180,7 +180,7 @@ def _linear(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, wan
     values = grid.column(measure.name)[sheet.panel_rows]
     found = windows.of(values, {kind for _, kind, _ in wanted})
     compared = [window for _, kind, window in wanted if kind == "z"]
-    usual = baseline.past(values, sheet.ends, compared, grid.begins(sheet, measure)) if compared else {}
+    usual = baseline.past(values, sheet.ends, compared, sheet.begins_of(measure)) if compared else {}
     for place, kind, window in wanted:
         at = found[window]
         if kind == "coverage":
@@ -204,7 +204,7 @@ def _circular(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, w
     east, north = ({w: at.statistic("mean", WINDOWS[w]) for w, at in windows.of(hand, ()).items()}
                    for hand in circular.hand(hours))  # fmt: skip
     found = windows.of(hours, ("last",))
-    begins = grid.begins(sheet, measure) if any(kind == "z" for _, kind, _ in wanted) else None
+    begins = sheet.begins_of(measure) if any(kind == "z" for _, kind, _ in wanted) else None
     for place, kind, window in wanted:
         if kind == "coverage":
             value = _coverage(found[window].n, window, grid.observable[sheet.answers])
@@ -226,7 +226,7 @@ def _distance(grid: DayGrid, sheet: Sheet, windows: Windows, together: list[Meas
     """How unusual the last days were in several measures at once, against the 90 days before them."""
     days, recent = [], []
     for measure in together:
-        values, begins = grid.column(measure.name)[sheet.panel_rows], grid.begins(sheet, measure)
+        values, begins = grid.column(measure.name)[sheet.panel_rows], sheet.begins_of(measure)
         mean = windows.of(values, ())[window].statistic("mean", WINDOWS[window])
         usual = baseline.past(values, sheet.ends, (window,), begins)[window]
         scale = baseline.spread(usual, measure.usual_spread)

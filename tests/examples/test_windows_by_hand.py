@@ -142,7 +142,7 @@ def test_robust_z_is_missing_without_a_scale(recent, past, usual_spread, why):
 def test_a_new_device_begins_a_new_past():
     """Days 1 to 3 by the old device at 100, days 4 to 6 by the new one at 9, 10, 11; the index date is day 7."""
     values = np.array([100, 100, 100, 9, 10, 11], dtype=float)[:, None]
-    begins = np.array([0, 0, 0, 1, 0, 0], dtype=float)[:, None]
+    begins = baseline.Begins.at(np.array([3]), np.array([0]), (6, 1))
     usual = baseline.past(values, np.array([6]), (0, 3), begins)
     assert (usual[0].n[0, 0], usual[0].median[0, 0], usual[0].mad[0, 0]) == (3, 10, 1)
     # Three days later the past of the last 3 days ends with the old device: the new one has none yet.
