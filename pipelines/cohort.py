@@ -145,13 +145,10 @@ def dated(lake: Lake, cohort: Cohort, table: str) -> pd.DataFrame:
 def outcome_event_days(lake: Lake, cohort: Cohort, outcome: Outcome) -> pd.DataFrame:
     """Event days of the outcome with `known_on` and `superseded_on`, as received by the cohort's night.
 
-    Features of past nights need every version, labels only those of `in_force`. Relapse on a scale is a matter of
-    several assessments at once; it is taken from those in force, as if none had been corrected.
+    Features of past nights need every version, labels only those of `in_force`.
     """
-    if outcome.assessment:
-        rows = in_force(dated(lake, cohort, "assessments"), cohort.as_of)
-        return event_days(outcome, None, rows)
-    found = event_days(outcome, dated(lake, cohort, "events"), None)
+    rows = dated(lake, cohort, "assessments" if outcome.assessment else "events")
+    found = event_days(outcome, None, rows) if outcome.assessment else event_days(outcome, rows, None)
     return found[calendar.is_known_on(found["known_on"], cohort.as_of)].reset_index(drop=True)
 
 
