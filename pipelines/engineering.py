@@ -97,7 +97,7 @@ def built(
         rows = index[np.isin(bucket, some)]
         if len(rows):
             yield matrix.build_matrix(
-                days.load(some, begin, needs.columns), events, known.subjects, rows, outcome.merge_within_days, features,
+                days.load(some, begin, needs.columns), events, known.enrolments, rows, outcome.merge_within_days, features,
                 catalog, restarts, settings.training.threads,
             )  # fmt: skip
 

@@ -6,7 +6,7 @@ import pytest
 
 from features.history import history
 
-ENROLLED = pd.Series({"ann": pd.Timestamp("2026-01-01")})
+ENROLLED = pd.Series([pd.Timestamp("2026-01-01")])
 
 
 def events(*days: tuple[str, ...], subject: str = "ann") -> pd.DataFrame:
