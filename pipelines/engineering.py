@@ -45,11 +45,21 @@ def outcomes(installation: Installation) -> list[Outcome]:
 
 
 def training_matrices(installation: Installation, night: str) -> Shapes:
-    """Build and store `training_matrix_<outcome>` over the index dates before the night; their shapes."""
+    """Build and store `training_matrix_<outcome>` over the index dates before the night; their shapes.
+
+    Raises:
+        Refused: there is no such date.
+    """
     days, shapes = panel(installation, night), {}
     for outcome in outcomes(installation):
         until = cohorts.follow_up(installation.lake, days.cohort, outcome, days.load(columns=()))
         index = cohorts.index_rows(days.cohort, until, installation.settings.training.index_every_days)
+        if index.empty:
+            raise Refused(
+                f"No index date before {night} knew a subject to be enrolled and followed up for `{outcome.name}`. Say "
+                "when the rows of `subjects` were received: map `received_at`, or write `received: end_of_local_day` in "
+                "the mapping."
+            )
         shapes[outcome.name] = _store(installation, days, outcome, index, "training")
     return shapes
 
