@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from features import history, matrix
-from features.flags import restarts_of
 from models import risk
 from models.baselines import LAST_MOOD
 from models.outcomes import Outcome
@@ -93,7 +92,7 @@ def built(
 ) -> Iterator[pd.DataFrame]:
     """Features of index rows, as many buckets of subjects at a time as memory allows, in the order of their buckets."""
     settings, known = installation.settings, days.cohort
-    catalog, restarts = settings.catalog(), restarts_of(installation.lake.load("flags"))
+    catalog = settings.catalog()
     events = cohorts.outcome_event_days(installation.lake, known, outcome)
     needs = matrix.needs_of(features, catalog)
     begin = index["index_date"].min() - pd.Timedelta(days=needs.lookback)
@@ -108,7 +107,7 @@ def built(
         if len(rows):
             yield matrix.build_matrix(
                 days.load(some, begin, needs.columns), events, known.enrolments, rows, outcome.merge_within_days, features,
-                catalog, restarts, settings.training.threads,
+                catalog, days.restarts, settings.training.threads,
             )  # fmt: skip
 
 
