@@ -16,8 +16,7 @@ MINUTES, MINUTES_PER_DAY = 60, 1440
 # An hour counts when at least this many of its minutes tell of steps, as the heart rate asks: a single minute of a
 # battery that went flat would stand for a calm hour.
 FEWEST_MINUTES = 20
-# A day counts from 10 hours on, the usual rule of a valid wear day (Troiano 2008, Med Sci Sports
-# Exerc 40:181): what is told of less is no total.
+# A day counts from 10 hours on, the usual rule of a valid wear day (Troiano 2008): what is told of less is no total.
 FEWEST_DAY_MINUTES = 600
 # Steps of each clock hour, as a rate per known hour, in the day panel.
 HOUR_COLUMNS = tuple(f"activity_h{hour:02d}" for hour in range(24))
@@ -25,7 +24,7 @@ HOUR_COLUMNS = tuple(f"activity_h{hour:02d}" for hour in range(24))
 DAYS_AT_ONCE = 8192
 
 MEASURES = (
-    Measure("activity_steps", "steps", "steps", "steps of the day, >= 600 minutes told", "",
+    Measure("activity_steps", "steps", "steps", "steps of the day, >= 600 minutes told", "Troiano 2008",
             (*TREND, "rmssd_28d", "last_7d"), usual_spread=3000.0),
     Measure("activity_incidental_minutes", "min", "moving about", "minutes of 1 to 59 steps, >= 600 told", "Tudor-Locke 2018", ()),
     Measure("activity_slow_minutes", "min", "slow to medium walking", "minutes of 60 to 99 steps, >= 600 told",
@@ -33,7 +32,7 @@ MEASURES = (
     Measure("activity_brisk_minutes", "min", "brisk walking", "minutes of at least 100 steps, >= 600 told",
             "Tudor-Locke 2018", LEVEL),
     Measure("activity_sedentary_share", "share", "time without movement", "worn minutes without a step / worn minutes, >= 600 worn",
-            "", LEVEL),
+            "Troiano 2008", LEVEL),
     Measure("activity_sedentary_bout", "min", "how long rest lasted at a time",
             "mean length of runs of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",
             "", ()),

@@ -5,6 +5,7 @@ changed. While it is short, the usual spread of the measure stands in for the sp
 counts in proportion to the days it rests on: a z that is missing for weeks would tell who is newly enrolled.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,30 +40,36 @@ class Past:
     mad: Values
 
 
-def past(values: Values, ends: Places, today: Places, begins: Values | None = None) -> Past:
-    """Median and MAD of the 90 days before each end, for each series.
+def past(values: Values, ends: Places, windows: Collection[int], begins: Values | None = None) -> dict[int, Past]:
+    """Median and MAD of the 90 days before each trailing window, for each series.
 
-    Exact whatever way the window came there: a sorted list of its days is kept from day to day.
+    Exact whatever way the past came there: a sorted list of its days is kept from day to day. Pasts of several windows that
+    end on the same day are one.
 
     Args:
         values: of shape (n_days, n_series), oldest day first, NaN where unknown.
-        ends: places of the days after the pasts' newest days, rising.
-        today: for each end, the place of the index date it is the past of.
+        ends: places of the index dates, the days after the windows' newest days, rising.
+        windows: their lengths in days.
         begins: same shape as `values`, 1 where a new past begins with that day; None where it never does. One that begins
-            after an end and before its index date leaves it without a past.
+            after a past's end and before its index date leaves it without a past.
 
     Returns:
-        Arrays of shape (n_ends, n_series).
+        By window, arrays of shape (n_ends, n_series).
     """
-    shape = len(ends), values.shape[1]
-    found = Past(np.empty(shape), np.empty(shape), np.empty(shape))
+    every = np.unique(np.concatenate([ends - window for window in windows]))
+    n, median, mad = np.empty((3, len(every), values.shape[1]))
     by_series = np.ascontiguousarray(values.T)
     is_new = np.zeros(by_series.shape, np.bool_) if begins is None else np.ascontiguousarray(begins.T == 1)
-    _past(by_series, is_new, ends, PAST_DAYS, found.n, found.median, found.mad)
-    if begins is not None:
-        is_gone = _newest(begins)[today - 1] >= ends[:, None]
-        for plane, nothing in ((found.n, 0.0), (found.median, np.nan), (found.mad, np.nan)):
-            plane[is_gone] = nothing
+    _past(by_series, is_new, every, PAST_DAYS, n, median, mad)
+    newest = None if begins is None else _newest(begins)[ends - 1]
+    found = {}
+    for window in windows:
+        at = np.searchsorted(every, ends - window)
+        found[window] = Past(n[at], median[at], mad[at])
+        if newest is not None:
+            is_gone = newest >= (ends - window)[:, None]
+            for plane, nothing in ((found[window].n, 0.0), (found[window].median, np.nan), (found[window].mad, np.nan)):
+                plane[is_gone] = nothing
     return found
 
 

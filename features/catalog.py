@@ -15,7 +15,6 @@ import numpy as np
 from features import activity, adherence, baseline, circadian, early_warning, heart, history, mood, signals, sleep
 from features.errors import FeaturesError
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern, PatternFeature
-from features.tables import DAILY_METRICS
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class Feature:
         minimum: the least data for a value, in words; below it the feature is missing.
         words: the clinician's phrase.
         is_default: whether models see it unless the configuration says otherwise.
+        is_clock_time: whether it is a time of day, in hours.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Feature:
     rationale: str
     words: str
     is_default: bool = True
+    is_clock_time: bool = False
 
 
 RATIONALE: dict[str, str] = {
@@ -80,6 +81,8 @@ CITATIONS = {
                     "2010;21(7):984-991.",
     "Ledoit and Wolf 2004": "Ledoit O, Wolf M. A well-conditioned estimator for large-dimensional covariance matrices. Journal "
                             "of Multivariate Analysis 2004;88(2):365-411.",
+    "Leys 2013": "Leys C, Ley C, Klein O, Bernard P, Licata L. Detecting outliers: do not use standard deviation around the mean, "
+                 "use absolute deviation around the median. Journal of Experimental Social Psychology 2013;49(4):764-766.",
     "Mestdagh 2018": "Mestdagh M, Pe M, Pestman W, Verdonck S, Kuppens P, Tuerlinckx F. Sidelining the mean: the relative "
                      "variability index as a generic mean-corrected variability measure for bounded variables. Psychological "
                      "Methods 2018;23(4):690-707.",
@@ -89,6 +92,8 @@ CITATIONS = {
     "Task Force 1996": "Task Force of the European Society of Cardiology and the North American Society of Pacing and "
                        "Electrophysiology. Heart rate variability: standards of measurement, physiological interpretation, "
                        "and clinical use. Circulation 1996;93(5):1043-1065.",
+    "Troiano 2008": "Troiano RP, Berrigan D, Dodd KW, Masse LC, Tilert T, McDowell M. Physical activity in the United States "
+                    "measured by accelerometer. Medicine and Science in Sports and Exercise 2008;40(1):181-188.",
     "Tudor-Locke 2018": "Tudor-Locke C, Han H, Aguiar EJ, et al. How fast is fast enough? Walking cadence (steps/min) as a "
                         "practical estimate of intensity in adults: a narrative review. British Journal of Sports Medicine "
                         "2018;52(12):776-788.",
@@ -134,10 +139,6 @@ class Catalog:
         """Every feature by its name."""
         return {feature.name: feature for feature in self.features}
 
-    def words(self, name: str) -> str:
-        """How a clinician would say a feature; the name itself for one that the catalogue does not know."""
-        return self.by_name[name].words if name in self.by_name else name
-
     def with_signals(self, declared: Mapping[str, tuple[str, float | None]]) -> "Catalog":
         """The catalogue with a measure for each declared signal.
 
@@ -145,14 +146,9 @@ class Catalog:
             declared: unit, and usual spread where known, of each signal by its name.
 
         Raises:
-            FeaturesError: a signal is called like a metric of `wearable_days`, whose features have the same names.
+            FeaturesError: as `signals.check_names`.
         """
-        taken = [name for name in declared if name in DAILY_METRICS]
-        if taken:
-            raise FeaturesError(
-                f"The signal `{taken[0]}` is called like a metric of `wearable_days`. Give it another name, or its values to "
-                "that table."
-            )
+        signals.check_names(declared, {measure.name for measure in self.measures})
         return Catalog(
             (*self.measures, *(signals.measure(name, *told) for name, told in declared.items())), self.patterns
         )
@@ -162,12 +158,16 @@ class Catalog:
 
         Args:
             added: features or families to switch on.
-            removed: features or families to switch off; a name in both is off.
+            removed: features or families to switch off, of those that are added as families too.
 
         Raises:
-            FeaturesError: a name is neither a feature nor a family; says the nearest one.
+            FeaturesError: a name is neither a feature nor a family; says the nearest one. Or nothing is left of what a
+                name adds.
         """
-        on, off = self.named(added), self.named(removed)
+        on, off = self.named(added := tuple(added)), self.named(removed)
+        for name in added:
+            if self.named([name]) <= off:
+                raise FeaturesError(f"`{name}` is added, and dropped by name or family. Leave out one of the two.")
         return tuple(f.name for f in self.features if (f.is_default or f.name in on) and f.name not in off)
 
     def check(self, names: Sequence[str]) -> None:
@@ -197,7 +197,8 @@ class Catalog:
 
 def _unknown(name: str, known: Iterable[str]) -> FeaturesError:
     near = difflib.get_close_matches(name, list(known), 1, cutoff=0.0)[0]
-    return FeaturesError(f"`{name}` is no feature of the catalogue; perhaps `{near}`.")
+    declare = " Declare a signal first, by `with_signals` or under `signals:`." if name.startswith("signals_") else ""
+    return FeaturesError(f"`{name}` is no feature of the catalogue; perhaps `{near}`.{declare}")
 
 
 def kinds(measure: Measure) -> tuple[str, ...]:
@@ -230,6 +231,7 @@ def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
         rationale=RATIONALE[family(name)],
         words=statistic.words.format(measure.words, window),
         is_default=f"{kind}_{window}d" in measure.default,
+        is_clock_time=measure.is_circular and kind in ("mean", "last"),
     )
 
 
@@ -247,7 +249,7 @@ def _of_pattern(told: PatternFeature, window: int) -> Feature:
     kin = family(f"{told.name}_")
     return Feature(feature_name(told.name, "", window, told.unit), kin, told.unit, window, told.minimum,
                    f"{told.formula}, {window} days", told.source, RATIONALE[kin], f"{told.words} over {window} days",
-                   window in told.default)  # fmt: skip
+                   window in told.default, told.is_clock_time)  # fmt: skip
 
 
 def _distance(window: int) -> Feature:

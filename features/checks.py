@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 
 from features.errors import FeaturesError
+from features.grid import Versions, day_number
 from features.history import enrolment
 
 DAYS = ("subject_id", "local_date", "known_on")
 
 
-def checked_days(days: pd.DataFrame) -> pd.DataFrame:
-    """The day panel, sorted by subject, day and version.
+def checked_days(days: pd.DataFrame) -> Versions:
+    """The versions of subject-days in the day panel.
 
     Raises:
         FeaturesError: a key column is missing, no text or no civil day, a key is repeated, or a measure is no number.
@@ -25,18 +26,14 @@ def checked_days(days: pd.DataFrame) -> pd.DataFrame:
     # Categories would sort in an order of their own.
     if not isinstance(days["subject_id"].dtype, pd.StringDtype):
         days = days.assign(subject_id=days["subject_id"].astype("str"))
-    subject, _ = pd.factorize(days["subject_id"], sort=True)
-    local, known = (days[c].to_numpy().astype("datetime64[D]").astype(np.int64) for c in DAYS[1:])
-    key = (subject.astype(np.int64) << 40) + (local << 20) + known
-    if len(key) and (key[1:] <= key[:-1]).any():
-        order = np.argsort(key, kind="stable")
-        repeated = int((key[order][1:] == key[order][:-1]).sum())
-        if repeated:
-            raise FeaturesError(
-                f"`days` repeats {repeated} of its rows' keys ({', '.join(DAYS)}). Drop the duplicates."
-            )
-        days = days.iloc[order].reset_index(drop=True)
-    return days
+    subject, names = pd.factorize(days["subject_id"], sort=True)
+    day, known_on = (day_number(days[column]) for column in DAYS[1:])
+    key = (subject.astype(np.int64) << 40) + (day << 20) + known_on
+    order = np.argsort(key, kind="stable")
+    repeated = int((np.diff(key[order]) == 0).sum())
+    if repeated:
+        raise FeaturesError(f"`days` repeats {repeated} of its rows' keys ({', '.join(DAYS)}). Drop the duplicates.")
+    return Versions(days, order, pd.Index(names), subject[order], day[order], known_on[order])
 
 
 def checked_index(

@@ -88,9 +88,20 @@ def _statistics() -> str:
 
 def _own_past() -> str:
     days, prior = baseline.PAST_DAYS, f"{baseline.PRIOR_DAYS:g}"
+    rows = (
+        ("`<measure>_z_<window>`", f"(mean of the last w days - median of the {days} days before them) / s * n / (n + {prior}), "
+         f"s^2 = (n ({baseline.MAD_TO_SD} MAD)^2 + {prior} u^2) / (n + {prior}); n: valid days of those {days}, u: usual spread",
+         f"the window's, and before them 1 valid day; without u {baseline.FEWEST_WITHOUT_PRIOR} that varied",
+         "median and MAD: Leys 2013; their weights are our own"),
+        ("`own_past_distance_<window>`", "sqrt(d' C^-1 d / k): d the z of k measures, not weighted by n; C the covariance of their "
+         f"daily z over those {days} days, shrunk towards a multiple of the identity",
+         f"{baseline.FEWEST_TOGETHER} measures with the window's least data; {baseline.FEWEST_FOR_DISTANCE} days before with any "
+         "of them", "Ledoit and Wolf 2004"),
+    )  # fmt: skip
     return f"""### Against the own past
-`z` compares the mean of the last w days with the {days} days before them, of which n are valid:
-z = (mean - median) / s * n / (n + {prior}), s^2 = (n ({baseline.MAD_TO_SD} MAD)^2 + {prior} u^2) / (n + {prior}).
+Both in robust standard deviations; above 0 is more than usual, a distance has no sign.
+
+{_table(("feature", "formula", "least data", "source"), rows)}
 **Warm-up:** u is the usual spread of the measure (tables below). While n is small, u stands in for the subject's own
 spread and the difference counts in proportion to n: a z that is missing for weeks would tell who is newly enrolled. One
 day of past is enough. Where no u is declared, z needs {baseline.FEWEST_WITHOUT_PRIOR} valid days that varied.
@@ -99,9 +110,9 @@ The past begins anew where a device, an algorithm or a unit changed.
 Models do not learn from the first {WARM_UP_DAYS} days after enrolment: what is missing for want of time would tell them who is
 new. With a feature on that nobody can have sooner (a `z`, a distance or an early warning of w days): w + {WARM_UP_DAYS} days.
 
-`own_past_distance_<window>` weighs together
-{", ".join(f"`{name}`" for name in baseline.TOGETHER)}:
-sqrt(d' C^-1 d / k), with d the z of k of them, not weighted by n, and C the shrunk covariance of their past days.
+The distance weighs together
+{", ".join(f"`{name}`" for name in baseline.TOGETHER)}.
+A past day without one of them counts as usual in it.
 """
 
 

@@ -7,6 +7,7 @@ The tables are those of `features.tables`. What cannot be used is refused by tab
 """
 
 import difflib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import time
 
@@ -17,12 +18,12 @@ import pyarrow as pa
 from features.calendar import DAY, DEFAULT_CUTOFF, cutoffs, local_day
 from features.catalog import STANDARD, Catalog
 from features.days import READERS, Days, build_days
-from features.errors import FeaturesError
+from features.errors import FeaturesError, FeaturesWarning
 from features.flags import flags_of, restarts_of
 from features.history import NAMES as OF_EVENTS
 from features.history import TENURE
 from features.matrix import build_matrix
-from features.rows import check_keys, checked_rows, checked_zones
+from features.rows import check_keys, checked_rows, checked_zones, unread
 from features.tables import TABLES, Table
 
 STREAMS = (*READERS, "wearable")
@@ -54,7 +55,11 @@ def days_of(
 
     Raises:
         FeaturesError: there is no row, or no such table; a column is unknown, missing or of another type, values are
-            infinite or outside of their range, keys are repeated, or a subject has no zone.
+            infinite or outside of their range, keys are repeated, or a subject has no zone. An answer off its own scale,
+            which the door of a pipeline puts aside, is refused too.
+
+    Warns:
+        FeaturesWarning: rows of a mood item or an instrument that no measure is made of, which the door lets in.
     """
     unknown = [name for name in tables if name not in STREAMS]
     if unknown:
@@ -67,7 +72,10 @@ def days_of(
         connection.execute("SET TimeZone = 'UTC'")
         streams = {name: connection.from_arrow(_complete(TABLES[name], rows, zone_of)).set_alias(f"{name}_given")
                    for name, rows in tables.items()}  # fmt: skip
-        return build_days(connection, streams, zone_of, cutoff)
+        days = build_days(connection, streams, zone_of, cutoff)
+    for said in filter(None, (unread(name, rows) for name, rows in tables.items())):
+        warnings.warn(said, FeaturesWarning, stacklevel=2)
+    return days
 
 
 def matrix_of(
@@ -90,8 +98,13 @@ def matrix_of(
 
     Raises:
         FeaturesError: as `build_matrix`, or a feature of history is asked for without events.
+
+    Warns:
+        FeaturesWarning: no features are named, and there are signals that the catalogue does not know, which the door of a
+            pipeline would put aside.
     """
     if features is None:
+        _warn_of_undeclared(days.panel, catalog)
         features = catalog.chosen(removed=() if event_days is not None else ("history",))
     needy = [name for name in features if name in OF_EVENTS and name != TENURE]
     if event_days is None and needy:
@@ -101,6 +114,17 @@ def matrix_of(
         subjects = first.rename("enrolled_on").reset_index()
     return build_matrix(days.panel, NO_EVENTS if event_days is None else event_days, subjects, index, features=features,
                         catalog=catalog, restarts=restarts_of(flags_of(days)))  # fmt: skip
+
+
+def _warn_of_undeclared(panel: pd.DataFrame, catalog: Catalog) -> None:
+    known = {measure.name for measure in catalog.measures}
+    others = [column for column in panel.columns if column.startswith("signals_") and column not in known]
+    if others:
+        warnings.warn(
+            f"`signals.name` has {len(others)} signals that are not declared, on {panel[others].notna().any(axis=1).sum()} "
+            "subject-days; no feature is made of them. Hand in `catalog=STANDARD.with_signals({name: (unit, None)})`.",
+            FeaturesWarning, stacklevel=3,
+        )  # fmt: skip
 
 
 def _complete(table: Table, rows: pd.DataFrame, zones: pd.Series) -> pa.Table:

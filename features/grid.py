@@ -25,6 +25,39 @@ WEEKDAY_OF_DAY_ZERO = 3
 
 
 @dataclass(frozen=True)
+class Versions:
+    """The versions of subject-days, ordered by subject, local day and receipt; their measures stay where they lie.
+
+    Args:
+        frame: the measures, in any order.
+        rows: row of the frame of each version.
+        names: subjects, sorted.
+        subject: of each version, as a place in the names.
+        day: local day of each version, since 1970.
+        known_on: day from which on each version was known.
+    """
+
+    frame: pd.DataFrame
+    rows: Places
+    names: pd.Index
+    subject: Places
+    day: Places
+    known_on: Places
+
+    def __getitem__(self, part: slice) -> "Versions":
+        subject = self.subject[part]
+        first, last = (subject[0], subject[-1]) if len(subject) else (0, -1)
+        names = self.names[first : last + 1]
+        return Versions(self.frame, self.rows[part], names, subject - first, self.day[part], self.known_on[part])
+
+    def of(self, name: str) -> Values:
+        """A measure of each version, missing where the panel lacks it."""
+        if name not in self.frame.columns:
+            return np.full(len(self.rows), np.nan)
+        return self.frame[name].to_numpy(dtype=np.float64)[self.rows]
+
+
+@dataclass(frozen=True)
 class Sheet:
     """Days side by side, and which index rows they answer.
 
@@ -53,7 +86,7 @@ class DayGrid:
     """The versions of days of some subjects, and the index rows that ask for their past.
 
     Args:
-        days: `subject_id, local_date, known_on` and measures, sorted by the three.
+        days: their versions.
         index: `subject_id, index_date`, sorted.
         restarts: `subject_id, stream, measure, on_date, known_on`: from which day on a subject's past begins anew, for one
             measure or (measure "") for all of a stream.
@@ -62,7 +95,7 @@ class DayGrid:
     """
 
     def __init__(
-        self, days: pd.DataFrame, index: pd.DataFrame, restarts: pd.DataFrame, enrolled_on: pd.Series, lookback: int
+        self, days: Versions, index: pd.DataFrame, restarts: pd.DataFrame, enrolled_on: pd.Series, lookback: int
     ) -> None:
         self.lookback = lookback
         self.days = days
@@ -79,14 +112,14 @@ class DayGrid:
                                               known=day_number(restarts["known_on"])[kept])  # fmt: skip
         self.columns: dict[str, Values] = {}
 
-    def _place_versions(self, days: pd.DataFrame) -> None:
+    def _place_versions(self, days: Versions) -> None:
         """First and last version of each cell; a cell is a day of a subject, days of one subject side by side."""
-        subject, day = self.subjects.get_indexer(days["subject_id"]), day_number(days["local_date"]) - self.first_day
+        subject, day = self.subjects.get_indexer(days.names)[days.subject], days.day - self.first_day
         inside = np.flatnonzero((subject >= 0) & (day >= 0) & (day < self.n_days))
         cell = subject[inside] * self.n_days + day[inside]
         n_cells = len(self.subjects) * self.n_days
         # One more version, for row -1: a day without data is known from the first day on and has no later version.
-        self.known_on = np.append(day_number(days["known_on"]), np.iinfo(np.int64).min)
+        self.known_on = np.append(days.known_on, np.iinfo(np.int64).min)
         self.first_version, self.last_version = np.full(n_cells, -1), np.full(n_cells, -1)
         self.last_version[cell] = inside
         self.first_version[cell[::-1]] = inside[::-1]
@@ -161,11 +194,8 @@ class DayGrid:
             FeaturesError: it holds infinite values.
         """
         if name not in self.columns:
-            if name in self.days.columns:
-                # Adding zero makes -0 the same as 0 for good.
-                values = np.append(self.days[name].to_numpy(dtype=np.float64), np.nan) + 0.0
-            else:
-                values = np.full(len(self.days) + 1, np.nan)
+            # Adding zero makes -0 the same as 0 for good.
+            values = np.append(self.days.of(name), np.nan) + 0.0
             infinite = int(np.isinf(values).sum())
             if infinite:
                 raise FeaturesError(

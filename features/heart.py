@@ -37,7 +37,8 @@ PATTERNS = (
         PatternFeature("heart_swing", "bpm", "swing of the heart's daily rhythm",
                        "A of M + A cos(2 pi t / 24 + phi) on hourly means", "Cornelissen 2014", _COSINOR),
         PatternFeature("heart_acrophase", "h", "the time of the fastest heart",
-                       "clock time of the peak of M + A cos(2 pi t / 24 + phi) on hourly means", "Cornelissen 2014", _COSINOR),
+                       "clock time of the peak of M + A cos(2 pi t / 24 + phi) on hourly means", "Cornelissen 2014", _COSINOR,
+                       is_clock_time=True),
     )),
 )  # fmt: skip
 

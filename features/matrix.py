@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from features import baseline, circular, history
 from features.catalog import STANDARD, Catalog, distance_name, feature_name, kinds
 from features.checks import checked_days, checked_index
 from features.days import with_has_data
-from features.grid import DAYS_PER_ROW, DayGrid, Places, Sheet, Values
+from features.grid import DAYS_PER_ROW, DayGrid, Places, Sheet, Values, Versions
 from features.measures import HAS_DATA, SINCE_RECEIPT, WEEKDAY, WINDOWS, Measure, Pattern
 from features.windows import Windows
 
@@ -74,16 +74,16 @@ def build_matrix(
     names = list(catalog.chosen(("tenure",)) if features is None else features)
     catalog.check(names)
     index, enrolled_on = checked_index(index, subjects, event_days)
-    days = checked_days(days)
+    versions = checked_days(days)
     if HAS_DATA not in days.columns:
-        days = with_has_data(days)
+        versions = replace(versions, frame=with_has_data(days))
     asked = _asked(catalog, names)
     out = np.full((len(names), len(index)), np.nan)
-    portions = list(_portions(days, index, asked.lookback))
+    portions = list(_portions(versions, index, asked.lookback))
 
     def fill(portion: tuple[slice, slice]) -> None:
         of_days, of_index = portion
-        grid = DayGrid(days.iloc[of_days], index.iloc[of_index], restarts, enrolled_on.iloc[of_index],
+        grid = DayGrid(versions[of_days], index.iloc[of_index], restarts, enrolled_on.iloc[of_index],
                        asked.lookback)  # fmt: skip
         _fill(grid, asked, out[:, of_index])
 
@@ -134,10 +134,10 @@ def _asked(catalog: Catalog, names: list[str]) -> _Asked:
     )
 
 
-def _portions(days: pd.DataFrame, index: pd.DataFrame, lookback: int) -> Iterator[tuple[slice, slice]]:
+def _portions(days: Versions, index: pd.DataFrame, lookback: int) -> Iterator[tuple[slice, slice]]:
     """Rows of days and of the index of some subjects at a time."""
     rows_of_index, names = pd.factorize(index["subject_id"])
-    rows_of_days = names.get_indexer(pd.Index(days["subject_id"]))
+    rows_of_days = names.get_indexer(days.names)[days.subject]
     of_days, of_index = (
         np.searchsorted(rows, np.arange(len(names) + 1)) for rows in (_filled(rows_of_days), rows_of_index)
     )
@@ -179,7 +179,8 @@ def _fill(grid: DayGrid, asked: _Asked, out: Values) -> None:
 def _linear(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, wanted: Wanted, out: Values) -> None:
     values = grid.column(measure.name)[sheet.panel_rows]
     found = windows.of(values, {kind for _, kind, _ in wanted})
-    begins = grid.begins(sheet, measure) if any(kind == "z" for _, kind, _ in wanted) else None
+    compared = [window for _, kind, window in wanted if kind == "z"]
+    usual = baseline.past(values, sheet.ends, compared, grid.begins(sheet, measure)) if compared else {}
     for place, kind, window in wanted:
         at = found[window]
         if kind == "coverage":
@@ -187,7 +188,7 @@ def _linear(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, wan
         else:
             value = at.statistic("mean" if kind == "z" else kind, WINDOWS[window])
             if kind == "z":
-                value = _z(value, values, sheet.ends, window, begins, measure.usual_spread)
+                value = baseline.robust_z(value, usual[window], measure.usual_spread)
             out[place, sheet.answers] = value[sheet.end, sheet.series]
 
 
@@ -195,10 +196,6 @@ def _coverage(n: Values, window: int, observable: Places) -> Values:
     """Share of the days since enrolment that are valid; a subject's past before enrolment may count, never above 1."""
     share: Values = np.minimum(n / np.clip(observable, 1, window), 1.0)
     return share
-
-
-def _z(recent: Values, values: Values, ends: Places, window: int, begins: Values | None, usual_spread: float) -> Values:
-    return baseline.robust_z(recent, baseline.past(values, ends - window, ends, begins), usual_spread)
 
 
 def _circular(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, wanted: Wanted, out: Values) -> None:
@@ -212,7 +209,7 @@ def _circular(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, w
         if kind == "coverage":
             value = _coverage(found[window].n, window, grid.observable[sheet.answers])
         elif kind == "last":
-            value = found[window].last
+            value = found[window].statistic("last", 1)
         elif kind == "sd":
             value = circular.sd(east[window], north[window])
         else:
@@ -220,7 +217,8 @@ def _circular(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, w
         if kind == "z":
             # Seen from the recent mean, so that no clock time lies across midnight from it.
             recent = np.where(np.isfinite(value), 0.0, np.nan)
-            value = _z(recent, circular.apart(hours, value), sheet.ends, window, begins, measure.usual_spread)
+            usual = baseline.past(circular.apart(hours, value), sheet.ends, (window,), begins)[window]
+            value = baseline.robust_z(recent, usual, measure.usual_spread)
         out[place, sheet.answers] = value[0]
 
 
@@ -230,7 +228,7 @@ def _distance(grid: DayGrid, sheet: Sheet, windows: Windows, together: list[Meas
     for measure in together:
         values, begins = grid.column(measure.name)[sheet.panel_rows], grid.begins(sheet, measure)
         mean = windows.of(values, ())[window].statistic("mean", WINDOWS[window])
-        usual = baseline.past(values, sheet.ends - window, sheet.ends, begins)
+        usual = baseline.past(values, sheet.ends, (window,), begins)[window]
         scale = baseline.spread(usual, measure.usual_spread)
         own = baseline.since_begin(values, begins)[-window - baseline.PAST_DAYS : -window]
         days.append((own - usual.median) / scale)

@@ -24,14 +24,14 @@ class Statistic:
 
 
 STATISTICS = {
-    "mean": Statistic("mean over {} days", "{} over {} days"),
-    "sd": Statistic("standard deviation (n - 1) over {} days", "how much it varied over {1} days: {0}"),
-    "slope": Statistic("least-squares slope per day over {} days", "trend over {1} days: {0}"),
-    "rmssd": Statistic("root mean square of differences of adjacent valid days, {} days", "day-to-day change over {1} days: {0}"),
-    "last": Statistic("newest value of the last {} days", "most recent within {1} days: {0}"),
-    "coverage": Statistic("valid days / days since enrolment, at most {}", "days with a value within {1} days: {0}"),
+    "mean": Statistic("mean over {} days", "{}, mean of {} days"),
+    "sd": Statistic("standard deviation (n - 1) over {} days", "{}, variation (SD) over {} days"),
+    "slope": Statistic("least-squares slope per day over {} days", "{}, trend over {} days"),
+    "rmssd": Statistic("root mean square of differences of adjacent valid days, {} days", "{}, change from day to day over {} days"),
+    "last": Statistic("newest value of the last {} days", "{}, most recent of {} days"),
+    "coverage": Statistic("valid days / days since enrolment, at most {}", "{}, days with a value of {} days"),
     "z": Statistic("n / (n + 7) (mean over {} days - median of the 90 days before) / s, s from 1.4826 MAD and the usual spread,",
-                   "last {1} days against own usual: {0}"),
+                   "{}, last {} days against own usual"),
 }  # fmt: skip
 # On by default, for a measure that declares nothing else.
 LEVEL = ("mean_7d", "mean_28d", "sd_28d", "z_7d")
@@ -79,6 +79,7 @@ class PatternFeature:
     Args:
         minimum: the least data for a value, in words.
         default: windows (days) that models see unless the configuration says otherwise.
+        is_clock_time: whether it is a time of day, in hours.
     """
 
     name: str
@@ -88,6 +89,7 @@ class PatternFeature:
     source: str
     minimum: str
     default: tuple[int, ...] = ()
+    is_clock_time: bool = False
 
 
 @dataclass(frozen=True)

@@ -149,8 +149,10 @@ PATTERNS = (
         sleep_regularity,
         (
             PatternFeature("sleep_regularity", "", "how regular sleep was from day to day",
-                           "-100 + 200 * share of 5-minute epochs in the same state 24 h later, valid pairs only",
-                           "Phillips 2017", "5 pairs of successive days", (14,)),
+                           "-100 + 200 * share of 5-minute epochs in the same state, asleep or awake, 24 h later on the wall clock; "
+                           "an episode counts as asleep throughout; only valid pairs of epochs: before noon both days have an "
+                           "episode, after noon also the day after them, to which the evening's sleep belongs",
+                           "Phillips 2017", "5 pairs of successive days that both have an episode", (14,)),
         ),
         (7, 14, 28, 90),
     ),

@@ -1,7 +1,8 @@
 """Rows of a raw table that come in a DataFrame: checked, and in the declared types.
 
-Each refusal says table, column, count and cure. The door of a pipeline has rules of its own, for files: it puts rows
-aside one by one, where a notebook is better told at once.
+Each refusal says table, column, count and cure. The door of a pipeline has the same rules, for files: it puts rows
+aside one by one, where a notebook is better told at once. Names that the door lets in, though nothing is made of them, are
+let in here too, and told of (`unread`).
 """
 
 import difflib
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from features import mood
 from features.checks import check_civil_days, check_columns
 from features.errors import FeaturesError
 from features.tables import DAILY_METRICS, PROVENANCE, SLEEP_EPISODE_LONGEST_H, Column, Table
@@ -52,6 +54,27 @@ def check_keys(table: Table, rows: pd.DataFrame) -> None:
             f"`{table.name}` repeats {repeated} of its rows' keys ({', '.join(key)}). Drop the duplicates, or number "
             "corrections in `version` and say in `received_at` when each came."
         )
+
+
+# Column of a table -> what its rows are then, the names in it that measures are made of, and what becomes of others.
+NAMED = {
+    "mood": ("item", "items", mood.ITEMS, "count as answers only"),
+    "assessments": ("instrument", "instruments", tuple(mood.ASSESSMENTS), "are not read"),
+}
+
+
+def unread(table: str, rows: pd.DataFrame) -> str:
+    """What nothing is made of among the rows of a checked table, in a sentence or two; empty where there is no such row."""
+    if table not in NAMED:
+        return ""
+    column, kind, known, fate = NAMED[table]
+    others = int((~rows[column].isin(known)).sum())
+    if not others:
+        return ""
+    return (
+        f"`{table}.{column}` has {others} rows of {kind} that no measure is made of; they {fate}. There are measures of "
+        f"{', '.join(known)}. Rename them, or give them in `signals`."
+    )
 
 
 def checked_zones(tables: Mapping[str, pd.DataFrame], zones: str | Mapping[str, str] | pd.Series) -> pd.Series:
@@ -160,7 +183,16 @@ TYPES: dict[str, Callable[[str, pd.Series], pd.Series]] = {
 
 
 def _keeps_its_rules(name: str, rows: pd.DataFrame) -> None:
-    """Rules that look at more than one column."""
+    """Rules that look at more than one column, or row."""
+    if name == "mood":
+        _keeps_its_scale(rows)
+    if name == "signals":
+        units = rows.groupby("name")["unit"].nunique()
+        several = rows["name"].isin(units.index[units > 1])
+        if several.any():
+            raise FeaturesError(
+                f"`signals.unit` differs within {(units > 1).sum()} signals, of {several.sum()} rows. Convert them to one."
+            )
     if name == "sleep":
         hours = (rows["offset_at"] - rows["onset_at"]).dt.total_seconds() / 3600
         wrong = int((~((hours > 0) & (hours <= SLEEP_EPISODE_LONGEST_H))).sum())
@@ -183,3 +215,16 @@ def _keeps_its_rules(name: str, rows: pd.DataFrame) -> None:
                     f"`wearable_days` has {other} rows of {metric} in another unit than {unit}. Convert them."
                 )
             _lies_within(f"`wearable_days.value` of {metric}", own["value"], low, high, unit)
+
+
+def _keeps_its_scale(rows: pd.DataFrame) -> None:
+    low, high = rows["scale_min"], rows["scale_max"]
+    flat = int((low >= high).sum())
+    if flat:
+        raise FeaturesError(f"`mood` has {flat} rows whose `scale_min` does not lie below `scale_max`. Mend the scale.")
+    outside = int(((rows["value"] < low) | (rows["value"] > high)).sum())
+    if outside:
+        raise FeaturesError(
+            f"`mood.value` has {outside} values that do not lie on the scale of their row, `scale_min` to `scale_max`. Mend "
+            "the scale, or drop the rows."
+        )

@@ -1,9 +1,13 @@
 """Any further number a day: declared signals, and daily figures of vendors that no measure uses."""
 
+import re
+from collections.abc import Container, Iterable
+
 import numpy as np
 
+from features.errors import FeaturesError
 from features.measures import Measure
-from features.tables import DAILY_METRICS
+from features.tables import ATTRIBUTE_NAME, DAILY_METRICS
 
 # Vendor's daily metric -> measure and factor; a vendor's figure stands in only where no minutes give the measure.
 VENDOR = {
@@ -22,6 +26,27 @@ def measure(name: str, unit: str, usual_spread: float | None = None) -> Measure:
     spread = np.nan if usual_spread is None else usual_spread
     return Measure(f"signals_{name}", unit, name.replace("_", " "), "median of the day's values", "", DEFAULT,
                    usual_spread=spread, stream="signals")  # fmt: skip
+
+
+def check_names(declared: Iterable[str], measures: Container[str]) -> None:
+    """Refuse names of signals that could not stand in a feature's name, or stand for something else already.
+
+    Raises:
+        FeaturesError: a name is not in lower case letters, digits and _, or is that of a metric of `wearable_days` or of a
+            daily measure.
+    """
+    for name in declared:
+        if not re.match(ATTRIBUTE_NAME, name):
+            raise FeaturesError(
+                f"The signal `{name}` is not named in lower case letters, digits and _. Rename it, here and in the data."
+            )
+        if name in DAILY_METRICS:
+            raise FeaturesError(
+                f"The signal `{name}` is called like a metric of `wearable_days`. Give it another name, or its values to "
+                "that table."
+            )
+        if name in measures:
+            raise FeaturesError(f"The signal `{name}` is called like a daily measure. Give it another name.")
 
 
 MEASURES = tuple(

@@ -32,7 +32,7 @@ MEASURES = (
             "AASM", ("mean_7d", "z_7d"), usual_spread=0.05, stream="sleep"),
     Measure("sleep_rem_share", "share", "share of REM sleep", "REM / total sleep time, over episodes with both",
             "AASM", ("mean_7d", "z_7d"), usual_spread=0.05, stream="sleep"),
-    Measure("sleep_naps", "episodes", "naps", "episodes besides the night", "", ("mean_7d", "mean_28d"), stream="sleep"),
+    Measure("sleep_naps", "naps", "naps", "episodes besides the night", "", ("mean_7d", "mean_28d"), stream="sleep"),
     Measure("sleep_nap_share", "share", "share of sleep taken in naps", "sleep time of episodes besides the night / total",
             "", (), stream="sleep"),
 )  # fmt: skip

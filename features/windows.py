@@ -21,19 +21,17 @@ Places = NDArray[np.int64]
 MERGED_FROM = {2: (1, 1), 3: (2, 1), 4: (2, 2), 6: (4, 2), 7: (3, 4), 14: (7, 7), 28: (14, 14), 56: (28, 28),
                84: (56, 28), 90: (84, 6)}  # fmt: skip
 STATISTICS = ("mean", "sd", "slope", "rmssd", "last")
-# What the statistics need beside days, mean and squared deviations.
-NEEDS = {"slope": ("ages", "covariation"), "rmssd": ("step_squares", "steps"), "last": ("last",)}
 
 
 @dataclass(frozen=True)
-class Window:
-    """What one trailing window holds, at each end and for each series; arrays of shape (n_ends, n_series).
+class Block:
+    """What some days on end hold, up to each of their ends and for each series; arrays of shape (n_ends, n_series).
 
     Args:
         n: valid days.
         mean: their mean, 0 where there is none.
         squares: sum of their squared deviations from the mean.
-        age: mean age of the valid days, in days before the newest day of the window.
+        age: mean age of the valid days, in days before the newest day of the block.
         ages: sum of squared deviations of the ages.
         covariation: sum of products of both deviations.
         step_squares: sum of squared differences of adjacent valid days.
@@ -51,22 +49,41 @@ class Window:
     steps: Values
     last: Values
 
+
+@dataclass(frozen=True)
+class Window:
+    """One trailing window at the ends that were asked for.
+
+    Args:
+        block: the days of the window.
+        at: for each end that was asked for, which of the block's.
+    """
+
+    block: Block
+    at: Places
+
+    @property
+    def n(self) -> Values:
+        """Valid days, of shape (n_ends, n_series)."""
+        return self.block.n[self.at]
+
     def statistic(self, name: str, fewest: int) -> Values:
         """Mean, SD (n - 1), least-squares slope per day (positive when rising), RMSSD over adjacent valid days, or last.
 
-        Missing below `fewest` valid days; the last value needs one.
+        Missing below `fewest` valid days; the last value needs one. Of shape (n_ends, n_series).
         """
-        out = np.empty(self.n.shape)
+        block = self.block
         if name == "last":
-            np.copyto(out, self.last)
-        elif name == "mean":
-            _ratio(fewest, 1, *_flat(self.n, self.mean, np.ones_like(self.n), out))
+            return block.last[self.at]
+        out = np.empty((len(self.at), block.n.shape[1]))
+        if name == "mean":
+            _mean(self.at, fewest, block.n, block.mean, out)
         elif name == "sd":
-            _root_ratio(fewest, 2, *_flat(self.n, self.squares, self.n - 1, out))
+            _sd(self.at, fewest, block.n, block.squares, out)
         elif name == "slope":
-            _ratio(fewest, 2, *_flat(self.n, 0.0 - self.covariation, self.ages, out))
+            _slope(self.at, fewest, block.n, block.covariation, block.ages, out)
         else:
-            _root_ratio(fewest, 2, *_flat(self.n, self.step_squares, self.steps, out))
+            _rmssd(self.at, fewest, block.n, block.step_squares, block.steps, out)
         return out
 
 
@@ -89,11 +106,11 @@ class Windows:
                 newer, older = MERGED_FROM[size]
                 for part, at in ((newer, self.ends[size]), (older, self.ends[size] - newer)):
                     self.ends[part] = np.union1d(self.ends[part], at) if part in self.ends else at
-        self.blocks = {size: _empty(len(at), n_series) for size, at in self.ends.items()}
-        self.parts = {size: (_span(self.ends[MERGED_FROM[size][0]], at),
-                             _span(self.ends[MERGED_FROM[size][1]], at - MERGED_FROM[size][0]))
+        self.blocks = {size: Block(*np.zeros((9, len(at), n_series))) for size, at in self.ends.items()}
+        self.parts = {size: (np.searchsorted(self.ends[MERGED_FROM[size][0]], at),
+                             np.searchsorted(self.ends[MERGED_FROM[size][1]], at - MERGED_FROM[size][0]))
                       for size, at in self.ends.items() if size > 1}  # fmt: skip
-        self.wanted = {length: _span(self.ends[length], ends) for length in self.lengths}
+        self.wanted = {length: np.searchsorted(self.ends[length], ends) for length in self.lengths}
 
     def of(self, values: Values, statistics: Collection[str] = STATISTICS) -> dict[int, Window]:
         """Each window of a measure; valid until the next call.
@@ -102,116 +119,122 @@ class Windows:
             values: of shape (n_days, n_series), oldest day first, NaN where unknown, none infinite.
             statistics: those that will be asked for; what the others need is left out.
         """
-        self._single_days(values)
+        values = np.ascontiguousarray(values)
+        single = self.blocks[1]
+        _single_days(self.ends[1] - 1, values, single.n, single.mean, single.last)
         for size in sorted(self.ends)[1:]:
             self._merge(values, size, statistics)
-        planes = {plane for kind in statistics for plane in NEEDS.get(kind, ())} | {"n", "mean", "squares"}
-        return {length: _at(self.blocks[length], places, planes) for length, places in self.wanted.items()}
-
-    def _single_days(self, values: Values) -> None:
-        single, day = self.blocks[1], values[_span(np.arange(len(values)), self.ends[1] - 1)]
-        is_valid = day == day
-        np.copyto(single.n, is_valid)
-        np.copyto(single.last, day)
-        np.multiply(np.nan_to_num(day), 1.0, out=single.mean)
+        return {length: Window(self.blocks[length], at) for length, at in self.wanted.items()}
 
     def _merge(self, values: Values, size: int, statistics: Collection[str]) -> None:
         newer_days, older_days = MERGED_FROM[size]
-        ends, out = self.ends[size], self.blocks[size]
-        newer, older = self.blocks[newer_days], self.blocks[older_days]
-        in_newer, in_older = self.parts[size]
-
-        def parts(*names: str) -> list[Values]:
-            return [getattr(block, name)[places].reshape(-1) for block, places in ((newer, in_newer), (older, in_older))
-                    for name in names]  # fmt: skip
-
-        def whole(*names: str) -> list[Values]:
-            return [getattr(out, name).reshape(-1) for name in names]
-
-        levels = parts("n", "mean", "squares")
-        _merge_levels(*levels, *whole("n", "mean", "squares"))
+        new, old, out, places = self.blocks[newer_days], self.blocks[older_days], self.blocks[size], self.parts[size]
+        _merge_levels(*places, new.n, new.mean, new.squares, old.n, old.mean, old.squares, out.n, out.mean, out.squares)
         if "slope" in statistics:
-            new, old = (levels[k : k + 2] for k in (0, 3))
-            ages = parts("age", "ages", "covariation")
-            _merge_ages(float(newer_days), *new, *ages[:3], *old, *ages[3:], *whole("age", "ages", "covariation"))
+            _merge_ages(*places, float(newer_days), new.n, new.mean, new.age, new.ages, new.covariation, old.n, old.mean,
+                        old.age, old.ages, old.covariation, out.age, out.ages, out.covariation)  # fmt: skip
         if "rmssd" in statistics:
-            days = np.arange(len(values))
-            oldest, before = (values[_span(days, ends - newer_days - k)].reshape(-1) for k in (0, 1))
-            _merge_steps(oldest, before, *parts("step_squares", "steps"), *whole("step_squares", "steps"))
+            _merge_steps(*places, self.ends[size] - newer_days, values, new.step_squares, new.steps, old.step_squares,
+                         old.steps, out.step_squares, out.steps)  # fmt: skip
         if "last" in statistics:
-            _merge_last(levels[0], *parts("last"), *whole("last"))
+            _merge_last(*places, new.n, new.last, old.last, out.last)
 
 
-def _empty(n_ends: int, n_series: int) -> Window:
-    return Window(*np.zeros((9, n_ends, n_series)))
-
-
-def _span(places: Places, wanted: Places) -> Places | slice:
-    """Where the wanted places lie among all of them: a slice, hence a view, where they follow one another."""
-    found = np.searchsorted(places, wanted)
-    if len(found) and found[-1] - found[0] == len(found) - 1:
-        return slice(int(found[0]), int(found[-1]) + 1)
-    return found
-
-
-def _at(block: Window, places: Places | slice, planes: Collection[str]) -> Window:
-    """The block at some of its ends; planes that nobody asked for as they stand."""
-    return Window(**{name: plane[places] if name in planes else plane for name, plane in vars(block).items()})
-
-
-def _flat(*planes: Values) -> list[Values]:
-    return [plane.reshape(-1) for plane in planes]
-
-
-# Four short loops, not one long one: each is small enough for the compiler to work on several days at once.
 @njit(nogil=True, cache=True)
-def _merge_levels(n_new, mean_new, squares_new, n_old, mean_old, squares_old, n, mean, squares):  # type: ignore[no-untyped-def]
-    for i in range(len(n)):
-        total = n_new[i] + n_old[i]
-        share = n_old[i] / max(total, 1.0)
-        apart = mean_old[i] - mean_new[i]
-        n[i] = total
-        mean[i] = mean_new[i] + apart * share
-        squares[i] = squares_new[i] + squares_old[i] + apart * apart * share * n_new[i]
+def _single_days(places, values, n, mean, last):  # type: ignore[no-untyped-def]
+    for row in range(n.shape[0]):
+        day = places[row]
+        for k in range(n.shape[1]):
+            value = values[day, k]
+            is_valid = value == value
+            n[row, k] = 1.0 if is_valid else 0.0
+            mean[row, k] = value if is_valid else 0.0
+            last[row, k] = value
+
+
+# Four short loops, not one long one: each is small enough for the compiler to work on several series at once.
+@njit(nogil=True, cache=True)
+def _merge_levels(newer, older, n_new, mean_new, squares_new, n_old, mean_old, squares_old, n, mean, squares):  # type: ignore[no-untyped-def]
+    for row in range(n.shape[0]):
+        i, j = newer[row], older[row]
+        for k in range(n.shape[1]):
+            total = n_new[i, k] + n_old[j, k]
+            share = n_old[j, k] / max(total, 1.0)
+            apart = mean_old[j, k] - mean_new[i, k]
+            n[row, k] = total
+            mean[row, k] = mean_new[i, k] + apart * share
+            squares[row, k] = squares_new[i, k] + squares_old[j, k] + apart * apart * share * n_new[i, k]
 
 
 @njit(nogil=True, cache=True)
 def _merge_ages(  # type: ignore[no-untyped-def]
-    shift, n_new, mean_new, age_new, ages_new, both_new, n_old, mean_old, age_old, ages_old, both_old, age, ages, both
-):
-    for i in range(len(age)):
-        share = n_old[i] / max(n_new[i] + n_old[i], 1.0)
-        weight = n_new[i] * share
-        apart = age_old[i] + shift - age_new[i]
-        age[i] = age_new[i] + apart * share
-        ages[i] = ages_new[i] + ages_old[i] + apart * apart * weight
-        both[i] = both_new[i] + both_old[i] + apart * (mean_old[i] - mean_new[i]) * weight
+    newer, older, shift, n_new, mean_new, age_new, ages_new, both_new, n_old, mean_old, age_old, ages_old, both_old, age, ages,
+    both,
+):  # fmt: skip
+    for row in range(age.shape[0]):
+        i, j = newer[row], older[row]
+        for k in range(age.shape[1]):
+            share = n_old[j, k] / max(n_new[i, k] + n_old[j, k], 1.0)
+            weight = n_new[i, k] * share
+            apart = age_old[j, k] + shift - age_new[i, k]
+            age[row, k] = age_new[i, k] + apart * share
+            ages[row, k] = ages_new[i, k] + ages_old[j, k] + apart * apart * weight
+            both[row, k] = both_new[i, k] + both_old[j, k] + apart * (mean_old[j, k] - mean_new[i, k]) * weight
 
 
 @njit(nogil=True, cache=True)
-def _merge_steps(oldest, before, squares_new, steps_new, squares_old, steps_old, squares, steps):  # type: ignore[no-untyped-def]
-    for i in range(len(squares)):
-        step = oldest[i] - before[i]
-        is_valid = step == step
-        squares[i] = squares_new[i] + squares_old[i] + (step * step if is_valid else 0.0)
-        steps[i] = steps_new[i] + steps_old[i] + (1.0 if is_valid else 0.0)
+def _merge_steps(newer, older, oldest, values, squares_new, steps_new, squares_old, steps_old, squares, steps):  # type: ignore[no-untyped-def]
+    for row in range(squares.shape[0]):
+        i, j, day = newer[row], older[row], oldest[row]
+        for k in range(squares.shape[1]):
+            step = values[day, k] - values[day - 1, k]
+            is_valid = step == step
+            squares[row, k] = squares_new[i, k] + squares_old[j, k] + (step * step if is_valid else 0.0)
+            steps[row, k] = steps_new[i, k] + steps_old[j, k] + (1.0 if is_valid else 0.0)
 
 
 @njit(nogil=True, cache=True)
-def _merge_last(n_new, last_new, last_old, last):  # type: ignore[no-untyped-def]
-    for i in range(len(last)):
-        last[i] = last_new[i] if n_new[i] > 0 else last_old[i]
+def _merge_last(newer, older, n_new, last_new, last_old, last):  # type: ignore[no-untyped-def]
+    for row in range(last.shape[0]):
+        i, j = newer[row], older[row]
+        for k in range(last.shape[1]):
+            last[row, k] = last_new[i, k] if n_new[i, k] > 0 else last_old[j, k]
 
 
 @njit(nogil=True, cache=True)
-def _ratio(fewest, least, n, above, below, out):  # type: ignore[no-untyped-def]
-    for i in range(len(out)):
-        is_given = n[i] >= fewest and n[i] >= least and below[i] > 0
-        out[i] = above[i] / below[i] if is_given else np.nan
+def _mean(at, fewest, n, mean, out):  # type: ignore[no-untyped-def]
+    for row in range(out.shape[0]):
+        i = at[row]
+        for k in range(out.shape[1]):
+            out[row, k] = mean[i, k] if n[i, k] >= fewest else np.nan
 
 
 @njit(nogil=True, cache=True)
-def _root_ratio(fewest, least, n, above, below, out):  # type: ignore[no-untyped-def]
-    for i in range(len(out)):
-        is_given = n[i] >= fewest and n[i] >= least and below[i] > 0
-        out[i] = np.sqrt(above[i] / below[i]) if is_given else np.nan
+def _sd(at, fewest, n, squares, out):  # type: ignore[no-untyped-def]
+    fewest = max(fewest, 2)
+    for row in range(out.shape[0]):
+        i = at[row]
+        for k in range(out.shape[1]):
+            variance = squares[i, k] / max(n[i, k] - 1.0, 1.0)
+            out[row, k] = np.sqrt(variance) if n[i, k] >= fewest else np.nan
+
+
+@njit(nogil=True, cache=True)
+def _slope(at, fewest, n, covariation, ages, out):  # type: ignore[no-untyped-def]
+    fewest = max(fewest, 2)
+    for row in range(out.shape[0]):
+        i = at[row]
+        for k in range(out.shape[1]):
+            is_given = n[i, k] >= fewest and ages[i, k] > 0
+            # Ages count backwards. Taken from zero, so that no slope is no slope and not minus zero.
+            out[row, k] = (0.0 - covariation[i, k]) / ages[i, k] if is_given else np.nan
+
+
+@njit(nogil=True, cache=True)
+def _rmssd(at, fewest, n, squares, steps, out):  # type: ignore[no-untyped-def]
+    fewest = max(fewest, 2)
+    for row in range(out.shape[0]):
+        i = at[row]
+        for k in range(out.shape[1]):
+            is_given = n[i, k] >= fewest and steps[i, k] > 0
+            out[row, k] = np.sqrt(squares[i, k] / steps[i, k]) if is_given else np.nan

@@ -7,11 +7,12 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from models.fairness.disclosure import SMALLEST_SUBJECTS
 from models.risk import HazardModel, booster, linear_contributions
 
 Values = NDArray[np.float64]
-# From here on, decimals say nothing.
-LARGE = 100
+# How a feature, its value and the median beside it are said.
+Say = Callable[[str, float, float], str]
 
 
 def contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
@@ -29,22 +30,28 @@ def contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
     return parts
 
 
-def drivers(
-    model: HazardModel, matrix: pd.DataFrame, words: Callable[[str], str], top: int = 5
-) -> list[tuple[str, ...]]:
+def medians(model: HazardModel, matrix: pd.DataFrame) -> Values:
+    """What is usual of each feature among the rows, in the order of `model.features`.
+
+    Missing where fewer than 10 rows have a value: the median of two would tell one person's own beside the other's.
+    """
+    known = matrix[list(model.features)].astype(np.float64)
+    usual: Values = known.median().where(known.count() >= SMALLEST_SUBJECTS).to_numpy()
+    return usual
+
+
+def drivers(model: HazardModel, matrix: pd.DataFrame, usual: Values, say: Say, top: int = 5) -> list[tuple[str, ...]]:
     """The `top` features that raise each row's score most, in words, strongest first.
 
     Only parts that raise the risk are named; a row whose risk nothing raises gets none.
+
+    Args:
+        usual: `medians` of all rows of the night, of which `matrix` may hold some.
     """
     parts = contributions(model, matrix)
     order = np.argsort(-parts, axis=1, kind="stable")[:, :top]
     values = matrix[list(model.features)].to_numpy(dtype=np.float64)
     return [
-        tuple(_phrase(words(model.features[k]), values[i, k]) for k in chosen if parts[i, k] > 0)
+        tuple(say(model.features[k], values[i, k], usual[k]) for k in chosen if parts[i, k] > 0)
         for i, chosen in enumerate(order)
     ]
-
-
-def _phrase(words: str, value: float) -> str:
-    figure = "no data" if np.isnan(value) else f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.2g}"
-    return f"{words}: {figure}"

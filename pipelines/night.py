@@ -1,10 +1,12 @@
 """One night: the champion scores everybody who may be scored, and the delivery is published whole or not at all."""
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
+from features import phrases
 from features.tables import TABLES
 from models import explanation, outcomes, risk
 from pipelines import cohort as cohorts
@@ -107,12 +109,10 @@ def _outcome(
     policy, declared = settings.alert_policy, settings.outcomes[outcome.name]
     tiered = tiers.assign_tiers(scores, declared.alert_horizon, policy.high_share, policy.elevated_share)
     explained = tiered.loc[tiered["tier"].isin(delivery_rows.EXPLAINED_TIERS), "subject_id"]
-    phrases = explanation.drivers(
-        model, matrix[matrix["subject_id"].isin(explained)], settings.catalog().words, DRIVERS
-    )
-    drivers = pd.DataFrame(
-        {"subject_id": matrix.loc[matrix["subject_id"].isin(explained), "subject_id"], "drivers": phrases}
-    )
+    rows = matrix[matrix["subject_id"].isin(explained)]
+    say = partial(phrases.phrase, settings.catalog())
+    said = explanation.drivers(model, rows, explanation.medians(model, matrix), say, DRIVERS)
+    drivers = pd.DataFrame({"subject_id": rows["subject_id"], "drivers": said})
     named = {"scores": scores, "tiers": tiered, "drivers": drivers}
     return {"standings": standings, **{name: frame.assign(outcome=outcome.name) for name, frame in named.items()}}
 

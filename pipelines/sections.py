@@ -105,9 +105,15 @@ class Signal(_Strict):
     it usually varies from day to day within a person (what its own-past features rest on while a past is short)."""
 
     unit: str
-    low: float | None = None
-    high: float | None = None
-    usual_spread: float | None = Field(None, gt=0)
+    low: float | None = Field(None, allow_inf_nan=False)
+    high: float | None = Field(None, allow_inf_nan=False)
+    usual_spread: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _range_holds_something(self) -> "Signal":
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError("`low:` must lie below `high:`")
+        return self
 
 
 class Consent(_Strict):

@@ -6,15 +6,23 @@ Errors name the key, what is wrong with it, and the cure. What each key means st
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
-from features.tables import DAILY_METRICS
+from features.errors import FeaturesError
 from pipelines.errors import Usage
 from pipelines.sections import (
     AlertPolicy,
@@ -67,11 +75,9 @@ class Settings(BaseSettings):
     @field_validator("signals")
     @classmethod
     def _names_are_free(cls, declared: dict[str, Signal]) -> dict[str, Signal]:
-        taken = sorted(DAILY_METRICS.keys() & declared)
-        if taken:
-            raise ValueError(
-                f"`{taken[0]}` is a metric of `wearable_days` already; give the signal another name, or map it there"
-            )
+        if declared:
+            with _features_errors_told():
+                _catalog(declared)
         return declared
 
     @field_validator("features")
@@ -91,7 +97,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file (whose content arrives as init values)."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     def path(self, relative: Path) -> Path:
         """A configured path, made absolute against the home."""
@@ -154,14 +160,37 @@ def _catalog(signals: Mapping[str, Signal]) -> "Catalog":
 
 
 def _check_names(choice: FeatureChoice, signals: Mapping[str, Signal]) -> None:
-    from features.errors import FeaturesError
-
     catalog = _catalog(signals)
     for key, names in (("add", choice.add), ("drop", choice.drop)):
-        try:
+        with _features_errors_told(f"`{key}:` "):
             catalog.named(names)
-        except FeaturesError as error:
-            raise ValueError(f"`{key}:` {str(error).removesuffix('.')}") from error
+    with _features_errors_told():
+        catalog.chosen(choice.add, choice.drop)
+
+
+@contextmanager
+def _features_errors_told(where: str = "") -> Iterator[None]:
+    """What the features refuse, as pydantic takes it."""
+    try:
+        yield
+    except FeaturesError as error:
+        raise ValueError(f"{where}{str(error).removesuffix('.')}") from error
+
+
+class _NoJson(ValueError):
+    """A variable that should hold JSON and does not; its text is the variable's name."""
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, where lists and groups of keys are JSON."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            # Of a nested key only its own name is known here.
+            named = (name for name, held in os.environ.items() if held == value and name.lower().endswith(field_name))
+            raise _NoJson(next(named, field_name)) from None
 
 
 def config_path(given: Path | None = None) -> Path:
@@ -199,6 +228,13 @@ def settings_from(content: dict[str, Any], home: Path, name: str = CONFIG_NAME) 
         return Settings(**{"home": home, **content})
     except ValidationError as error:
         raise Usage(f"`{name}`: " + "; ".join(_cure(item) for item in error.errors()) + ".") from error
+    except SettingsError as error:
+        if not isinstance(error.__cause__, _NoJson):
+            raise
+        raise Usage(
+            f"The environment variable `{error.__cause__}` holds no JSON. Write a list like "
+            """'["one", "two"]', a group of keys like '{"key": 1}'."""
+        ) from None
 
 
 def _refuse_unknown_environment() -> None:

@@ -1,7 +1,7 @@
 """How every command answers: a table for people or one JSON object for machines, and the exit code.
 
-Exit codes: 0 done, 1 refused (data or policy), 2 usage or configuration, 3 fault. An unforeseen error prints its
-type and place only, since its text may hold somebody's data; FORETIDE_DEBUG=1 shows all of it.
+Exit codes: 0 done, 1 refused (data or policy), 2 usage or configuration, 3 fault, 130 stopped by a signal. An unforeseen
+error prints its type and place only, since its text may hold somebody's data; FORETIDE_DEBUG=1 shows all of it.
 """
 
 import json
@@ -20,6 +20,8 @@ from rich.table import Table
 from pipelines.errors import ForetideError
 
 WIDE = 160
+# What a shell says of a command that Ctrl-C ended.
+STOPPED = 130
 
 
 @dataclass
@@ -86,6 +88,8 @@ def exit_with(command: str, error: BaseException, as_json: bool) -> int:
 
 
 def _explain(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, KeyboardInterrupt):
+        return STOPPED, "Stopped before the end. Nothing is half-written: give the same command again."
     if isinstance(error, ForetideError):
         return error.exit_code, str(error)
     from features.errors import FeaturesError

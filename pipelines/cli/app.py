@@ -39,9 +39,12 @@ def answering(function: Callable[..., Answer]) -> Callable[..., None]:
         as_json = bool(kwargs.get("as_json"))
         try:
             result = function(*args, **kwargs)
-        except (KeyboardInterrupt, typer.Exit):
+        except typer.Exit:
             raise
-        except Exception as error:  # the outermost edge: data may stand in an error's text, so only its type is shown
+        except (
+            Exception,
+            KeyboardInterrupt,
+        ) as error:  # the outermost edge: data may stand in an error's text, so only its type is shown
             raise typer.Exit(answer.exit_with(name, error, as_json)) from None
         answer.give(result, as_json)
         if not result.ok:

@@ -1,5 +1,7 @@
 """Entry point of the `foretide` command: the application with all of its commands."""
 
+import signal
+
 from pipelines.cli import (  # noqa: F401  (each registers its commands)
     consent,
     features,
@@ -14,5 +16,6 @@ from pipelines.cli.app import app
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; who asks it to end (SIGTERM) is answered like Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()

@@ -5,7 +5,9 @@ import logging
 import os
 
 from dagster import DagsterExecutionStepExecutionError, DagsterInstance, ResourceDefinition
-from dagster._core.errors import DagsterAssetCheckFailedError  # raised by public calls, but not exported
+
+# Raised by public calls, but not exported.
+from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
 
 from features.errors import FeaturesError
 from models.errors import ModelsError
@@ -24,6 +26,7 @@ def execute(installation: Installation, job: str, night: str | None = None) -> s
     Raises:
         ForetideError, FeaturesError, ModelsError: what a step refused.
         Refused: a blocking check failed.
+        KeyboardInterrupt: the process was asked to end.
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     home = installation.settings.home
@@ -48,6 +51,9 @@ def _execute(installation: Installation, instance: DagsterInstance, job: str, ni
         if isinstance(refused, ForetideError | FeaturesError | ModelsError):
             raise refused from None
         raise
+    except DagsterExecutionInterruptedError:
+        # Dagster has put the run on record as failed; its own name for Ctrl-C is known to nobody above.
+        raise KeyboardInterrupt from None
     except DagsterAssetCheckFailedError:
         raise Refused(
             f"The job `{job}` stopped: rows in the lake break what must hold. The newest page under “Data” in "

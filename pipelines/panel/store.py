@@ -66,7 +66,9 @@ class Store:
         scan = f"read_parquet({sql_list(str(p.path) for p in pieces)}, union_by_name = true, hive_partitioning = false)"
         held = connection.sql(f"SELECT * FROM {scan}").columns if columns is not None else []
         chosen = "*" if columns is None else ", ".join(name for name in columns if name in held)
-        return typed(connection.sql(f"SELECT {chosen} FROM {scan} AS rows WHERE {where}").df())
+        found = connection.sql(f"SELECT {chosen} FROM {scan} AS rows WHERE {where}").to_arrow_table()
+        # A block for each column: to put them together would copy them all once more.
+        return typed(found.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False))
 
     def put(self, rows: pd.DataFrame, extent: Extent, since: pd.Timestamp | None) -> "Change":
         """Write files that hold the extent's rows instead of what is there of it; they count once committed.

@@ -68,7 +68,7 @@ class Panel:
         self, buckets: Collection[int] | None = None, begin: pd.Timestamp | None = None,
         columns: Collection[str] | None = None,
     ) -> pd.DataFrame:  # fmt: skip
-        """The versions of subject-days known on the night, sorted by `KEY`; measures nobody has a value of are left out.
+        """The versions of subject-days known on the night, in no order; measures nobody has a value of are left out.
 
         Args:
             buckets: of subjects in these only.
@@ -80,7 +80,7 @@ class Panel:
         with self.lake.connection() as connection:
             found = self.rows(DAYS, connection, subjects, begin, wanted)
         measures = sorted(name for name in found.columns if name not in KEY and found[name].notna().any())
-        return found[[*KEY, *measures]].sort_values(KEY, ignore_index=True)
+        return found[[*KEY, *measures]]
 
     def rows(
         self, name: str, connection: duckdb.DuckDBPyConnection, subjects: Collection[str] | None = None,

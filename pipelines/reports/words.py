@@ -49,7 +49,7 @@ TOP = {"sensitivity": METRICS["tpr"], "ppv": METRICS["ppv"]}
 PREDICTORS: dict[str, str] = {
     "boosted_hazard": "Foretide's model",
     "prevalence": "Baseline: the same risk for all",
-    "past_episode_rate": "Baseline: past episode rate",
+    "past_episode_rate": "Baseline: how often episodes began in the past year",
     "days_since_last_episode": "Baseline: days since last episode",
     "tenure_only": "Baseline: time enrolled only",
     "history_only": "Baseline: episode history only",

@@ -33,13 +33,11 @@ DAYS, THREADS = 365, 2
 FIRST = np.datetime64("2026-01-01", "us")
 NIGHT = FIRST + np.timedelta64(DAYS, "D")
 ON = STANDARD.chosen()
-# What is on, and every statistic over 7 and 28 days of the measures that have any statistic on: more than 300.
+# What is on, and the week's statistics of all measures that have any on: more than 300.
 WIDE = tuple(dict.fromkeys([*ON, *(
     f.name for f in STANDARD.features for m in STANDARD.measures
-    if m.default and f.name.startswith(f"{m.name}_") and f.window_days in (7, 28)
+    if m.default and f.name.startswith(f"{m.name}_") and f.window_days == 7
     and re.match(r"(mean|sd|slope|rmssd|last|coverage|z)_[0-9]", f.name.removeprefix(f"{m.name}_")))]))  # fmt: skip
-EVENTS = pd.DataFrame({"subject_id": pd.Series(dtype="str"), "event_on": pd.Series(dtype="datetime64[us]"),
-                       "known_on": pd.Series(dtype="datetime64[us]")})  # fmt: skip
 seconds: dict[tuple[str, int], float] = {}
 
 
@@ -50,14 +48,17 @@ def names_of(size: int) -> list[str]:
 
 @pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size:,} subjects")
 def panel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
-    """How many subjects there are, and the day panel of one bucket of them: a tenth of the values missing, every
-    twentieth day late."""
+    """How many subjects there are, and the day panel of one bucket of them: a tenth of the values missing, every twentieth
+    day late, every hundredth corrected."""
     size, folder = request.param, tmp_path_factory.mktemp("panel")
     names, rng = names_of(size), np.random.default_rng(1)
-    rows = len(names) * DAYS
-    date = np.tile(FIRST + np.arange(DAYS).astype("timedelta64[D]"), len(names))
-    known_on = date + np.where(rng.random(rows) < 0.05, rng.integers(2, 6, rows), 1).astype("timedelta64[D]")
-    columns: dict[str, object] = {"subject_id": np.repeat(names, DAYS), "local_date": date, "known_on": known_on}
+    times = np.where(rng.random(len(names) * DAYS) < 0.01, 2, 1)
+    subject, date = np.repeat(names, DAYS), np.tile(FIRST + np.arange(DAYS).astype("timedelta64[D]"), len(names))
+    subject, date, rows = np.repeat(subject, times), np.repeat(date, times), times.sum()
+    is_again = np.append(False, (subject[1:] == subject[:-1]) & (date[1:] == date[:-1]))
+    delay = np.where(rng.random(rows) < 0.05, rng.integers(2, 6, rows), 1) + np.where(is_again, 7, 0)
+    known_on = date + delay.astype("timedelta64[D]")
+    columns: dict[str, object] = {"subject_id": subject, "local_date": date, "known_on": known_on}
     for name in needs_of(WIDE).columns:
         values = rng.gamma(4, 3, rows)
         columns[name] = pa.array(values, mask=rng.random(rows) < 0.1) if name != "has_data" else np.ones(rows)
@@ -70,19 +71,31 @@ def panel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return size, folder
 
 
+def happened(names: list[str], columns: dict[str, str], of_every: int) -> pd.DataFrame:
+    """Something on one day of every so-manieth subject, known on the next."""
+    some = names[::of_every]
+    days = FIRST + np.random.default_rng(2).integers(60, DAYS - 30, len(some)).astype("timedelta64[D]")
+    on = "event_on" if not columns else "on_date"
+    return pd.DataFrame({"subject_id": some, **columns, on: days, "known_on": days + np.timedelta64(1, "D")})
+
+
 def build(panel: Path, size: int, dates: np.ndarray, features: tuple[str, ...], out: Path) -> int:
     """Every bucket's matrix, read, built and written; how many rows they have."""
     names, needs, rows = names_of(size), needs_of(features), 0
     begin = dates.min() - np.timedelta64(needs.lookback, "D")
     subjects = pd.DataFrame({"subject_id": names, "enrolled_on": FIRST})
     index = pd.DataFrame({"subject_id": np.repeat(names, len(dates)), "index_date": np.tile(dates, len(names))})
+    events = happened(names, {}, 5)
+    restarts = happened(names, {"stream": "wearable", "measure": ""}, 10)
     columns, files = ", ".join([*KEY, *needs.columns]), [str(f) for f in panel.iterdir() if f.stem >= str(begin)[:7]]
 
     def of_bucket(bucket: int) -> pd.DataFrame:
         with duckdb.connect() as connection:
-            days = connection.sql(f"SELECT {columns} FROM read_parquet({files}) WHERE local_date >= '{begin}'").df()
-        return build_matrix(days.sort_values(list(KEY), ignore_index=True), EVENTS, subjects, index, features=features,
-                            threads=THREADS)  # fmt: skip
+            days = connection.sql(
+                f"SELECT {columns} FROM read_parquet({files}) WHERE local_date >= '{begin}'"
+            ).to_arrow_table()
+        days = days.to_pandas(split_blocks=True, date_as_object=False)
+        return build_matrix(days, events, subjects, index, features=features, restarts=restarts, threads=THREADS)
 
     for bucket in range(BUCKETS):
         folder = out / f"bucket-{bucket}"

@@ -21,7 +21,7 @@ def statistic(name: str, *days: float, fewest: int = 2, window: int = 7) -> floa
 def z(recent: float, past: list[float], usual_spread: float = NAN) -> float:
     """The robust z of a recent mean against the days before it."""
     values = np.array(past, dtype=float)[:, None]
-    usual = baseline.past(values, np.array([len(past)]), np.array([len(past)]))
+    usual = baseline.past(values, np.array([len(past)]), (0,))[0]
     return float(baseline.robust_z(np.array([[recent]]), usual, usual_spread)[0, 0])
 
 
@@ -143,12 +143,11 @@ def test_a_new_device_begins_a_new_past():
     """Days 1 to 3 by the old device at 100, days 4 to 6 by the new one at 9, 10, 11; the index date is day 7."""
     values = np.array([100, 100, 100, 9, 10, 11], dtype=float)[:, None]
     begins = np.array([0, 0, 0, 1, 0, 0], dtype=float)[:, None]
-    usual = baseline.past(values, np.array([6]), np.array([6]), begins)
-    assert (usual.n[0, 0], usual.median[0, 0], usual.mad[0, 0]) == (3, 10, 1)
+    usual = baseline.past(values, np.array([6]), (0, 3), begins)
+    assert (usual[0].n[0, 0], usual[0].median[0, 0], usual[0].mad[0, 0]) == (3, 10, 1)
     # Three days later the past of the last 3 days ends with the old device: the new one has none yet.
-    gone = baseline.past(values, np.array([3]), np.array([6]), begins)
-    assert gone.n[0, 0] == 0
-    assert np.isnan(gone.median[0, 0])
+    assert usual[3].n[0, 0] == 0
+    assert np.isnan(usual[3].median[0, 0])
 
 
 def test_the_distance_of_two_measures_is_a_mahalanobis_distance():

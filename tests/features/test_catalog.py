@@ -186,15 +186,23 @@ def test_what_is_on_by_default_is_what_is_declared():
 
 
 def test_features_and_families_are_switched_on_and_off_by_name():
-    """What is in both lists is off; the order is the dictionary's."""
+    """Less of what is added as a family may be on; the order is the dictionary's."""
     one, family = "sleep_onset_mean_7d_h", {f.name for f in STANDARD.features if f.family == "early_warning"}
     usual = set(STANDARD.chosen())
     assert set(STANDARD.chosen([one, "early_warning"])) == usual | {one} | family
-    assert set(STANDARD.chosen([one], ["sleep", "history"])) == {
-        name for name in usual if STANDARD.by_name[name].family not in ("sleep", "history")
-    }
+    assert set(STANDARD.chosen(["sleep"], [one, "history"])) == {
+        f.name for f in STANDARD.features
+        if (f.name in usual or f.family == "sleep") and f.family != "history" and f.name != one
+    }  # fmt: skip
     some = STANDARD.chosen(["tenure", one])
     assert list(some) == [name for name in NAMES if name in some]
+
+
+@pytest.mark.parametrize("removed", [["sleep_onset_mean_7d_h"], ["sleep"]])
+def test_what_is_added_and_dropped_is_refused(removed):
+    """A feature that one list adds and the other takes off, by its name or its family, would be off in silence."""
+    with pytest.raises(FeaturesError, match="`sleep_onset_mean_7d_h` is added, and dropped"):
+        STANDARD.chosen(["sleep_onset_mean_7d_h"], removed)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +250,9 @@ def test_a_signal_that_is_called_like_a_daily_metric_is_refused(name):
         STANDARD.with_signals({name: ("min", None)})
 
 
-def test_words_of_an_unknown_name_are_the_name():
-    """Drivers of an older model can still be said."""
-    assert STANDARD.words("sleep_duration_mean_7d_min") == "sleep duration over 7 days"
-    assert STANDARD.words("a_feature_of_long_ago") == "a_feature_of_long_ago"
+@pytest.mark.parametrize(("name", "message"), [("sleep_duration", "called like a daily measure"), ("Pace", "lower case"),
+                                               ("speech rate", "lower case"), ("7_steps", "lower case")])  # fmt: skip
+def test_a_signal_is_named_as_a_feature_can_be(name, message):
+    """Its name is part of names of columns, and means one thing."""
+    with pytest.raises(FeaturesError, match=f"The signal `{name}` is .*{message}"):
+        STANDARD.with_signals({name: ("min", None)})

@@ -11,7 +11,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from features.catalog import STANDARD
-from features.errors import FeaturesError
+from features.errors import FeaturesError, FeaturesWarning
 from features.frames import STREAMS, days_of, matrix_of
 from features.tables import TABLES
 
@@ -206,6 +206,11 @@ OFF = {
     "out of range": (lambda: {"sleep": nights(minutes_asleep=42_000)}, "`sleep.minutes_asleep` has 20 values .* 0 and 1200 min"),
     "no whole numbers": (lambda: {"sleep": nights(utc_offset_min=0.5)}, "`sleep.utc_offset_min` has 20 values that are no whole"),
     "a required value is missing": (lambda: {"mood": answers().assign(value=np.nan)}, "`mood.value` has 20 rows without a value"),
+    "off their own scale": (
+        lambda: {"mood": answers().assign(scale_max=5.0)}, "`mood.value` has 9 values that do not lie on the scale"),
+    "a scale the wrong way round": (lambda: {"mood": answers().assign(scale_max=-3.0)}, "`mood` has 20 rows whose `scale_min`"),
+    "two units of one signal": (
+        lambda: {"signals": paces(unit=["m/s", "km/h"] * 10)}, "`signals.unit` differs .* 1 signals, of 20 rows"),
     "no truth value": (lambda: {"sleep": nights(is_main="yes")}, "`sleep.is_main` holds no truth values but str"),
     "ends before it began": (lambda: {"sleep": nights(onset_at=MORNINGS, offset_at=MORNINGS)}, "`sleep` has 20 rows that do not end"),
     "too long": (lambda: {"sleep": nights(offset_at=MORNINGS + pd.Timedelta(hours=9))}, "or last longer than 16 h"),
@@ -221,6 +226,12 @@ def daily(**columns: object) -> pd.DataFrame:
     """Twenty daily figures of wear time."""
     rows = {"subject_id": "ann", "local_date": MORNINGS.tz_localize(None).normalize(), "metric": "worn_minutes",
             "value": 900.0, "unit": "min"}  # fmt: skip
+    return pd.DataFrame({**rows, **columns})
+
+
+def paces(**columns: object) -> pd.DataFrame:
+    """Twenty values of a signal."""
+    rows = {"subject_id": "ann", "observed_at": MORNINGS, "name": "pace", "value": 1.5, "unit": "m/s"}
     return pd.DataFrame({**rows, **columns})
 
 
@@ -256,3 +267,40 @@ def test_subjects_without_data_are_refused_unless_their_enrolment_is_known():
     people = pd.DataFrame({"subject_id": ["bob"], "enrolled_on": pd.to_datetime(["2026-03-01"])})
     row = matrix_of(days, at, ["adherence_coverage_28d", "sleep_duration_mean_7d_min"], subjects=people).iloc[0]
     assert (row["adherence_coverage_28d"], np.isnan(row["sleep_duration_mean_7d_min"])) == (0, True)
+
+
+UNREAD = {
+    "an item": (lambda: {"mood": answers().assign(item=["mood", "angst"] * 10)},
+                "`mood.item` has 10 rows of items .* count as answers only.*mood, energy"),
+    "an instrument": (lambda: {"assessments": pd.DataFrame({
+        "subject_id": "ann", "completed_at": MORNINGS, "instrument": "angst", "score": 9})},
+        "`assessments.instrument` has 20 rows of instruments .* are not read.*phq_9, gad_7"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_names_that_no_measure_is_made_of_are_warned_of(case):
+    """They are let in, as at the door, and said by column and count, with the names that there are."""
+    tables, message = UNREAD[case]
+    with pytest.warns(FeaturesWarning, match=message) as told:
+        days_of(tables(), ZONE)
+    (warning,) = [one for one in told if one.category is FeaturesWarning]
+    assert warning.filename == __file__
+    assert not any(value in str(warning.message) for value in ("ann", "angst"))
+
+
+def test_signals_that_the_catalogue_does_not_know_are_warned_of():
+    """No feature comes of them: the warning says how many there are, and how to declare them."""
+    days, at = days_of({"signals": paces(name=["pace", "pitch"] * 10)}, ZONE), index(("ann", "2026-03-22"))
+    with pytest.warns(FeaturesWarning, match=r"`signals.name` has 1 signals .*with_signals") as told:
+        matrix_of(days, at, catalog=STANDARD.with_signals({"pace": ("m/s", None)}))
+    (warning,) = [one for one in told if one.category is FeaturesWarning]
+    assert warning.filename == __file__
+    assert "pitch" not in str(warning.message)
+
+
+def test_a_feature_of_a_signal_that_is_not_declared_says_how_to_declare_it():
+    """The nearest feature there is would not be what was meant."""
+    days, at = days_of({"signals": paces()}, ZONE), index(("ann", "2026-03-22"))
+    with pytest.raises(FeaturesError, match=r"`signals_pace_mean_7d` is no feature .*with_signals.*`signals:`"):
+        matrix_of(days, at, ["signals_pace_mean_7d"])

@@ -88,8 +88,18 @@ def test_parts_add_up_to_the_score(model: risk.HazardModel):
 def test_the_feature_that_drives_the_risk_is_named_first(model: risk.HazardModel):
     """Sleep is the only signal that was put in."""
     worst = np.argsort(-risk.predict(model, MATRIX)[:, 0])[:20]
-    named = explanation.drivers(model, MATRIX.iloc[worst], lambda feature: feature, top=1)
-    assert all(drivers[0].startswith("sleep_short") for drivers in named)
+    usual = explanation.medians(model, MATRIX)
+    named = explanation.drivers(model, MATRIX.iloc[worst], usual, lambda *said: "{} {:.3f} {:.3f}".format(*said), top=1)
+    values, median = MATRIX["sleep_short"].iloc[worst], MATRIX["sleep_short"].median()
+    assert named == [(f"sleep_short {value:.3f} {median:.3f}",) for value in values]
+
+
+def test_what_is_usual_of_few_is_not_told(model: risk.HazardModel):
+    """The median of nine might be one person's own value; that of ten rows with a value is told."""
+    ten = MATRIX.iloc[:10].assign(noise=[np.nan, *range(9)])
+    told = dict(zip(model.features, explanation.medians(model, ten), strict=True))
+    assert np.isnan(told["noise"])
+    assert told["sleep_short"] == ten["sleep_short"].median()
 
 
 @pytest.mark.parametrize(

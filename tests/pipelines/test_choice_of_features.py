@@ -1,6 +1,9 @@
 """Which features there are and which are on: as the command tells it, and as the stored matrix has it."""
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from features.catalog import CITATIONS, STANDARD
+from features.catalog import CITATIONS, RATIONALE, STANDARD
 from pipelines.engineering import training_matrices
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
@@ -123,6 +126,44 @@ def test_the_command_lists_a_family(home):
     assert not any(row["on"] for row in found)
     _, said, _ = told(home, "heart")
     assert f"0 of {len(found)} are on" in said
+
+
+def seen(home: Path, *arguments: str) -> str:
+    """What `foretide features` shows on a terminal."""
+    terminal, inside = pty.openpty()
+    done = subprocess.Popen([FORETIDE, "features", *arguments], cwd=home, stdout=inside, stderr=inside,
+                            env={**os.environ, "COLUMNS": "200"})  # fmt: skip
+    os.close(inside)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes any more
+        while part := os.read(terminal, 65536):
+            shown += part
+    os.close(terminal)
+    assert done.wait() == 0, shown
+    return shown.decode()
+
+
+def test_a_terminal_shows_the_families_and_how_to_see_more(home):
+    """Two thousand lines would run past: the families with their counts instead; in a pipe every feature is a line."""
+    shown, catalog = seen(home), STANDARD.with_signals({"pace": ("m/s", 0.2)})
+    lines = {line.split()[0]: line.split()[1:3] for line in shown.splitlines() if line.strip()}
+    of_family = [feature.name for feature in catalog.features if feature.family == "sleep"]
+    on = set(catalog.chosen(CHOICE["add"], CHOICE["drop"]))
+    assert lines["sleep"] == [str(len(of_family)), str(len(on.intersection(of_family)))]
+    assert lines["heart"][1] == "0"
+    assert set(RATIONALE) <= set(lines)
+    assert len(shown.splitlines()) < 20
+    assert all(hint in shown for hint in ("`foretide features sleep`", "`foretide features NAME`", "`--all`"))
+    _, piped, _ = told(home)
+    assert len(piped.splitlines()) > len(catalog.features)
+
+
+def test_a_terminal_shows_every_feature_when_asked(home):
+    """`--all` is for those who want to scroll; it goes with no name."""
+    assert len(seen(home, "--all").splitlines()) > len(STANDARD.features)
+    code, _, complaint = told(home, "sleep", "--all")
+    assert code == 2
+    assert "`--all`" in complaint
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(home):

@@ -12,6 +12,7 @@ import pytest
 from deltalake import DeltaTable
 
 from features import days
+from features.versions import KEY
 from pipelines import cohort as cohorts
 from pipelines import retention
 from pipelines.consent.withdrawal import withdraw
@@ -84,7 +85,8 @@ def panel(made: Installation, night: pd.Timestamp) -> pd.DataFrame:
 
 def day_panel(made: Installation) -> pd.DataFrame:
     """The newest night's whole panel, as scoring sees it."""
-    return refresh(made.lake, cohorts.load(made.lake, made.settings, pd.Timestamp(NIGHTS[-1]))).load()
+    panel = refresh(made.lake, cohorts.load(made.lake, made.settings, pd.Timestamp(NIGHTS[-1])))
+    return panel.load().sort_values(KEY, ignore_index=True)
 
 
 def assert_same(found: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -> None:

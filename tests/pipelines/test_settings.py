@@ -73,7 +73,23 @@ VALUES_THAT_ARE_OFF = {
     "a feature of a signal that is not declared": (
         {"features": {"add": ["signals_pace_mean_7d"]}}, ["`features`", "`signals_pace_mean_7d` is no feature"]),
     "a signal called like a daily metric": (
-        {"signals": {"sleep_score": {"unit": "points"}}}, ["`signals`", "`sleep_score` is a metric of `wearable_days`"]),
+        {"signals": {"sleep_score": {"unit": "points"}}}, ["`signals`", "`sleep_score` is called like a metric of `wearable_days`"]),
+    "a signal called like a measure": (
+        {"signals": {"sleep_duration": {"unit": "min"}}}, ["`signals`", "`sleep_duration` is called like a daily measure"]),
+    "a signal with a blank in its name": (
+        {"signals": {"speech rate": {"unit": "/min"}}}, ["`signals`", "`speech rate`", "lower case letters, digits and _"]),
+    "a signal in upper case": (
+        {"signals": {"Pace": {"unit": "m/s"}}}, ["`signals`", "`Pace`", "lower case letters, digits and _"]),
+    "a range the wrong way round": (
+        {"signals": {"pace": {"unit": "m/s", "low": 3, "high": 0}}}, ["`signals.pace`", "`low:` must lie below `high:`"]),
+    "a range that is no number": (
+        {"signals": {"pace": {"unit": "m/s", "low": float("nan")}}}, ["`signals.pace.low`", "finite number"]),
+    "a feature added and dropped": (
+        {"features": {"add": ["sleep_onset_sd_28d_h"], "drop": ["sleep_onset_sd_28d_h"]}},
+        ["`features`", "`sleep_onset_sd_28d_h` is added, and dropped"]),
+    "a feature added whose family is dropped": (
+        {"features": {"add": ["sleep_onset_sd_28d_h"], "drop": ["sleep"]}},
+        ["`features`", "`sleep_onset_sd_28d_h` is added, and dropped"]),
     "a usual spread of nothing": (
         {"signals": {"pace": {"unit": "m/s", "usual_spread": 0}}}, ["`signals.pace.usual_spread`", "greater than 0"]),
     "no outcome": ({"outcomes": {}}, ["`outcomes`", "at least 1"]),
@@ -123,6 +139,27 @@ def test_a_bad_value_in_the_environment_is_named_by_its_key(tmp_path, monkeypatc
     monkeypatch.setenv("FORETIDE_TRAINING__FOLDS", "1")
     with pytest.raises(Usage, match=r"`training\.folds`"):
         loaded(tmp_path, {})
+
+
+NO_JSON = {
+    "AUDIT__ATTRIBUTES": "sex,zebra", "FEATURES__ADD": "zebra", "SOURCES": "[{zebra", "SITES__TIME_ZONES": "zebra",
+    "OUTCOMES__CRISIS__EVENTS": "zebra", "DOOR": "zebra",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_JSON)
+def test_a_variable_that_should_hold_json_is_named_with_how_to_write_it(tmp_path, monkeypatch, name):
+    """A list or a group of keys that is written otherwise is refused by the variable's name, without the value."""
+    monkeypatch.setenv(f"FORETIDE_{name}", NO_JSON[name])
+    with pytest.raises(Usage, match=rf"`FORETIDE_{name}` .*JSON.*\[\"one\", \"two\"\]") as caught:
+        loaded(tmp_path, {})
+    assert "zebra" not in str(caught.value)
+
+
+def test_a_list_in_the_environment_is_written_as_json(tmp_path, monkeypatch):
+    """Written so, it wins over the file's."""
+    monkeypatch.setenv("FORETIDE_AUDIT__ATTRIBUTES", '["sex", "site"]')
+    assert loaded(tmp_path, {}).audit.attributes == ("sex", "site")
 
 
 @pytest.mark.parametrize("content", ["outcomes: [", "a: b: c", "outcomes:\n\t- x"])
@@ -176,6 +213,17 @@ def test_features_and_families_are_switched_by_their_names(tmp_path):
     dropped = {name for name in usual if chosen.catalog().by_name[name].family == "heart"}
     assert dropped
     assert set(chosen.features_on()) == (usual | {"sleep_onset_mean_7d_h"}) - dropped
+
+
+def test_a_family_can_be_added_without_some_of_its_features(tmp_path):
+    """What is dropped of an added family is off, the rest of it on."""
+    settings = loaded(
+        tmp_path, {"features": {"add": ["early_warning"], "drop": ["early_warning_mood_valence_variance_28d"]}}
+    )
+    on = [name for name in settings.features_on() if name.startswith("early_warning")]
+    assert "early_warning_mood_valence_variance_28d" in settings.catalog().by_name
+    assert "early_warning_mood_valence_variance_28d" not in on
+    assert len(on) == sum(name.startswith("early_warning") for name in settings.catalog().by_name) - 1
 
 
 def test_a_declared_signal_has_features_like_any_measure(tmp_path):

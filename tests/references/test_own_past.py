@@ -18,7 +18,7 @@ def test_the_usual_and_its_spread_are_numpys_and_scipys(share):
     """Median and median absolute deviation of the 90 days before the week, at each of many ends."""
     nights = with_gaps(minutes_asleep(DAYS), share)
     ends = np.arange(90, DAYS - WEEK + 1)
-    ours = baseline.past(nights[:, None], ends, ends + WEEK)
+    ours = baseline.past(nights[:, None], ends + WEEK, (WEEK,))[WEEK]
     pasts = [nights[end - 90 : end] for end in ends]
     assert ours.median[:, 0] == same(np.array([np.nanmedian(past) for past in pasts]))
     assert ours.mad[:, 0] == same(np.array([median_abs_deviation(past, nan_policy="omit") for past in pasts]))

@@ -1,0 +1,74 @@
+"""A feature's value as a clinician reads it: what it is, the figure with its unit, and what is usual beside it."""
+
+import re
+
+import numpy as np
+
+from features.catalog import Catalog, Feature
+
+IN_HOURS = "min, in hours"
+# Unit of a feature -> factor and how it is said.
+SAID: dict[str, tuple[float, str]] = {
+    "share": (100, "%"), "share of scale": (100, "% of the scale"), "nat": (100 / np.log(24), "% of an even spread"),
+    "episodes/day": (365, "a year"), "answers/day": (1, "a day"), "steps/h": (1, "steps an hour"), "1/min": (1, "a minute"),
+    "bpm2": (1, "bpm²"), IN_HOURS: (1 / 60, "h"),
+}  # fmt: skip
+# From here on hours are easier to picture than minutes, and decimals say nothing.
+MANY_MINUTES, LARGE = 120, 100
+
+
+def phrase(catalog: Catalog, name: str, value: float, median: float = np.nan) -> str:
+    """A driver in words: `sleep duration, mean of 7 days: 5.1 h (median of all that night: 7.2)`.
+
+    A comparison with the subject's own past is said in standard deviations above or below it, a trend as rising or
+    falling. Neither is set beside other people.
+
+    Args:
+        catalog: what the name means; of one that it does not know, as an older model may have, only the figure is said.
+        name: a feature.
+        value: in the feature's unit; NaN where its least data were not met.
+        median: of everybody, in the same unit; NaN where it is not known or rests on few.
+    """
+    feature = catalog.by_name.get(name)
+    if feature is None:
+        return f"{name}: {'no data' if np.isnan(value) else _number(value)}"
+    return f"{feature.words}: {_said(feature, value, median)}"
+
+
+def _said(feature: Feature, value: float, median: float) -> str:
+    if np.isnan(value):
+        return "none known" if feature.family == "history" else "too few data"
+    if feature.family == "own_past":
+        return _apart(feature, value)
+    if feature.is_clock_time:
+        minutes = round(value * 60) % 1440
+        return f"{minutes // 60:02d}:{minutes % 60:02d}"
+    if "_slope_" in feature.name:
+        figure = _figure(feature, abs(value), feature.unit.removesuffix("/day"))
+        return f"{'rising' if value > 0 else 'falling'} by {figure} a day" if value else "level"
+    is_long = feature.unit == "min" and np.fmax(abs(value), abs(median)) >= MANY_MINUTES
+    unit = IN_HOURS if is_long else feature.unit
+    factor, _ = SAID.get(unit, (1, unit))
+    beside = "" if np.isnan(median) else f" (median of all that night: {_number(median * factor)})"
+    return f"{_figure(feature, value, unit)}{beside}"
+
+
+def _apart(feature: Feature, value: float) -> str:
+    """How far from the own past; a distance over several measures has no direction."""
+    said = f"{abs(value):.1f} SD"
+    return said if feature.name.startswith("own_past_") else f"{said} {'above' if value > 0 else 'below'}"
+
+
+def _figure(feature: Feature, value: float, unit: str) -> str:
+    """The value with its unit, unless that is a word which stands before it already: `steps`, `days since ...`."""
+    factor, said = SAID.get(unit, (1, unit))
+    figure = _number(value * factor)
+    is_said = said in re.split(", | over ", feature.words)[0].split()
+    return figure if is_said or not said else f"{figure} {'day' if (figure, said) == ('1', 'days') else said}"
+
+
+def _number(value: float) -> str:
+    """Two significant digits, or all of a large figure's places before the point."""
+    if abs(value) >= LARGE:
+        return f"{value:,.0f}"
+    return np.format_float_positional(value, precision=2, unique=False, fractional=False, trim="-")

@@ -1,0 +1,55 @@
+"""Drivers are said as a clinician would read them: what, how much, in which unit, beside what is usual."""
+
+import numpy as np
+import pytest
+
+from features.catalog import STANDARD
+from features.phrases import phrase
+
+NONE = np.nan
+SAID = [
+    ("sleep_duration_mean_7d_min", 306, 432, "sleep duration, mean of 7 days: 5.1 h (median of all that night: 7.2)"),
+    ("sleep_duration_mean_7d_min", 306, NONE, "sleep duration, mean of 7 days: 5.1 h"),
+    ("sleep_waso_mean_7d_min", 95, 130, "time awake during the night, mean of 7 days: 1.6 h (median of all that night: 2.2)"),
+    ("sleep_waso_mean_7d_min", 48, 31,
+     "time awake during the night, mean of 7 days: 48 min (median of all that night: 31)"),
+    ("sleep_midpoint_mean_7d_h", 23.75, 3.5, "the middle of the night, mean of 7 days: 23:45"),
+    ("sleep_midpoint_sd_28d_h", 1.6, 0.9,
+     "the middle of the night, variation (SD) over 28 days: 1.6 h (median of all that night: 0.9)"),
+    ("mood_valence_last_7d", 0.31, 0.6,
+     "overall mood, most recent of 7 days: 31 % of the scale (median of all that night: 60)"),
+    ("mood_valence_z_7d", -2.34, 0.1, "overall mood, last 7 days against own usual: 2.3 SD below"),
+    ("heart_resting_z_7d", 1.2, 0.1, "resting heart rate, last 7 days against own usual: 1.2 SD above"),
+    ("own_past_distance_7d", 1.94, 1.0, "how unusual the last 7 days were, all streams together: 1.9 SD"),
+    ("sleep_duration_slope_28d_min", -3.2, 0.1, "sleep duration, trend over 28 days: falling by 3.2 min a day"),
+    ("mood_valence_slope_28d", 0.004, 0.0, "overall mood, trend over 28 days: rising by 0.4 % of the scale a day"),
+    ("activity_steps_slope_28d", 0.0, 5.0, "steps, trend over 28 days: level"),
+    ("activity_steps_mean_7d", 4211.3, 8000, "steps, mean of 7 days: 4,211 (median of all that night: 8,000)"),
+    ("activity_entropy_mean_7d", np.log(24) / 2, NONE, "spread of movement over the day, mean of 7 days: 50 % of an even spread"),
+    ("sleep_duration_coverage_28d", 0.5, 1, "sleep duration, days with a value of 28 days: 50 % (median of all that night: 100)"),
+    ("sleep_naps_mean_7d", 0.43, 0, "naps, mean of 7 days: 0.43 (median of all that night: 0)"),
+    ("adherence_longest_gap_28d", 1, 6, "longest silence over 28 days: 1 day (median of all that night: 6)"),
+    ("history_event_days_28d", 3, 0, "event days over 28 days: 3 (median of all that night: 0)"),
+    ("history_days_since_last_episode", 12, 88, "days since the last episode: 12 (median of all that night: 88)"),
+    ("history_days_since_last_episode", NONE, 88, "days since the last episode: none known"),
+    ("history_episode_rate", 2 / 365, 0.2 / 365,
+     "how often episodes began in the past year: 2 a year (median of all that night: 0.2)"),
+    ("heart_resting_mean_7d_bpm", NONE, 58, "resting heart rate, mean of 7 days: too few data"),
+    ("a_feature_of_long_ago", 0.000123, 5, "a_feature_of_long_ago: 0.00012"),
+    ("a_feature_of_long_ago", NONE, NONE, "a_feature_of_long_ago: no data"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "median", "said"), SAID)
+def test_a_driver_has_a_unit_and_a_usual_value_or_a_direction(name, value, median, said):
+    """Hours for many minutes, shares in percent, clock times as such; above or below, rising or falling."""
+    assert phrase(STANDARD, name, value, median) == said
+
+
+@pytest.mark.parametrize("value", [0.0, 0.0123, -3.0, 512.0])
+def test_every_feature_can_be_said(value):
+    """In one line without what parts phrases (`;`), without code: no name of a column, no power of ten."""
+    for feature in STANDARD.features:
+        said = phrase(STANDARD, feature.name, value, 1.0)
+        assert said.startswith(f"{feature.words}: ")
+        assert not any(mark in said for mark in (";", "_", "\n", "e-", "e+", "robust SD")), said

@@ -1,0 +1,41 @@
+"""A command that is asked to end says so in one line, and leaves nothing that the next one would stumble over."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines.small_job import foretide, make_home
+
+FORETIDE = Path(sys.executable).with_name("foretide")
+PATIENCE_S = 120
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation that nothing was done in yet."""
+    return make_home(tmp_path_factory.mktemp("stopped"), subjects=20)
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_asked_to_end_says_so_in_one_line(home, asked):
+    """Ctrl-C and SIGTERM amid a step of a job: 130, one line, no traceback."""
+    folder = home / ".state" / "dagster" / "history" / "runs"
+    before = len(list(folder.glob("*.db")))
+    job = subprocess.Popen([FORETIDE, "run"], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + PATIENCE_S
+    while len(list(folder.glob("*.db"))) == before and job.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    job.send_signal(asked)
+    said, complaint = job.communicate(timeout=PATIENCE_S)
+    assert (job.returncode, said) == (130, "")
+    assert complaint.splitlines() == ["Stopped before the end. Nothing is half-written: give the same command again."]
+
+
+def test_the_same_command_works_after_one_that_was_stopped(home):
+    """What was cut off is taken back or finished: nobody has to mend anything by hand."""
+    code, _, complaint = foretide(home, "ingest", "simulated")
+    assert code == 0, complaint
