@@ -5,6 +5,7 @@ import pandas as pd
 
 from features.errors import FeaturesError
 from features.grid import Versions, day_number
+from features.history import enrolment
 
 DAYS = ("subject_id", "local_date", "known_on")
 
@@ -38,7 +39,7 @@ def checked_days(days: pd.DataFrame) -> Versions:
 def checked_index(
     index: pd.DataFrame, subjects: pd.DataFrame, event_days: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """The index rows, sorted, and the first day of follow-up by subject.
+    """The index rows, sorted, and the first day of follow-up of each one's subject, as known on its index date.
 
     Raises:
         FeaturesError: a column is missing or holds no texts or civil days, a key is repeated, or a subject is unknown.
@@ -54,11 +55,14 @@ def checked_index(
             check_civil_days(f"`{name}.{column}`", frame[column])
     if "superseded_on" in event_days:
         check_civil_days("`event_days.superseded_on`", event_days["superseded_on"].dropna())
+    versioned = ["subject_id", "known_on"] if "known_on" in subjects else ["subject_id"]
+    for column in versioned[1:]:
+        check_civil_days(f"`subjects.{column}`", subjects[column])
     if index.empty:
         raise FeaturesError("`index` is empty: there is no subject and date to build features for.")
     for name, repeated in (
         ("index", index.duplicated(["subject_id", "index_date"]).sum()),
-        ("subjects", subjects["subject_id"].duplicated().sum()),
+        ("subjects", subjects.duplicated(versioned).sum()),
     ):
         if repeated:
             raise FeaturesError(f"`{name}` repeats {int(repeated)} of its rows' keys. Drop the duplicates.")
@@ -72,11 +76,11 @@ def checked_index(
         .astype({"subject_id": "str"})
         .sort_values(["subject_id", "index_date"], ignore_index=True)
     )
-    enrolled = subjects.set_index("subject_id")["enrolled_on"]
-    early = int((ordered["index_date"] < ordered["subject_id"].map(enrolled)).sum())
+    enrolled_on = enrolment(subjects, ordered)
+    early = int((ordered["index_date"] < enrolled_on).sum())
     if early:
         raise FeaturesError(f"`index` has {early} rows before their subject's `enrolled_on`. Drop them.")
-    return ordered, enrolled
+    return ordered, enrolled_on
 
 
 def check_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:

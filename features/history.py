@@ -31,14 +31,34 @@ PRIOR_EPISODES, PRIOR_DAYS, RATE_DAYS = 0.25, 90.0, 365
 NEVER, FOR_EVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
-def history(event_days: pd.DataFrame, index: pd.DataFrame, enrolled: pd.Series, merge_within_days: int) -> pd.DataFrame:
+def enrolment(subjects: pd.DataFrame, index: pd.DataFrame) -> pd.Series:
+    """First day of follow-up of each index row's subject, as known on its index date; as was told first before that.
+
+    Args:
+        subjects: `subject_id, enrolled_on`; where `known_on` is given, a subject's later rows take the place of earlier
+            ones from that index date on.
+        index: `subject_id, index_date`, all subjects among `subjects`.
+    """
+    place, names = pd.factorize(subjects["subject_id"])
+    known = _days(subjects["known_on"]) if "known_on" in subjects else np.zeros(len(subjects), np.int64)
+    order = np.lexsort((known, place))
+    place, known = place[order].astype(np.int64), known[order]
+    asked = names.get_indexer(pd.Index(index["subject_id"])).astype(np.int64)
+    newest = np.searchsorted((place << 20) + known, (asked << 20) + _days(index["index_date"]), side="right") - 1
+    row = order[np.maximum(newest, np.searchsorted(place, asked))]
+    return subjects["enrolled_on"].iloc[row].set_axis(index.index)
+
+
+def history(
+    event_days: pd.DataFrame, index: pd.DataFrame, enrolled_on: pd.Series, merge_within_days: int
+) -> pd.DataFrame:
     """Past-episode features of each index row, in its order.
 
     Args:
         event_days: `subject_id, event_on, known_on`, and `superseded_on` where a record was later corrected or taken
             back. An event counts for t when event_on < t and known_on <= t (and t < superseded_on).
         index: `subject_id, index_date`.
-        enrolled: first day of follow-up by subject.
+        enrolled_on: first day of follow-up of each index row's subject.
         merge_within_days: events closer than this are one episode.
 
     Returns:
@@ -48,7 +68,7 @@ def history(event_days: pd.DataFrame, index: pd.DataFrame, enrolled: pd.Series, 
     result = {name: np.zeros(len(index)) for name in NAMES}
     result[NAMES[0]][:] = result[NAMES[1]][:] = np.nan
     result["history_episode_rate"][:] = PRIOR_EPISODES / (RATE_DAYS + PRIOR_DAYS)
-    result[TENURE] = (today - _days(index["subject_id"].map(enrolled))).astype(float)
+    result[TENURE] = (today - _days(enrolled_on)).astype(float)
     rows_of = index.groupby("subject_id").indices
     place, subjects = pd.factorize(event_days["subject_id"])
     on, known = _days(event_days["event_on"]), _days(event_days["known_on"])

@@ -55,7 +55,8 @@ def build_matrix(
     Args:
         days: the bitemporal day panel (`days.build_days`), in any order.
         event_days: `subject_id, event_on, known_on` of the outcome's events.
-        subjects: `subject_id, enrolled_on`, one row each.
+        subjects: `subject_id, enrolled_on`, one row each; where the day was corrected one more for each `known_on`, the
+            index date from which on it counts.
         index: `subject_id, index_date`, unique, in any order.
         merge_within_days: events closer than this are one episode.
         features: names from the catalogue, in any order; those that are on by default, and tenure, unless given.
@@ -72,14 +73,13 @@ def build_matrix(
     """
     names = list(catalog.chosen(("tenure",)) if features is None else features)
     catalog.check(names)
-    index, enrolled = checked_index(index, subjects, event_days)
+    index, enrolled_on = checked_index(index, subjects, event_days)
     versions = checked_days(days)
     if HAS_DATA not in days.columns:
         versions = replace(versions, frame=with_has_data(days))
     asked = _asked(catalog, names)
     out = np.full((len(names), len(index)), np.nan)
     portions = list(_portions(versions, index, asked.lookback))
-    enrolled_on = index["subject_id"].map(enrolled)
 
     def fill(portion: tuple[slice, slice]) -> None:
         of_days, of_index = portion
@@ -90,7 +90,7 @@ def build_matrix(
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, portions))
     if asked.history:
-        past = history.history(event_days, index, enrolled, merge_within_days)
+        past = history.history(event_days, index, enrolled_on, merge_within_days)
         for place, name in asked.history:
             out[place] = past[name].to_numpy()
     return pd.concat([index, pd.DataFrame(out.T, columns=names, copy=False)], axis=1)

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.errors import ModelsError
+from models.relapses import relapses
 
 Days = NDArray[np.int64]
 Task = Literal["onset", "burden"]
@@ -50,7 +51,8 @@ def event_days(outcome: Outcome, events: pd.DataFrame | None, assessments: pd.Da
     Args:
         outcome: the declaration.
         events: raw events with `kind`, `event_on`, `known_on`; for outcomes declared by event kinds.
-        assessments: raw assessments with `instrument`, `score`, `event_on`, `known_on`; for relapse on a scale.
+        assessments: raw assessments with `instrument`, `score`, `event_on`, `known_on`; for relapse on a scale. Of
+            several versions, with `superseded_on`, each counts for the index dates on which it stood (`relapses`).
 
     Raises:
         ModelsError: the stream that the outcome needs was not given.
@@ -65,15 +67,8 @@ def event_days(outcome: Outcome, events: pd.DataFrame | None, assessments: pd.Da
 
 
 def _relapses(outcome: Outcome, rows: pd.DataFrame) -> pd.DataFrame:
-    """Assessments that leave remission: a rise of at least `rise` over the median of the days before, itself in remission."""
-    rows = rows[rows["instrument"] == outcome.assessment].sort_values(["subject_id", "event_on"], kind="stable")
-    past = rows.set_index("event_on").groupby("subject_id")["score"]
-    reference = past.rolling(f"{outcome.reference_days}D", closed="left").median().to_numpy()
-    limit = float(outcome.in_remission_below or 0.0)
-    score = rows["score"].to_numpy()
-    is_relapse = (reference < limit) & (score >= limit) & (score - reference >= float(outcome.rise or 0.0))
-    relapses: pd.DataFrame = rows[is_relapse]
-    return relapses
+    rows = rows[rows["instrument"] == outcome.assessment]
+    return relapses(rows, float(outcome.in_remission_below or 0.0), float(outcome.rise or 0.0), outcome.reference_days)
 
 
 def episodes(days: pd.DataFrame, merge_within_days: int) -> pd.DataFrame:

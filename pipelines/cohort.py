@@ -35,7 +35,8 @@ class Cohort:
     """Subjects known by an as-of date's cutoff, one row each, and the time zone of each one's site.
 
     `known_at` is the latest cutoff of all sites. Rows of a subject whose own cutoff came earlier are held back one by
-    one, by the `known_on` of each version.
+    one, by the `known_on` of each version. `enrolments` (`subject_id, enrolled_on, known_on, superseded_on`) tells who
+    was known, and as enrolled since when, on each index date up to the as-of date.
     """
 
     as_of: pd.Timestamp
@@ -43,6 +44,7 @@ class Cohort:
     subjects: pd.DataFrame
     zones: pd.Series
     cutoff: time
+    enrolments: pd.DataFrame
     device_preference: tuple[str, ...] = ()
 
     @property
@@ -74,18 +76,17 @@ def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
     instant, night = known_at(settings.sites, as_of), pd.Timestamp(as_of).as_unit("us")
     rows = lake.history("subjects", instant, lake.connection()).df()
     rows = _versions(rows, "subjects", subject_zones(rows, settings.sites), settings.sites.cutoff)
-    subjects = in_force(rows, night).sort_values(["subject_id", "received_at", "source"])
-    subjects = subjects.drop_duplicates("subject_id", keep="last").reset_index(drop=True)
+    told = _one_at_a_time(rows[calendar.is_known_on(rows["known_on"], night)])
+    subjects = in_force(told, night)
     if subjects.empty:
         raise Refused(
             f"No subject was known on {night:%Y-%m-%d}: the lake's `subjects` table has no row received "
             "by then. Ingest a source, or ask for a later date."
         )
-    for day in ("enrolled_on", "consent_until"):
-        subjects[day] = pd.to_datetime(subjects[day]).astype("datetime64[us]")
     subjects = with_attributes(subjects, settings.audit.attributes)
     zones = subject_zones(subjects, settings.sites).set_axis(subjects["subject_id"].to_numpy())
-    return Cohort(night, instant, subjects, zones, settings.sites.cutoff, settings.door.device_preference)
+    enrolments = told[["subject_id", "enrolled_on", "known_on", "superseded_on"]]
+    return Cohort(night, instant, subjects, zones, settings.sites.cutoff, enrolments, settings.door.device_preference)
 
 
 def with_attributes(subjects: pd.DataFrame, declared: tuple[str, ...]) -> pd.DataFrame:
@@ -118,6 +119,28 @@ def _versions(rows: pd.DataFrame, table: str, zones: pd.Series, cutoff: time) ->
     return rows.assign(superseded_on=following)[was_used & ~rows["is_deleted"].astype(bool)].reset_index(drop=True)
 
 
+def _one_at_a_time(versions: pd.DataFrame) -> pd.DataFrame:
+    """Who was known as what on each index date: of several sources' rows of a subject, the one received last.
+
+    Its `known_on` and `superseded_on` are those of the time in which it was that one.
+    """
+    for day in ("enrolled_on", "consent_until"):
+        versions = versions.assign(**{day: pd.to_datetime(versions[day]).astype("datetime64[us]")})
+    is_alone = ~versions["subject_id"].duplicated(keep=False)
+    several = versions[~is_alone]
+    days = [
+        several[["subject_id", name]].set_axis(["subject_id", "on"], axis=1) for name in ("known_on", "superseded_on")
+    ]
+    news = pd.concat(days).dropna().drop_duplicates().sort_values(["subject_id", "on"])
+    news["until"] = news.groupby("subject_id")["on"].shift(-1)
+    found = news.merge(several, on="subject_id")
+    stood = calendar.is_known_on(found["known_on"], found["on"]) & ~(found["superseded_on"] <= found["on"])
+    found = found[stood].sort_values(["subject_id", "on", "received_at", "source"])
+    found = found.drop_duplicates(["subject_id", "on"], keep="last")
+    found = found.assign(known_on=found["on"], superseded_on=found["until"])[versions.columns]
+    return pd.concat([versions[is_alone], found]).sort_values(["subject_id", "known_on"], ignore_index=True)
+
+
 def in_force(versions: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """The versions that counted on an index date."""
     ended = versions["superseded_on"] <= as_of
@@ -145,13 +168,10 @@ def dated(lake: Lake, cohort: Cohort, table: str) -> pd.DataFrame:
 def outcome_event_days(lake: Lake, cohort: Cohort, outcome: Outcome) -> pd.DataFrame:
     """Event days of the outcome with `known_on` and `superseded_on`, as received by the cohort's night.
 
-    Features of past nights need every version, labels only those of `in_force`. Relapse on a scale is a matter of
-    several assessments at once; it is taken from those in force, as if none had been corrected.
+    Features of past nights need every version, labels only those of `in_force`.
     """
-    if outcome.assessment:
-        rows = in_force(dated(lake, cohort, "assessments"), cohort.as_of)
-        return event_days(outcome, None, rows)
-    found = event_days(outcome, dated(lake, cohort, "events"), None)
+    rows = dated(lake, cohort, "assessments" if outcome.assessment else "events")
+    found = event_days(outcome, None, rows) if outcome.assessment else event_days(outcome, rows, None)
     return found[calendar.is_known_on(found["known_on"], cohort.as_of)].reset_index(drop=True)
 
 
@@ -193,14 +213,17 @@ def reporting_days(panel: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
 
 
 def index_rows(cohort: Cohort, until: pd.DataFrame, every_days: int = 1) -> pd.DataFrame:
-    """Index dates of every subject from the day after enrolment to the end of follow-up, sorted.
+    """Index dates on which a night would have had a row: of every subject then known, from the day after enrolment, as
+    then known, to the end of follow-up; sorted.
 
     Args:
         every_days: one date in so many, the same dates for all.
     """
-    spans = cohort.subjects[["subject_id", "enrolled_on"]].merge(until, on="subject_id")
-    first, last = (day_number(spans[name]) for name in ("enrolled_on", "followed_until"))
-    first = -(-(first + 1) // every_days) * every_days
+    spans = cohort.enrolments.merge(until, on="subject_id")
+    last_known = (spans["superseded_on"] - calendar.DAY).fillna(spans["followed_until"])
+    last = np.minimum(day_number(last_known), day_number(spans["followed_until"]))
+    first = np.maximum(day_number(spans["enrolled_on"]) + 1, day_number(spans["known_on"]))
+    first = -(-first // every_days) * every_days
     n = np.maximum((last - first) // every_days + 1, 0)
     row = np.repeat(np.arange(len(spans)), n)
     day = first[row] + (np.arange(len(row)) - np.repeat(np.cumsum(n) - n, n)) * every_days

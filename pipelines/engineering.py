@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from features import history, matrix
-from features.flags import restarts_of
 from models import risk
 from models.baselines import LAST_MOOD
 from models.outcomes import Outcome
@@ -45,11 +44,21 @@ def outcomes(installation: Installation) -> list[Outcome]:
 
 
 def training_matrices(installation: Installation, night: str) -> Shapes:
-    """Build and store `training_matrix_<outcome>` over the index dates before the night; their shapes."""
+    """Build and store `training_matrix_<outcome>` over the index dates before the night; their shapes.
+
+    Raises:
+        Refused: there is no such date.
+    """
     days, shapes = panel(installation, night), {}
     for outcome in outcomes(installation):
         until = cohorts.follow_up(installation.lake, days.cohort, outcome, days.load(columns=()))
         index = cohorts.index_rows(days.cohort, until, installation.settings.training.index_every_days)
+        if index.empty:
+            raise Refused(
+                f"No index date before {night} knew a subject to be enrolled and followed up for `{outcome.name}`. Say "
+                "when the rows of `subjects` were received: map `received_at`, or write `received: end_of_local_day` in "
+                "the mapping."
+            )
         shapes[outcome.name] = _store(installation, days, outcome, index, "training")
     return shapes
 
@@ -83,7 +92,7 @@ def built(
 ) -> Iterator[pd.DataFrame]:
     """Features of index rows, as many buckets of subjects at a time as memory allows, in the order of their buckets."""
     settings, known = installation.settings, days.cohort
-    catalog, restarts = settings.catalog(), restarts_of(installation.lake.load("flags"))
+    catalog = settings.catalog()
     events = cohorts.outcome_event_days(installation.lake, known, outcome)
     needs = matrix.needs_of(features, catalog)
     begin = index["index_date"].min() - pd.Timedelta(days=needs.lookback)
@@ -97,8 +106,8 @@ def built(
         rows = index[np.isin(bucket, some)]
         if len(rows):
             yield matrix.build_matrix(
-                days.load(some, begin, needs.columns), events, known.subjects, rows, outcome.merge_within_days, features,
-                catalog, restarts, settings.training.threads,
+                days.load(some, begin, needs.columns), events, known.enrolments, rows, outcome.merge_within_days, features,
+                catalog, days.restarts, settings.training.threads,
             )  # fmt: skip
 
 

@@ -16,11 +16,12 @@ import pandas as pd
 
 import features
 from features import days
+from features.flags import restarts_of
 from pipelines.cohort import PANEL_STREAMS, Cohort
 from pipelines.lake import BUCKETS, Lake, bucket_of
 from pipelines.panel import flagging, news, rows, state
 from pipelines.panel.extent import DAY_KEY, Extent
-from pipelines.panel.flagging import FLAGS, Changed
+from pipelines.panel.flagging import FLAGS, OF_NIGHT, Changed
 from pipelines.panel.news import News
 from pipelines.panel.state import State
 from pipelines.panel.store import Change
@@ -37,7 +38,14 @@ def refresh(lake: Lake, cohort: Cohort) -> Panel:
 
     The lake's lock is held meanwhile. A night before the stored one leaves the stored panel as it is.
     """
-    with lake.writing(), lake.connection() as connection:
+    with lake.writing():
+        panel = _refreshed(lake, cohort)
+        # Taken while nobody else can ask for another night, whose flags would lie there instead.
+        return replace(panel, restarts=restarts_of(lake.load(OF_NIGHT)))
+
+
+def _refreshed(lake: Lake, cohort: Cohort) -> Panel:
+    with lake.connection() as connection:
         stored, made_with = state.read(lake), _made_with(cohort)
         if stored is not None and stored.made_with != made_with:
             stored = None

@@ -8,6 +8,7 @@ import pandas as pd
 
 from features import days, plausibility
 from features.calendar import is_known_on, is_known_on_sql
+from features.matrix import NO_RESTARTS
 from features.versions import KEY
 from pipelines.cohort import Cohort
 from pipelines.lake import Lake, bucket_of
@@ -48,6 +49,7 @@ class Panel:
         is_looking_back: the night is before that of the stored panel.
         beside: what was then computed without being stored.
         instead_of: the subject-days that `beside` holds.
+        restarts: from which day on a subject's past begins anew (`flags.restarts_of`), by the night's flags.
     """
 
     lake: Lake
@@ -60,6 +62,7 @@ class Panel:
     is_looking_back: bool = False
     beside: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     instead_of: Extent = field(default_factory=Extent)
+    restarts: pd.DataFrame = field(default_factory=lambda: NO_RESTARTS)
 
     def load(
         self, buckets: Collection[int] | None = None, begin: pd.Timestamp | None = None,

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.history import history
+from features.history import enrolment, history
 
-ENROLLED = pd.Series({"ann": pd.Timestamp("2026-01-01")})
+ENROLLED = pd.Series([pd.Timestamp("2026-01-01")])
 
 
 def events(*days: tuple[str, ...], subject: str = "ann") -> pd.DataFrame:
@@ -130,3 +130,14 @@ def test_coverage_is_never_above_one(panel_from, features_on):
     """Data on 1 to 3 March, enrolled on the 3rd, index date the 4th: the one observable day has data."""
     panel = panel_from("2026-03-01", mood_valence=[0.5, 0.5, 0.5])
     assert features_on(panel, "2026-03-04", enrolled_on="2026-03-03")["adherence_coverage_7d"] == 1
+
+
+def test_a_corrected_enrolment_counts_for_the_index_dates_that_knew_it():
+    """Told on 3 March as 1 March, on 10 March as 20 February: 9 March is day 8, 10 March day 18; 2 March takes the first."""
+    told = pd.DataFrame({"subject_id": "ann", "enrolled_on": pd.to_datetime(["2026-02-20", "2026-03-01"]),
+                         "known_on": pd.to_datetime(["2026-03-10", "2026-03-03"])})  # fmt: skip
+    index = pd.DataFrame(
+        {"subject_id": "ann", "index_date": pd.to_datetime(["2026-03-02", "2026-03-09", "2026-03-10"])}
+    )
+    found = history(events(), index, enrolment(told, index), 7)["tenure_days_enrolled"]
+    assert found.tolist() == [1, 8, 18]

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from features.history import history
+from features.history import enrolment, history
 from features.matrix import build_matrix
 from features.tables import TABLES
 from pipelines import cohort as cohorts
@@ -60,7 +60,7 @@ def matrix(lake: Lake, night: pd.Timestamp, index_date: pd.Timestamp | None = No
     outcome = cohorts.outcome_named("crisis", declared.outcomes["crisis"])
     events = cohorts.outcome_event_days(lake, known, outcome)
     index = known.roster[["subject_id"]].assign(index_date=index_date or night)
-    return build_matrix(panel, events, known.subjects, index)
+    return build_matrix(panel, events, known.enrolments, index)
 
 
 def past(lake: Lake, night: pd.Timestamp, index_date: pd.Timestamp) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def past(lake: Lake, night: pd.Timestamp, index_date: pd.Timestamp) -> pd.DataFr
     known = cohorts.load(lake, declared, night)
     events = cohorts.outcome_event_days(lake, known, cohorts.outcome_named("crisis", declared.outcomes["crisis"]))
     index = known.roster[["subject_id"]].assign(index_date=index_date)
-    return history(events, index, known.subjects.set_index("subject_id")["enrolled_on"], merge_within_days=7)
+    return history(events, index, enrolment(known.enrolments, index), merge_within_days=7)
 
 
 def cohort_rows() -> Iterator[Batch]:

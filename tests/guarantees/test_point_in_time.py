@@ -263,14 +263,34 @@ def test_the_past_looks_the_same_from_weeks_later(standing: Standing, tmp_path: 
     assert unlike(later["crisis"], standing.features["crisis"]) == []
 
 
-@pytest.mark.xfail(strict=True, reason="relapses and the cohort are taken as they are known when a matrix is built")
 @pytest.mark.parametrize(("stream", "outcome"), [("assessments", "relapse"), ("subjects", "crisis")])
-def test_the_past_of_what_has_no_versions_looks_the_same(standing: Standing, tmp_path: Path, stream: str, outcome: str):
-    """Past relapses when an assessment is corrected or taken back; days since enrolment when its date is corrected."""
+def test_the_past_of_what_is_no_day_looks_the_same(standing: Standing, tmp_path: Path, stream: str, outcome: str):
+    """Past relapses when assessments change, are taken back or come late; days since enrolment when its date changes."""
     made = standing.copied(tmp_path / "home")
-    take_in(made, standing.planted(made, stream, ("corrected",)), "later")
+    take_in(made, standing.planted(made, stream, KINDS if stream == "assessments" else KINDS[:2]), "later")
     later = features(made, standing.night + 20 * DAY, standing.index)
     assert unlike(later[outcome], standing.features[outcome]) == []
+
+
+@pytest.mark.xfail(strict=True, reason="receipts are dated by the cutoffs of the site at which a subject is by now")
+def test_the_past_of_who_comes_to_another_site_looks_the_same(standing: Standing, tmp_path: Path):
+    """Everybody moves right after the night; what was known on the index dates before stays as their old sites had it."""
+    made = standing.copied(tmp_path / "home")
+    known = cohorts.load(made.lake, made.settings, standing.night).subjects
+    rows = known[["subject_id", "enrolled_on", "source", "device_id"]]
+    rows = rows.assign(site=known["site"].map(dict(zip(ZONES, [*list(ZONES)[1:], "north"], strict=True))))
+    take_in(made, [("subjects", standing.after(made, rows))], "moves")
+    same(features(made, standing.night + 20 * DAY, standing.index), standing.features)
+
+
+def test_a_panel_keeps_its_restarts_when_another_night_is_asked_for(standing: Standing, tmp_path: Path):
+    """Flags on store are of the night that was asked for last; features are those of the panel at hand."""
+    made = standing.copied(tmp_path / "home")
+    panel = engineering.panel(made, f"{standing.night:%Y-%m-%d}")
+    engineering.panel(made, f"{standing.night - 30 * DAY:%Y-%m-%d}")
+    (crisis, _), names = engineering.outcomes(made), engineering.needed(made.settings)
+    found = pd.concat(engineering.built(made, panel, crisis, standing.index, names), ignore_index=True)
+    assert unlike(found, standing.features["crisis"]) == []
 
 
 def test_the_row_of_a_night_is_that_of_training_weeks_later(tmp_path: Path):
