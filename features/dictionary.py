@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from features import baseline
-from features.catalog import CITATIONS, FAMILIES, GRAIN, NAMED_UNITS, RATIONALE, STANDARD, UNITS, WARM_UP_DAYS, kinds
+from features.catalog import FAMILIES, GRAIN, NAMED_UNITS, RATIONALE, STANDARD, UNITS, WARM_UP_DAYS, kinds
+from features.literature import CITATIONS
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern
 from features.tables import DAILY_METRICS, PROVENANCE, TABLES, Column
 

@@ -39,7 +39,8 @@ def features_command(
 
 
 def _row(feature: Any, is_on: bool) -> dict[str, Any]:
-    from features.catalog import CITATIONS, GRAIN
+    from features.catalog import GRAIN
+    from features.literature import CITATIONS
 
     return {
         "feature": feature.name, "family": feature.family, "grain": GRAIN, "unit": feature.unit,

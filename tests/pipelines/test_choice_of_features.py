@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from features.catalog import CITATIONS, STANDARD
+from features.catalog import STANDARD
+from features.literature import CITATIONS
 from pipelines.engineering import training_matrices
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
