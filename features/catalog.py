@@ -12,7 +12,20 @@ from functools import cached_property
 
 import numpy as np
 
-from features import activity, adherence, baseline, circadian, early_warning, heart, history, mood, signals, sleep
+from features import (
+    activity,
+    adherence,
+    baseline,
+    circadian,
+    early_warning,
+    heart,
+    history,
+    mood,
+    pattern_past,
+    signals,
+    sleep,
+)
+from features.coverage import coverage
 from features.errors import FeaturesError
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern, PatternFeature
 from features.tables import DAILY_METRICS
@@ -27,6 +40,7 @@ class Feature:
         minimum: the least data for a value, in words; below it the feature is missing.
         words: the clinician's phrase.
         is_default: whether models see it unless the configuration says otherwise.
+        coverage: the feature that says how much it rests on; "" for coverages, counts of silence and history.
     """
 
     name: str
@@ -39,6 +53,7 @@ class Feature:
     rationale: str
     words: str
     is_default: bool = True
+    coverage: str = ""
 
 
 RATIONALE: dict[str, str] = {
@@ -70,6 +85,8 @@ MEASURES: tuple[Measure, ...] = (
 PATTERNS: tuple[Pattern, ...] = (
     *mood.PATTERNS, *sleep.PATTERNS, *activity.PATTERNS, *circadian.PATTERNS, *heart.PATTERNS, *adherence.PATTERNS,
     *early_warning.PATTERNS,
+    coverage("own_past_distance", baseline.TOGETHER, lambda days: np.isfinite(days).sum(axis=(1, 2)),
+             "valid days of its measures, summed", "how much of all streams is known", per_day=len(baseline.TOGETHER)),
 )  # fmt: skip
 
 
@@ -85,7 +102,8 @@ class Catalog:
         """All of them, in the order of the dictionary."""
         return (
             *(_of_measure(m, kind, window) for m in self.measures for kind in kinds(m) for window in WINDOWS),
-            *(_of_pattern(f, window) for p in self.patterns for f in p.features for window in p.windows),
+            *(_of_pattern(p, f, window) for p in self.patterns for f in p.features for window in p.windows),
+            *(_against_past(p, f, w) for p in self.patterns for f in p.features for w in pattern_past.windows(p)),
             *(_distance(window) for window in WINDOWS),
             *(_plain(*told) for told in history.FEATURES),
         )
@@ -177,6 +195,11 @@ def distance_name(window: int) -> str:
     return f"own_past_distance_{window}d"
 
 
+def coverage_name(of: str, window: int) -> str:
+    """Name of the coverage of a measure or a pattern; "" for nothing's."""
+    return feature_name(of, "coverage", window) if of else ""
+
+
 def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
     statistic = STATISTICS[kind]
     name = feature_name(measure.name, kind, window, measure.unit)
@@ -191,6 +214,7 @@ def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
         rationale=RATIONALE[family(name)],
         words=statistic.words.format(measure.words, window),
         is_default=f"{kind}_{window}d" in measure.default,
+        coverage="" if kind == "coverage" else coverage_name(measure.name, window),
     )
 
 
@@ -204,11 +228,22 @@ def _minimum(measure: Measure, kind: str, fewest: int) -> str:
     }.get(kind, f"{fewest} valid days")
 
 
-def _of_pattern(told: PatternFeature, window: int) -> Feature:
-    kin = family(f"{told.name}_")
-    return Feature(feature_name(told.name, "", window, told.unit), kin, told.unit, window, told.minimum,
-                   f"{told.formula}, {window} days", told.source, RATIONALE[kin], f"{told.words} over {window} days",
-                   window in told.default)  # fmt: skip
+def _of_pattern(pattern: Pattern, told: PatternFeature, window: int) -> Feature:
+    name = feature_name(told.name, "", window, told.unit)
+    kin = family(name)
+    return Feature(name, kin, told.unit, window, told.minimum, f"{told.formula}, {window} days", told.source,
+                   RATIONALE[kin], f"{told.words} over {window} days", window in told.default,
+                   coverage_name(pattern.coverage, window))  # fmt: skip
+
+
+def _against_past(pattern: Pattern, told: PatternFeature, window: int) -> Feature:
+    earlier = pattern_past.n_earlier(window)
+    minimum = f"{told.minimum}; so in {baseline.FEWEST_WITHOUT_PRIOR} of {earlier} windows before, not all alike"
+    formula = (f"n / (n + {baseline.PRIOR_DAYS:g}) (newest {window} days - median) / ({baseline.MAD_TO_SD} MAD), of the n that "
+               f"have a value of the {earlier} windows of {window} days before, of: {told.formula}")  # fmt: skip
+    return Feature(feature_name(told.name, "z", window), "own_past", UNITS["z"], window, minimum, formula, told.source,
+                   RATIONALE["own_past"], f"last {window} days against own usual: {told.words}", False,
+                   coverage_name(pattern.coverage, window))  # fmt: skip
 
 
 def _distance(window: int) -> Feature:
@@ -216,7 +251,8 @@ def _distance(window: int) -> Feature:
                    f"{WINDOWS[window]} valid days and {baseline.FEWEST_FOR_DISTANCE} before them, of 2 measures",
                    f"sqrt(d' C^-1 d / k): d the mean z of {window} days in k of {', '.join(baseline.TOGETHER)}, C their "
                    "shrunk covariance over the 90 days before", "Ledoit and Wolf 2004", RATIONALE["own_past"],
-                   f"how unusual the last {window} days were, all streams together", False)  # fmt: skip
+                   f"how unusual the last {window} days were, all streams together", False,
+                   coverage_name("own_past_distance", window))  # fmt: skip
 
 
 def _plain(name: str, unit: str, window: int, formula: str, words: str, is_default: bool) -> Feature:
@@ -234,18 +270,23 @@ def warm_up_days(names: Iterable[str]) -> int:
     """Days after enrolment in which some of the features rest on less time than they name, or cannot be had.
 
     Who learns from those days learns who is new. A window is full when enrolment is as long; one against the past before
-    it, or the halves of an early warning, takes some days more. Newest values and history rest on no window.
+    it, or the halves of an early warning, takes some days more; a pattern against its own past takes some windows more.
+    Newest values and history rest on no window.
     """
     longest = WARM_UP_DAYS
     for name in names:
         found = re.search(r"_([0-9]+)d(?:_[a-z]+)?$", name)
         if found and not re.search(r"^(history|tenure)_|_(last|change)_", name):
-            is_compared = re.search(r"_z_|^own_past_|^early_warning_", name)
-            longest = max(longest, int(found[1]) + (WARM_UP_DAYS if is_compared else 0))
+            is_compared = re.search(r"_z_|^own_past_distance_[0-9]|^early_warning_", name)
+            windows = 1 + baseline.FEWEST_WITHOUT_PRIOR if name in PATTERN_PASTS else 1
+            longest = max(longest, windows * int(found[1]) + (WARM_UP_DAYS if is_compared else 0))
     return longest
 
 
 STANDARD: Catalog = Catalog()
+PATTERN_PASTS = frozenset(
+    feature_name(told.name, "z", window) for p in PATTERNS for told in p.features for window in pattern_past.windows(p)
+)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from features import baseline
+from features import baseline, pattern_past
 from features.catalog import FAMILIES, GRAIN, NAMED_UNITS, RATIONALE, STANDARD, UNITS, WARM_UP_DAYS, kinds
 from features.literature import CITATIONS
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern
@@ -17,7 +17,8 @@ DECLARED = (*(m.name for m in STANDARD.measures), *(f.name for p in STANDARD.pat
 # Families that have measures or patterns of their own.
 MODALITIES = tuple(kin for kin in RATIONALE if any(name.startswith(f"{kin}_") for name in DECLARED))
 MEASURE_HEADS = ("measure", "what it is", "unit", "a day's value", "source", "usual spread", "on")
-PATTERN_HEADS = ("pattern", "what it is", "unit", "formula", "least data", "source", "windows", "on")
+PATTERN_HEADS = ("pattern", "what it is", "unit", "formula", "least data", "source", "windows", "coverage", "own past",
+                 "on")  # fmt: skip
 
 
 def tables_page() -> str:
@@ -68,7 +69,9 @@ modality. {", ".join(f"`{unit}`" for unit in NAMED_UNITS)} stand in names; other
 
 Grain: {GRAIN}. A window of w days before the index date t holds the local days t - w to t - 1,
 as they were known at the cutoff of t. A measure is one value per subject and local day. Valid is a day with a value.
-Below the least data a feature is missing, never zero; its coverage says how many days it could rest on.
+Below the least data a feature is missing, never zero; its coverage says how much it could rest on: `<measure>_coverage_<window>`
+for each statistic of a measure, and for a pattern the coverage that its table names, over the same window. Where it is 0 there
+is no value. Coverages, counts of silence and history have none: they rest on all days since enrolment.
 """
 
 
@@ -89,16 +92,24 @@ def _statistics() -> str:
 
 def _own_past() -> str:
     days, prior = baseline.PAST_DAYS, f"{baseline.PRIOR_DAYS:g}"
+    counts = ((window, pattern_past.n_earlier(window)) for window in WINDOWS)
+    fewest = baseline.FEWEST_WITHOUT_PRIOR
+    earlier = ", ".join(f"{n} of {w} days" for w, n in counts if n >= fewest)
     return f"""### Against the own past
 `z` compares the mean of the last w days with the {days} days before them, of which n are valid:
 z = (mean - median) / s * n / (n + {prior}), s^2 = (n ({baseline.MAD_TO_SD} MAD)^2 + {prior} u^2) / (n + {prior}).
 **Warm-up:** u is the usual spread of the measure (tables below). While n is small, u stands in for the subject's own
 spread and the difference counts in proportion to n: a z that is missing for weeks would tell who is newly enrolled. One
-day of past is enough. Where no u is declared, z needs {baseline.FEWEST_WITHOUT_PRIOR} valid days that varied.
+day of past is enough. Where no u is declared, z needs {fewest} valid days that varied.
 The past begins anew where a device, an algorithm or a unit changed.
 
+`<pattern>_z_<window>` compares a pattern with itself in the windows of the same length before: they overlap neither it nor each
+other and lie within {days} days, {earlier}.
+z = (newest - median) / ({baseline.MAD_TO_SD} MAD) * n / (n + {prior}) over the n of them with a value, at least {fewest} that varied.
+
 Models do not learn from the first {WARM_UP_DAYS} days after enrolment: what is missing for want of time would tell them who is
-new. With a feature on that nobody can have sooner (a `z`, a distance or an early warning of w days): w + {WARM_UP_DAYS} days.
+new. With a feature on that nobody can have sooner (a `z`, a distance or an early warning of w days): w + {WARM_UP_DAYS} days;
+with a `z` of a pattern: {1 + fewest} w + {WARM_UP_DAYS} days.
 
 `own_past_distance_<window>` weighs together
 {", ".join(f"`{name}`" for name in baseline.TOGETHER)}:
@@ -135,10 +146,12 @@ def _measure(measure: Measure) -> tuple[str, ...]:
 
 
 def _pattern(pattern: Pattern) -> Iterable[tuple[str, ...]]:
-    windows = " ".join(str(window) for window in pattern.windows)
+    windows, past = (" ".join(map(str, some)) for some in (pattern.windows, pattern_past.windows(pattern)))
+    coverage = f"`{pattern.coverage}_coverage`" if pattern.coverage else ""
     for told in pattern.features:
         on = " ".join(f"`{window}d`" for window in told.default)
-        yield f"`{told.name}`", told.words, told.unit, told.formula, told.minimum, told.source, windows, on
+        yield (f"`{told.name}`", told.words, told.unit, told.formula, told.minimum, told.source, windows, coverage, past,
+               on)  # fmt: skip
 
 
 def _history() -> str:
@@ -150,12 +163,13 @@ def _history() -> str:
 
 
 def _in_full() -> str:
-    heads = ("feature", "unit", "least data", "formula", "source")
+    heads = ("feature", "unit", "least data", "coverage", "formula", "source")
     parts = ["## What is on, in full"]
     for kin in RATIONALE:
         on = [feature for feature in STANDARD.features if feature.family == kin and feature.is_default]
         if on:
-            rows = ((f"`{f.name}`", f.unit, f.minimum, f.formula, f.source) for f in on)
+            rows = ((f"`{f.name}`", f.unit, f.minimum, f"`{f.coverage}`" if f.coverage else "", f.formula, f.source)
+                    for f in on)  # fmt: skip
             parts.append(f"### {kin}\n{_table(heads, rows)}")
     return "\n".join(parts)
 

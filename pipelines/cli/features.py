@@ -44,7 +44,7 @@ def _row(feature: Any, is_on: bool) -> dict[str, Any]:
 
     return {
         "feature": feature.name, "family": feature.family, "grain": GRAIN, "unit": feature.unit,
-        "window_days": feature.window_days, "minimum": feature.minimum, "formula": feature.formula,
+        "window_days": feature.window_days, "minimum": feature.minimum, "coverage": feature.coverage, "formula": feature.formula,
         "source": CITATIONS.get(feature.source, feature.source), "rationale": feature.rationale, "words": feature.words,
         "on_by_default": feature.is_default, "on": is_on,
     }  # fmt: skip
