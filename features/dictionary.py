@@ -8,7 +8,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from features import baseline, pattern_past
-from features.catalog import FAMILIES, GRAIN, NAMED_UNITS, RATIONALE, STANDARD, UNITS, WARM_UP_DAYS, kinds
+from features.catalog import (
+    FAMILIES,
+    GRAIN,
+    NAMED_UNITS,
+    PATTERN_PASTS,
+    RATIONALE,
+    STANDARD,
+    UNITS,
+    WARM_UP_DAYS,
+    kinds,
+    warm_up_days,
+)
 from features.literature import CITATIONS
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern
 from features.tables import DAILY_METRICS, PROVENANCE, TABLES, Column
@@ -93,7 +104,7 @@ def _statistics() -> str:
 def _own_past() -> str:
     days, prior = baseline.PAST_DAYS, f"{baseline.PRIOR_DAYS:g}"
     counts = ((window, pattern_past.n_earlier(window)) for window in WINDOWS)
-    fewest = baseline.FEWEST_WITHOUT_PRIOR
+    fewest, pasts = baseline.FEWEST_WITHOUT_PRIOR, [warm_up_days((name,)) for name in PATTERN_PASTS]
     earlier = ", ".join(f"{n} of {w} days" for w, n in counts if n >= fewest)
     return f"""### Against the own past
 `z` compares the mean of the last w days with the {days} days before them, of which n are valid:
@@ -109,7 +120,7 @@ z = (newest - median) / ({baseline.MAD_TO_SD} MAD) * n / (n + {prior}) over the 
 
 Models do not learn from the first {WARM_UP_DAYS} days after enrolment: what is missing for want of time would tell them who is
 new. With a feature on that nobody can have sooner (a `z`, a distance or an early warning of w days): w + {WARM_UP_DAYS} days;
-with a `z` of a pattern: {1 + fewest} w + {WARM_UP_DAYS} days.
+with a `z` of a pattern: w days and all earlier windows, {min(pasts)} to {max(pasts)} days.
 
 `own_past_distance_<window>` weighs together
 {", ".join(f"`{name}`" for name in baseline.TOGETHER)}:
