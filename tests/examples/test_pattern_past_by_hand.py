@@ -59,11 +59,19 @@ def test_three_earlier_windows_are_enough_and_two_are_not(panel_from, features_o
 
 
 def test_a_past_that_never_varied_has_no_spread(panel_from, features_on):
-    """Nor one that varies by rounding: mid-sleep at 3.1 h on all days, so that jetlag is 0 but for the last digit."""
-    panel = panel_from(FIRST, adherence_answers=weeks(2, 2, 2, 2, 6), sleep_midpoint=[3.1] * 33 + [4.2] * 2)
-    names = [*RATE, "sleep_social_jetlag_z_7d", "sleep_social_jetlag_7d_h"]
-    found = features_on(panel, after(35), FIRST, names)
-    assert found[names].isna().tolist() == [True, True, False]
+    """Four weeks of two answers a day: any change would be without measure."""
+    assert np.isnan(
+        features_on(panel_from(FIRST, adherence_answers=weeks(2, 2, 2, 2, 6)), after(35), FIRST, RATE)[RATE[0]]
+    )
+
+
+def test_a_past_that_varies_by_rounding_has_not_varied(panel_from, features_on):
+    """A cosine with its peak at 1.5 h on all 36 days, each with other hours unknown, so that the last digits differ."""
+    cosine = {f"activity_h{hour:02d}": [None if (7 * hour + day**2) % 5 == 0 else 50 + 30 * np.cos(np.pi / 12 * (hour - 1))
+                                        for day in range(36)] for hour in range(24)}  # fmt: skip
+    names = ["circadian_acrophase_z_3d", "circadian_acrophase_3d_h"]
+    found = features_on(panel_from(FIRST, **cosine), after(36), FIRST, names)
+    assert found[names].tolist() == pytest.approx([NAN, 1.5], nan_ok=True)
 
 
 def test_clock_times_are_compared_round_the_clock(panel_from, features_on):
