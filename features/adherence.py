@@ -92,14 +92,14 @@ PATTERNS = (
     Pattern((HAS_DATA,), lambda days: (days_since_data(days[:, :, 0]),), (
         PatternFeature("adherence_days_since_data", "days", "days of silence up to now",
                        "days without data just before, at most the window", "", "none", (LONG,)),
-    ), windows=(LONG,)),
+    ), windows=(LONG,), has_own_past=False),
     Pattern((SINCE_RECEIPT,), lambda days: (days_since_sync(days[:, :, 0]),), (
         PatternFeature("adherence_days_since_sync", "days", "days since anything was received",
                        "index date minus the day of the newest receipt, least over the window's days", "",
                        "1 day with data"),
-    ), windows=(LONG,)),
+    ), windows=(LONG,), has_own_past=False),
     Pattern(("adherence_answers", HAS_DATA), lambda days: (answer_rate(days[:, :, 0], days[:, :, 1]),), (
         PatternFeature("adherence_answer_rate", "answers/day", "answers given a day, silent days included",
                        "mood answers / days observable", "", _OBSERVABLE),
-    )),
+    ), restarts_with=("adherence_answers",)),
 )  # fmt: skip

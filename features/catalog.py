@@ -1,7 +1,7 @@
 """Every feature: name, unit, window, least data, formula, source, why it is there, how it is said. The only list.
 
-Measures and patterns are declared where they are computed, one module a modality; here they become features, and what
-their short citations mean is told in full. `python -m features.catalog` prints `docs/data-dictionary.md`.
+Measures and patterns are declared where they are computed, one module a modality; here they become features. What their
+short citations mean stands in `literature`. `python -m features.catalog` prints `docs/data-dictionary.md`.
 """
 
 import difflib
@@ -12,7 +12,20 @@ from functools import cached_property
 
 import numpy as np
 
-from features import activity, adherence, baseline, circadian, early_warning, heart, history, mood, signals, sleep
+from features import (
+    activity,
+    adherence,
+    baseline,
+    circadian,
+    early_warning,
+    heart,
+    history,
+    mood,
+    pattern_past,
+    signals,
+    sleep,
+)
+from features.coverage import coverage
 from features.errors import FeaturesError
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern, PatternFeature
 
@@ -26,7 +39,8 @@ class Feature:
         minimum: the least data for a value, in words; below it the feature is missing.
         words: the clinician's phrase.
         is_default: whether models see it unless the configuration says otherwise.
-        is_clock_time: whether it is a time of day, in hours.
+        is_circular: whether it is a time of day, in hours.
+        coverage: the feature that says how much it rests on; "" for coverages, counts of silence and history.
     """
 
     name: str
@@ -39,7 +53,8 @@ class Feature:
     rationale: str
     words: str
     is_default: bool = True
-    is_clock_time: bool = False
+    is_circular: bool = False
+    coverage: str = ""
 
 
 RATIONALE: dict[str, str] = {
@@ -59,49 +74,6 @@ RATIONALE: dict[str, str] = {
 WARM_UP_DAYS = 10
 # What one value of any feature is about.
 GRAIN = "subject x index date"
-# Short citation, as the modules have it -> authors, title, journal.
-CITATIONS = {
-    "AASM": "Iber C, Ancoli-Israel S, Chesson AL, Quan SF. The AASM Manual for the Scoring of Sleep and Associated Events. "
-            "American Academy of Sleep Medicine, 2007.",
-    "Ben-Dov 2007": "Ben-Dov IZ, Kark JD, Ben-Ishay D, Mekler J, Ben-Arie L, Bursztyn M. Blunted heart rate dip during sleep "
-                    "and all-cause mortality. Archives of Internal Medicine 2007;167(19):2116-2121.",
-    "Chan 1983": "Chan TF, Golub GH, LeVeque RJ. Algorithms for computing the sample variance: analysis and recommendations. "
-                 "The American Statistician 1983;37(3):242-247.",
-    "Cornelissen 2014": "Cornelissen G. Cosinor-based rhythmometry. Theoretical Biology and Medical Modelling 2014;11:16.",
-    "Dakos 2012": "Dakos V, Carpenter SR, Brock WA, et al. Methods for detecting early warnings of critical transitions in time "
-                  "series illustrated using simulated ecological data. PLoS ONE 2012;7(7):e41010.",
-    "Di 2017": "Di J, Leroux A, Urbanek J, et al. Patterns of sedentary and active time accumulation are associated with "
-               "mortality in US adults: the NHANES study. bioRxiv 2017:182337.",
-    "Fischer 2016": "Fischer D, Vetter C, Roenneberg T. A novel method to visualise and quantify circadian misalignment. "
-                    "Scientific Reports 2016;6:38601.",
-    "Jahng 2008": "Jahng S, Wood PK, Trull TJ. Analysis of affective instability in ecological momentary assessment: indices "
-                  "using successive difference and group comparison via multilevel modeling. Psychological Methods "
-                  "2008;13(4):354-375.",
-    "Kuppens 2010": "Kuppens P, Allen NB, Sheeber LB. Emotional inertia and psychological maladjustment. Psychological Science "
-                    "2010;21(7):984-991.",
-    "Ledoit and Wolf 2004": "Ledoit O, Wolf M. A well-conditioned estimator for large-dimensional covariance matrices. Journal "
-                            "of Multivariate Analysis 2004;88(2):365-411.",
-    "Leys 2013": "Leys C, Ley C, Klein O, Bernard P, Licata L. Detecting outliers: do not use standard deviation around the mean, "
-                 "use absolute deviation around the median. Journal of Experimental Social Psychology 2013;49(4):764-766.",
-    "Mestdagh 2018": "Mestdagh M, Pe M, Pestman W, Verdonck S, Kuppens P, Tuerlinckx F. Sidelining the mean: the relative "
-                     "variability index as a generic mean-corrected variability measure for bounded variables. Psychological "
-                     "Methods 2018;23(4):690-707.",
-    "Phillips 2017": "Phillips AJK, Clerx WM, O'Brien CS, et al. Irregular sleep/wake patterns are associated with poorer "
-                     "academic performance and delayed circadian and sleep/wake timing. Scientific Reports 2017;7:3216.",
-    "Shannon 1948": "Shannon CE. A mathematical theory of communication. Bell System Technical Journal 1948;27:379-423, 623-656.",
-    "Task Force 1996": "Task Force of the European Society of Cardiology and the North American Society of Pacing and "
-                       "Electrophysiology. Heart rate variability: standards of measurement, physiological interpretation, "
-                       "and clinical use. Circulation 1996;93(5):1043-1065.",
-    "Troiano 2008": "Troiano RP, Berrigan D, Dodd KW, Masse LC, Tilert T, McDowell M. Physical activity in the United States "
-                    "measured by accelerometer. Medicine and Science in Sports and Exercise 2008;40(1):181-188.",
-    "Tudor-Locke 2018": "Tudor-Locke C, Han H, Aguiar EJ, et al. How fast is fast enough? Walking cadence (steps/min) as a "
-                        "practical estimate of intensity in adults: a narrative review. British Journal of Sports Medicine "
-                        "2018;52(12):776-788.",
-    "Witting 1990": "Witting W, Kwa IH, Eikelenboom P, Mirmiran M, Swaab DF. Alterations in the circadian rest-activity rhythm "
-                    "in aging and Alzheimer's disease. Biological Psychiatry 1990;27(6):563-572.",
-    "Wittmann 2006": "Wittmann M, Dinich J, Merrow M, Roenneberg T. Social jetlag: misalignment of biological and social time. "
-                     "Chronobiology International 2006;23(1-2):497-509.",
-}  # fmt: skip
 # Units that stand in a feature's name.
 NAMED_UNITS = ("min", "h", "bpm", "ms")
 # Statistics that keep the measure's unit, and those that change it.
@@ -114,6 +86,8 @@ MEASURES: tuple[Measure, ...] = (
 PATTERNS: tuple[Pattern, ...] = (
     *mood.PATTERNS, *sleep.PATTERNS, *activity.PATTERNS, *circadian.PATTERNS, *heart.PATTERNS, *adherence.PATTERNS,
     *early_warning.PATTERNS,
+    coverage("own_past_distance", baseline.TOGETHER, lambda days: np.isfinite(days).sum(axis=(1, 2)),
+             "valid days of its measures, summed", "how much of all streams is known", per_day=len(baseline.TOGETHER)),
 )  # fmt: skip
 
 
@@ -129,7 +103,8 @@ class Catalog:
         """All of them, in the order of the dictionary."""
         return (
             *(_of_measure(m, kind, window) for m in self.measures for kind in kinds(m) for window in WINDOWS),
-            *(_of_pattern(f, window) for p in self.patterns for f in p.features for window in p.windows),
+            *(_of_pattern(p, f, window) for p in self.patterns for f in p.features for window in p.windows),
+            *(_against_past(p, f, w) for p in self.patterns for f in p.features for w in pattern_past.windows(p)),
             *(_distance(window) for window in WINDOWS),
             *(_plain(*told) for told in history.FEATURES),
         )
@@ -217,6 +192,11 @@ def distance_name(window: int) -> str:
     return f"own_past_distance_{window}d"
 
 
+def coverage_name(of: str, window: int) -> str:
+    """Name of the coverage of a measure or a pattern; "" for nothing's."""
+    return feature_name(of, "coverage", window) if of else ""
+
+
 def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
     statistic = STATISTICS[kind]
     name = feature_name(measure.name, kind, window, measure.unit)
@@ -231,7 +211,8 @@ def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
         rationale=RATIONALE[family(name)],
         words=statistic.words.format(measure.words, window),
         is_default=f"{kind}_{window}d" in measure.default,
-        is_clock_time=measure.is_circular and kind in ("mean", "last"),
+        is_circular=measure.is_circular and kind in ("mean", "last"),
+        coverage="" if kind == "coverage" else coverage_name(measure.name, window),
     )
 
 
@@ -245,11 +226,22 @@ def _minimum(measure: Measure, kind: str, fewest: int) -> str:
     }.get(kind, f"{fewest} valid days")
 
 
-def _of_pattern(told: PatternFeature, window: int) -> Feature:
-    kin = family(f"{told.name}_")
-    return Feature(feature_name(told.name, "", window, told.unit), kin, told.unit, window, told.minimum,
-                   f"{told.formula}, {window} days", told.source, RATIONALE[kin], f"{told.words} over {window} days",
-                   window in told.default, told.is_clock_time)  # fmt: skip
+def _of_pattern(pattern: Pattern, told: PatternFeature, window: int) -> Feature:
+    name = feature_name(told.name, "", window, told.unit)
+    kin = family(name)
+    return Feature(name, kin, told.unit, window, told.minimum, f"{told.formula}, {window} days", told.source,
+                   RATIONALE[kin], f"{told.words} over {window} days", window in told.default, told.is_circular,
+                   coverage_name(pattern.coverage, window))  # fmt: skip
+
+
+def _against_past(pattern: Pattern, told: PatternFeature, window: int) -> Feature:
+    earlier = pattern_past.n_earlier(window)
+    minimum = f"{told.minimum}; so in {baseline.FEWEST_WITHOUT_PRIOR} of {earlier} windows before, not all alike"
+    formula = (f"n / (n + {baseline.PRIOR_DAYS:g}) (newest {window} days - median) / ({baseline.MAD_TO_SD} MAD), of the n that "
+               f"have a value of the {earlier} windows of {window} days before, of: {told.formula}")  # fmt: skip
+    return Feature(feature_name(told.name, "z", window), "own_past", UNITS["z"], window, minimum, formula, told.source,
+                   RATIONALE["own_past"], f"last {window} days against own usual: {told.words}", False,
+                   coverage=coverage_name(pattern.coverage, window))  # fmt: skip
 
 
 def _distance(window: int) -> Feature:
@@ -257,7 +249,8 @@ def _distance(window: int) -> Feature:
                    f"{WINDOWS[window]} valid days and {baseline.FEWEST_FOR_DISTANCE} before them, of 2 measures",
                    f"sqrt(d' C^-1 d / k): d the mean z of {window} days in k of {', '.join(baseline.TOGETHER)}, C their "
                    "shrunk covariance over the 90 days before", "Ledoit and Wolf 2004", RATIONALE["own_past"],
-                   f"how unusual the last {window} days were, all streams together", False)  # fmt: skip
+                   f"how unusual the last {window} days were, all streams together", False,
+                   coverage_name("own_past_distance", window))  # fmt: skip
 
 
 def _plain(name: str, unit: str, window: int, formula: str, words: str, is_default: bool) -> Feature:
@@ -275,18 +268,23 @@ def warm_up_days(names: Iterable[str]) -> int:
     """Days after enrolment in which some of the features rest on less time than they name, or cannot be had.
 
     Who learns from those days learns who is new. A window is full when enrolment is as long; one against the past before
-    it, or the halves of an early warning, takes some days more. Newest values and history rest on no window.
+    it, or the halves of an early warning, takes some days more. Of how many windows a pattern's own past consists shows in
+    the z itself, so that it needs them all. Newest values and history rest on no window.
     """
     longest = WARM_UP_DAYS
     for name in names:
         found = re.search(r"_([0-9]+)d(?:_[a-z]+)?$", name)
         if found and not re.search(r"^(history|tenure)_|_(last|change)_", name):
-            is_compared = re.search(r"_z_|^own_past_|^early_warning_", name)
-            longest = max(longest, int(found[1]) + (WARM_UP_DAYS if is_compared else 0))
+            is_compared = re.search(r"_z_|^own_past_distance_[0-9]|^early_warning_", name)
+            more = WARM_UP_DAYS if is_compared else 0
+            longest = max(longest, int(found[1]) + PATTERN_PASTS.get(name, more))
     return longest
 
 
 STANDARD: Catalog = Catalog()
+# Days of the earlier windows that each pattern against its own past looks at.
+PATTERN_PASTS = {feature_name(told.name, "z", window): window * pattern_past.n_earlier(window)
+                 for pattern in PATTERNS for told in pattern.features for window in pattern_past.windows(pattern)}  # fmt: skip
 
 
 if __name__ == "__main__":

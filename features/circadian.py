@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from features.activity import HOUR_COLUMNS
+from features.coverage import coverage
 from features.measures import Pattern, PatternFeature
 
 HOURS = 24
@@ -55,7 +56,7 @@ def intradaily_variability(hours: Profile) -> Profile:
     Returns:
         Shape (n_rows,); missing below 72 valid hours, without a valid pair, or where activity never varies.
     """
-    return _variability(hours, np.isfinite(hours).sum(axis=1))
+    return _variability(hours, _times_seen(hours))
 
 
 def _variability(hours: Profile, n: Counts) -> Profile:
@@ -74,7 +75,23 @@ def _relative(part: Profile, series: Profile, n: Counts) -> Profile:
 
 def _average_day(hours: Profile) -> tuple[Profile, Counts]:
     """Mean of each clock hour over the days on which it is valid, and on how many it is: of shape (n_rows, 24)."""
-    return bn.nanmean(hours, axis=1), np.isfinite(hours).sum(axis=1)
+    return bn.nanmean(hours, axis=1), _times_seen(hours)
+
+
+def _times_seen(hours: Profile) -> Counts:
+    """On how many days each clock hour is valid, of shape (n_rows, 24)."""
+    seen: Counts = np.isfinite(hours).sum(axis=1)
+    return seen
+
+
+def valid_hours(hours: Profile) -> Counts:
+    """How many hours are valid: what stability, variability and cosinor need enough of.
+
+    Args:
+        hours: of shape (n_rows, n_days, 24), NaN where unknown.
+    """
+    n: Counts = _times_seen(hours).sum(axis=1)
+    return n
 
 
 def lowest_and_highest(hours: Profile) -> tuple[Profile, Profile]:
@@ -187,7 +204,7 @@ PATTERNS = (
         PatternFeature("circadian_stability", "", "how alike the days were",
                        "variance of the mean day / variance of all valid hours of steps", "Witting 1990",
                        "72 valid hours in a window of more than a week", DEFAULT),
-    ), windows=(14, 28, 90)),
+    ), (14, 28, 90), "circadian", restarts_with=("activity_steps",)),
     Pattern(HOUR_COLUMNS, _rhythm, (
         PatternFeature("circadian_variability", "", "how broken up the days were",
                        "intradaily variability over valid successive hours", "Witting 1990", "72 valid hours", DEFAULT),
@@ -198,15 +215,17 @@ PATTERNS = (
         PatternFeature("circadian_amplitude", "", "contrast between day and night", "(M10 - L5) / (M10 + L5)",
                        "Witting 1990", _SEEN, DEFAULT),
         PatternFeature("circadian_l5_onset", "h", "when the quietest hours began", "clock hour at which L5 begins",
-                       "Witting 1990", _SEEN, is_clock_time=True),
+                       "Witting 1990", _SEEN, is_circular=True),
         PatternFeature("circadian_m10_onset", "h", "when the busiest hours began", "clock hour at which M10 begins",
-                       "Witting 1990", _SEEN, is_clock_time=True),
+                       "Witting 1990", _SEEN, is_circular=True),
         PatternFeature("circadian_mesor", "steps/h", "mean level of the rhythm of movement",
                        "M of M + A cos(2 pi t / 24 + phi) on hourly steps", "Cornelissen 2014", _COSINOR),
         PatternFeature("circadian_swing", "steps/h", "swing of the rhythm of movement",
                        "A of M + A cos(2 pi t / 24 + phi) on hourly steps", "Cornelissen 2014", _COSINOR),
         PatternFeature("circadian_acrophase", "h", "the time of most movement",
                        "clock time of the peak of M + A cos(2 pi t / 24 + phi) on hourly steps", "Cornelissen 2014", _COSINOR,
-                       is_clock_time=True),
-    )),
+                       is_circular=True),
+    ), coverage="circadian", restarts_with=("activity_steps",)),
+    coverage("circadian", HOUR_COLUMNS, valid_hours, "valid hours of steps", "how much of the rhythm of movement is known",
+             per_day=HOURS),
 )  # fmt: skip

@@ -7,8 +7,20 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from features import baseline
-from features.catalog import CITATIONS, FAMILIES, GRAIN, NAMED_UNITS, RATIONALE, STANDARD, UNITS, WARM_UP_DAYS, kinds
+from features import baseline, pattern_past
+from features.catalog import (
+    FAMILIES,
+    GRAIN,
+    NAMED_UNITS,
+    PATTERN_PASTS,
+    RATIONALE,
+    STANDARD,
+    UNITS,
+    WARM_UP_DAYS,
+    kinds,
+    warm_up_days,
+)
+from features.literature import CITATIONS
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern
 from features.tables import DAILY_METRICS, PROVENANCE, TABLES, Column
 
@@ -16,7 +28,8 @@ DECLARED = (*(m.name for m in STANDARD.measures), *(f.name for p in STANDARD.pat
 # Families that have measures or patterns of their own.
 MODALITIES = tuple(kin for kin in RATIONALE if any(name.startswith(f"{kin}_") for name in DECLARED))
 MEASURE_HEADS = ("measure", "what it is", "unit", "a day's value", "source", "usual spread", "on")
-PATTERN_HEADS = ("pattern", "what it is", "unit", "formula", "least data", "source", "windows", "on")
+PATTERN_HEADS = ("pattern", "what it is", "unit", "formula", "least data", "source", "windows", "coverage", "own past",
+                 "on")  # fmt: skip
 
 
 def tables_page() -> str:
@@ -67,7 +80,9 @@ modality. {", ".join(f"`{unit}`" for unit in NAMED_UNITS)} stand in names; other
 
 Grain: {GRAIN}. A window of w days before the index date t holds the local days t - w to t - 1,
 as they were known at the cutoff of t. A measure is one value per subject and local day. Valid is a day with a value.
-Below the least data a feature is missing, never zero; its coverage says how many days it could rest on.
+Below the least data a feature is missing, never zero; its coverage says how much it could rest on: `<measure>_coverage_<window>`
+for each statistic of a measure, and for a pattern the coverage that its table names, over the same window. Where it is 0 there
+is no value. Coverages, counts of silence and history have none: they rest on all days since enrolment.
 """
 
 
@@ -88,11 +103,17 @@ def _statistics() -> str:
 
 def _own_past() -> str:
     days, prior = baseline.PAST_DAYS, f"{baseline.PRIOR_DAYS:g}"
+    counts = ((window, pattern_past.n_earlier(window)) for window in WINDOWS)
+    fewest, pasts = baseline.FEWEST_WITHOUT_PRIOR, [warm_up_days((name,)) for name in PATTERN_PASTS]
+    earlier = ", ".join(f"{n} of {w} days" for w, n in counts if n >= fewest)
     rows = (
         ("`<measure>_z_<window>`", f"(mean of the last w days - median of the {days} days before them) / s * n / (n + {prior}), "
          f"s^2 = (n ({baseline.MAD_TO_SD} MAD)^2 + {prior} u^2) / (n + {prior}); n: valid days of those {days}, u: usual spread",
-         f"the window's, and before them 1 valid day; without u {baseline.FEWEST_WITHOUT_PRIOR} that varied",
+         f"the window's, and before them 1 valid day; without u {fewest} that varied",
          "median and MAD: Leys 2013; their weights are our own"),
+        ("`<pattern>_z_<window>`", f"(pattern of the last w days - median) / ({baseline.MAD_TO_SD} MAD) * n / (n + {prior}), of the n "
+         f"with a value of the windows of the same length before, which overlap neither it nor each other: {earlier}",
+         f"the pattern's, and {fewest} windows before that varied", "median and MAD: Leys 2013; their weights are our own"),
         ("`own_past_distance_<window>`", "sqrt(d' C^-1 d / k): d the z of k measures, not weighted by n; C the covariance of their "
          f"daily z over those {days} days, shrunk towards a multiple of the identity",
          f"{baseline.FEWEST_TOGETHER} measures with the window's least data; {baseline.FEWEST_FOR_DISTANCE} days before with any "
@@ -104,11 +125,12 @@ Both in robust standard deviations; above 0 is more than usual, a distance has n
 {_table(("feature", "formula", "least data", "source"), rows)}
 **Warm-up:** u is the usual spread of the measure (tables below). While n is small, u stands in for the subject's own
 spread and the difference counts in proportion to n: a z that is missing for weeks would tell who is newly enrolled. One
-day of past is enough. Where no u is declared, z needs {baseline.FEWEST_WITHOUT_PRIOR} valid days that varied.
+day of past is enough. Where no u is declared, z needs {fewest} valid days that varied.
 The past begins anew where a device, an algorithm or a unit changed.
 
 Models do not learn from the first {WARM_UP_DAYS} days after enrolment: what is missing for want of time would tell them who is
-new. With a feature on that nobody can have sooner (a `z`, a distance or an early warning of w days): w + {WARM_UP_DAYS} days.
+new. With a feature on that nobody can have sooner (a `z`, a distance or an early warning of w days): w + {WARM_UP_DAYS} days;
+with a `z` of a pattern: w days and all earlier windows, {min(pasts)} to {max(pasts)} days.
 
 The distance weighs together
 {", ".join(f"`{name}`" for name in baseline.TOGETHER)}.
@@ -145,10 +167,12 @@ def _measure(measure: Measure) -> tuple[str, ...]:
 
 
 def _pattern(pattern: Pattern) -> Iterable[tuple[str, ...]]:
-    windows = " ".join(str(window) for window in pattern.windows)
+    windows, past = (" ".join(map(str, some)) for some in (pattern.windows, pattern_past.windows(pattern)))
+    coverage = f"`{pattern.coverage}_coverage`" if pattern.coverage else ""
     for told in pattern.features:
         on = " ".join(f"`{window}d`" for window in told.default)
-        yield f"`{told.name}`", told.words, told.unit, told.formula, told.minimum, told.source, windows, on
+        yield (f"`{told.name}`", told.words, told.unit, told.formula, told.minimum, told.source, windows, coverage, past,
+               on)  # fmt: skip
 
 
 def _history() -> str:
@@ -160,12 +184,13 @@ def _history() -> str:
 
 
 def _in_full() -> str:
-    heads = ("feature", "unit", "least data", "formula", "source")
+    heads = ("feature", "unit", "least data", "coverage", "formula", "source")
     parts = ["## What is on, in full"]
     for kin in RATIONALE:
         on = [feature for feature in STANDARD.features if feature.family == kin and feature.is_default]
         if on:
-            rows = ((f"`{f.name}`", f.unit, f.minimum, f.formula, f.source) for f in on)
+            rows = ((f"`{f.name}`", f.unit, f.minimum, f"`{f.coverage}`" if f.coverage else "", f.formula, f.source)
+                    for f in on)  # fmt: skip
             parts.append(f"### {kin}\n{_table(heads, rows)}")
     return "\n".join(parts)
 

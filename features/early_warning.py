@@ -121,6 +121,8 @@ def _pattern(measure: str, unit: str, words: str) -> Pattern:
                    f"Kendall's tau-b with time of the lag-1 autocorrelation {around} in rolling halves"),
         ),
         (28, 90),
+        measure,
+        has_own_past=False,
     )  # fmt: skip
 
 

@@ -236,10 +236,18 @@ class DayGrid:
             self.columns[name] = values
         return self.columns[name]
 
-    def pattern_values(self, sheet: Sheet, window: int, columns: tuple[str, ...]) -> Values:
-        """What a pattern asks for of index rows that stand alone, of shape (n_rows, n_days, n_columns), oldest first."""
-        seen, rows = sheet.panel_rows[-window:], sheet.answers
-        age = np.arange(window, 0, -1)[:, None]
+    def pattern_values(self, sheet: Sheet, window: int, columns: tuple[str, ...], before: int = 0) -> Values:
+        """What a pattern asks for of index rows that stand alone, of shape (n_rows, n_days, n_columns), oldest first.
+
+        Args:
+            sheet: the index rows.
+            window: how many days.
+            columns: what of each day.
+            before: how many days lie between the window and the index date.
+        """
+        end = len(sheet.panel_rows) - before
+        seen, rows = sheet.panel_rows[end - window : end], sheet.answers
+        age = np.arange(window + before, before, -1)[:, None]
         made_up: dict[str, Callable[[], Values]] = {
             WEEKDAY: lambda: ((self.today[rows] - age + WEEKDAY_OF_DAY_ZERO) % 7).astype(float),
             HAS_DATA: lambda: np.where(age <= self.observable[rows], np.nan_to_num(self.column(HAS_DATA)[seen]), np.nan),

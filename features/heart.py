@@ -6,7 +6,8 @@ Of the variability there is RMSSD; SDNN is not here, for no table or daily metri
 import numpy as np
 from numpy.typing import NDArray
 
-from features.circadian import cosinor
+from features.circadian import HOURS, cosinor, valid_hours
+from features.coverage import coverage
 from features.measures import LEVEL, TREND, Measure, Pattern, PatternFeature
 
 # An hour's mean counts when at least this many of its minutes have a heart rate.
@@ -38,8 +39,10 @@ PATTERNS = (
                        "A of M + A cos(2 pi t / 24 + phi) on hourly means", "Cornelissen 2014", _COSINOR),
         PatternFeature("heart_acrophase", "h", "the time of the fastest heart",
                        "clock time of the peak of M + A cos(2 pi t / 24 + phi) on hourly means", "Cornelissen 2014", _COSINOR,
-                       is_clock_time=True),
-    )),
+                       is_circular=True),
+    ), coverage="heart_rhythm", restarts_with=("heart_mean",)),
+    coverage("heart_rhythm", HOUR_COLUMNS, valid_hours, "hours with a mean heart rate",
+             "how much of the heart's daily rhythm is known", per_day=HOURS),
 )  # fmt: skip
 
 

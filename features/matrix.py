@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from features import baseline, circular, history
+from features import baseline, circular, history, pattern_past
 from features.catalog import STANDARD, Catalog, distance_name, feature_name, kinds
 from features.checks import checked_days, checked_index
 from features.days import with_has_data
@@ -24,6 +24,8 @@ NO_RESTARTS = pd.DataFrame({"subject_id": pd.Series(dtype="str"), "stream": pd.S
 
 # Place in the matrix, statistic, window.
 Wanted = list[tuple[int, str, int]]
+# With its window, and for each of its figures the place in the matrix, -1 where it is not asked for.
+WantedPattern = tuple[Pattern, int, list[int]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class _Asked:
 
     linear: list[tuple[Measure, Wanted]]
     circular: list[tuple[Measure, Wanted]]
-    patterns: list[tuple[Pattern, int, list[int]]]
+    patterns: list[WantedPattern]
+    pattern_pasts: list[tuple[WantedPattern, list[Measure]]]
     distances: list[tuple[int, int]]
     together: list[Measure]
     history: list[tuple[int, str]]
@@ -42,6 +45,7 @@ class _Asked:
         """Days before an index date that any of them sees: the longest window, and the past before one."""
         pasts = [w for _, wanted in (*self.linear, *self.circular) for _, kind, w in wanted if kind == "z"]
         pasts += [window for _, window in self.distances]
+        pasts += [window for (_, window, _), _ in self.pattern_pasts]
         return max(*WINDOWS, *(window + baseline.PAST_DAYS for window in pasts))
 
 
@@ -109,7 +113,8 @@ def needs_of(features: Sequence[str], catalog: Catalog = STANDARD) -> Needs:
     asked = _asked(catalog, list(features))
     measures = [measure.name for measure, _ in (*asked.linear, *asked.circular)]
     measures += [measure.name for measure in asked.together] if asked.distances else []
-    patterns = [column for pattern, _, _ in asked.patterns for column in pattern.columns]
+    wanted = (*asked.patterns, *(past for past, _ in asked.pattern_pasts))
+    patterns = [column for pattern, _, _ in wanted for column in pattern.columns]
     columns = {*measures, *patterns, HAS_DATA} - {WEEKDAY, SINCE_RECEIPT}
     return Needs(tuple(sorted(columns)), asked.lookback)
 
@@ -122,16 +127,22 @@ def _asked(catalog: Catalog, names: list[str]) -> _Asked:
                   if (name := feature_name(measure.name, kind, window, measure.unit)) in place]  # fmt: skip
         if wanted:
             measures.append((measure, wanted))
-    patterns = [(pattern, window, [place.get(feature_name(f.name, "", window, f.unit), -1) for f in pattern.features])
-                for pattern in catalog.patterns for window in pattern.windows]  # fmt: skip
+    patterns, pasts = (_asked_patterns(catalog, place, kind) for kind in ("", "z"))
     return _Asked(
         linear=[(measure, wanted) for measure, wanted in measures if not measure.is_circular],
         circular=[(measure, wanted) for measure, wanted in measures if measure.is_circular],
-        patterns=[(pattern, window, places) for pattern, window, places in patterns if max(places) >= 0],
+        patterns=patterns,
+        pattern_pasts=[(past, [m for m in catalog.measures if m.name in past[0].restarts_with]) for past in pasts],
         distances=[(place[name], window) for window in WINDOWS if (name := distance_name(window)) in place],
         together=[measure for measure in catalog.measures if measure.name in baseline.TOGETHER],
         history=[(place[name], name) for name in history.NAMES if name in place],
     )
+
+
+def _asked_patterns(catalog: Catalog, place: dict[str, int], kind: str) -> list[WantedPattern]:
+    patterns = ((pattern, window, [place.get(feature_name(f.name, kind, window, f.unit), -1) for f in pattern.features])
+                for pattern in catalog.patterns for window in pattern.windows)  # fmt: skip
+    return [wanted for wanted in patterns if max(wanted[2]) >= 0]
 
 
 def _portions(days: Versions, index: pd.DataFrame, lookback: int) -> Iterator[tuple[slice, slice]]:
@@ -160,7 +171,7 @@ def _fill(grid: DayGrid, asked: _Asked, out: Values) -> None:
         windows = Windows(sheet.ends, WINDOWS, sheet.panel_rows.shape[1])
         for measure, wanted in asked.linear:
             _linear(grid, sheet, windows, measure, wanted, out)
-    if not (asked.circular or asked.patterns or asked.distances):
+    if not (asked.circular or asked.patterns or asked.pattern_pasts or asked.distances):
         return
     for start in range(0, out.shape[1], ROWS_AT_ONCE):
         sheet = grid.alone(np.arange(start, min(start + ROWS_AT_ONCE, out.shape[1])))
@@ -170,10 +181,15 @@ def _fill(grid: DayGrid, asked: _Asked, out: Values) -> None:
         for place, window in asked.distances:
             out[place, sheet.answers] = _distance(grid, sheet, windows, asked.together, window)
         for pattern, window, places in asked.patterns:
-            found = pattern.compute(grid.pattern_values(sheet, window, pattern.columns))
-            for place, value in zip(places, found, strict=True):
-                if place >= 0:
-                    out[place, sheet.answers] = value
+            _put(pattern.compute(grid.pattern_values(sheet, window, pattern.columns)), places, sheet, out)
+        for (pattern, window, places), measures in asked.pattern_pasts:
+            _put(pattern_past.robust_z(grid, sheet, pattern, window, measures), places, sheet, out)
+
+
+def _put(figures: Sequence[Values], places: list[int], sheet: Sheet, out: Values) -> None:
+    for place, value in zip(places, figures, strict=True):
+        if place >= 0:
+            out[place, sheet.answers] = value
 
 
 def _linear(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, wanted: Wanted, out: Values) -> None:

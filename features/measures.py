@@ -79,7 +79,7 @@ class PatternFeature:
     Args:
         minimum: the least data for a value, in words.
         default: windows (days) that models see unless the configuration says otherwise.
-        is_clock_time: whether it is a time of day, in hours.
+        is_circular: whether values are clock times in hours.
     """
 
     name: str
@@ -89,7 +89,7 @@ class PatternFeature:
     source: str
     minimum: str
     default: tuple[int, ...] = ()
-    is_clock_time: bool = False
+    is_circular: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,15 @@ class Pattern:
         compute: from values of shape (n_rows, n_days, n_columns), **oldest day first**, NaN where unknown, to one array
             of shape (n_rows,) for each of `features`; NaN where the minimum is not met.
         windows: trailing windows in days for which it is defined.
+        coverage: the pattern or measure whose coverage says how much it rests on; "" where silence itself is counted.
+        has_own_past: whether it is compared with itself in earlier windows too.
+        restarts_with: measures with whose past its own begins anew.
     """
 
     columns: tuple[str, ...]
     compute: Callable[[Values], tuple[Values, ...]]
     features: tuple[PatternFeature, ...]
     windows: tuple[int, ...] = tuple(WINDOWS)
+    coverage: str = ""
+    has_own_past: bool = True
+    restarts_with: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ several columns. A value off its own scale, an infinite one too, and an answer b
 import numpy as np
 import pandas as pd
 
+from features.coverage import Counts, coverage
 from features.groups import sums
 from features.measures import LEVEL, TREND, Measure, Pattern, PatternFeature, Values
 from features.versions import KEY
@@ -138,6 +139,16 @@ def inertia(pair_sums: Values) -> tuple[Values]:
     return (np.where(is_given, slope, np.nan),)
 
 
+def days_with_pairs(pair_sums: Values) -> Counts:
+    """On how many days an answer follows another: what inertia rests on.
+
+    Args:
+        pair_sums: as in `inertia`.
+    """
+    days: Counts = (pair_sums[:, :, 0] > 0).sum(axis=1)
+    return days
+
+
 def relative_sd(levels: Values) -> tuple[Values]:
     """How much mood varied, as a share of the most that its mean leaves room for: 0 to 1 (Mestdagh 2018).
 
@@ -182,9 +193,19 @@ def last_and_change(scores: Values) -> tuple[Values, Values]:
     return last, np.where(n > 0, last - mean, np.nan)
 
 
-def _assessment(name: str, words: str) -> Pattern:
+def days_with_scores(scores: Values) -> Counts:
+    """On how many days a questionnaire was filled in.
+
+    Args:
+        scores: as in `last_and_change`.
+    """
+    days: Counts = np.isfinite(scores[:, :, 0]).sum(axis=1)
+    return days
+
+
+def _assessment(name: str, words: str) -> tuple[Pattern, Pattern]:
     default = (90,) if name in ASSESSMENTS_ON else ()
-    return Pattern(
+    figures = Pattern(
         (f"mood_{name}",),
         last_and_change,
         (
@@ -193,7 +214,10 @@ def _assessment(name: str, words: str) -> Pattern:
                            "newest score minus mean of those before it", "", "2 scores", default),
         ),
         (90,),
+        f"mood_{name}",
     )  # fmt: skip
+    return figures, coverage(f"mood_{name}", figures.columns, days_with_scores, "days with a score",
+                             f"days with a {words} score", windows=figures.windows)  # fmt: skip
 
 
 PATTERNS = (
@@ -206,7 +230,11 @@ PATTERNS = (
                            "10 pairs", (28,)),
         ),
         (7, 14, 28, 90),
+        "mood_inertia",
+        restarts_with=("mood_valence",),
     ),
+    coverage("mood_inertia", PAIR_COLUMNS, days_with_pairs, "days with a pair of answers",
+             "days with several answers on mood", windows=(7, 14, 28, 90)),
     Pattern(
         ("mood_valence",),
         relative_sd,
@@ -216,6 +244,8 @@ PATTERNS = (
                            "5 valid days"),
         ),
         (7, 14, 28, 90),
+        "mood_valence",
+        restarts_with=("mood_valence",),
     ),
-    *(_assessment(name, words) for name, words in ASSESSMENTS.items()),
+    *(pattern for name, words in ASSESSMENTS.items() for pattern in _assessment(name, words)),
 )  # fmt: skip

@@ -40,7 +40,7 @@ def _said(feature: Feature, value: float, median: float) -> str:
         return "none known" if feature.family == "history" else "too few data"
     if feature.family == "own_past":
         return _apart(feature, value)
-    if feature.is_clock_time:
+    if feature.is_circular:
         minutes = round(value * 60) % 1440
         return f"{minutes // 60:02d}:{minutes % 60:02d}"
     if "_slope_" in feature.name:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features import circular
+from features.coverage import Counts, coverage
 from features.measures import WEEKDAY, Pattern, PatternFeature, Values
 from features.versions import KEY
 
@@ -68,11 +69,10 @@ def sleep_regularity(words: Values) -> tuple[Values]:
     Returns:
         Shape (n_rows,), from -100 to 100; missing below 5 pairs of successive days with an episode.
     """
-    is_known = np.isfinite(words[:, :, 0])
+    is_known, both = np.isfinite(words[:, :, 0]), _is_successive(words[:, :, 0])
     held: Words = np.where(is_known[:, :, None], words, 0.0).astype(np.uint64)
     asleep = held[:, :, WORDS_BEFORE:].copy()
     asleep[:, :-1, WORDS_OF_DAY - WORDS_BEFORE :] |= held[:, 1:, :WORDS_BEFORE]
-    both = is_known[:, 1:] & is_known[:, :-1]
     is_pair = np.zeros((*both.shape, WORDS_OF_DAY), dtype=bool)
     is_pair[:, :, :WORDS_OF_MORNING] = both[:, :, None]
     is_pair[:, :-1, WORDS_OF_MORNING:] = (both[:, :-1] & both[:, 1:])[:, :, None]
@@ -80,6 +80,23 @@ def sleep_regularity(words: Values) -> tuple[Values]:
     epochs = EPOCHS_PER_WORD * is_pair.sum(axis=(1, 2))
     index = 100.0 - 200.0 * differing / np.maximum(epochs, 1)
     return (np.where(both.sum(axis=1) >= FEWEST_PAIRS, index, np.nan),)
+
+
+def pairs_of_days(days: Values) -> Counts:
+    """How many days with sleep the day after has too: what regularity and phase deviation rest on.
+
+    Args:
+        days: of shape (n_rows, n_days, n_columns); the first column is NaN on days without.
+    """
+    pairs: Counts = _is_successive(days[:, :, 0]).sum(axis=1)
+    return pairs
+
+
+def _is_successive(values: Values) -> NDArray[np.bool_]:
+    """Whether each day but the oldest is valid after a valid one."""
+    is_known = np.isfinite(values)
+    both: NDArray[np.bool_] = is_known[:, 1:] & is_known[:, :-1]
+    return both
 
 
 def social_jetlag(days: Values) -> tuple[Values, Values]:
@@ -142,6 +159,9 @@ def _middle(hours: Values, fewest: int) -> Values:
 
 
 _FREE_AND_WORK = "2 free and 3 work days"
+_WINDOWS = (7, 14, 28, 90)
+# A device or an algorithm that shifts either end of the night shifts when it is.
+_RESTARTS = ("sleep_duration", "sleep_midpoint")
 
 PATTERNS = (
     Pattern(
@@ -154,8 +174,12 @@ PATTERNS = (
                            "episode, after noon also the day after them, to which the evening's sleep belongs",
                            "Phillips 2017", "5 pairs of successive days that both have an episode", (14,)),
         ),
-        (7, 14, 28, 90),
+        _WINDOWS,
+        "sleep_regularity",
+        restarts_with=_RESTARTS,
     ),
+    coverage("sleep_regularity", STATE_COLUMNS, pairs_of_days, "pairs of successive days with sleep",
+             "pairs of successive days with sleep", less=1, windows=_WINDOWS),
     Pattern(
         ("sleep_midpoint", WEEKDAY),
         social_jetlag,
@@ -167,7 +191,9 @@ PATTERNS = (
                            "circular mean of mid-sleep on Saturdays and Sundays - on other days", "Wittmann 2006",
                            _FREE_AND_WORK),
         ),
-        (7, 14, 28, 90),
+        _WINDOWS,
+        "sleep_midpoint",
+        restarts_with=_RESTARTS,
     ),
     Pattern(
         ("sleep_midpoint", "sleep_onset", "sleep_offset", WEEKDAY),
@@ -177,6 +203,10 @@ PATTERNS = (
                            "mean of sqrt((mid-sleep - chronotype)^2 + (mid-sleep - mid-sleep the day before)^2)", "Fischer 2016",
                            f"{_FREE_AND_WORK}, 3 pairs of successive days"),
         ),
-        (7, 14, 28, 90),
+        _WINDOWS,
+        "sleep_phase_deviation",
+        restarts_with=_RESTARTS,
     ),
+    coverage("sleep_phase_deviation", ("sleep_midpoint",), pairs_of_days, "pairs of successive days with a mid-sleep",
+             "pairs of successive days with a mid-sleep", less=1, windows=_WINDOWS),
 )  # fmt: skip

@@ -63,10 +63,11 @@ def core(catalog: Catalog) -> frozenset[str]:
     """Names that make a family full: the rest of the catalogue repeats them.
 
     Mean, SD and own-past z over every window of each measure of which anything is on, or, in a modality of which nothing
-    is on, of each measure; every pattern, and the anomaly distance, over every window. Without what nobody can have before
-    months of enrolment: too few days would be left to learn from.
+    is on, of each measure; every pattern, and the anomaly distance, over every window, but no coverage of any. Without
+    what nobody can have before months of enrolment: too few days would be left to learn from.
     """
     with_some_on = {family(f"{measure.name}_") for measure in catalog.measures if measure.default}
+    coverages = {feature.coverage for feature in catalog.features}
     names = (
         *(feature_name(measure.name, kind, window, measure.unit)
           for measure in catalog.measures if measure.default or family(f"{measure.name}_") not in with_some_on
@@ -75,7 +76,7 @@ def core(catalog: Catalog) -> frozenset[str]:
           for pattern in catalog.patterns for feature in pattern.features for window in pattern.windows),
         *(distance_name(window) for window in WINDOWS),
     )  # fmt: skip
-    return frozenset(name for name in names if warm_up_days((name,)) <= LONG + WARM_UP_DAYS)
+    return frozenset(n for n in names if n not in coverages and warm_up_days((n,)) <= LONG + WARM_UP_DAYS)
 
 
 def plan(

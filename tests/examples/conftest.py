@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from features.days import Days, build_days
-from features.matrix import build_matrix
+from features.matrix import NO_RESTARTS, build_matrix
 from features.tables import TABLES
 
 SUBJECT = "ann"
@@ -61,12 +61,15 @@ def _relation(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> d
 def features_on() -> Callable[..., pd.Series]:
     """Builds the features of one index date from a panel: by name, e.g. `features_on(panel, "2026-03-10")`."""
 
-    def build(panel: pd.DataFrame, index_date: str, enrolled_on: str = "2026-01-01") -> pd.Series:
+    def build(
+        panel: pd.DataFrame, index_date: str, enrolled_on: str = "2026-01-01", features: Sequence[str] | None = None,
+        restarts: pd.DataFrame = NO_RESTARTS,
+    ) -> pd.Series:  # fmt: skip
         subjects = pd.DataFrame({"subject_id": [SUBJECT], "enrolled_on": pd.DatetimeIndex([enrolled_on]).as_unit("us")})
         index = pd.DataFrame({"subject_id": [SUBJECT], "index_date": pd.DatetimeIndex([index_date]).as_unit("us")})
         events = pd.DataFrame({"subject_id": pd.Series(dtype=str), "event_on": index["index_date"][:0],
                                "known_on": index["index_date"][:0]})  # fmt: skip
-        return build_matrix(panel, events, subjects, index).iloc[0]
+        return build_matrix(panel, events, subjects, index, features=features, restarts=restarts).iloc[0]
 
     return build
 

@@ -15,6 +15,7 @@ pytestmark = [
 ]
 
 LOW_THEN_HIGH = np.repeat([-1.0, 1.0], 12)
+*FIGURES, COVERAGE = circadian.PATTERNS
 
 
 def days(*each: np.ndarray) -> np.ndarray:
@@ -195,7 +196,7 @@ def test_what_never_varies_peaks_nowhere():
 def test_a_row_gives_the_same_bits_whatever_stands_beside_it():
     """Alone, or among a thousand others."""
     hours = np.random.default_rng(2).gamma(0.5, 300, (1000, 14, 24))
-    for pattern in circadian.PATTERNS:
+    for pattern in FIGURES:
         alone = [pattern.compute(hours[place : place + 1]) for place in (0, 517, 999)]
         for figure, among in enumerate(pattern.compute(hours)):
             np.testing.assert_array_equal([found[figure][0] for found in alone], among[[0, 517, 999]])
@@ -205,7 +206,7 @@ def test_names_stand_for_what_is_computed():
     """Two upright days in three, one without its morning: each figure by its name."""
     hours = days(LOW_THEN_HIGH, LOW_THEN_HIGH, -LOW_THEN_HIGH, LOW_THEN_HIGH) + 2.0
     found = {}
-    for pattern in circadian.PATTERNS:
+    for pattern in FIGURES:
         values = pattern.compute(hours)
         found |= {feature.name: value[0] for feature, value in zip(pattern.features, values, strict=True)}
     l5, m10 = circadian.lowest_and_highest(hours)

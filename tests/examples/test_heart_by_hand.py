@@ -85,7 +85,7 @@ def test_an_hour_that_occurs_twice_has_the_mean_of_both(panel_of):
 
 def test_a_heart_that_beats_in_a_cosine_gives_it_back():
     """70 + 10 cos(2 pi (t - 16) / 24) at the middle of each hour: mesor 70, swing 10, fastest at 16 h."""
-    (pattern,) = heart.PATTERNS
+    pattern, _ = heart.PATTERNS
     day = 70 + 10 * np.cos(2 * np.pi * (np.arange(24) + 0.5 - 16) / 24)
     found = pattern.compute(np.tile(day, (1, 3, 1)))
     assert [f.name for f in pattern.features] == ["heart_mesor", "heart_swing", "heart_acrophase"]

@@ -16,7 +16,7 @@ pytestmark = [
 ]
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-SRI, JETLAG, DEVIATION = regularity.PATTERNS
+SRI, SRI_COVERAGE, JETLAG, DEVIATION, DEVIATION_COVERAGE = regularity.PATTERNS
 LATE_OR_EARLY = [(-1.0, 7.0), (1.0, 9.0)]
 
 Night = tuple[float, float] | None

@@ -11,7 +11,8 @@ from features.matrix import build_matrix
 
 NAMES = [feature.name for feature in STANDARD.features]
 # What has a value for somebody of whom nothing is known: counts of days, of events and of silence.
-COUNTED = {name for name in NAMES if "_coverage_" in name or STANDARD.by_name[name].family in ("history", "tenure")}
+COVERAGES = {feature.name for feature in STANDARD.features if f"_coverage_{feature.window_days}d" in feature.name}
+COUNTED = COVERAGES | {name for name in NAMES if STANDARD.by_name[name].family in ("history", "tenure")}
 SILENCE = {name for name in NAMES if name.startswith(("adherence_longest_gap", "adherence_days_since_data",
                                                       "adherence_answer_rate"))}  # fmt: skip
 DAY = pd.Timedelta(days=1)
@@ -52,7 +53,7 @@ def features_of(days: pd.DataFrame, subject: str = "ann") -> pd.Series:
 
 def without_data_of(row: pd.Series, names: list[str]) -> None:
     """Assert that features are missing, that their coverage is 0, and that silence lasts as long as can be seen."""
-    coverage = [name for name in names if "_coverage_" in name]
+    coverage = [name for name in names if name in COVERAGES]
     assert coverage
     assert (row[coverage] == 0).all()
     others = [name for name in names if name not in COUNTED | SILENCE]
@@ -206,7 +207,7 @@ def test_the_first_day_of_all_is_no_day_yet():
     row = build_matrix(panel("ann").iloc[:0], events().iloc[:0], enrolment("ann"), index("ann", index_date=DATES[0]),
                        features=NAMES).iloc[0]  # fmt: skip
     assert row["tenure_days_enrolled"] == 0
-    assert row[[name for name in NAMES if name.startswith("sleep") and "_coverage_" not in name]].isna().all()
+    assert row[[name for name in NAMES if name.startswith("sleep") and name not in COVERAGES]].isna().all()
     assert np.isnan(row["adherence_coverage_7d"])
 
 

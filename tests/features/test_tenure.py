@@ -14,6 +14,7 @@ from features.history import TENURE
 from features.matrix import build_matrix
 
 SUBJECTS, DAYS, EARLY = 60, 120, 28
+HALF_A_YEAR = 180
 ABOUT_SILENCE = ("adherence_coverage_7d", "adherence_coverage_28d", "adherence_longest_gap_28d", "adherence_days_since_data_28d",
                  "history_episode_rate", "history_episodes_ever")  # fmt: skip
 MEASURES = ("activity_steps", "sleep_duration", "heart_resting", "mood_valence")
@@ -82,3 +83,33 @@ def test_the_size_of_z_tells_little(rows):
     """Differences that count in proportion to their past are smaller at first; a model can see some of it, not much."""
     columns = rows[[name for name in rows.columns if name.endswith("_z_7d")]]
     assert told_apart(rows, columns, warm_up_days(columns)) < 0.7
+
+
+@pytest.fixture(scope="module")
+def patterns() -> pd.DataFrame:
+    """Patterns of mood and of answers against their own past over half a year, of what is the same noise all along."""
+    rng = np.random.default_rng(2)
+    dates, names = pd.date_range("2026-01-01", periods=HALF_A_YEAR, unit="us"), [f"p{i:02}" for i in range(SUBJECTS)]
+    days = pd.DataFrame({"subject_id": np.repeat(names, HALF_A_YEAR), "local_date": np.tile(dates, SUBJECTS)})
+    days["known_on"] = days["local_date"] + pd.Timedelta(days=1)
+    days["mood_valence"], days["adherence_answers"] = rng.uniform(0, 1, len(days)), rng.integers(1, 5, len(days))
+    days = days[rng.random(len(days)) < 0.7].reset_index(drop=True)
+    subjects = pd.DataFrame({"subject_id": names, "enrolled_on": dates[0]})
+    events = pd.DataFrame({"subject_id": [], "event_on": dates[:0], "known_on": dates[:0]})
+    index = days[["subject_id"]].assign(index_date=days["known_on"])
+    wanted = [f"{name}_z_{window}d" for name in ("mood_relative_sd", "adherence_answer_rate", "adherence_coverage")
+              for window in (7, 14)]  # fmt: skip
+    return build_matrix(days, events, subjects, index, features=[*wanted, TENURE], threads=2)
+
+
+def test_patterns_against_their_own_past_do_not_tell_who_is_new(patterns):
+    """After their warm-up neither what is missing nor how large it is, for all windows of the past could be seen by then."""
+    columns = patterns.drop(columns=["subject_id", "index_date", TENURE])
+    assert told_apart(patterns, columns, warm_up_days(columns)) < 0.6
+    assert told_apart(patterns, columns.isna().astype(float), warm_up_days(columns)) < 0.6
+
+
+def test_a_past_of_few_windows_would_have_told(patterns):
+    """So that the test above could fail: of how many windows a past consists shows in the size of z."""
+    columns = patterns[["adherence_answer_rate_z_7d", "adherence_coverage_z_7d"]]
+    assert told_apart(patterns, columns, 4 * 7 + 10) > 0.8

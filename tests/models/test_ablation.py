@@ -144,6 +144,10 @@ def test_in_full_is_a_part_of_the_catalogue_that_needs_no_months_of_enrolment():
     assert {"mood_valence_mean_28d", "mood_valence_z_28d", "mood_inertia_7d", "circadian_stability_28d"} <= names
     assert not {"mood_valence_mean_90d", "mood_valence_z_90d", "own_past_distance_90d", "mood_valence_slope_7d"} & names
     assert "sleep_onset_mean_7d_h" not in names
+    # What says how far the rest can be trusted, and patterns against their own past, which takes months.
+    assert not {"mood_valence_coverage_7d", "circadian_coverage_14d", "own_past_distance_coverage_7d"} & names
+    assert not {"circadian_stability_z_14d", "sleep_regularity_z_7d"} & names
+    assert "adherence_coverage_14d" in names
 
 
 def test_a_verdict_needs_to_stand_among_all_comparisons():

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from features.catalog import CITATIONS, RATIONALE, STANDARD
+from features.catalog import RATIONALE, STANDARD
+from features.literature import CITATIONS
 from pipelines.engineering import training_matrices
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
@@ -26,11 +27,18 @@ pytestmark = [
 ]
 
 FORETIDE = Path(sys.executable).with_name("foretide")
-CHOICE = {"add": ["signals_sleep_score_mean_7d", "signals_pace_sd_28d"], "drop": ["heart"]}
+CHOICE = {
+    "add": ["signals_sleep_score_mean_7d", "signals_pace_sd_28d", "signals_water_coverage_28d"],
+    "drop": ["heart"],
+}
 CONFIGURATION = {
     "sources": [{"format": "table", "path": "exports", "mapping": "mapping.yaml"}],
     "outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}},
-    "signals": {"pace": {"unit": "m/s", "low": 0, "high": 3, "usual_spread": 0.2}},
+    "signals": {
+        "pace": {"unit": "m/s", "low": 0, "high": 3, "usual_spread": 0.2},
+        "water": {"unit": "mL", "low": 0, "high": 10000},
+        "recovery": {"unit": "%", "low": 0, "high": 100},
+    },
     "features": CHOICE,
 }
 MAPPING = """
@@ -44,6 +52,10 @@ files:
     table: wearable_days
     columns: {subject_id: id, local_date: day}
     melt: {into: metric, columns: {sleep_score: score}}
+  - path: vendor.csv
+    table: signals
+    columns: {subject_id: id, observed_at: day}
+    melt: {into: name, columns: {water: {column: litres, unit: L}, recovery: {column: rec, unit: "%"}}}
 """
 FIRST = pd.Timestamp("2026-05-01")
 N_DAYS = 20
@@ -51,7 +63,7 @@ N_DAYS = 20
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """One subject with two values of a signal and one vendor's score a day, for twenty days."""
+    """One subject with two values of a signal and a vendor's three figures a day, for twenty days, two of them not on one."""
     days = [FIRST + pd.Timedelta(days=n) for n in range(N_DAYS)]
     exports = tmp_path / "exports"
     exports.mkdir()
@@ -65,6 +77,8 @@ def home(tmp_path: Path) -> Path:
     (exports / "scores.csv").write_text(
         "\n".join(["id,day,score", *(f"zebra-1,{d:%Y-%m-%d},{60 + n}" for n, d in enumerate(days))])
     )
+    vendor = [f"zebra-1,{day:%Y-%m-%d},{2 + n / 10},{50 + n}" for n, day in enumerate(days) if n != 10]
+    (exports / "vendor.csv").write_text("\n".join(["id,day,litres,rec", *vendor]))
     (tmp_path / "mapping.yaml").write_text(MAPPING)
     (tmp_path / "foretide.yaml").write_text(yaml.safe_dump(CONFIGURATION))
     return tmp_path
@@ -98,12 +112,16 @@ def test_a_declared_signal_and_a_daily_metric_reach_the_stored_matrix(home):
     spread = np.sqrt((7 * (1.4826 * 0.02) ** 2 + 7 * 0.2**2) / 14)
     assert row["signals_pace_z_7d"] == pytest.approx((1.115 - 1.045) / spread * 7 / 14)
     assert {STANDARD.by_name[name].family for name in matrix if name.startswith("heart")} == {"own_past"}
+    # Daily figures that no table knows, declared as signals: days 7 to 13 without 10, and 13 of 14 days known.
+    assert row["signals_water_mean_7d"] == pytest.approx(1000 * (2 + (7 + 8 + 9 + 11 + 12 + 13) / 60))
+    assert row["signals_recovery_mean_7d"] == pytest.approx(60)
+    assert row["signals_water_coverage_28d"] == pytest.approx(13 / 14)
 
 
 def test_the_command_lists_every_feature_and_what_is_on(home):
     """Tidy rows: all of the catalogue and of the declared signals, on or off under this configuration."""
     found = rows(home)
-    declared = STANDARD.with_signals({"pace": ("m/s", 0.2)})
+    declared = STANDARD.with_signals({"pace": ("m/s", 0.2), "recovery": ("%", None), "water": ("mL", None)})
     assert [row["feature"] for row in found] == [feature.name for feature in declared.features]
     assert {row["feature"] for row in found if row["on"]} == set(declared.chosen(CHOICE["add"], CHOICE["drop"]))
     assert {row["feature"] for row in found if row["on_by_default"]} == set(declared.chosen())
@@ -115,6 +133,7 @@ def test_the_command_tells_all_of_one_feature(home):
     assert (row["unit"], row["window_days"], row["minimum"], row["on"]) == ("min", 7, "3 valid days", True)
     assert row["source"] == CITATIONS["AASM"]
     assert row["grain"] == "subject x index date"
+    assert row["coverage"] == "sleep_duration_coverage_7d"
     _, said, _ = told(home, "sleep_duration_mean_7d_min")
     assert all(str(row[key]) in said for key in ("feature", "family", "minimum", "rationale", "words"))
 

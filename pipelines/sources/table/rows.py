@@ -102,7 +102,7 @@ def _convert_by_row(converter: Converter, units: Named[str, str]) -> None:
     scaled = pc.if_else(pc.less(factor, 1), pc.divide(values, 1 / factor), pc.multiply(values, factor))
     converter.columns["value"] = pc.add(scaled, shift)
     converter.columns["unit"] = pa.DictionaryArray.from_arrays(
-        pair, pa.array([target for _, target in pairs], pa.string())
+        pc.cast(pair, pa.int32()), pa.array([target for _, target in pairs], pa.string())
     )
     strange = np.isnan(factor)
     if strange.any():
