@@ -250,7 +250,7 @@ def _distance(window: int) -> Feature:
                    f"sqrt(d' C^-1 d / k): d the mean z of {window} days in k of {', '.join(baseline.TOGETHER)}, C their "
                    "shrunk covariance over the 90 days before", "Ledoit and Wolf 2004", RATIONALE["own_past"],
                    f"how unusual the last {window} days were, all streams together", False,
-                   coverage_name("own_past_distance", window))  # fmt: skip
+                   coverage=coverage_name("own_past_distance", window))  # fmt: skip
 
 
 def _plain(name: str, unit: str, window: int, formula: str, words: str, is_default: bool) -> Feature:
