@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from models import resampling
 from models.baselines import MODEL
@@ -120,14 +120,9 @@ def _with_interval(values: Values) -> Metric:
 
 def _fold_mean(test: _Test, score: Values) -> Metric:
     """Mean of the AUROCs of each fit: pooling compares risks of different models, which punishes flat ones."""
-    everybody = test.weights[:1]
     fits = [test.fit == fit for fit in np.unique(test.fit)]
-    found = [
-        resampling.concordance(score[rows], test.label[rows], test.subject[rows], test.n_subjects).auroc(everybody)[0]
-        for rows in fits
-    ]
-    known = [value for value in found if np.isfinite(value)]
-    return float(np.mean(known)) if known else float("nan"), float("nan"), float("nan")
+    found = [roc_auc_score(test.label[rows], score[rows]) for rows in fits if len(np.unique(test.label[rows])) == 2]
+    return float(np.mean(found)) if found else float("nan"), float("nan"), float("nan")
 
 
 def _ranking(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
@@ -179,9 +174,10 @@ def _calibration_error(score: Values, label: Values) -> tuple[float, float]:
 
 def _within(test: _Test, score: Values) -> dict[str, Metric]:
     """Mean over subjects of their own AUROC, each by one fit; left out where fewer than two subjects have one."""
-    unit, subject_and_fit = pd.factorize(pd.MultiIndex.from_arrays([test.subject, test.fit]))
+    n_fits = int(test.fit.max()) + 1
+    subject_and_fit, unit = np.unique(test.subject * n_fits + test.fit, return_inverse=True)
     own = resampling.own_aurocs(score, test.label, unit, len(subject_and_fit))
-    by_subject = pd.Series(own).groupby(subject_and_fit.get_level_values(0)).mean()
+    by_subject = pd.Series(own).groupby(subject_and_fit // n_fits).mean()
     valid = by_subject.dropna()
     if len(valid) < 2:
         return {}

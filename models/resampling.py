@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
@@ -70,22 +71,32 @@ def concordance(score: Values, label: Values, subject: NDArray[np.int64], n_subj
         score, label, subject: of shape (n_rows,); labels 0 or 1, subjects coded from 0.
         n_subjects: how many subjects there are.
     """
-    is_positive = label == 1
-    positive_score, positive_subject = score[is_positive], subject[is_positive]
+    order = np.argsort(score, kind="stable")
+    is_positive, subject = label[order] == 1, subject[order]
     pairs = np.zeros((n_subjects, n_subjects))
-    order = np.lexsort((score, subject))
-    order = order[~is_positive[order]]
-    bounds = np.searchsorted(subject[order], np.arange(n_subjects + 1))
-    for j in range(n_subjects):
-        own = score[order[bounds[j] : bounds[j + 1]]]
-        if len(own):
-            below = np.searchsorted(own, positive_score, "left") + np.searchsorted(own, positive_score, "right")
-            pairs[:, j] = np.bincount(positive_subject, below / 2, n_subjects)
-    return Concordance(
-        pairs,
-        np.bincount(positive_subject, minlength=n_subjects).astype(np.float64),
-        np.bincount(subject[~is_positive], minlength=n_subjects).astype(np.float64),
-    )
+    _count_pairs(score[order], is_positive, subject, pairs)
+    positives, negatives = (np.bincount(subject[rows], minlength=n_subjects) for rows in (is_positive, ~is_positive))
+    return Concordance(pairs, positives.astype(np.float64), negatives.astype(np.float64))
+
+
+@njit(nogil=True, cache=True)
+def _count_pairs(score, is_positive, subject, pairs):  # type: ignore[no-untyped-def]
+    """Go through rows in rising order of score; rows of one score see half of each other."""
+    below, tied = np.zeros(len(pairs)), np.zeros(len(pairs))
+    first = 0
+    while first < len(score):
+        last = first
+        while last < len(score) and (last == first or score[last] == score[first]):
+            if not is_positive[last]:
+                tied[subject[last]] += 1
+            last += 1
+        for row in range(first, last):
+            if is_positive[row]:
+                pairs[subject[row]] += below + tied / 2
+        for row in range(first, last):
+            below[subject[row]] += tied[subject[row]]
+            tied[subject[row]] = 0
+        first = last
 
 
 @dataclass(frozen=True)

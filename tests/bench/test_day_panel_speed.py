@@ -98,5 +98,5 @@ def by_pandas(file: Path) -> pd.DataFrame:
 def test_hourly_sums_by_pandas(benchmark, folder):
     """The peer, for a quarter of the minutes: less than the same work."""
     forget_peak()
-    benchmark.pedantic(by_pandas, (folder / "all-0.parquet",), rounds=1, warmup_rounds=0)
+    benchmark.pedantic(by_pandas, (folder / "all-0.parquet",), rounds=3, warmup_rounds=1)
     noted(benchmark, SUBJECTS * DAYS * 1440 // BUCKETS)
