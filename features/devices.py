@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from features.hours import DayHours, dates, days_since_1970
-from features.minutes import BIT_SQL, DEVICE, SUMS, SUMS_SQL, device_names
+from features.minutes import BIT_SQL, DEVICE, OF_SUBJECT, SUMS, SUMS_SQL, device_names
 from features.versions import Versions, with_known_on
 
 Preference = Sequence[str]
@@ -142,8 +142,9 @@ def _merged_sql(rows: str, preference: Preference) -> str:
     return f"""
         WITH sound AS (
             SELECT r.* REPLACE (
-                CASE WHEN NOT coalesce(s.no_steps, FALSE) THEN steps END AS steps,
-                CASE WHEN NOT coalesce(s.no_heart_rate, FALSE) THEN heart_rate END AS heart_rate,
+                CASE WHEN NOT coalesce(s.no_steps, FALSE) THEN {OF_SUBJECT["steps"]} END AS steps,
+                CASE WHEN NOT coalesce(s.no_heart_rate, FALSE) THEN {OF_SUBJECT["heart_rate"]} END AS heart_rate,
+                {OF_SUBJECT["hrv_rmssd"]} AS hrv_rmssd,
                 CASE WHEN s.no_steps AND steps > 0 OR s.no_heart_rate AND heart_rate > 0 THEN coalesce(worn, TRUE)
                      ELSE worn END AS worn)
             FROM {rows} r LEFT JOIN without_values s

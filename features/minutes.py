@@ -39,6 +39,8 @@ SUMS_SQL = ", ".join(f"coalesce({sql}, 0)::BIGINT AS {name}" for name, sql in SU
 # Minutes and hours are counted from 1970 on the wall clock where the subject was: 24 hours to a civil day.
 MINUTE_SQL = "(epoch_us(minute_at) // 60000000 + utc_offset_min::BIGINT)"
 HOUR_SQL = f"{MINUTE_SQL} // 60"
+# What a device says of minutes in which it was not worn, by its own word, is not about its subject: a drawer is not calm.
+OF_SUBJECT = {name: f"CASE WHEN coalesce(worn, TRUE) THEN {name} END" for name in ("steps", "heart_rate", "hrv_rmssd")}
 BIT_SQL = "1::BIGINT << ({}) AS minute_bit"
 # Stands for a sum that hours lack which an older program kept: no minutes make up for it, and a negative sum is unknown.
 UNKNOWN = -1_000_000
@@ -63,7 +65,8 @@ def hour_sums(
         as_of: the index date by which rows must be known, if any.
     """
     name, bin_us = "minutes_raw", gcd(15, cutoff.minute or 15) * 60_000_000
-    relation.project(f"*, {BIT_SQL.format(f'{MINUTE_SQL} % 60')}").create_view(name, replace=True)
+    told = ", ".join(f"{sql} AS {column}" for column, sql in OF_SUBJECT.items())
+    relation.project(f"* REPLACE ({told}), {BIT_SQL.format(f'{MINUTE_SQL} % 60')}").create_view(name, replace=True)
     # Cutoffs are whole quarters of an hour, or as fine as the declared minute: nothing more of a receipt matters.
     receipt = f"(epoch_us(received_at) + {bin_us - 1}) // {bin_us}"
     key = f"subject_id, {DEVICE_SQL} AS device, utc_offset_min, {HOUR_SQL} AS hour"

@@ -151,7 +151,7 @@ WEARABLE = Table(
         Column("steps", "integer", "steps in the minute", "steps/min", 0, 300),
         Column("heart_rate", "integer", "mean heart rate", "bpm", 25, 240),
         Column("hrv_rmssd", "integer", "root mean square of successive RR differences", "ms", 1, 500),
-        Column("worn", "flag", "the device was on the body"),
+        Column("worn", "flag", "the device was on the body; where not, the rest of the minute is unknown"),
     ),
 )
 

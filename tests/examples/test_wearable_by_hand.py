@@ -37,12 +37,21 @@ def the_day(panel: pd.DataFrame) -> pd.Series:
 
 
 def test_minutes_of_a_device_in_the_drawer_are_not_sitting(panel_of):
-    """No steps, no heart rate and not worn: neither worn nor still, but zero steps all the same."""
+    """Where it does not say so, a minute without steps and heart rate was not worn either: neither is still."""
     rows = minutes(9, 3, steps=0, worn=False) + minutes(10, 2, steps=0) + minutes(11, 600, steps=0, heart_rate=60)
     day = the_day(panel_of(wearable=rows))
     assert day["adherence_wear_minutes"] == 600
     assert day["activity_sedentary_share"] == 1.0
     assert day["activity_steps"] == 0
+
+
+def test_a_day_in_the_drawer_is_no_calm_day(panel_of):
+    """A device that says that it was not worn tells nothing of its subject, even where it writes steps and a pulse."""
+    day = the_day(
+        panel_of(wearable=minutes(7, 900, steps=0, worn=False) + minutes(22, 1, steps=3, heart_rate=70, worn=False))
+    )
+    assert day["adherence_wear_minutes"] == 0
+    assert day.filter(regex="^(activity|heart)").isna().all()
 
 
 def test_a_device_without_a_step_counter_has_no_steps(panel_of):

@@ -81,8 +81,9 @@ def expected(rows: list[Row], subject: str, day: pd.Timestamp, index_date: pd.Ti
         return None
     device = max(Counter(str(row["device_id"]) for row in valid).items(), key=lambda item: (item[1], item[0]))[0]
     mine = [row for row in valid if row["device_id"] == device]
-    steps = [row["steps"] for row in mine if row["steps"] is not None]
-    rates = [row["heart_rate"] for row in mine if row["heart_rate"] is not None]
+    worn = [row for row in mine if row["worn"] is not False]
+    steps = [row["steps"] for row in worn if row["steps"] is not None]
+    rates = [row["heart_rate"] for row in worn if row["heart_rate"] is not None]
     return (float(sum(steps)) if steps else float("nan"), sum(rates) / len(rates) if rates else float("nan"))
 
 
