@@ -23,8 +23,9 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup
 	$(BIN)/foretide run
 
+# A process to each core; tests of one file stay together, for they share what they build.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
