@@ -41,6 +41,8 @@ CONFIGURATION = {
     },
     "features": CHOICE,
 }
+# The same for the catalogue: unit and usual spread.
+SIGNALS = {"pace": ("m/s", 0.2), "water": ("mL", None), "recovery": ("%", None)}
 MAPPING = """
 source: study
 time_zone: Europe/Berlin
@@ -121,7 +123,7 @@ def test_a_declared_signal_and_a_daily_metric_reach_the_stored_matrix(home):
 def test_the_command_lists_every_feature_and_what_is_on(home):
     """Tidy rows: all of the catalogue and of the declared signals, on or off under this configuration."""
     found = rows(home)
-    declared = STANDARD.with_signals({"pace": ("m/s", 0.2), "recovery": ("%", None), "water": ("mL", None)})
+    declared = STANDARD.with_signals(SIGNALS)
     assert [row["feature"] for row in found] == [feature.name for feature in declared.features]
     assert {row["feature"] for row in found if row["on"]} == set(declared.chosen(CHOICE["add"], CHOICE["drop"]))
     assert {row["feature"] for row in found if row["on_by_default"]} == set(declared.chosen())
@@ -164,7 +166,7 @@ def seen(home: Path, *arguments: str) -> str:
 
 def test_a_terminal_shows_the_families_and_how_to_see_more(home):
     """Two thousand lines would run past: the families with their counts instead; in a pipe every feature is a line."""
-    shown, catalog = seen(home), STANDARD.with_signals({"pace": ("m/s", 0.2)})
+    shown, catalog = seen(home), STANDARD.with_signals(SIGNALS)
     lines = {line.split()[0]: line.split()[1:3] for line in shown.splitlines() if line.strip()}
     of_family = [feature.name for feature in catalog.features if feature.family == "sleep"]
     on = set(catalog.chosen(CHOICE["add"], CHOICE["drop"]))
