@@ -42,7 +42,7 @@ CONFIGURATION = {
     "features": CHOICE,
 }
 # The same for the catalogue: unit and usual spread.
-SIGNALS = {"pace": ("m/s", 0.2), "water": ("mL", None), "recovery": ("%", None)}
+SIGNALS = {"pace": ("m/s", 0.2), "recovery": ("%", None), "water": ("mL", None)}
 MAPPING = """
 source: study
 time_zone: Europe/Berlin
