@@ -33,7 +33,8 @@ def checked_days(days: pd.DataFrame) -> Versions:
     repeated = int((np.diff(key[order]) == 0).sum())
     if repeated:
         raise FeaturesError(f"`days` repeats {repeated} of its rows' keys ({', '.join(DAYS)}). Drop the duplicates.")
-    return Versions(days, order, pd.Index(names), subject[order], day[order], known_on[order])
+    measures = {name: days[name].to_numpy(dtype=np.float64) for name in days.columns if name not in DAYS}
+    return Versions(measures, order, pd.Index(names), subject[order], day[order], known_on[order])
 
 
 def checked_index(

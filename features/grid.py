@@ -5,7 +5,7 @@ index row for which some day had not come in yet, or was corrected later, gets a
 counted then. Statistics are computed the same way on both, so that they agree to the last bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,15 +30,15 @@ class Versions:
     """The versions of subject-days, ordered by subject, local day and receipt; their measures stay where they lie.
 
     Args:
-        frame: the measures, in any order.
-        rows: row of the frame of each version.
+        measures: name -> figures, in an order of their own.
+        rows: place of each version in that order.
         names: subjects, sorted.
         subject: of each version, as a place in the names.
         day: local day of each version, since 1970.
         known_on: day from which on each version was known.
     """
 
-    frame: pd.DataFrame
+    measures: Mapping[str, Values]
     rows: Places
     names: pd.Index
     subject: Places
@@ -49,13 +49,13 @@ class Versions:
         subject = self.subject[part]
         first, last = (subject[0], subject[-1]) if len(subject) else (0, -1)
         names = self.names[first : last + 1]
-        return Versions(self.frame, self.rows[part], names, subject - first, self.day[part], self.known_on[part])
+        return Versions(self.measures, self.rows[part], names, subject - first, self.day[part], self.known_on[part])
 
     def of(self, name: str) -> Values:
         """A measure of each version, missing where the panel lacks it."""
-        if name not in self.frame.columns:
+        if name not in self.measures:
             return np.full(len(self.rows), np.nan)
-        return self.frame[name].to_numpy(dtype=np.float64)[self.rows]
+        return self.measures[name][self.rows]
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,9 @@ def build_matrix(
     catalog.check(names)
     index, enrolled_on = checked_index(index, subjects, event_days)
     versions = checked_days(days)
-    if HAS_DATA not in days.columns:
-        versions = replace(versions, frame=with_has_data(days))
+    if HAS_DATA not in days:
+        has_data = with_has_data(days)[HAS_DATA].to_numpy()
+        versions = replace(versions, measures={**versions.measures, HAS_DATA: has_data})
     asked = _asked(catalog, names)
     out = np.full((len(names), len(index)), np.nan)
     portions = list(_portions(versions, index, asked.lookback))
@@ -102,21 +103,29 @@ def build_matrix(
 
 @dataclass(frozen=True)
 class Needs:
-    """What of the day panel some features are computed from: columns beside its key, and days before an index date."""
+    """What of the day panel some features are computed from.
 
-    columns: tuple[str, ...]
+    Args:
+        columns: names, beside the key, with how many days before an index date are seen of each.
+        lookback: the most of them.
+    """
+
+    columns: dict[str, int]
     lookback: int
 
 
 def needs_of(features: Sequence[str], catalog: Catalog = STANDARD) -> Needs:
     """What of the day panel must be at hand for some features."""
-    asked = _asked(catalog, list(features))
-    measures = [measure.name for measure, _ in (*asked.linear, *asked.circular)]
-    measures += [measure.name for measure in asked.together] if asked.distances else []
-    wanted = (*asked.patterns, *(past for past, _ in asked.pattern_pasts))
-    patterns = [column for pattern, _, _ in wanted for column in pattern.columns]
-    columns = {*measures, *patterns, HAS_DATA} - {WEEKDAY, SINCE_RECEIPT}
-    return Needs(tuple(sorted(columns)), asked.lookback)
+    asked, past = _asked(catalog, list(features)), baseline.PAST_DAYS
+    seen = [(HAS_DATA, asked.lookback)]
+    seen += [(measure.name, window + past * (kind == "z"))
+             for measure, wanted in (*asked.linear, *asked.circular) for _, kind, window in wanted]  # fmt: skip
+    seen += [(measure.name, window + past) for _, window in asked.distances for measure in asked.together]
+    seen += [(column, window) for pattern, window, _ in asked.patterns for column in pattern.columns]
+    seen += [(column, window + past) for (pattern, window, _), _ in asked.pattern_pasts for column in pattern.columns]
+    # Of a name that comes several times the last one stays, which sees the most.
+    columns = {name: days for name, days in sorted(seen) if name not in (WEEKDAY, SINCE_RECEIPT)}
+    return Needs(columns, asked.lookback)
 
 
 def _asked(catalog: Catalog, names: list[str]) -> _Asked:

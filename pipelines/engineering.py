@@ -95,7 +95,9 @@ def built(
     catalog = settings.catalog()
     events = cohorts.outcome_event_days(installation.lake, known, outcome)
     needs = matrix.needs_of(features, catalog)
-    begin = index["index_date"].min() - pd.Timedelta(days=needs.lookback)
+    first = index["index_date"].min()
+    begins = {name: first - pd.Timedelta(days=n_days) for name, n_days in needs.columns.items()}
+    begin = first - pd.Timedelta(days=needs.lookback)
     span = (index["index_date"].max() - begin).days
     values = len(index) * len(features) + index["subject_id"].nunique() * span * len(needs.columns)
     at_once = min(BUCKETS, max(1, BUCKETS * VALUES_AT_ONCE // max(values, 1)))
@@ -106,7 +108,7 @@ def built(
         rows = index[np.isin(bucket, some)]
         if len(rows):
             yield matrix.build_matrix(
-                days.load(some, begin, needs.columns), events, known.enrolments, rows, outcome.merge_within_days, features,
+                days.load(some, begin, needs.columns, begins), events, known.enrolments, rows, outcome.merge_within_days, features,
                 catalog, days.restarts, settings.training.threads,
             )  # fmt: skip
 

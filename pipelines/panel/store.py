@@ -7,7 +7,8 @@ Which day panel the files make up, and whether they are whole, says `state`.
 import json
 import shutil
 import uuid
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ from pipelines.pieces import PARTITION, WRITERS
 TYPES = dict.fromkeys(("local_date", "known_on"), pa.date32()) | {"device": pa.int64()}
 TEXTS = ("subject_id", "stream", "rule", "kind", "measure", "source", "device_id", "device_model", "algorithm_version")
 ALWAYS = "all"
+NO_MONTHS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,26 @@ class Store:
 
     def read(
         self, pieces: Collection[Piece], connection: duckdb.DuckDBPyConnection, columns: Collection[str] | None = None,
-        where: str = "TRUE",
+        where: str = "TRUE", months: Mapping[str, str] = NO_MONTHS,
     ) -> pd.DataFrame:  # fmt: skip
-        """Rows of some files for which a condition holds, in no order; columns that no file has are left out."""
+        """Rows of some files for which a condition holds, in no order; columns that no file has are left out.
+
+        Args:
+            columns: all unless given.
+            months: from which month on files are asked for some columns; in rows of others these are missing.
+        """
         if not pieces:
             return typed(pd.DataFrame(columns=self.key))
-        scan = f"read_parquet({sql_list(str(p.path) for p in pieces)}, union_by_name = true, hive_partitioning = false)"
-        held = connection.sql(f"SELECT * FROM {scan}").columns if columns is not None else []
-        chosen = "*" if columns is None else ", ".join(name for name in columns if name in held)
-        found = connection.sql(f"SELECT {chosen} FROM {scan} AS rows WHERE {where}").to_arrow_table()
+        alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for piece in pieces:
+            alike[tuple(name for name, month in months.items() if piece.month < month)].append(str(piece.path))
+        parts = []
+        for unasked, paths in alike.items():
+            scan = f"read_parquet({sql_list(paths)}, union_by_name = true, hive_partitioning = false)"
+            held = (name for name in connection.sql(f"SELECT * FROM {scan}").columns if name not in unasked)
+            chosen = ", ".join(name for name in held if columns is None or name in columns)
+            parts.append(f"SELECT {chosen} FROM {scan} AS rows WHERE {where}")
+        found = connection.sql(" UNION ALL BY NAME ".join(parts)).to_arrow_table()
         # A block for each column: to put them together would copy them all once more.
         return typed(found.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False))
 

@@ -17,6 +17,7 @@ from pipelines.panel.extent import Extent
 from pipelines.panel.news import Files
 from pipelines.panel.store import Store, typed
 
+NO_BEGINS: Mapping[str, pd.Timestamp] = {}
 DAYS, NOTES, FINDINGS = "days", "day_notes", "findings"
 
 
@@ -66,7 +67,7 @@ class Panel:
 
     def load(
         self, buckets: Collection[int] | None = None, begin: pd.Timestamp | None = None,
-        columns: Collection[str] | None = None,
+        columns: Collection[str] | None = None, begins: Mapping[str, pd.Timestamp] = NO_BEGINS,
     ) -> pd.DataFrame:  # fmt: skip
         """The versions of subject-days known on the night, in no order; measures nobody has a value of are left out.
 
@@ -74,17 +75,19 @@ class Panel:
             buckets: of subjects in these only.
             begin: local days from this one on; from the first on, unless given.
             columns: measures; all unless given.
+            begins: local days before which figures of some measures may be missing, for nobody asks for them.
         """
         wanted = None if columns is None else [*KEY, *columns]
         subjects = None if buckets is None else [name for name in self.cohort.zones.index if bucket_of(name) in buckets]
         with self.lake.connection() as connection:
-            found = self.rows(DAYS, connection, subjects, begin, wanted)
+            found = self.rows(DAYS, connection, subjects, begin, wanted, begins)
         measures = sorted(name for name in found.columns if name not in KEY and found[name].notna().any())
         return found[[*KEY, *measures]]
 
     def rows(
         self, name: str, connection: duckdb.DuckDBPyConnection, subjects: Collection[str] | None = None,
         begin: pd.Timestamp | None = None, columns: Collection[str] | None = None,
+        begins: Mapping[str, pd.Timestamp] = NO_BEGINS,
     ) -> pd.DataFrame:  # fmt: skip
         """Rows of a table that are known on the night, in no order.
 
@@ -92,6 +95,7 @@ class Panel:
             subjects: of these only.
             begin: of local days from this one on.
             columns: names, with those of the key; all unless given.
+            begins: as for `load`.
         """
         store, night = stores(self.lake)[name], f"DATE '{self.cohort.as_of:%Y-%m-%d}'"
         pieces, where = store.pieces(), is_known_on_sql(night)
@@ -103,7 +107,8 @@ class Panel:
         if begin is not None:
             pieces = [piece for piece in pieces if piece.month >= f"{begin:%Y-%m}"]
             where += f" AND local_date >= DATE '{begin:%Y-%m-%d}'"
-        found = store.read(pieces, connection, columns, where)
+        months = {column: f"{day:%Y-%m}" for column, day in begins.items()}
+        found = store.read(pieces, connection, columns, where, months)
         return self._with_beside(name, found, subjects, begin, columns) if self.is_looking_back else found
 
     def _with_beside(

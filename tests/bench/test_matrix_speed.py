@@ -5,22 +5,25 @@ the numbers of one, under other names, so that cohorts of any size can be measur
 Seconds per size and peak memory are in `extra_info`; the exponent of cost over size is fitted where there are several.
 """
 
+import itertools
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
+from features.calendar import DEFAULT_CUTOFF
 from features.catalog import STANDARD
-from features.grid import KEY
 from features.matrix import build_matrix, needs_of
-from pipelines.lake import BUCKETS
+from pipelines.cohort import Cohort
+from pipelines.lake import BUCKETS, Lake, bucket_of
+from pipelines.panel import Panel
+from pipelines.panel.extent import Extent
+from pipelines.panel.store import typed
+from pipelines.panel.view import stores
 from pipelines.pieces import write_parts
 from tests.bench.memory import forget_peak, peak_gb
 
@@ -42,33 +45,35 @@ seconds: dict[tuple[str, int], float] = {}
 
 
 def names_of(size: int) -> list[str]:
-    """Subjects of one bucket."""
-    return [f"p{place:06}" for place in range(-(-size // BUCKETS))]
+    """Subjects of the first bucket."""
+    of_bucket = (name for name in (f"p{place:07}" for place in itertools.count()) if bucket_of(name) == 0)
+    return list(itertools.islice(of_bucket, -(-size // BUCKETS)))
 
 
 @pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size:,} subjects")
-def panel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
+def panel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Panel]:
     """How many subjects there are, and the day panel of one bucket of them: a tenth of the values missing, every twentieth
     day late, every hundredth corrected."""
-    size, folder = request.param, tmp_path_factory.mktemp("panel")
+    size, lake = request.param, Lake(tmp_path_factory.mktemp("lake"))
     names, rng = names_of(size), np.random.default_rng(1)
     times = np.where(rng.random(len(names) * DAYS) < 0.01, 2, 1)
     subject, date = np.repeat(names, DAYS), np.tile(FIRST + np.arange(DAYS).astype("timedelta64[D]"), len(names))
     subject, date, rows = np.repeat(subject, times), np.repeat(date, times), times.sum()
     is_again = np.append(False, (subject[1:] == subject[:-1]) & (date[1:] == date[:-1]))
     delay = np.where(rng.random(rows) < 0.05, rng.integers(2, 6, rows), 1) + np.where(is_again, 7, 0)
-    known_on = date + delay.astype("timedelta64[D]")
-    columns: dict[str, object] = {"subject_id": subject, "local_date": date, "known_on": known_on}
+    columns = {"subject_id": subject, "local_date": date, "known_on": date + delay.astype("timedelta64[D]")}
     for name in needs_of(WIDE).columns:
         values = rng.gamma(4, 3, rows)
-        columns[name] = pa.array(values, mask=rng.random(rows) < 0.1) if name != "has_data" else np.ones(rows)
+        columns[name] = np.where(rng.random(rows) < 0.1, np.nan, values) if name != "has_data" else np.ones(rows)
         if name.startswith("sleep_state"):
             columns[name] = np.floor(values)
-    rows_of, month = pa.table(columns), date.astype("datetime64[M]")
-    for one in np.unique(month):
-        part = rows_of.filter(pa.array(month == one))
-        pq.write_table(part, folder / f"{one}.parquet", compression="zstd", compression_level=1)
-    return size, folder
+    store = stores(lake)["days"]
+    store.commit(store.put(typed(pd.DataFrame(columns)), Extent(frozenset(names)), None))
+    told = pd.DataFrame({"subject_id": names, "enrolled_on": FIRST})
+    zones = pd.Series("Europe/Berlin", index=names)
+    cohort = Cohort(pd.Timestamp(NIGHT), pd.Timestamp(NIGHT, tz="UTC"), told, zones, DEFAULT_CUTOFF, told)
+    restarts = happened(names, {"stream": "wearable", "measure": ""}, 10)
+    return size, Panel(lake, cohort, "", {}, restarts=restarts)
 
 
 def happened(names: list[str], columns: dict[str, str], of_every: int) -> pd.DataFrame:
@@ -79,30 +84,22 @@ def happened(names: list[str], columns: dict[str, str], of_every: int) -> pd.Dat
     return pd.DataFrame({"subject_id": some, **columns, on: days, "known_on": days + np.timedelta64(1, "D")})
 
 
-def build(panel: Path, size: int, dates: np.ndarray, features: tuple[str, ...], out: Path) -> int:
+def build(panel: Panel, dates: np.ndarray, features: tuple[str, ...], out: Path) -> int:
     """Every bucket's matrix, read, built and written; how many rows they have."""
-    names, needs, rows = names_of(size), needs_of(features), 0
-    begin = dates.min() - np.timedelta64(needs.lookback, "D")
-    subjects = pd.DataFrame({"subject_id": names, "enrolled_on": FIRST})
+    subjects, needs = panel.cohort.subjects, needs_of(features)
+    names, first = subjects["subject_id"], pd.Timestamp(dates.min())
     index = pd.DataFrame({"subject_id": np.repeat(names, len(dates)), "index_date": np.tile(dates, len(names))})
-    events = happened(names, {}, 5)
-    restarts = happened(names, {"stream": "wearable", "measure": ""}, 10)
-    columns, files = ", ".join([*KEY, *needs.columns]), [str(f) for f in panel.iterdir() if f.stem >= str(begin)[:7]]
-
-    def of_bucket(bucket: int) -> pd.DataFrame:
-        with duckdb.connect() as connection:
-            days = connection.sql(
-                f"SELECT {columns} FROM read_parquet({files}) WHERE local_date >= '{begin}'"
-            ).to_arrow_table()
-        days = days.to_pandas(split_blocks=True, date_as_object=False)
-        return build_matrix(days, events, subjects, index, features=features, restarts=restarts, threads=THREADS)
-
+    events = happened(list(names), {}, 5)
+    begins = {name: first - pd.Timedelta(days=n_days) for name, n_days in needs.columns.items()}
     for bucket in range(BUCKETS):
+        days = panel.load([0], first - pd.Timedelta(days=needs.lookback), needs.columns, begins)
+        matrix = build_matrix(
+            days, events, subjects, index, features=features, restarts=panel.restarts, threads=THREADS
+        )
         folder = out / f"bucket-{bucket}"
         folder.mkdir(parents=True, exist_ok=True)
-        write_parts(folder, [of_bucket(bucket)])
-        rows += len(index)
-    return rows
+        write_parts(folder, [matrix])
+    return len(index) * BUCKETS
 
 
 def measured(benchmark, kind: str, size: int, work: Callable[[], int]) -> None:
@@ -121,14 +118,14 @@ def measured(benchmark, kind: str, size: int, work: Callable[[], int]) -> None:
 @pytest.mark.benchmark(group="training matrix, weekly index dates of a year")
 def test_training_matrix(benchmark, panel, tmp_path):
     """The goals at 100,000 subjects: 10 minutes, 12 GB, at least 300 features, cost linear in subjects."""
-    size, folder = panel
+    size, days = panel
     assert len(WIDE) >= 300
     dates = FIRST + np.arange(7, DAYS, 7).astype("timedelta64[D]")
-    measured(benchmark, "training", size, lambda: build(folder, size, dates, WIDE, tmp_path))
+    measured(benchmark, "training", size, lambda: build(days, dates, WIDE, tmp_path))
 
 
 @pytest.mark.benchmark(group="one night's matrix")
 def test_night_matrix(benchmark, panel, tmp_path):
     """The goal at 100,000 subjects: 30 seconds after the day panel."""
-    size, folder = panel
-    measured(benchmark, "night", size, lambda: build(folder, size, np.array([NIGHT]), ON, tmp_path))
+    size, days = panel
+    measured(benchmark, "night", size, lambda: build(days, np.array([NIGHT]), ON, tmp_path))
