@@ -114,12 +114,15 @@ class DayGrid:
         self.n_days = int(self.today.max()) - self.first_day
         self._place_versions(days)
         of_subject = self.subjects.get_indexer(restarts["subject_id"])
-        kept = of_subject >= 0
-        self.restarts = restarts[kept].assign(subject=of_subject[kept], day=day_number(restarts["on_date"])[kept],
-                                              known=day_number(restarts["known_on"])[kept])  # fmt: skip
-        self.restarting = list(
-            self.restarts[["stream", "measure"]].drop_duplicates().itertuples(index=False, name=None)
-        )
+        restarts = restarts[of_subject >= 0]
+        self.restarts = {
+            "subject": of_subject[of_subject >= 0], "day": day_number(restarts["on_date"]),
+            "known": day_number(restarts["known_on"]),
+        }  # fmt: skip
+        self.restarting = {
+            (stream, measure): (restarts["stream"].eq(stream) & restarts["measure"].isin(["", measure])).to_numpy()
+            for stream, measure in restarts[["stream", "measure"]].drop_duplicates().itertuples(index=False, name=None)
+        }
         self.columns: dict[str, Values] = {}
 
     def _place_versions(self, days: Versions) -> None:
@@ -171,11 +174,8 @@ class DayGrid:
         subject, day = cell // self.n_days, cell % self.n_days
         until = self.known_on[self.last_version[cell]] - self.first_day
         self._mark(changes, subject, day + 1, np.minimum(until, day + 1 + self.lookback))
-        restarts = (
-            self.restarts["subject"].to_numpy(),
-            *(self.restarts[c].to_numpy() - self.first_day for c in ("day", "known")),
-        )
-        self._mark(changes, restarts[0], restarts[1] + 1, restarts[2])
+        day, known = (self.restarts[name] - self.first_day for name in ("day", "known"))
+        self._mark(changes, self.restarts["subject"], day + 1, known)
         unsettled: NDArray[np.bool_] = np.cumsum(changes, axis=1)[self.subject, self.today - self.first_day] > 0
         return unsettled
 
@@ -205,18 +205,17 @@ class DayGrid:
     ) -> dict[tuple[str, str], Begins]:
         """Where the pasts of a sheet's series begin anew, by stream and measure; subjects rising."""
         found = {}
-        for stream, measure in self.restarting:
-            of = self.restarts
-            of = of[(of["stream"] == stream) & of["measure"].isin(["", measure])]
+        for of_what, is_of in self.restarting.items():
+            of = {name: values[is_of] for name, values in self.restarts.items()}
             first, last = (np.searchsorted(subject, of["subject"], side) for side in ("left", "right"))
-            row = np.repeat(np.arange(len(of)), last - first)
+            row = np.repeat(np.arange(len(first)), last - first)
             series = np.arange(len(row)) - np.repeat(np.cumsum(last - first) - last, last - first)
-            day = of["day"].to_numpy()[row] - first_day[series]
+            day = of["day"][row] - first_day[series]
             counts = (day >= 0) & (day < n_days)
             if today is not None:
-                counts &= of["known"].to_numpy()[row] <= today[series]
+                counts &= of["known"][row] <= today[series]
             if counts.any():
-                found[stream, measure] = Begins.at(day[counts], series[counts], (n_days, len(subject)))
+                found[of_what] = Begins.at(day[counts], series[counts], (n_days, len(subject)))
         return found
 
     def column(self, name: str) -> Values:

@@ -69,16 +69,18 @@ def history(
     result[NAMES[0]][:] = result[NAMES[1]][:] = np.nan
     result["history_episode_rate"][:] = PRIOR_EPISODES / (RATE_DAYS + PRIOR_DAYS)
     result[TENURE] = (today - _days(enrolled_on)).astype(float)
-    rows_of = index.groupby("subject_id").indices
     place, subjects = pd.factorize(event_days["subject_id"])
+    has_any = np.flatnonzero(index["subject_id"].isin(subjects))
+    rows_of = index.iloc[has_any].groupby("subject_id").indices
     on, known = _days(event_days["event_on"]), _days(event_days["known_on"])
     until = _days(event_days["superseded_on"]) if "superseded_on" in event_days else np.full(len(on), FOR_EVER)
     until = np.where(until == NEVER, FOR_EVER, until)
     order = np.lexsort((on, place))
     starts = np.searchsorted(place[order], np.arange(len(subjects) + 1))
     for subject, start, stop in zip(subjects, starts[:-1], starts[1:], strict=True):
-        rows, mine = rows_of.get(subject), order[start:stop]
-        if rows is not None:
+        mine = order[start:stop]
+        if subject in rows_of:
+            rows = has_any[rows_of[subject]]
             for name, values in _subject(on[mine], known[mine], until[mine], today[rows], merge_within_days).items():
                 result[name][rows] = values
     return pd.DataFrame(result, index=index.index)

@@ -65,7 +65,7 @@ class Extent:
 def buckets_of(subjects: pd.Series) -> pd.Series:
     """Each subject's bucket."""
     place, names = pd.factorize(subjects)
-    of_each = np.array([bucket_of(name) for name in names], dtype=np.int64)
+    of_each = np.array([bucket_of(name) for name in names.to_numpy(dtype=object)], dtype=np.int64)
     return pd.Series(of_each[place] if len(names) else np.zeros(0, np.int64), index=subjects.index)
 
 

@@ -2,18 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import duckdb
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features import days, plausibility
 from features.calendar import is_known_on, is_known_on_sql
 from features.matrix import NO_RESTARTS
 from features.versions import KEY
 from pipelines.cohort import Cohort
-from pipelines.lake import Lake, bucket_of
+from pipelines.lake import Lake
 from pipelines.panel import notes
-from pipelines.panel.extent import Extent
+from pipelines.panel.extent import Extent, buckets_of
 from pipelines.panel.news import Files
 from pipelines.panel.store import Store, typed
 
@@ -78,11 +81,19 @@ class Panel:
             begins: local days before which figures of some measures may be missing, for nobody asks for them.
         """
         wanted = None if columns is None else [*KEY, *columns]
-        subjects = None if buckets is None else [name for name in self.cohort.zones.index if bucket_of(name) in buckets]
+        names = self.cohort.zones.index
+        subjects = (
+            None if buckets is None else list(names[np.isin(self._buckets, list(buckets))].to_numpy(dtype=object))
+        )
         with self.lake.connection() as connection:
             found = self.rows(DAYS, connection, subjects, begin, wanted, begins)
         measures = sorted(name for name in found.columns if name not in KEY and found[name].notna().any())
         return found[[*KEY, *measures]]
+
+    @cached_property
+    def _buckets(self) -> NDArray[np.int64]:
+        """The bucket of each subject of the cohort."""
+        return buckets_of(pd.Series(self.cohort.zones.index, dtype="str")).to_numpy()
 
     def rows(
         self, name: str, connection: duckdb.DuckDBPyConnection, subjects: Collection[str] | None = None,
@@ -100,7 +111,7 @@ class Panel:
         store, night = stores(self.lake)[name], f"DATE '{self.cohort.as_of:%Y-%m-%d}'"
         pieces, where = store.pieces(), is_known_on_sql(night)
         if subjects is not None:
-            buckets = {bucket_of(one) for one in subjects}
+            buckets = set(buckets_of(pd.Series(list(subjects), dtype="str")))
             pieces = [piece for piece in pieces if piece.bucket in buckets]
             connection.register("panel_asked", pd.DataFrame({"subject_id": pd.Series(list(subjects), dtype="str")}))
             where += " AND subject_id IN (SELECT subject_id FROM panel_asked)"
