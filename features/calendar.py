@@ -12,6 +12,7 @@ from datetime import time
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 DEFAULT_CUTOFF = time(3, 0)
 DAY = pd.Timedelta(days=1)
@@ -52,6 +53,12 @@ def cutoffs(dates: pd.DatetimeIndex, zone: str, cutoff: time = DEFAULT_CUTOFF) -
 def cutoff_of(date: pd.Timestamp, zone: str, cutoff: time = DEFAULT_CUTOFF) -> pd.Timestamp:
     """c(t) of one civil day."""
     return cutoffs(pd.DatetimeIndex([date]), zone, cutoff)[0]
+
+
+def day_number(dates: pd.Series) -> NDArray[np.int64]:
+    """Civil days as days since 1970."""
+    days: NDArray[np.int64] = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return days
 
 
 def _days_around(instants: pd.Series) -> pd.DatetimeIndex:

@@ -39,7 +39,7 @@ class Feature:
         minimum: the least data for a value, in words; below it the feature is missing.
         words: the clinician's phrase.
         is_default: whether models see it unless the configuration says otherwise.
-        is_circular: whether it is a time of day, in hours.
+        is_circular: whether it is a time of day, in hours, or compares times of day.
         coverage: the feature that says how much it rests on; "" for coverages, counts of silence and history.
     """
 
@@ -211,7 +211,7 @@ def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
         rationale=RATIONALE[family(name)],
         words=statistic.words.format(measure.words, window),
         is_default=f"{kind}_{window}d" in measure.default,
-        is_circular=measure.is_circular and kind in ("mean", "last"),
+        is_circular=measure.is_circular and kind in ("mean", "last", "z"),
         coverage="" if kind == "coverage" else coverage_name(measure.name, window),
     )
 
@@ -240,7 +240,7 @@ def _against_past(pattern: Pattern, told: PatternFeature, window: int) -> Featur
     formula = (f"n / (n + {baseline.PRIOR_DAYS:g}) (newest {window} days - median) / ({baseline.MAD_TO_SD} MAD), of the n that "
                f"have a value of the {earlier} windows of {window} days before, of: {told.formula}")  # fmt: skip
     return Feature(feature_name(told.name, "z", window), "own_past", UNITS["z"], window, minimum, formula, told.source,
-                   RATIONALE["own_past"], f"last {window} days against own usual: {told.words}", False,
+                   RATIONALE["own_past"], f"last {window} days against own usual: {told.words}", False, told.is_circular,
                    coverage=coverage_name(pattern.coverage, window))  # fmt: skip
 
 

@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from features.calendar import day_number
 from features.errors import FeaturesError
-from features.grid import Versions, day_number
+from features.grid import Versions
 from features.history import enrolment
 
+RESTARTS = ("subject_id", "stream", "measure", "on_date", "known_on")
 DAYS = ("subject_id", "local_date", "known_on")
 
 
@@ -19,7 +21,7 @@ def checked_days(days: pd.DataFrame) -> Versions:
     check_columns("days", days, DAYS)
     _check_texts("`days.subject_id`", days["subject_id"])
     for column in days.columns.drop(list(DAYS)):
-        if not pd.api.types.is_numeric_dtype(days[column]):
+        if not pd.api.types.is_any_real_numeric_dtype(days[column]):
             raise FeaturesError(f"`days.{column}` holds no numbers but {days[column].dtype}. Convert it, or drop it.")
     for column in DAYS[1:]:
         check_civil_days(f"`days.{column}`", days[column])
@@ -84,6 +86,20 @@ def checked_index(
     return ordered, enrolled_on
 
 
+def checked_restarts(restarts: pd.DataFrame) -> pd.DataFrame:
+    """From which day on pasts begin anew.
+
+    Raises:
+        FeaturesError: a column is missing, or holds no texts or civil days.
+    """
+    check_columns("restarts", restarts, RESTARTS)
+    for column in RESTARTS[:3]:
+        _check_texts(f"`restarts.{column}`", restarts[column])
+    for column in RESTARTS[3:]:
+        check_civil_days(f"`restarts.{column}`", restarts[column])
+    return restarts
+
+
 def check_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
     """Refuse a table that lacks columns."""
     missing = [column for column in needed if column not in frame.columns]
@@ -93,12 +109,13 @@ def check_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> No
 
 def _check_texts(where: str, names: pd.Series) -> None:
     """Refuse other ids than texts: 7 in one table and "7" in another would read as somebody without data."""
-    is_text = isinstance(names.dtype, pd.StringDtype | pd.CategoricalDtype) or names.dtype == object
-    if not is_text and len(names):
-        raise FeaturesError(f"{where} holds no texts but {names.dtype}. Convert it with `astype(str)`.")
+    values = names.cat.categories if isinstance(names.dtype, pd.CategoricalDtype) else names
+    kind = "string" if isinstance(values.dtype, pd.StringDtype) else pd.api.types.infer_dtype(values, skipna=True)
+    if kind not in ("string", "empty") and len(names):
+        raise FeaturesError(f"{where} holds no texts but {kind}. Convert it with `astype(str)`.")
     missing = int(names.isna().sum())
     if missing:
-        raise FeaturesError(f"{where} has {missing} rows without a subject. Drop them.")
+        raise FeaturesError(f"{where} is missing in {missing} rows. Drop them, or fill it.")
 
 
 def check_civil_days(where: str, dates: pd.Series) -> None:

@@ -10,8 +10,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from features.hours import DayHours, dates, days_since_1970
-from features.minutes import BIT_SQL, DEVICE, OF_SUBJECT, SUMS, SUMS_SQL, device_names
+from features.calendar import day_number
+from features.hours import DayHours, dates
+from features.minutes import BIT_SQL, DEVICE, OF_SUBJECT, SUMS, SUMS_SQL, device_names, spoken
 from features.versions import Versions, with_known_on
 
 Preference = Sequence[str]
@@ -60,7 +61,7 @@ def numbered(
 
 
 def origins(sums: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Which device and algorithm gave most of each day's minutes, as the day was first known: `ORIGIN` and `device`.
+    """Which device and algorithm told of most of each day's minutes, as the day was first known: `ORIGIN` and `device`.
 
     Args:
         sums: hour sums with `device` still hashed.
@@ -69,10 +70,13 @@ def origins(sums: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
     subject, subjects = pd.factorize(sums["subject_id"])
     rows = pd.DataFrame({"place": (subject.astype(np.int64) << 20) + sums["hour"].to_numpy() // 24,
                          "hashed": sums["device"].to_numpy(), "known_on": sums["known_on"].to_numpy(),
-                         "minutes": sums["minutes"].to_numpy()})  # fmt: skip
+                         "spoken": spoken(sums).to_numpy(), "minutes": sums["minutes"].to_numpy()})  # fmt: skip
     rows = rows[rows["known_on"] == rows.groupby("place")["known_on"].transform("min")]
-    daily = rows.groupby(["place", "hashed"]).agg(minutes=("minutes", "sum"), known_on=("known_on", "min"))
-    spoke = daily.reset_index().sort_values(["place", "minutes", "hashed"]).drop_duplicates("place", keep="last")
+    daily = rows.groupby(["place", "hashed"]).agg(
+        spoken=("spoken", "sum"), minutes=("minutes", "sum"), known_on=("known_on", "min")
+    )
+    order = ["place", "spoken", "minutes", "hashed"]
+    spoke = daily.reset_index().sort_values(order).drop_duplicates("place", keep="last")
     places = spoke["place"].to_numpy()
     spoke = spoke.assign(
         subject_id=subjects.take(places >> 20), local_date=dates(pd.Series(places & (2**20 - 1), spoke.index))
@@ -145,8 +149,7 @@ def _merged_sql(rows: str, preference: Preference) -> str:
                 CASE WHEN NOT coalesce(s.no_steps, FALSE) THEN {OF_SUBJECT["steps"]} END AS steps,
                 CASE WHEN NOT coalesce(s.no_heart_rate, FALSE) THEN {OF_SUBJECT["heart_rate"]} END AS heart_rate,
                 {OF_SUBJECT["hrv_rmssd"]} AS hrv_rmssd,
-                CASE WHEN s.no_steps AND steps > 0 OR s.no_heart_rate AND heart_rate > 0 THEN coalesce(worn, TRUE)
-                     ELSE worn END AS worn)
+                coalesce(worn, nullif(heart_rate IS NOT NULL OR steps > 0, FALSE)) AS worn)
             FROM {rows} r LEFT JOIN without_values s
             ON (r.subject_id, r.local_date, r.known_on, r.source, r.device_id, hour(r.local_time))
              = (s.subject_id, s.local_date, s.known_on, s.source, s.device_id, s.hour)),
@@ -163,8 +166,8 @@ def _with_hours(found: DayHours, told: pd.DataFrame) -> DayHours:
     """The hours of every version of some days replaced."""
     versions = found.versions.assign(version=found.versions.index)
     told = told.assign(
-        subject=found.subjects.get_indexer(pd.Index(told["subject_id"])), day=days_since_1970(told["local_date"]),
-        known_on=days_since_1970(told["known_on"]), device=0,
+        subject=found.subjects.get_indexer(pd.Index(told["subject_id"])), day=day_number(told["local_date"]),
+        known_on=day_number(told["known_on"]), device=0,
     )  # fmt: skip
     days = versions.merge(told[["subject", "day"]].drop_duplicates(), on=["subject", "day"])
     new = told.merge(days[["subject", "day", "known_on", "version"]], on=["subject", "day", "known_on"])

@@ -23,6 +23,7 @@ from features.flags import flags_of, restarts_of
 from features.history import NAMES as OF_EVENTS
 from features.history import TENURE
 from features.matrix import build_matrix
+from features.measures import HAS_DATA
 from features.rows import check_keys, checked_rows, checked_zones, unread
 from features.tables import TABLES, Table
 
@@ -103,6 +104,7 @@ def matrix_of(
         FeaturesWarning: no features are named, and there are signals that the catalogue does not know, which the door of a
             pipeline would put aside.
     """
+    features = None if features is None else tuple(features)
     if features is None:
         _warn_of_undeclared(days.panel, catalog)
         features = catalog.chosen(removed=() if event_days is not None else ("history",))
@@ -110,10 +112,15 @@ def matrix_of(
     if event_days is None and needy:
         raise FeaturesError(f"`{needy[0]}` needs `event_days`. Give them, or leave the feature out.")
     if subjects is None:
-        first = days.panel.groupby("subject_id")["local_date"].min()
-        subjects = first.rename("enrolled_on").reset_index()
+        subjects = _first_days(days.panel)
     return build_matrix(days.panel, NO_EVENTS if event_days is None else event_days, subjects, index, features=features,
                         catalog=catalog, restarts=restarts_of(flags_of(days)))  # fmt: skip
+
+
+def _first_days(panel: pd.DataFrame) -> pd.DataFrame:
+    """`subject_id, enrolled_on, known_on`: the first day with data of each subject, as it was known from index date on."""
+    told = panel[panel[HAS_DATA] > 0].groupby(["subject_id", "known_on"])["local_date"].min()
+    return told.groupby("subject_id").cummin().rename("enrolled_on").reset_index()
 
 
 def _warn_of_undeclared(panel: pd.DataFrame, catalog: Catalog) -> None:

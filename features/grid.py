@@ -13,12 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.baseline import Begins
+from features.calendar import day_number
 from features.errors import FeaturesError
 from features.measures import HAS_DATA, SINCE_RECEIPT, WEEKDAY, Measure
 
 Values = NDArray[np.float64]
 Places = NDArray[np.int64]
-KEY = ("subject_id", "local_date", "known_on")
 # A sheet of all days pays off where a subject has at least one index row in so many days.
 DAYS_PER_ROW = 30
 # Thursday, the first of January 1970, as Monday-based day of the week.
@@ -255,9 +255,3 @@ class DayGrid:
         planes = [made_up[name]() if name in made_up else self.column(name)[seen] for name in columns]
         stacked: Values = np.ascontiguousarray(np.stack(planes, axis=2).transpose(1, 0, 2))
         return stacked
-
-
-def day_number(dates: pd.Series) -> Places:
-    """Civil days as days since 1970."""
-    days: Places = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
-    return days

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.calendar import day_number
+
 Values = NDArray[np.float64]
 TENURE = "tenure_days_enrolled"
 # Name, unit, window (0: since enrolment), formula, words, whether models see it.
@@ -40,11 +42,11 @@ def enrolment(subjects: pd.DataFrame, index: pd.DataFrame) -> pd.Series:
         index: `subject_id, index_date`, all subjects among `subjects`.
     """
     place, names = pd.factorize(subjects["subject_id"])
-    known = _days(subjects["known_on"]) if "known_on" in subjects else np.zeros(len(subjects), np.int64)
+    known = day_number(subjects["known_on"]) if "known_on" in subjects else np.zeros(len(subjects), np.int64)
     order = np.lexsort((known, place))
     place, known = place[order].astype(np.int64), known[order]
     asked = names.get_indexer(pd.Index(index["subject_id"])).astype(np.int64)
-    newest = np.searchsorted((place << 20) + known, (asked << 20) + _days(index["index_date"]), side="right") - 1
+    newest = np.searchsorted((place << 20) + known, (asked << 20) + day_number(index["index_date"]), side="right") - 1
     row = order[np.maximum(newest, np.searchsorted(place, asked))]
     return subjects["enrolled_on"].iloc[row].set_axis(index.index)
 
@@ -64,16 +66,16 @@ def history(
     Returns:
         `NAMES` as float columns. Days since the last episode are missing where none is known.
     """
-    today = _days(index["index_date"])
+    today = day_number(index["index_date"])
     result = {name: np.zeros(len(index)) for name in NAMES}
     result[NAMES[0]][:] = result[NAMES[1]][:] = np.nan
     result["history_episode_rate"][:] = PRIOR_EPISODES / (RATE_DAYS + PRIOR_DAYS)
-    result[TENURE] = (today - _days(enrolled_on)).astype(float)
+    result[TENURE] = (today - day_number(enrolled_on)).astype(float)
     place, subjects = pd.factorize(event_days["subject_id"])
     has_any = np.flatnonzero(index["subject_id"].isin(subjects))
     rows_of = index.iloc[has_any].groupby("subject_id").indices
-    on, known = _days(event_days["event_on"]), _days(event_days["known_on"])
-    until = _days(event_days["superseded_on"]) if "superseded_on" in event_days else np.full(len(on), FOR_EVER)
+    on, known = day_number(event_days["event_on"]), day_number(event_days["known_on"])
+    until = day_number(event_days["superseded_on"]) if "superseded_on" in event_days else np.full(len(on), FOR_EVER)
     until = np.where(until == NEVER, FOR_EVER, until)
     order = np.lexsort((on, place))
     starts = np.searchsorted(place[order], np.arange(len(subjects) + 1))
@@ -109,7 +111,3 @@ def _subject(
     result["history_days_since_last_event"] = np.where(counts.any(axis=1), latest, np.nan)
     result["history_days_since_last_episode"] = np.where(counts.any(axis=1), latest_opening, np.nan)
     return result
-
-
-def _days(dates: pd.Series) -> NDArray[np.int64]:
-    return dates.to_numpy().astype("datetime64[D]").astype(np.int64)

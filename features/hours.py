@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features import activity, heart
-from features.minutes import SUMS
+from features.calendar import day_number
+from features.minutes import SUMS, spoken
 
 KEY = ["subject_id", "local_date", "known_on"]
 HOUR_COLUMNS = list(activity.HOUR_COLUMNS)
@@ -56,12 +57,6 @@ def dates(days: pd.Series) -> pd.Series:
     return pd.Series(days.to_numpy().astype("datetime64[D]").astype("datetime64[us]"), index=days.index)
 
 
-def days_since_1970(dates: pd.Series) -> Places:
-    """Civil days as whole numbers."""
-    days: Places = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
-    return days
-
-
 def versions_of(sums: pd.DataFrame) -> DayHours:
     """Every version of each subject-day with its hours, from what each index date added (`minutes.hour_sums`).
 
@@ -69,7 +64,7 @@ def versions_of(sums: pd.DataFrame) -> DayHours:
         sums: `device` numbers a subject's devices here.
     """
     subject, subjects = pd.factorize(sums["subject_id"], sort=True)
-    day, known_on = sums["hour"].to_numpy() // 24, days_since_1970(sums["known_on"])
+    day, known_on = sums["hour"].to_numpy() // 24, day_number(sums["known_on"])
     places, version = np.unique((subject.astype(np.int64) << 40) + (day << 20) + known_on, return_inverse=True)
     versions = _ending(places)
     hours = pd.DataFrame({"version": version, "device": sums["device"].to_numpy(), "hour": sums["hour"].to_numpy() % 24,
@@ -120,12 +115,13 @@ def _place(rows: pd.DataFrame) -> Places:
 
 
 def one_voice(found: DayHours) -> DayHours:
-    """Of two devices on one day the one with more minutes speaks; otherwise every step would count twice."""
+    """Of two devices on one day the one that tells of more minutes speaks; otherwise every step would count twice."""
     hours = found.hours
     if not hours["device"].to_numpy().any():
         return found
-    minutes = hours.groupby(["version", "device"])["minutes"].sum().reset_index()
-    chosen = minutes.sort_values(["version", "minutes", "device"]).drop_duplicates("version", keep="last")
+    told = hours[["version", "device", "minutes"]].assign(spoken=spoken(hours))
+    told = told.groupby(["version", "device"], as_index=False).sum()
+    chosen = told.sort_values(["version", "spoken", "minutes", "device"]).drop_duplicates("version", keep="last")
     kept = hours.merge(chosen[["version", "device"]], on=["version", "device"])
     return DayHours(found.subjects, found.versions, kept)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features import baseline, circular, history, pattern_past
 from features.catalog import STANDARD, Catalog, distance_name, feature_name, kinds
-from features.checks import checked_days, checked_index
+from features.checks import checked_days, checked_index, checked_restarts
 from features.days import with_has_data
 from features.grid import DAYS_PER_ROW, DayGrid, Places, Sheet, Values, Versions
 from features.measures import HAS_DATA, SINCE_RECEIPT, WEEKDAY, WINDOWS, Measure, Pattern
@@ -78,7 +78,7 @@ def build_matrix(
     names = list(catalog.chosen(("tenure",)) if features is None else features)
     catalog.check(names)
     index, enrolled_on = checked_index(index, subjects, event_days)
-    versions = checked_days(days)
+    versions, restarts = checked_days(days), checked_restarts(restarts)
     if HAS_DATA not in days:
         has_data = with_has_data(days)[HAS_DATA].to_numpy()
         versions = replace(versions, measures={**versions.measures, HAS_DATA: has_data})

@@ -102,6 +102,11 @@ def _corrections(connection: duckdb.DuckDBPyConnection, name: str, key: str, rec
     return corrections
 
 
+def spoken(sums: pd.DataFrame) -> pd.Series:
+    """Of how many minutes of each hour a device tells anything of its subject: those that it calls unworn are none."""
+    return sums[["step_minutes", "beat_minutes", "hrv_minutes", "worn"]].max(axis=1)
+
+
 def _known_on(subject_id: pd.Series, received_us: np.ndarray, zones: pd.Series, cutoff: time) -> pd.Series:
     """First index date that may use each row; missing for strangers. The calendar is asked once per receipt."""
     subject, names = pd.factorize(subject_id)

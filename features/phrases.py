@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from features.baseline import ROUNDING
 from features.catalog import Catalog, Feature
 
 IN_HOURS = "min, in hours"
@@ -45,7 +46,7 @@ def _said(feature: Feature, value: float, median: float) -> str:
         return f"{minutes // 60:02d}:{minutes % 60:02d}"
     if "_slope_" in feature.name:
         figure = _figure(feature, abs(value), feature.unit.removesuffix("/day"))
-        return f"{'rising' if value > 0 else 'falling'} by {figure} a day" if value else "level"
+        return f"{'rising' if value > 0 else 'falling'} by {figure} a day" if abs(value) > ROUNDING else "level"
     is_long = feature.unit == "min" and np.fmax(abs(value), abs(median)) >= MANY_MINUTES
     unit = IN_HOURS if is_long else feature.unit
     factor, _ = SAID.get(unit, (1, unit))
@@ -56,7 +57,10 @@ def _said(feature: Feature, value: float, median: float) -> str:
 def _apart(feature: Feature, value: float) -> str:
     """How far from the own past; a distance over several measures has no direction."""
     said = f"{abs(value):.1f} SD"
-    return said if feature.name.startswith("own_past_") else f"{said} {'above' if value > 0 else 'below'}"
+    if feature.name.startswith("own_past_"):
+        return said
+    more, less = ("later", "earlier") if feature.is_circular else ("above", "below")
+    return "as usual" if said == "0.0 SD" else f"{said} {more if value > 0 else less}"
 
 
 def _figure(feature: Feature, value: float, unit: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.grid import day_number
+from features.calendar import day_number
 
 Places = NDArray[np.int64]
 FOR_EVER = np.iinfo(np.int64).max

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from features import calendar
-from features.calendar import is_knowable_sql
-from features.grid import day_number
+from features.calendar import day_number, is_knowable_sql
 from features.tables import TABLES
 from models.outcomes import Outcome, event_days
 from pipelines.errors import Refused
@@ -87,6 +86,17 @@ def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
     zones = subject_zones(subjects, settings.sites).set_axis(subjects["subject_id"].to_numpy())
     enrolments = told[["subject_id", "enrolled_on", "known_on", "superseded_on"]]
     return Cohort(night, instant, subjects, zones, settings.sites.cutoff, enrolments, settings.door.device_preference)
+
+
+def refuse_an_empty_roster(cohort: Cohort) -> None:
+    """There is nothing to score.
+
+    Raises:
+        Refused: nobody is on the roster.
+    """
+    if cohort.roster.empty:
+        night = f"{cohort.as_of:%Y-%m-%d}"
+        raise Refused(f"Nobody is on the roster of {night}: no enrolled subject with consent. Nothing to deliver.")
 
 
 def with_attributes(subjects: pd.DataFrame, declared: tuple[str, ...]) -> pd.DataFrame:

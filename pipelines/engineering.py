@@ -64,8 +64,13 @@ def training_matrices(installation: Installation, night: str) -> Shapes:
 
 
 def night_matrices(installation: Installation, night: str) -> Shapes:
-    """Build and store `night_matrix_<outcome>`, one row per subject on the roster; their shapes."""
+    """Build and store `night_matrix_<outcome>`, one row per subject on the roster; their shapes.
+
+    Raises:
+        Refused: nobody is on the roster.
+    """
     days = panel(installation, night)
+    cohorts.refuse_an_empty_roster(days.cohort)
     index = days.cohort.roster[["subject_id"]].assign(index_date=days.cohort.as_of)
     return {
         o.name: _store(installation, days, o, index, "night", _served(installation, o)) for o in outcomes(installation)

@@ -68,8 +68,7 @@ def build_rows(installation: Installation, night: str) -> pd.DataFrame:
         Refused: no champion was promoted yet, or nobody is on the roster.
     """
     known = engineering.cohort(installation, night)
-    if known.roster.empty:
-        raise Refused(f"Nobody is on the roster of {night}: no enrolled subject with consent. Nothing to deliver.")
+    cohorts.refuse_an_empty_roster(known)
     roster = _roster(installation, known)
     parts: dict[str, list[pd.DataFrame]] = {"standings": [], "scores": [], "tiers": [], "drivers": []}
     for outcome in engineering.outcomes(installation):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.hours import days_since_1970
+from features.calendar import day_number
 from pipelines.lake import bucket_of
 
 DAY_KEY = ["subject_id", "local_date"]
@@ -28,7 +28,7 @@ class Extent:
     def holds(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         """Which rows, with a subject and a local day, are of one of the subject-days."""
         place = self._names.get_indexer(pd.Index(rows["subject_id"]))
-        is_named = np.isin((place.astype(np.int64) << 20) + days_since_1970(rows["local_date"]), self._places)
+        is_named = np.isin((place.astype(np.int64) << 20) + day_number(rows["local_date"]), self._places)
         return is_named & (place >= 0) | self.has_whole(rows["subject_id"])
 
     def has_whole(self, subjects: pd.Series) -> NDArray[np.bool_]:
@@ -58,7 +58,7 @@ class Extent:
     @cached_property
     def _places(self) -> NDArray[np.int64]:
         place = self._names.get_indexer(pd.Index(self.days["subject_id"])).astype(np.int64)
-        places: NDArray[np.int64] = (place << 20) + days_since_1970(self.days["local_date"])
+        places: NDArray[np.int64] = (place << 20) + day_number(self.days["local_date"])
         return places
 
 

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 
+from features.flags import flags_of
+
 # DuckDB 2.0 calls what pandas 3.1 deprecates; its warnings, not ours.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning"),
@@ -52,6 +54,27 @@ def test_a_day_in_the_drawer_is_no_calm_day(panel_of):
     )
     assert day["adherence_wear_minutes"] == 0
     assert day.filter(regex="^(activity|heart)").isna().all()
+
+
+@pytest.mark.parametrize("preference", [(), ("Band",), ("Phone",)])
+def test_a_device_in_the_drawer_does_not_silence_the_worn_one(panel_of, preference):
+    """All day long it says that it was not worn: however many minutes that are, the other's 900 are the day's."""
+    band = minutes(7, 900, "a", device_model="Band")
+    band = [{**row, "steps": place % 3, "heart_rate": 60 + place % 7} for place, row in enumerate(band)]
+    drawer = minutes(0, 1440, "b", steps=0, worn=False, device_model="Phone")
+    alone, both = (the_day(panel_of(wearable=rows, preference=preference)) for rows in (band, band + drawer))
+    pd.testing.assert_series_equal(alone, both)
+    # 300 x (0 + 1 + 2) steps
+    assert (both["adherence_wear_minutes"], both["activity_steps"]) == (900, 900)
+
+
+def test_a_drawer_is_no_other_device(days_of):
+    """A second device that is never worn ends no past of the first."""
+    days = [{**row, "minute_at": row["minute_at"] + timedelta(days=day), "heart_rate": 60 + place % 7}
+            for day in range(12) for place, row in enumerate(minutes(7, 900, "a", steps=1))]  # fmt: skip
+    drawer = [{**row, "minute_at": row["minute_at"] + timedelta(days=day)}
+              for day in range(5, 12) for row in minutes(0, 1440, "b", steps=0, worn=False)]  # fmt: skip
+    assert not (flags_of(days_of(wearable=days + drawer))["flag"] == "device_change").any()
 
 
 def test_a_device_without_a_step_counter_has_no_steps(panel_of):

@@ -115,9 +115,10 @@ IDS = {
 @pytest.mark.parametrize("table", IDS)
 def test_ids_that_are_no_texts_are_refused(table):
     """7 in one table and "7" in another would match nobody, and read as somebody without data."""
-    with pytest.raises(FeaturesError, match=rf"`{table}\.subject_id` holds no texts but int64"):
-        build_matrix(*IDS[table](7))
-    with pytest.raises(FeaturesError, match=rf"`{table}\.subject_id` has \d+ rows without a subject"):
+    for ids in (7, pd.Series([7] * 40, dtype=object)):
+        with pytest.raises(FeaturesError, match=rf"`{table}\.subject_id` holds no texts but integer"):
+            build_matrix(*IDS[table](ids))
+    with pytest.raises(FeaturesError, match=rf"`{table}\.subject_id` is missing in \d+ rows"):
         build_matrix(*IDS[table](pd.Series([None] * 40, dtype="str")))
 
 
@@ -150,6 +151,27 @@ def test_what_is_no_civil_day_is_refused(column, at, message):
         build_matrix(*DAYS[column](at))
 
 
+RESTART = {"subject_id": "ann", "stream": "sleep", "measure": "", "on_date": DATES[20], "known_on": DATES[22]}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("on_date", ZONED[0], "has a time zone"),
+        ("known_on", pd.NaT, "has 1 rows that are missing"),
+        ("measure", None, "is missing in 1 rows|holds no texts"),
+        ("subject_id", 7, "holds no texts but integer"),
+    ],
+)
+def test_restarts_keep_the_same_rules(column, value, message):
+    """A begin on another day, or one that counts as known from the first day on, would be a look ahead."""
+    restarts = pd.DataFrame([RESTART | {column: value}])
+    with pytest.raises(FeaturesError, match=rf"`restarts\.{column}` .*({message})"):
+        build_matrix(panel("ann"), events(), enrolment("ann"), index("ann"), restarts=restarts)
+    with pytest.raises(FeaturesError, match=rf"`restarts` lacks the columns {column}"):
+        build_matrix(panel("ann"), events(), enrolment("ann"), index("ann"), restarts=restarts.drop(columns=column))
+
+
 @pytest.mark.parametrize("infinite", [np.inf, -np.inf])
 def test_infinite_values_are_refused_by_column_and_count(infinite):
     """They would make every mean of their window infinite."""
@@ -159,7 +181,7 @@ def test_infinite_values_are_refused_by_column_and_count(infinite):
         build_matrix(days, events(), enrolment("ann"), index("ann"))
 
 
-@pytest.mark.parametrize("values", ["many", pd.Timestamp("2026-01-01")])
+@pytest.mark.parametrize("values", ["many", pd.Timestamp("2026-01-01"), True, 1j])
 def test_measures_that_are_no_numbers_are_refused(values):
     """By column and type, without the value."""
     with pytest.raises(FeaturesError, match=r"`days\.activity_steps` holds no numbers but") as refusal:

@@ -174,6 +174,17 @@ def test_the_order_of_rows_and_their_labels_change_nothing():
     assert ordered.groupby("subject_id").size().tolist() == [N_NIGHTS, N_NIGHTS]
 
 
+def test_a_night_that_comes_in_months_later_makes_no_past_date_an_earlier_enrolment():
+    """Without `subjects` the first day counts as it was known: a row received after an index date changes nothing there."""
+    early = MORNINGS[[0]] - pd.Timedelta(days=18)
+    late = nights().iloc[[0]].assign(onset_at=early - pd.Timedelta(hours=8), offset_at=early,
+                                     received_at=MORNINGS[[0]] + pd.Timedelta(days=100))  # fmt: skip
+    asked = ["sleep_duration_coverage_28d", "adherence_coverage_28d", "tenure_days_enrolled"]
+    before, after = (matrix_of(days_of({"sleep": rows}, ZONE), index(("ann", "2026-03-22")), asked)
+                     for rows in (nights(), pd.concat([nights(received_at=MORNINGS), late])))  # fmt: skip
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+
+
 def test_a_correction_counts_from_its_receipt():
     """Version 1 of a night replaces it from the day after it came."""
     night = nights(record_id=[str(n) for n in range(N_NIGHTS)]).assign(received_at=MORNINGS.tz_convert("UTC"))

@@ -19,6 +19,8 @@ SAID = [
     ("mood_valence_last_7d", 0.31, 0.6,
      "overall mood, most recent of 7 days: 31 % of the scale (median of all that night: 60)"),
     ("mood_valence_z_7d", -2.34, 0.1, "overall mood, last 7 days against own usual: 2.3 SD below"),
+    ("mood_valence_z_7d", -0.01, 0.1, "overall mood, last 7 days against own usual: as usual"),
+    ("sleep_midpoint_z_7d", 2.0, 0.1, "the middle of the night, last 7 days against own usual: 2.0 SD later"),
     ("heart_resting_z_7d", 1.2, 0.1, "resting heart rate, last 7 days against own usual: 1.2 SD above"),
     ("own_past_distance_7d", 1.94, 1.0, "how unusual the last 7 days were, all streams together: 1.9 SD"),
     ("sleep_duration_slope_28d_min", -3.2, 0.1, "sleep duration, trend over 28 days: falling by 3.2 min a day"),

@@ -1,6 +1,6 @@
 """Whatever comes in whichever order: each version of a wearable's day is what its rows, as known then, say."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -79,12 +79,27 @@ def expected(rows: list[Row], subject: str, day: pd.Timestamp, index_date: pd.Ti
     valid = [row for row in latest.values() if not row["is_deleted"] and local_day(row) == day]
     if not valid:
         return None
-    device = max(Counter(str(row["device_id"]) for row in valid).items(), key=lambda item: (item[1], item[0]))[0]
-    mine = [row for row in valid if row["device_id"] == device]
-    worn = [row for row in mine if row["worn"] is not False]
+    device = max({str(row["device_id"]) for row in valid}, key=lambda name: (*told_of(valid, name), name))
+    worn = [row for row in valid if row["device_id"] == device and row["worn"] is not False]
     steps = [row["steps"] for row in worn if row["steps"] is not None]
     rates = [row["heart_rate"] for row in worn if row["heart_rate"] is not None]
     return (float(sum(steps)) if steps else float("nan"), sum(rates) / len(rates) if rates else float("nan"))
+
+
+def told_of(rows: list[Row], device: str) -> tuple[int, int]:
+    """Of how many minutes a device tells something, hour by hour by its best sensor, and how many it sent at all."""
+    mine = [row for row in rows if row["device_id"] == device]
+    hours: dict[object, Counter[str]] = defaultdict(Counter)
+    for row in mine:
+        sensors = {name: row.get(name) is not None for name in ("steps", "heart_rate", "hrv_rmssd")}
+        is_shown = row["heart_rate"] is not None or (row["steps"] or 0) > 0
+        is_worn = is_shown if row["worn"] is None else row["worn"]
+        found = {name for name, has in sensors.items() if has and row["worn"] is not False} | (
+            {"worn"} if is_worn else set()
+        )
+        at = row["minute_at"] + timedelta(minutes=row["utc_offset_min"])
+        hours[at.replace(minute=0), row["utc_offset_min"]].update(found)
+    return sum(max(found.values(), default=0) for found in hours.values()), len(mine)
 
 
 def known_on(row: Row) -> pd.Timestamp:
