@@ -19,8 +19,6 @@ COSINOR_FEWEST_HOURS, COSINOR_FEWEST_CLOCK_HOURS = 48, 18
 # A cosine smaller than this share of its mean is rounding, and peaks nowhere; a variance smaller than this share of
 # the mean square is rounding too.
 NEGLIGIBLE = 1e-9
-# Two weeks: a single week is too short for stability.
-DEFAULT = (14,)
 
 Profile = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -203,17 +201,17 @@ PATTERNS = (
     Pattern(HOUR_COLUMNS, lambda hours: (interdaily_stability(hours),), (
         PatternFeature("circadian_stability", "", "how alike the days were",
                        "variance of the mean day / variance of all valid hours of steps", "Witting 1990",
-                       "72 valid hours in a window of more than a week", DEFAULT),
+                       "72 valid hours in a window of more than a week"),
     ), (14, 28, 90), "circadian", restarts_with=("activity_steps",)),
     Pattern(HOUR_COLUMNS, _rhythm, (
         PatternFeature("circadian_variability", "", "how broken up the days were",
-                       "intradaily variability over valid successive hours", "Witting 1990", "72 valid hours", DEFAULT),
+                       "intradaily variability over valid successive hours", "Witting 1990", "72 valid hours"),
         PatternFeature("circadian_l5", "steps/h", "movement in the quietest hours",
-                       "quietest 5 consecutive hours of the average day", "Witting 1990", _SEEN, DEFAULT),
+                       "quietest 5 consecutive hours of the average day", "Witting 1990", _SEEN),
         PatternFeature("circadian_m10", "steps/h", "movement in the busiest hours",
-                       "busiest 10 consecutive hours of the average day", "Witting 1990", _SEEN, DEFAULT),
+                       "busiest 10 consecutive hours of the average day", "Witting 1990", _SEEN),
         PatternFeature("circadian_amplitude", "", "contrast between day and night", "(M10 - L5) / (M10 + L5)",
-                       "Witting 1990", _SEEN, DEFAULT),
+                       "Witting 1990", _SEEN),
         PatternFeature("circadian_l5_onset", "h", "when the quietest hours began", "clock hour at which L5 begins",
                        "Witting 1990", _SEEN, is_circular=True),
         PatternFeature("circadian_m10_onset", "h", "when the busiest hours began", "clock hour at which M10 begins",

@@ -23,7 +23,7 @@ FEATURES = (
     ("history_episodes_90d", "episodes", 90, "known episodes begun", "episodes over 90 days", True),
     ("history_episodes_ever", "episodes", 0, "known episodes ever", "episodes ever", True),
     ("history_episode_rate", "episodes/day", 365, "(known episodes begun in 365 days + 0.25) / (365 + 90)",
-     "how often episodes began in the past year", True),
+     "episodes that began in the past year", True),
     (TENURE, "days", 0, "index date minus enrolment", "days since enrolment", False),
 )  # fmt: skip
 NAMES = tuple(name for name, *_ in FEATURES)

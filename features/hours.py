@@ -138,6 +138,8 @@ def measures(found: DayHours) -> pd.DataFrame:
 
     wide = {name: by_hour(name, np.float64) for name in TOLD}
     bits = {name: by_hour(name, np.int64) for name in BITS}
+    # Not a step, no pulse and no word of being worn, all day long: that is a flat battery, not a calm day.
+    wide["step_minutes"][wide["worn"].sum(axis=1) == 0] = 0
     wear = {"adherence_wear_minutes": _known(wide, "worn", "minutes")}
     parts = [pd.DataFrame({**_movement(wide), **_bouts(wide, bits), **wear, **_heart(wide)})]
     hourly_steps = activity.hourly(wide["steps"], wide["step_minutes"])

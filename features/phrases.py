@@ -4,14 +4,16 @@ import re
 
 import numpy as np
 
+from features import history
 from features.baseline import ROUNDING
 from features.catalog import Catalog, Feature
 
+RATE = "episodes/day"
 IN_HOURS = "min, in hours"
 # Unit of a feature -> factor and how it is said.
 SAID: dict[str, tuple[float, str]] = {
     "share": (100, "%"), "share of scale": (100, "% of the scale"), "nat": (100 / np.log(24), "% of an even spread"),
-    "episodes/day": (365, "a year"), "answers/day": (1, "a day"), "steps/h": (1, "steps an hour"), "1/min": (1, "a minute"),
+    "answers/day": (1, "a day"), "steps/h": (1, "steps an hour"), "1/min": (1, "a minute"),
     "bpm2": (1, "bpm²"), IN_HOURS: (1 / 60, "h"),
 }  # fmt: skip
 # From here on hours are easier to picture than minutes, and decimals say nothing.
@@ -47,6 +49,9 @@ def _said(feature: Feature, value: float, median: float) -> str:
     if "_slope_" in feature.name:
         figure = _figure(feature, abs(value), feature.unit.removesuffix("/day"))
         return f"{'rising' if value > 0 else 'falling'} by {figure} a day" if abs(value) > ROUNDING else "level"
+    if feature.unit == RATE:
+        beside = "" if np.isnan(median) else f" (median of all that night: {_episodes(median)})"
+        return f"{_episodes(value)}{beside}"
     is_long = feature.unit == "min" and np.fmax(abs(value), abs(median)) >= MANY_MINUTES
     unit = IN_HOURS if is_long else feature.unit
     factor, _ = SAID.get(unit, (1, unit))
@@ -61,6 +66,11 @@ def _apart(feature: Feature, value: float) -> str:
         return said
     more, less = ("later", "earlier") if feature.is_circular else ("above", "below")
     return "as usual" if said == "0.0 SD" else f"{said} {more if value > 0 else less}"
+
+
+def _episodes(rate: float) -> int:
+    """How many episodes began: what a model sees is mixed with a rate that nobody had."""
+    return round(rate * (history.RATE_DAYS + history.PRIOR_DAYS) - history.PRIOR_EPISODES)
 
 
 def _figure(feature: Feature, value: float, unit: str) -> str:

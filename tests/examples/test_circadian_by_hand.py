@@ -256,7 +256,7 @@ def test_the_window_is_two_weeks_in_the_order_of_time(panel_from, features_on):
     """Variability pairs the last hour of a day with the first of the next, not of the one before."""
     # Day k holds k * 24 ... k * 24 + 23: a ramp, whose successive hours all differ by 1.
     hours = {f"activity_h{hour:02d}": [24.0 * day + hour for day in range(3)] for hour in range(24)}
-    found = features_on(panel_from("2026-03-01", **hours), "2026-03-04")
+    name, panel = "circadian_variability_14d", panel_from("2026-03-01", **hours)
     # 72 hours in a row have the population variance (72^2 - 1) / 12
-    assert found["circadian_variability_14d"] == pytest.approx(12 / (72**2 - 1))
-    assert np.isnan(features_on(panel_from("2026-03-01", **hours), "2026-03-16")["circadian_variability_14d"])
+    assert features_on(panel, "2026-03-04", features=[name])[name] == pytest.approx(12 / (72**2 - 1))
+    assert np.isnan(features_on(panel, "2026-03-16", features=[name])[name])

@@ -77,6 +77,13 @@ def test_a_drawer_is_no_other_device(days_of):
     assert not (flags_of(days_of(wearable=days + drawer))["flag"] == "device_change").any()
 
 
+def test_a_flat_battery_is_no_calm_day(panel_of):
+    """Zero steps in every minute, no pulse and no word of being worn: unworn, and of the subject nothing is known."""
+    day = the_day(panel_of(wearable=minutes(0, 1440, steps=0)))
+    assert day["adherence_wear_minutes"] == 0
+    assert day.filter(regex="^(activity|heart)").isna().all()
+
+
 def test_a_device_without_a_step_counter_has_no_steps(panel_of):
     """Missing, never zero."""
     day = the_day(panel_of(wearable=minutes(9, 3, heart_rate=60)))
