@@ -102,7 +102,7 @@ def matrix_of(
 
     Warns:
         FeaturesWarning: no features are named, and there are signals that the catalogue does not know, which the door of a
-            pipeline would put aside.
+            pipeline would put aside; or no event is of a subject of the index.
     """
     features = None if features is None else tuple(features)
     if features is None:
@@ -111,6 +111,8 @@ def matrix_of(
     needy = [name for name in features if name in OF_EVENTS and name != TENURE]
     if event_days is None and needy:
         raise FeaturesError(f"`{needy[0]}` needs `event_days`. Give them, or leave the feature out.")
+    if event_days is not None and "subject_id" in event_days:
+        _warn_of_others(event_days, index)
     if subjects is None:
         subjects = _first_days(days.panel)
     return build_matrix(days.panel, NO_EVENTS if event_days is None else event_days, subjects, index, features=features,
@@ -121,6 +123,14 @@ def _first_days(panel: pd.DataFrame) -> pd.DataFrame:
     """`subject_id, enrolled_on, known_on`: the first day with data of each subject, as it was known from index date on."""
     told = panel[panel[HAS_DATA] > 0].groupby(["subject_id", "known_on"])["local_date"].min()
     return told.groupby("subject_id").cummin().rename("enrolled_on").reset_index()
+
+
+def _warn_of_others(event_days: pd.DataFrame, index: pd.DataFrame) -> None:
+    if len(event_days) and not event_days["subject_id"].isin(index["subject_id"]).any():
+        warnings.warn(
+            f"`event_days` has {len(event_days)} rows, none of them of a subject of `index`: nobody is taken to have had an "
+            "event. Are ids written alike in both?", FeaturesWarning, stacklevel=3,
+        )  # fmt: skip
 
 
 def _warn_of_undeclared(panel: pd.DataFrame, catalog: Catalog) -> None:

@@ -131,6 +131,14 @@ def test_events_and_subjects_are_used_where_they_are_given():
         matrix_of(days, at, asked)
 
 
+def test_events_of_others_only_are_warned_of():
+    """Ann's under another spelling would read as an ann who never had an event."""
+    events = pd.DataFrame({"subject_id": ["Ann"], "event_on": pd.to_datetime(["2026-03-05"]),
+                           "known_on": pd.to_datetime(["2026-03-06"])})  # fmt: skip
+    with pytest.warns(FeaturesWarning, match="`event_days` has 1 rows, none of them of a subject of `index`"):
+        matrix_of(days_of({"sleep": nights()}, ZONE), index(("ann", "2026-03-22")), event_days=events)
+
+
 def test_a_past_begins_anew_with_a_new_device():
     """As in the pipeline: what another device measured is no usual level of this one."""
     n = 80
