@@ -78,25 +78,32 @@ def test_minutes_into_the_day_panel(benchmark, folder, names):
     noted(benchmark, SUBJECTS * DAYS * 1440)
 
 
-def by_pandas(file: Path) -> pd.DataFrame:
-    """The hourly sums that daily measures come from, by groupby: one device, no versions, no receipts, no bits of bouts."""
-    columns = ["subject_id", "minute_at", "utc_offset_min", "steps", "heart_rate", "hrv_rmssd", "worn"]
+def by_pandas(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The sums of each hour, device and receipt, and each day's bouts of rest and of movement, by groupby. It knows nothing of
+    corrections and faults, and the measures that we make of these sums are not made."""
+    columns = ["subject_id", "device_id", "minute_at", "utc_offset_min", "steps", "heart_rate", "hrv_rmssd", "worn",
+               "received_at"]  # fmt: skip
     rows = pd.read_parquet(file, columns=columns)
     local = rows["minute_at"].dt.tz_localize(None) + pd.to_timedelta(rows["utc_offset_min"], unit="min")
-    day, hour = local.dt.normalize(), local.dt.hour
+    steps, beats, is_still = rows["steps"], rows["heart_rate"], rows["worn"] & (rows["steps"] == 0)
     told = pd.DataFrame({
-        "steps": rows["steps"], "step_minutes": rows["steps"].notna(), "worn": rows["worn"],
-        "still": rows["worn"] & (rows["steps"] == 0), "brisk": rows["steps"] >= activity.BRISK_STEPS_PER_MIN,
-        "beats": rows["heart_rate"], "beat_minutes": rows["heart_rate"].notna(), "hrv": rows["hrv_rmssd"],
-        "hrv_minutes": rows["hrv_rmssd"].notna(),
+        "minutes": 1, "steps": steps, "step_minutes": steps.notna(), "step_squares": steps**2, "worn": rows["worn"],
+        "still": is_still, "incidental": steps.between(1, activity.SLOW_STEPS_PER_MIN - 1),
+        "slow": steps.between(activity.SLOW_STEPS_PER_MIN, activity.BRISK_STEPS_PER_MIN - 1),
+        "brisk": steps >= activity.BRISK_STEPS_PER_MIN, "beats": beats, "beat_minutes": beats.notna(),
+        "beat_squares": beats**2, "hrv": rows["hrv_rmssd"], "hrv_minutes": rows["hrv_rmssd"].notna(),
     })  # fmt: skip
-    hourly = told.groupby([rows["subject_id"], day.rename("local_date"), hour.rename("hour")]).sum()
-    return hourly.unstack("hour")
+    who, day, received = rows["subject_id"], local.dt.normalize().rename("day"), rows["received_at"].dt.floor("15min")
+    hourly = told.groupby([who, rows["device_id"], day, local.dt.hour.rename("hour"), received]).sum()
+    is_new = (is_still != is_still.shift()) | (who != who.shift()) | (day != day.shift())
+    bouts = is_still.groupby([who, day, is_new.cumsum().rename("bout")]).agg(["first", "size"])
+    daily = bouts.groupby(["subject_id", "day", "first"])["size"].agg(["mean", "max", "count"])
+    return hourly.unstack("hour"), daily
 
 
 @pytest.mark.benchmark(group="day panel, every daily measure")
-def test_hourly_sums_by_pandas(benchmark, folder):
-    """The peer, for a quarter of the minutes: less than the same work."""
+def test_hours_and_bouts_by_pandas(benchmark, folder):
+    """The peer, for a quarter of the minutes: most of the same work."""
     forget_peak()
     benchmark.pedantic(by_pandas, (folder / "all-0.parquet",), rounds=3, warmup_rounds=1)
     noted(benchmark, SUBJECTS * DAYS * 1440 // BUCKETS)
