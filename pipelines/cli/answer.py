@@ -19,7 +19,7 @@ from rich.table import Table
 
 from pipelines.errors import ForetideError
 
-WIDE = 160
+WIDE = 400
 # What a shell says of a command that Ctrl-C ended.
 STOPPED = 130
 
