@@ -7,8 +7,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from features import activity
 from features.days import build_days
+from tests.bench.day_panel_by_pandas import day_panel
 from tests.bench.memory import forget_peak, peak_gb
 
 # DuckDB 2.0 calls what pandas 3.1 deprecates; its warnings, not ours.
@@ -19,7 +19,8 @@ pytestmark = [
 
 SUBJECTS, DAYS = 64, 160
 BUCKETS = 4
-ZONES = pd.Series("Europe/Berlin", index=[f"p{number:03}" for number in range(SUBJECTS)])
+ZONE = "Europe/Berlin"
+ZONES = pd.Series(ZONE, index=[f"p{number:03}" for number in range(SUBJECTS)])
 # Each day synced the next morning; every hundredth subject-day corrected as a whole three days later.
 MINUTES = f"""
     SELECT format('p{{:03d}}', subject) AS subject_id, moment AS minute_at, subject % {BUCKETS} AS bucket,
@@ -78,32 +79,11 @@ def test_minutes_into_the_day_panel(benchmark, folder, names):
     noted(benchmark, SUBJECTS * DAYS * 1440)
 
 
-def by_pandas(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The sums of each hour, device and receipt, and each day's bouts of rest and of movement, by groupby. It knows nothing of
-    corrections and faults, and the measures that we make of these sums are not made."""
-    columns = ["subject_id", "device_id", "minute_at", "utc_offset_min", "steps", "heart_rate", "hrv_rmssd", "worn",
-               "received_at"]  # fmt: skip
-    rows = pd.read_parquet(file, columns=columns)
-    local = rows["minute_at"].dt.tz_localize(None) + pd.to_timedelta(rows["utc_offset_min"], unit="min")
-    steps, beats, is_still = rows["steps"], rows["heart_rate"], rows["worn"] & (rows["steps"] == 0)
-    told = pd.DataFrame({
-        "minutes": 1, "steps": steps, "step_minutes": steps.notna(), "step_squares": steps**2, "worn": rows["worn"],
-        "still": is_still, "incidental": steps.between(1, activity.SLOW_STEPS_PER_MIN - 1),
-        "slow": steps.between(activity.SLOW_STEPS_PER_MIN, activity.BRISK_STEPS_PER_MIN - 1),
-        "brisk": steps >= activity.BRISK_STEPS_PER_MIN, "beats": beats, "beat_minutes": beats.notna(),
-        "beat_squares": beats**2, "hrv": rows["hrv_rmssd"], "hrv_minutes": rows["hrv_rmssd"].notna(),
-    })  # fmt: skip
-    who, day, received = rows["subject_id"], local.dt.normalize().rename("day"), rows["received_at"].dt.floor("15min")
-    hourly = told.groupby([who, rows["device_id"], day, local.dt.hour.rename("hour"), received]).sum()
-    is_new = (is_still != is_still.shift()) | (who != who.shift()) | (day != day.shift())
-    bouts = is_still.groupby([who, day, is_new.cumsum().rename("bout")]).agg(["first", "size"])
-    daily = bouts.groupby(["subject_id", "day", "first"])["size"].agg(["mean", "max", "count"])
-    return hourly.unstack("hour"), daily
-
-
 @pytest.mark.benchmark(group="day panel, every daily measure")
-def test_hours_and_bouts_by_pandas(benchmark, folder):
-    """The peer, for a quarter of the minutes: most of the same work."""
+def test_the_same_by_pandas(benchmark, folder):
+    """The peer, for a quarter of the minutes: the same panel, made by groupby."""
     forget_peak()
-    benchmark.pedantic(by_pandas, (folder / "all-0.parquet",), rounds=3, warmup_rounds=1)
+    made = benchmark.pedantic(day_panel, (folder / "all-0.parquet", ZONE), rounds=3, warmup_rounds=1)
     noted(benchmark, SUBJECTS * DAYS * 1440 // BUCKETS)
+    ours = next(panels(folder, ("all",)))
+    pd.testing.assert_frame_equal(made[ours.columns], ours, check_dtype=False)
