@@ -70,9 +70,9 @@ def _of_outcome(outcome: object, rows: pd.DataFrame) -> list[str]:
         f"{to_history}, and {to_the_rest}.{no_use}",
         _recommended(families),
         f"{first['configurations']} configurations were tried, {first['seeds']} seeds each. Verdicts are adjusted for all "
-        f"{len(rows)} comparisons; intervals resample subjects and seeds and are conditional on the fitted models: "
-        "refitting in each resample would widen them. Half of the comparisons could not have found a gain below "
-        f"{_plain(rows['mdd'].median())}.",
+        f"{len(rows)} comparisons, intervals are not: of twenty that show nothing one lies off zero. They resample subjects "
+        "and seeds and are conditional on the fitted models: refitting in each resample would widen them. Half of the "
+        f"comparisons could not have found a gain below {_plain(rows['mdd'].median())}.",
     ]
 
 
