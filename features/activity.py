@@ -23,22 +23,23 @@ HOUR_COLUMNS = tuple(f"activity_h{hour:02d}" for hour in range(24))
 # Days whose bits are unpacked at once: 1.5 KB each.
 DAYS_AT_ONCE = 8192
 
+_TOLD = "missing below 600 minutes that tell of steps"
 MEASURES = (
-    Measure("activity_steps", "steps", "steps", "steps of the day, >= 600 minutes told", "Troiano 2008",
+    Measure("activity_steps", "steps", "steps", f"steps of the day; {_TOLD}", "Troiano 2008",
             (*TREND, "rmssd_28d", "last_7d"), usual_spread=3000.0),
-    Measure("activity_incidental_minutes", "min", "moving about", "minutes of 1 to 59 steps, >= 600 told", "Tudor-Locke 2018", ()),
-    Measure("activity_slow_minutes", "min", "slow to medium walking", "minutes of 60 to 99 steps, >= 600 told",
+    Measure("activity_incidental_minutes", "min", "moving about", f"minutes of 1 to 59 steps; {_TOLD}", "Tudor-Locke 2018", ()),
+    Measure("activity_slow_minutes", "min", "slow to medium walking", f"minutes of 60 to 99 steps; {_TOLD}",
             "Tudor-Locke 2018", ()),
-    Measure("activity_brisk_minutes", "min", "brisk walking", "minutes of at least 100 steps, >= 600 told",
+    Measure("activity_brisk_minutes", "min", "brisk walking", f"minutes of at least 100 steps; {_TOLD}",
             "Tudor-Locke 2018", LEVEL),
-    Measure("activity_sedentary_share", "share", "time without movement", "worn minutes without a step / worn minutes, >= 600 worn",
-            "Troiano 2008", LEVEL),
+    Measure("activity_sedentary_share", "share", "time without movement",
+            "worn minutes without a step / worn minutes; missing below 600 worn minutes", "Troiano 2008", LEVEL),
     Measure("activity_sedentary_bout", "min", "how long rest lasted at a time",
             "mean length of runs of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",
-            "", ()),
+            "Di 2017", ()),
     Measure("activity_sedentary_longest", "min", "the longest rest",
             "longest run of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",
-            "", ()),
+            "Foretide", ()),
     Measure("activity_rest_to_active", "1/min", "how soon rest gave way to movement",
             "share of still minutes that a minute with steps follows, of those with a known next minute: 1 / mean bout",
             "Di 2017", ()),
@@ -46,7 +47,8 @@ MEASURES = (
             "share of minutes with steps that a still one follows, of those with a known next minute: 1 / mean bout",
             "Di 2017", ()),
     Measure("activity_entropy", "nat", "spread of movement over the day",
-            "- sum p ln p over shares of hourly steps (>= 20 minutes told, scaled to 60), >= 600 minutes told",
+            "- sum p ln p, p each clock hour's share of the day's steps: a rate per minute that tells of steps, none below 20 "
+            f"such minutes; {_TOLD}",
             "Shannon 1948", LEVEL),
 )  # fmt: skip
 PATTERNS: tuple[Pattern, ...] = ()

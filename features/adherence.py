@@ -12,10 +12,12 @@ Days = NDArray[np.float64]
 
 MEASURES = (
     Measure(
-        "adherence_wear_minutes", "min", "time the device was worn", "minutes worn", "", ("mean_7d", "mean_28d", "z_7d")
+        "adherence_wear_minutes", "min", "time the device was worn", "minutes worn", "Foretide",
+        ("mean_7d", "mean_28d", "z_7d"),
     ),
     Measure(
-        "adherence_answers", "answers", "answers given", "mood answers of the day", "", ("mean_7d", "mean_28d", "z_7d"),
+        "adherence_answers", "answers", "answers given", "mood answers of the day", "Foretide",
+        ("mean_7d", "mean_28d", "z_7d"),
         stream="mood",
     ),
 )  # fmt: skip
@@ -84,22 +86,22 @@ def _per_day(total: Days, has_data: Days) -> Days:
 _OBSERVABLE = "1 day since enrolment"
 PATTERNS = (
     Pattern((HAS_DATA,), lambda days: (coverage(days[:, :, 0]), longest_gap(days[:, :, 0])), (
-        PatternFeature("adherence_coverage", "share", "days with data", "days with any data / days observable", "",
-                       _OBSERVABLE, (SHORT, LONG)),
-        PatternFeature("adherence_longest_gap", "days", "longest silence", "longest run of days without data", "",
+        PatternFeature("adherence_coverage", "share", "days with data", "days with any data / days since enrolment",
+                       "Foretide", _OBSERVABLE, (SHORT, LONG)),
+        PatternFeature("adherence_longest_gap", "days", "longest silence", "longest run of days without data", "Foretide",
                        _OBSERVABLE, (LONG,)),
     )),
     Pattern((HAS_DATA,), lambda days: (days_since_data(days[:, :, 0]),), (
         PatternFeature("adherence_days_since_data", "days", "days of silence up to now",
-                       "days without data just before, at most the window", "", "none", (LONG,)),
+                       "days without data just before the index date, at most the window's", "Foretide", "none", (LONG,)),
     ), windows=(LONG,), has_own_past=False),
     Pattern((SINCE_RECEIPT,), lambda days: (days_since_sync(days[:, :, 0]),), (
         PatternFeature("adherence_days_since_sync", "days", "days since anything was received",
-                       "index date minus the day of the newest receipt, least over the window's days", "",
+                       "index date minus the day of the newest receipt, least over the window's days", "Foretide",
                        "1 day with data"),
     ), windows=(LONG,), has_own_past=False),
     Pattern(("adherence_answers", HAS_DATA), lambda days: (answer_rate(days[:, :, 0], days[:, :, 1]),), (
         PatternFeature("adherence_answer_rate", "answers/day", "answers given a day, silent days included",
-                       "mood answers / days observable", "", _OBSERVABLE),
+                       "mood answers / days since enrolment", "Foretide", _OBSERVABLE),
     ), restarts_with=("adherence_answers",)),
 )  # fmt: skip

@@ -128,6 +128,20 @@ def spread(usual: Past, usual_spread: float) -> Values:
     return found
 
 
+def letters(usual_spread: float, unit: str) -> str:
+    """What n and s of `robust_z` stand for, in words.
+
+    Args:
+        usual_spread: of the measure; NaN where none is declared.
+        unit: the measure's.
+    """
+    s = f"s = {MAD_TO_SD} MAD"
+    if np.isfinite(usual_spread):
+        s = (f"s^2 = (n ({MAD_TO_SD} MAD)^2 + {PRIOR_DAYS:g} u^2) / (n + {PRIOR_DAYS:g}), u = {usual_spread:g} {unit} the usual "
+             "spread from day to day")  # fmt: skip
+    return f"n: valid days of those {PAST_DAYS}, MAD: the median distance from their median, {s}"
+
+
 def distance(recent: Values, days: Values) -> Values:
     """How unusual recent days were in several measures at once: a Mahalanobis distance, per measure.
 

@@ -27,6 +27,7 @@ from features import (
 )
 from features.coverage import coverage
 from features.errors import FeaturesError
+from features.literature import cited
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern, PatternFeature
 
 
@@ -35,8 +36,9 @@ class Feature:
     """One column of the feature matrix.
 
     Args:
-        window_days: trailing days that it looks at; 0 for all since enrolment.
+        window_days: trailing days that it looks at; 0 for all before the index date.
         minimum: the least data for a value, in words; below it the feature is missing.
+        source: short citations; `literature.in_full` tells what they mean.
         words: the clinician's phrase.
         is_default: whether models see it unless the configuration says otherwise.
         is_circular: whether it is a time of day, in hours, or compares times of day.
@@ -200,14 +202,15 @@ def coverage_name(of: str, window: int) -> str:
 def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
     statistic = STATISTICS[kind]
     name = feature_name(measure.name, kind, window, measure.unit)
+    letters = f" ({baseline.letters(measure.usual_spread, measure.unit)})" if kind == "z" else ""
     return Feature(
         name=name,
         family=family(name),
         unit=UNITS.get(kind, "{}").format(measure.unit),
         window_days=window,
         minimum=_minimum(measure, kind, WINDOWS[window]),
-        formula=f"{statistic.formula.format(window)} of: {measure.formula}",
-        source=measure.source,
+        formula=f"{statistic.over(window, measure.is_circular)}{letters} of: {measure.formula}",
+        source=cited(measure.source, statistic.source),
         rationale=RATIONALE[family(name)],
         words=statistic.words.format(measure.words, window),
         is_default=f"{kind}_{window}d" in measure.default,
@@ -237,10 +240,11 @@ def _of_pattern(pattern: Pattern, told: PatternFeature, window: int) -> Feature:
 def _against_past(pattern: Pattern, told: PatternFeature, window: int) -> Feature:
     earlier = pattern_past.n_earlier(window)
     minimum = f"{told.minimum}; so in {baseline.FEWEST_WITHOUT_PRIOR} of {earlier} windows before, not all alike"
-    formula = (f"n / (n + {baseline.PRIOR_DAYS:g}) (newest {window} days - median) / ({baseline.MAD_TO_SD} MAD), of the n that "
-               f"have a value of the {earlier} windows of {window} days before, of: {told.formula}")  # fmt: skip
-    return Feature(feature_name(told.name, "z", window), "own_past", UNITS["z"], window, minimum, formula, told.source,
-                   RATIONALE["own_past"], f"last {window} days against own usual: {told.words}", False, told.is_circular,
+    formula = (f"(newest {window} days - median) / ({baseline.MAD_TO_SD} MAD) * n / (n + {baseline.PRIOR_DAYS:g}) (median and MAD "
+               f"over the n that have a value of the {earlier} windows of {window} days before) of: {told.formula}")  # fmt: skip
+    return Feature(feature_name(told.name, "z", window), "own_past", UNITS["z"], window, minimum, formula,
+                   cited(told.source, STATISTICS["z"].source), RATIONALE["own_past"],
+                   f"last {window} days against own usual: {told.words}", False, told.is_circular,
                    coverage=coverage_name(pattern.coverage, window))  # fmt: skip
 
 
@@ -255,7 +259,7 @@ def _distance(window: int) -> Feature:
 
 def _plain(name: str, unit: str, window: int, formula: str, words: str, is_default: bool) -> Feature:
     kin, minimum = family(name), "1 known event" if "_since_last_" in name else "none"
-    return Feature(name, kin, unit, window, minimum, formula, "", RATIONALE[kin], words, is_default)
+    return Feature(name, kin, unit, window, minimum, formula, "Foretide", RATIONALE[kin], words, is_default)
 
 
 def family(name: str) -> str:

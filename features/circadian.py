@@ -199,19 +199,21 @@ _SEEN = "each clock hour seen once"
 _COSINOR = "48 valid hours, 18 different clock hours"
 PATTERNS = (
     Pattern(HOUR_COLUMNS, lambda hours: (interdaily_stability(hours),), (
-        PatternFeature("circadian_stability", "", "how alike the days were",
-                       "variance of the mean day / variance of all valid hours of steps", "Witting 1990",
+        PatternFeature("circadian_stability", "share", "how alike the days were",
+                       "variance of the average day, each clock hour as often as it is valid / variance (n) of all valid hours of "
+                       "steps", "Witting 1990",
                        "72 valid hours in a window of more than a week"),
     ), (14, 28, 90), "circadian", restarts_with=("activity_steps",)),
     Pattern(HOUR_COLUMNS, _rhythm, (
-        PatternFeature("circadian_variability", "", "how broken up the days were",
-                       "intradaily variability over valid successive hours", "Witting 1990", "72 valid hours"),
+        PatternFeature("circadian_variability", "1", "how broken up the days were (2: like noise)",
+                       "mean squared difference of valid successive hours / variance (n) of all valid hours of steps",
+                       "Witting 1990", "72 valid hours"),
         PatternFeature("circadian_l5", "steps/h", "movement in the quietest hours",
-                       "quietest 5 consecutive hours of the average day", "Witting 1990", _SEEN),
+                       "mean of the quietest 5 consecutive hours of the average day", "Witting 1990", _SEEN),
         PatternFeature("circadian_m10", "steps/h", "movement in the busiest hours",
-                       "busiest 10 consecutive hours of the average day", "Witting 1990", _SEEN),
-        PatternFeature("circadian_amplitude", "", "contrast between day and night", "(M10 - L5) / (M10 + L5)",
-                       "Witting 1990", _SEEN),
+                       "mean of the busiest 10 consecutive hours of the average day", "Witting 1990", _SEEN),
+        PatternFeature("circadian_amplitude", "share", "contrast between day and night",
+                       "(M10 - L5) / (M10 + L5)", "Witting 1990", _SEEN),
         PatternFeature("circadian_l5_onset", "h", "when the quietest hours began", "clock hour at which L5 begins",
                        "Witting 1990", _SEEN, is_circular=True),
         PatternFeature("circadian_m10_onset", "h", "when the busiest hours began", "clock hour at which M10 begins",

@@ -48,6 +48,6 @@ def coverage(
     days = f"days since enrolment{f' less {less}' if less else ''}"
     room = f"{per_day} x {days}" if per_day > 1 else days
     figure = PatternFeature(
-        f"{of}_coverage", "share", words, f"{counted} / {room}, at most 1", "", "1 day since enrolment"
+        f"{of}_coverage", "share", words, f"{counted} / {room}, at most 1", "Foretide", "1 day since enrolment"
     )
     return Pattern((*columns, HAS_DATA), compute, (figure,), windows, has_own_past=False)

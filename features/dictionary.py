@@ -22,6 +22,7 @@ from features.catalog import (
 )
 from features.literature import CITATIONS
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern
+from features.signals import VENDOR
 from features.tables import DAILY_METRICS, PROVENANCE, TABLES, Column
 
 DECLARED = (*(m.name for m in STANDARD.measures), *(f.name for p in STANDARD.patterns for f in p.features))
@@ -60,7 +61,7 @@ def _range(column: Column) -> str:
 
 def features_page() -> str:
     """The catalogue as a Markdown page: how names are read, what there is, in full what is on, and the literature."""
-    parts = [_names(), _statistics(), _own_past(), _families()]
+    parts = [_names(), _rows(), _statistics(), _own_past(), _families()]
     parts += [_modality(name) for name in MODALITIES]
     return "\n".join([*parts, _history(), _in_full(), _literature()])
 
@@ -82,21 +83,45 @@ Grain: {GRAIN}. A window of w days before the index date t holds the local days 
 as they were known at the cutoff of t. A measure is one value per subject and local day. Valid is a day with a value.
 Below the least data a feature is missing, never zero; its coverage says how much it could rest on: `<measure>_coverage_<window>`
 for each statistic of a measure, and for a pattern the coverage that its table names, over the same window. Where it is 0 there
-is no value. Coverages, counts of silence and history have none: they rest on all days since enrolment.
+is no value. Coverages, counts of silence and history have none: there, nothing on record is an answer too.
 """
+
+
+def _rows() -> str:
+    stand_ins = ((f"`{metric}`", f"`{measure}`") for metric, (measure, _) in VENDOR.items())
+    return f"""## How a row is read
+**Unit.** `1` is a pure number, such as a correlation; what its ends mean stands in "what it is". `share` is a pure number of
+which 1 is the whole, `share of scale` of which 0 and 1 are the ends of the scale of an answer. `points` are those of a
+questionnaire, `points of 100` of an index that is 100 at most. `nat` is the unit of entropy with natural logarithms. `h` is a
+length of time in hours; of a clock time, hours since midnight. A square is written `^2`.
+
+**Source.** Who defined the figure; in full under [Literature](#literature). `Foretide` is ourselves: there is no paper, and
+the formula is the definition. `the vendor` is the maker of the device, who does not publish how it comes about: trust it as
+far as its algorithm version. `declared by the site` is a signal of your own. Two sources: the first defines what is measured,
+the second what is done with it.
+
+**Days.** A feature looks at so many days before the index date: `all` (0 in `foretide features`) are all before it that anything
+is known of, those before enrolment too.
+
+**The vendor's figures.** On a day on which no minutes or episodes give a measure, the vendor's daily figure stands in, in the
+measure's unit:
+
+{_table(("vendor's daily figure", "stands in for"), stand_ins)}"""
 
 
 def _statistics() -> str:
     valid = {"last": "1 valid day", "coverage": "1 day since enrolment", "z": "as the mean, and a past"}
-    rows = ((f"`{kind}`", told.formula.format("w"), UNITS.get(kind, "{}").format("the measure's"),
-             valid.get(kind, "see windows"), FAMILIES.get(kind, "the modality"))
+    rows = ((f"`{kind}`", told.over("w"), UNITS.get(kind, "{}").format("the measure's"), valid.get(kind, "see windows"),
+             told.source, FAMILIES.get(kind, "the modality"))
             for kind, told in STATISTICS.items())  # fmt: skip
+    angles = ((kind, told) for kind, told in STATISTICS.items() if told.of_clock_times)
     windows = ((f"{window} days", f"{fewest} valid days") for window, fewest in WINDOWS.items())
     return "\n".join((
         "## Statistics\nEach measure has each of these over each window.\n",
-        _table(("statistic", "formula", "unit", "least data", "family"), rows),
-        "`rmssd` also needs two adjacent valid days. Clock times have a circular mean and standard deviation, no `slope` "
-        "and no\n`rmssd`.\n",
+        _table(("statistic", "formula", "unit", "least data", "source", "family"), rows),
+        "`rmssd` also needs two adjacent valid days. What n and s of `z` are stands below. Statistics without a source are "
+        "plain\narithmetic. Clock times have no `slope` and no `rmssd`, and these statistics of angles:\n",
+        _table(("statistic", "formula"), ((f"`{kind}`", told.over("w", is_circular=True)) for kind, told in angles)),
         _table(("window", "least data"), windows),
     ))  # fmt: skip
 
@@ -108,12 +133,13 @@ def _own_past() -> str:
     earlier = ", ".join(f"{n} of {w} days" for w, n in counts if n >= fewest)
     rows = (
         ("`<measure>_z_<window>`", f"(mean of the last w days - median of the {days} days before them) / s * n / (n + {prior}), "
-         f"s^2 = (n ({baseline.MAD_TO_SD} MAD)^2 + {prior} u^2) / (n + {prior}); n: valid days of those {days}, u: usual spread",
+         f"s^2 = (n ({baseline.MAD_TO_SD} MAD)^2 + {prior} u^2) / (n + {prior}); n: valid days of those {days}, MAD: the median "
+         "distance from their median, u: usual spread",
          f"the window's, and before them 1 valid day; without u {fewest} that varied",
-         "median and MAD: Leys 2013; their weights are our own"),
+         "Leys 2013"),
         ("`<pattern>_z_<window>`", f"(pattern of the last w days - median) / ({baseline.MAD_TO_SD} MAD) * n / (n + {prior}), of the n "
          f"with a value of the windows of the same length before, which overlap neither it nor each other: {earlier}",
-         f"the pattern's, and {fewest} windows before that varied", "median and MAD: Leys 2013; their weights are our own"),
+         f"the pattern's, and {fewest} windows before that varied", "Leys 2013"),
         ("`own_past_distance_<window>`", "sqrt(d' C^-1 d / k): d the z of k measures, not weighted by n; C the covariance of their "
          f"daily z over those {days} days, shrunk towards a multiple of the identity",
          f"{baseline.FEWEST_TOGETHER} measures with the window's least data; {baseline.FEWEST_FOR_DISTANCE} days before with any "
@@ -123,9 +149,10 @@ def _own_past() -> str:
 Both in robust standard deviations; above 0 is more than usual, a distance has no sign.
 
 {_table(("feature", "formula", "least data", "source"), rows)}
-**Warm-up:** u is the usual spread of the measure (tables below). While n is small, u stands in for the subject's own
-spread and the difference counts in proportion to n: a z that is missing for weeks would tell who is newly enrolled. One
-day of past is enough. Where no u is declared, z needs {fewest} valid days that varied.
+**Warm-up:** u is the usual spread of the measure: the standard deviation from day to day that is usual within a person, in
+the measure's unit (tables below). While n is small, u stands in for the subject's own spread and the difference counts in
+proportion to n: a z that is missing for weeks would tell who is newly enrolled. One day of past is enough. Where no u is
+declared, z needs {fewest} valid days that varied.
 The past begins anew where a device, an algorithm or a unit changed.
 
 Models do not learn from the first {WARM_UP_DAYS} days after enrolment: what is missing for want of time would tell them who is
@@ -177,10 +204,13 @@ def _pattern(pattern: Pattern) -> Iterable[tuple[str, ...]]:
 
 def _history() -> str:
     kept = [feature for feature in STANDARD.features if feature.family in ("history", "tenure")]
-    rows = ((f"`{f.name}`", f.words, f.unit, f.window_days or "all", f.formula, f.minimum, "on" if f.is_default else "")
+    rows = ((f"`{f.name}`", f.words, f.unit, f.window_days or "all", f.formula, f.minimum, f.source, "on" if f.is_default else "")
             for f in kept)  # fmt: skip
-    heads = ("feature", "what it is", "unit", "days", "formula", "least data", "on")
-    return f"## History and tenure\nFrom events, as known at the cutoff.\n\n{_table(heads, rows)}"
+    heads = ("feature", "what it is", "unit", "days", "formula", "least data", "source", "on")
+    return (
+        "## History and tenure\nFrom events of the outcome, as known at the cutoff. Events at most `merge_within_days` of the outcome "
+        f"apart are one episode.\n\n{_table(heads, rows)}"
+    )
 
 
 def _in_full() -> str:

@@ -102,7 +102,7 @@ def _rolling_sum(values: Values, length: int) -> Values:
     return sums
 
 
-def _pattern(measure: str, unit: str, words: str) -> Pattern:
+def _pattern(measure: str, squared: str, words: str) -> Pattern:
     def figure(name: str, unit: str, words: str, formula: str) -> PatternFeature:
         minimum = "half of the days and of the rolling windows valid"
         return PatternFeature(f"early_warning_{measure}_{name}", unit, words, formula, "Dakos 2012", minimum)
@@ -112,12 +112,12 @@ def _pattern(measure: str, unit: str, words: str) -> Pattern:
         (measure,),
         early_warning,
         (
-            figure("variance", f"{unit}2", f"how much {words} fluctuated of late", f"variance {around}, newest half"),
-            figure("autocorrelation", "", f"how slowly {words} recovered of late",
+            figure("variance", squared, f"how much {words} fluctuated of late", f"variance {around}, newest half"),
+            figure("autocorrelation", "1", f"how slowly {words} recovered of late (0 at once, 1 never)",
                    f"lag-1 autocorrelation {around}, newest half, valid pairs"),
-            figure("variance_rise", "", f"rise of how much {words} fluctuated",
+            figure("variance_rise", "1", f"whether {words} fluctuated more and more (1 ever more, -1 ever less)",
                    f"Kendall's tau-b with time of the variance {around} in rolling halves"),
-            figure("autocorrelation_rise", "", f"rise of how slowly {words} recovered",
+            figure("autocorrelation_rise", "1", f"whether {words} recovered ever more slowly (1 ever more, -1 ever less)",
                    f"Kendall's tau-b with time of the lag-1 autocorrelation {around} in rolling halves"),
         ),
         (28, 90),
@@ -127,7 +127,7 @@ def _pattern(measure: str, unit: str, words: str) -> Pattern:
 
 
 PATTERNS = (
-    _pattern("mood_valence", "share of scale", "mood"),
-    _pattern("sleep_duration", "min", "sleep duration"),
-    _pattern("activity_steps", "steps", "the number of steps"),
+    _pattern("mood_valence", "(share of scale)^2", "mood"),
+    _pattern("sleep_duration", "min^2", "sleep duration"),
+    _pattern("activity_steps", "steps^2", "the number of steps"),
 )

@@ -18,16 +18,17 @@ DAY_HOURS = slice(10, 22)
 HOUR_COLUMNS = tuple(f"heart_h{hour:02d}" for hour in range(24))
 
 MEASURES = (
-    Measure("heart_resting", "bpm", "resting heart rate", "lowest hourly mean with >= 20 valid minutes", "",
+    Measure("heart_resting", "bpm", "resting heart rate", "lowest mean of a clock hour with >= 20 valid minutes", "Foretide",
             (*TREND, "last_7d"), usual_spread=2.5),
-    Measure("heart_mean", "bpm", "mean heart rate", "mean over minutes with a value", "", LEVEL, usual_spread=4.0),
-    Measure("heart_night_dip", "share", "fall of the heart rate at night", "1 - mean 0-6 h / mean 10-22 h",
-            "Ben-Dov 2007", LEVEL),
-    Measure("heart_hrv", "ms", "heart rate variability", "mean RMSSD of RR intervals", "Task Force 1996", LEVEL),
-    Measure("heart_max", "bpm", "highest heart rate", "highest value of the day, where the source gives it", "",
+    Measure("heart_mean", "bpm", "mean heart rate", "mean over minutes with a value", "Foretide", LEVEL, usual_spread=4.0),
+    Measure("heart_night_dip", "share", "fall of the heart rate at night",
+            "1 - mean of 0 to 6 h / mean of 10 to 22 h, each with >= 20 valid minutes", "Ben-Dov 2007", LEVEL),
+    Measure("heart_hrv", "ms", "heart rate variability", "mean of the RMSSD of RR intervals that the source gives",
+            "Task Force 1996", LEVEL),
+    Measure("heart_max", "bpm", "highest heart rate", "highest value of the day, where the source gives it", "the vendor",
             ("mean_7d", "z_7d")),
-    Measure("heart_variance", "bpm2", "variance of the heart rate", "variance over the day, where the source gives it",
-            "", ("mean_7d", "z_7d")),
+    Measure("heart_variance", "bpm^2", "variance of the heart rate", "variance over the day, where the source gives it",
+            "the vendor", ("mean_7d", "z_7d")),
 )  # fmt: skip
 
 _COSINOR = "48 valid hours, 18 different clock hours"

@@ -12,17 +12,17 @@ from features.calendar import day_number
 
 Values = NDArray[np.float64]
 TENURE = "tenure_days_enrolled"
-# Name, unit, window (0: since enrolment), formula, words, whether models see it.
+# Name, unit, window (0: all before the index date), formula, words, whether models see it.
 FEATURES = (
-    ("history_days_since_last_episode", "days", 0, "days since the newest known episode began", "days since the last episode",
-     True),
+    ("history_days_since_last_episode", "days", 0, "days since the first event of the newest known episode",
+     "days since the last episode", True),
     ("history_days_since_last_event", "days", 0, "days since the newest known event", "days since the last event", True),
-    ("history_event_days_7d", "days", 7, "known event days", "event days this week", True),
-    ("history_event_days_28d", "days", 28, "known event days", "event days over 28 days", True),
-    ("history_event_days_90d", "days", 90, "known event days", "event days over 90 days", True),
-    ("history_episodes_90d", "episodes", 90, "known episodes begun", "episodes over 90 days", True),
-    ("history_episodes_ever", "episodes", 0, "known episodes ever", "episodes ever", True),
-    ("history_episode_rate", "episodes/day", 365, "(known episodes begun in 365 days + 0.25) / (365 + 90)",
+    ("history_event_days_7d", "days", 7, "days with a known event among the 7 before", "event days over 7 days", True),
+    ("history_event_days_28d", "days", 28, "days with a known event among the 28 before", "event days over 28 days", True),
+    ("history_event_days_90d", "days", 90, "days with a known event among the 90 before", "event days over 90 days", True),
+    ("history_episodes_90d", "episodes", 90, "known episodes that began in the 90 days before", "episodes over 90 days", True),
+    ("history_episodes_ever", "episodes", 0, "known episodes", "episodes ever", True),
+    ("history_episode_rate", "episodes/day", 365, "(known episodes that began in the 365 days before + 0.25) / (365 + 90)",
      "episodes that began in the past year", True),
     (TENURE, "days", 0, "index date minus enrolment", "days since enrolment", False),
 )  # fmt: skip

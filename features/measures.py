@@ -16,22 +16,37 @@ SHORT, LONG, PAST = 7, 28, 90
 
 @dataclass(frozen=True)
 class Statistic:
-    """How a trailing window of daily values becomes one number; `{}` in `formula` is the window in days, in `words` the
-    measure's words and then the window."""
+    """How a trailing window of daily values becomes one number.
+
+    Args:
+        formula: `{}` is the window in days.
+        words: `{}` are the measure's words, and then the window.
+        of_clock_times: the formula where values are clock times; "" where it is the same.
+        source: short citation; "" where it is plain arithmetic.
+    """
 
     formula: str
     words: str
+    of_clock_times: str = ""
+    source: str = ""
+
+    def over(self, days: int | str, is_circular: bool = False) -> str:
+        """The formula over a window of so many days."""
+        return ((self.of_clock_times if is_circular else "") or self.formula).format(days)
 
 
 STATISTICS = {
-    "mean": Statistic("mean over {} days", "{}, mean of {} days"),
-    "sd": Statistic("standard deviation (n - 1) over {} days", "{}, variation (SD) over {} days"),
+    "mean": Statistic("mean over {} days", "{}, mean of {} days", "circular mean over {} days"),
+    "sd": Statistic("standard deviation (n - 1) over {} days", "{}, variation (SD) over {} days",
+                    "circular standard deviation (sqrt(-2 ln R) 24 h / (2 pi), R the length of the mean clock hand) over {} days"),
     "slope": Statistic("least-squares slope per day over {} days", "{}, trend over {} days"),
-    "rmssd": Statistic("root mean square of differences of adjacent valid days, {} days", "{}, change from day to day over {} days"),
+    "rmssd": Statistic("root mean square of differences of adjacent valid days, {} days", "{}, change from day to day over {} days",
+                       source="Jahng 2008"),
     "last": Statistic("newest value of the last {} days", "{}, most recent of {} days"),
-    "coverage": Statistic("valid days / days since enrolment, at most {}", "{}, days with a value of {} days"),
-    "z": Statistic("n / (n + 7) (mean over {} days - median of the 90 days before) / s, s from 1.4826 MAD and the usual spread,",
-                   "{}, last {} days against own usual"),
+    "coverage": Statistic("valid days / days since enrolment, at most {}", "{}, days with a value of {} days",
+                          source="Foretide"),
+    "z": Statistic("(mean over {} days - median of the 90 days before) / s * n / (n + 7)", "{}, last {} days against own usual",
+                   "(circular mean over {} days - median of the 90 days before, as seen from it) / s * n / (n + 7)", "Leys 2013"),
 }  # fmt: skip
 # On by default, for a measure that declares nothing else.
 LEVEL = ("mean_7d", "mean_28d", "sd_28d", "z_7d")
@@ -48,7 +63,7 @@ class Measure:
         name: `<modality>_<measure>`, the panel's column.
         words: how a clinician would say it.
         formula: how the day's value comes about.
-        source: short citation, "" where the rule is a plain count or sum.
+        source: short citation, of `literature.CITATIONS`.
         default: statistics that models see unless the configuration says otherwise.
         is_circular: whether values are clock times in hours, whose mean and spread are those of an angle.
         usual_spread: the standard deviation from day to day that is usual within a person, in `unit`; what the robust z
@@ -77,6 +92,7 @@ class PatternFeature:
     """One figure of a pattern; its name gets the window: `circadian_stability` -> `circadian_stability_14d`.
 
     Args:
+        source: short citations, as `literature.cited` joins them.
         minimum: the least data for a value, in words.
         default: windows (days) that models see unless the configuration says otherwise.
         is_circular: whether values are clock times in hours.

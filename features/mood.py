@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.coverage import Counts, coverage
 from features.groups import sums
+from features.literature import cited
 from features.measures import LEVEL, TREND, Measure, Pattern, PatternFeature, Values
 from features.versions import KEY
 
@@ -19,13 +20,13 @@ ITEMS = (
 )  # fmt: skip
 # The item that stands for mood as a whole: the first of these that was answered.
 VALENCE = ("mood", "positive_mood", "happy")
-# Questionnaires, as a clinician calls them; scores of others are not read.
+# Questionnaires, as a clinician calls them, and who defined their score; scores of others are not read.
 ASSESSMENTS = {
-    "phq_9": "PHQ-9",
-    "gad_7": "GAD-7",
-    "stai": "STAI",
-    "stai_x1": "STAI-X1",
-    "ces_d": "CES-D",
+    "phq_9": ("PHQ-9", "Kroenke 2001"),
+    "gad_7": ("GAD-7", "Spitzer 2006"),
+    "stai": ("STAI", "Spielberger 1983"),
+    "stai_x1": ("STAI-X1", "Spielberger 1970"),
+    "ces_d": ("CES-D", "Radloff 1977"),
 }
 ASSESSMENTS_ON = ("phq_9", "gad_7")
 
@@ -38,17 +39,20 @@ FEWEST_PAIRS, FEWEST_DAYS = 10, 5
 ROUNDING = 1e-9
 
 MEASURES = (
-    Measure("mood_valence", "share of scale", "overall mood", "mean of the day's answers, scaled to 0..1",
-            "Jahng 2008", (*TREND, "rmssd_28d", "last_7d"), usual_spread=0.12, stream="mood"),
+    Measure("mood_valence", "share of scale", "overall mood",
+            "mean of the day's answers on mood, else positive mood, else happy, scaled to 0..1", "Foretide",
+            (*TREND, "rmssd_28d", "last_7d"), usual_spread=0.12, stream="mood"),
     Measure("mood_swing", "share of scale", "mood swings within the day",
-            "root mean square of successive differences within the day", "Jahng 2008", LEVEL, stream="mood"),
-    Measure("mood_swing_adjusted", "share of scale", "mood swings within the day, whatever the time between answers",
-            "root mean square of successive differences within the day, each square divided by its gap / 4 h, gaps >= 15 min",
-            "Jahng 2008", (), stream="mood"),
-    Measure("mood_latency", "min", "time taken to answer", "median minutes from prompt to answer", "", LEVEL,
+            "root mean square of differences of successive answers on overall mood within the day", "Jahng 2008", LEVEL,
             stream="mood"),
+    Measure("mood_swing_adjusted", "share of scale", "mood swings within the day, whatever the time between answers",
+            "root mean square of differences of successive answers on overall mood within the day, each square divided by "
+            "its gap / 4 h, gaps >= 15 min",
+            "Jahng 2008", (), stream="mood"),
+    Measure("mood_latency", "min", "time taken to answer", "median minutes from prompt to answer", "Foretide",
+            LEVEL, stream="mood"),
     *(Measure(f"mood_{item}", "share of scale", f"the answers on {item.replace('_', ' ')}",
-              "mean of the day's answers, scaled to 0..1", "Jahng 2008", ("mean_7d", "mean_28d", "z_7d"),
+              f"mean of the day's answers on {item.replace('_', ' ')}, scaled to 0..1", "Foretide", ("mean_7d", "mean_28d", "z_7d"),
               usual_spread=0.12, stream="mood")
       for item in ITEMS),
 )  # fmt: skip
@@ -203,15 +207,16 @@ def days_with_scores(scores: Values) -> Counts:
     return days
 
 
-def _assessment(name: str, words: str) -> tuple[Pattern, Pattern]:
+def _assessment(name: str, words: str, source: str) -> tuple[Pattern, Pattern]:
     default = (90,) if name in ASSESSMENTS_ON else ()
     figures = Pattern(
         (f"mood_{name}",),
         last_and_change,
         (
-            PatternFeature(f"mood_{name}_last", "points", f"the last {words} score", "newest score", "", "1 score", default),
+            PatternFeature(f"mood_{name}_last", "points", f"the last {words} score", "newest score", source, "1 score",
+                           default),
             PatternFeature(f"mood_{name}_change", "points", f"change of the {words} score",
-                           "newest score minus mean of those before it", "", "2 scores", default),
+                           "newest score minus mean of those before it", cited(source, "Foretide"), "2 scores", default),
         ),
         (90,),
         f"mood_{name}",
@@ -225,8 +230,9 @@ PATTERNS = (
         PAIR_COLUMNS,
         inertia,
         (
-            PatternFeature("mood_inertia", "", "how long a mood lasts within the day",
-                           "least-squares slope of an answer on the one before it, pairs within a day", "Kuppens 2010",
+            PatternFeature("mood_inertia", "share", "how much of a mood is left at the next answer",
+                           "least-squares slope of an answer on overall mood on the one before it, pairs within a day: the share "
+                           "of a deviation from the own mean that is left at the next answer", "Kuppens 2010",
                            "10 pairs", (28,)),
         ),
         (7, 14, 28, 90),
@@ -247,5 +253,5 @@ PATTERNS = (
         "mood_valence",
         restarts_with=("mood_valence",),
     ),
-    *(pattern for name, words in ASSESSMENTS.items() for pattern in _assessment(name, words)),
+    *(pattern for name, told in ASSESSMENTS.items() for pattern in _assessment(name, *told)),
 )  # fmt: skip

@@ -14,7 +14,7 @@ IN_HOURS = "min, in hours"
 SAID: dict[str, tuple[float, str]] = {
     "share": (100, "%"), "share of scale": (100, "% of the scale"), "nat": (100 / np.log(24), "% of an even spread"),
     "answers/day": (1, "a day"), "steps/h": (1, "steps an hour"), "1/min": (1, "a minute"),
-    "bpm2": (1, "bpm²"), IN_HOURS: (1 / 60, "h"),
+    "points of 100": (1, "of 100"), "1": (1, ""), IN_HOURS: (1 / 60, "h"),
 }  # fmt: skip
 # From here on hours are easier to picture than minutes, and decimals say nothing.
 MANY_MINUTES, LARGE = 120, 100
@@ -78,7 +78,9 @@ def _figure(feature: Feature, value: float, unit: str) -> str:
     factor, said = SAID.get(unit, (1, unit))
     figure = _number(value * factor)
     is_said = said in re.split(", | over ", feature.words)[0].split()
-    return figure if is_said or not said else f"{figure} {'day' if (figure, said) == ('1', 'days') else said}"
+    if is_said or not said:
+        return figure
+    return f"{figure} {'day' if (figure, said) == ('1', 'days') else said.replace('^2', '²')}"
 
 
 def _number(value: float) -> str:

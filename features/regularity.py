@@ -168,7 +168,7 @@ PATTERNS = (
         STATE_COLUMNS,
         sleep_regularity,
         (
-            PatternFeature("sleep_regularity", "", "how regular sleep was from day to day",
+            PatternFeature("sleep_regularity", "points of 100", "how regular sleep was from day to day",
                            "-100 + 200 * share of 5-minute epochs in the same state, asleep or awake, 24 h later on the wall clock; "
                            "an episode counts as asleep throughout; only valid pairs of epochs: before noon both days have an "
                            "episode, after noon also the day after them, to which the evening's sleep belongs",
@@ -200,7 +200,8 @@ PATTERNS = (
         composite_phase_deviation,
         (
             PatternFeature("sleep_phase_deviation", "h", "how far sleep lay from its own time and from yesterday's",
-                           "mean of sqrt((mid-sleep - chronotype)^2 + (mid-sleep - mid-sleep the day before)^2)", "Fischer 2016",
+                           "mean of sqrt((mid-sleep - chronotype)^2 + (mid-sleep - mid-sleep the day before)^2); chronotype: "
+                           "mid-sleep on free days less half of what sleep on free days is longer than over the week", "Fischer 2016",
                            f"{_FREE_AND_WORK}, 3 pairs of successive days"),
         ),
         _WINDOWS,

@@ -24,8 +24,8 @@ DEFAULT = ("mean_7d", "z_7d")
 def measure(name: str, unit: str, usual_spread: float | None = None) -> Measure:
     """The measure of a declared signal: the median of its values of a day."""
     spread = np.nan if usual_spread is None else usual_spread
-    return Measure(f"signals_{name}", unit, name.replace("_", " "), "median of the day's values", "", DEFAULT,
-                   usual_spread=spread, stream="signals")  # fmt: skip
+    return Measure(f"signals_{name}", unit or "1", name.replace("_", " "), "median of the day's values",
+                   "declared by the site", DEFAULT, usual_spread=spread, stream="signals")  # fmt: skip
 
 
 def check_names(declared: Iterable[str], measures: Container[str]) -> None:
@@ -55,7 +55,7 @@ MEASURES = tuple(
         unit,
         name.replace("_", " "),
         "the vendor's figure of the day",
-        "",
+        "the vendor",
         (),
         stream="wearable_days",
     )

@@ -15,26 +15,33 @@ from features.measures import LEVEL, TREND, Measure
 from features.tables import SAME_SLEEP_SHARE, SPLIT_NIGHT_GAP_MIN
 from features.versions import KEY
 
+_WHOLE = "missing where a part of the night lacks its own"
 MEASURES = (
-    Measure("sleep_duration", "min", "sleep duration", "total sleep time of the day's episodes on one device; the night's known",
-            "AASM", (*TREND, "rmssd_28d", "last_7d"), usual_spread=60.0, stream="sleep"),
-    Measure("sleep_efficiency", "share", "sleep efficiency", "total sleep time / time in bed, over episodes with both", "AASM", LEVEL,
+    Measure("sleep_duration", "min", "sleep duration",
+            f"total sleep time of the day's episodes, naps too, on one device; {_WHOLE}", "AASM",
+            (*TREND, "rmssd_28d", "last_7d"), usual_spread=60.0, stream="sleep"),
+    Measure("sleep_efficiency", "share", "sleep efficiency",
+            "total sleep time / time from beginning to end, over the day's episodes with both", "AASM", LEVEL,
             usual_spread=0.05, stream="sleep"),
-    Measure("sleep_waso", "min", "time awake during the night", "wake after sleep onset, the night's known", "AASM", LEVEL,
+    Measure("sleep_waso", "min", "time awake during the night",
+            f"minutes awake within the day's episodes, naps too, not between them; {_WHOLE}", "AASM", LEVEL,
             usual_spread=20.0, stream="sleep"),
-    Measure("sleep_midpoint", "h", "the middle of the night", "clock time halfway through the main sleep, else the longest",
-            "Wittmann 2006", ("mean_7d", "mean_28d", "sd_28d", "z_7d"), is_circular=True, usual_spread=0.8, stream="sleep"),
-    Measure("sleep_onset", "h", "the time of falling asleep", "clock time at which the night's sleep began", "", (),
+    Measure("sleep_midpoint", "h", "the middle of the night",
+            "clock time halfway from beginning to end of the night: the episode that the source calls the main one, else the "
+            f"longest, with those that lie at most {SPLIT_NIGHT_GAP_MIN} min apart from it", "Wittmann 2006",
+            ("mean_7d", "mean_28d", "sd_28d", "z_7d"), is_circular=True, usual_spread=0.8, stream="sleep"),
+    Measure("sleep_onset", "h", "the time of falling asleep", "clock time at which the night began", "Foretide", (),
             is_circular=True, usual_spread=1.0, stream="sleep"),
-    Measure("sleep_offset", "h", "the time of waking up", "clock time at which the night's sleep ended", "", (),
+    Measure("sleep_offset", "h", "the time of waking up", "clock time at which the night ended", "Foretide", (),
             is_circular=True, usual_spread=1.0, stream="sleep"),
     Measure("sleep_deep_share", "share", "share of deep sleep", "deep / total sleep time, over episodes with both",
             "AASM", ("mean_7d", "z_7d"), usual_spread=0.05, stream="sleep"),
     Measure("sleep_rem_share", "share", "share of REM sleep", "REM / total sleep time, over episodes with both",
             "AASM", ("mean_7d", "z_7d"), usual_spread=0.05, stream="sleep"),
-    Measure("sleep_naps", "naps", "naps", "episodes besides the night", "", ("mean_7d", "mean_28d"), stream="sleep"),
-    Measure("sleep_nap_share", "share", "share of sleep taken in naps", "sleep time of episodes besides the night / total",
-            "", (), stream="sleep"),
+    Measure("sleep_naps", "naps", "naps", "episodes that are no part of the night", "Foretide", ("mean_7d", "mean_28d"),
+            stream="sleep"),
+    Measure("sleep_nap_share", "share", "share of sleep taken in naps",
+            "sleep time of episodes that are no part of the night / total sleep time", "Foretide", (), stream="sleep"),
 )  # fmt: skip
 PATTERNS = regularity.PATTERNS
 

@@ -63,12 +63,12 @@ def _families(catalog: "Catalog", on: Collection[str]) -> Answer:
 
 def _row(feature: Any, is_on: bool) -> dict[str, Any]:
     from features.catalog import GRAIN
-    from features.literature import CITATIONS
+    from features.literature import in_full
 
     return {
         "feature": feature.name, "family": feature.family, "grain": GRAIN, "unit": feature.unit,
         "window_days": feature.window_days, "minimum": feature.minimum, "coverage": feature.coverage, "formula": feature.formula,
-        "source": CITATIONS.get(feature.source, feature.source), "rationale": feature.rationale, "words": feature.words,
+        "source": in_full(feature.source), "rationale": feature.rationale, "words": feature.words,
         "on_by_default": feature.is_default, "on": is_on,
     }  # fmt: skip
 

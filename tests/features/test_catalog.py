@@ -1,18 +1,20 @@
 """The catalogue is true: of the printed pages, of the matrix, and of itself."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from features import catalog, history
-from features.catalog import RATIONALE, STANDARD, Catalog, feature_name
+from features import catalog, history, windows
+from features.catalog import RATIONALE, STANDARD, Catalog, Feature, feature_name
 from features.dictionary import features_page, tables_page
 from features.errors import FeaturesError
-from features.literature import CITATIONS
+from features.literature import CITATIONS, cited, in_full
 from features.matrix import build_matrix
 from features.measures import STATISTICS, WINDOWS
 from features.tables import DAILY_METRICS
@@ -20,6 +22,7 @@ from tests.features.full_panel import DATES, full_panel
 
 ROOT = Path(__file__).parents[2]
 NAMES = [feature.name for feature in STANDARD.features]
+DECLARED = STANDARD.with_signals({"pace": ("words/s", 0.2), "ratio": ("", None)})
 
 
 def printed(module: str) -> str:
@@ -105,19 +108,73 @@ def test_every_feature_has_a_value_where_all_data_are_there():
     assert row.index[row.isna()].tolist() == silence
 
 
-def test_every_feature_says_what_it_is():
-    """Formula, least data, reason and words for everybody; a source is one whose full citation is told."""
-    for feature in STANDARD.features:
-        assert all((feature.formula, feature.minimum, feature.words)), feature.name
-        assert feature.rationale == RATIONALE[feature.family], feature.name
-        assert feature.source in ("", *CITATIONS), feature.name
+@pytest.mark.parametrize(
+    "told", [field.name for field in fields(Feature) if field.type is str and field.name != "coverage"]
+)
+def test_every_feature_says_what_it_is(told):
+    """Name, family, unit, least data, formula, source, reason and words are told of each, of declared signals too."""
+    assert [feature.name for feature in DECLARED.features if not getattr(feature, told).strip()] == []
 
 
-def test_every_citation_is_cited_and_names_its_year():
-    """The list of literature holds nothing that no module refers to."""
-    code = "".join(path.read_text() for path in (ROOT / "features").glob("*.py") if path.name != "literature.py")
-    assert [short for short in CITATIONS if short not in code] == []
-    assert all(short[-4:] in full for short, full in CITATIONS.items() if short != "AASM")
+def test_every_feature_is_there_for_the_reason_of_its_family():
+    """One reason a family, and none of its own."""
+    assert [f.name for f in DECLARED.features if f.rationale != RATIONALE[f.family]] == []
+
+
+def test_every_source_is_told_in_full():
+    """A short citation leads to its full text, and each is given once."""
+    for feature in DECLARED.features:
+        assert all(short in CITATIONS for short in feature.source.split("; ")), feature.name
+        assert in_full(feature.source) == " ".join(CITATIONS[short] for short in feature.source.split("; "))
+        assert cited(feature.source, feature.source) == feature.source
+
+
+def test_every_citation_is_a_source_of_a_feature_and_names_its_year():
+    """The list of literature holds nothing else but how the variances of windows are merged."""
+    used = {short for feature in DECLARED.features for short in feature.source.split("; ")}
+    assert set(CITATIONS) - used == {"Chan 1983"}
+    assert "Chan 1983" in Path(windows.__file__).read_text()
+    undated = ("Foretide", "the vendor", "declared by the site", "AASM")
+    assert [short for short, full in CITATIONS.items() if short not in undated and short[-4:] not in full] == []
+
+
+def test_whoever_defined_a_feature_is_named():
+    """A questionnaire's authors, a site, a vendor, us, and the statistic's authors beside those of the measure."""
+    assert {
+        name: DECLARED.by_name[name].source
+        for name in (
+            "mood_phq_9_last_90d", "mood_phq_9_change_90d", "mood_mood_mean_7d", "signals_pace_mean_7d",
+            "signals_sleep_score_mean_7d", "heart_max_mean_7d_bpm", "sleep_duration_z_7d", "sleep_duration_rmssd_28d_min",
+            "sleep_regularity_z_14d", "mood_swing_rmssd_7d", "history_episodes_ever",
+        )
+    } == {
+        "mood_phq_9_last_90d": "Kroenke 2001", "mood_phq_9_change_90d": "Kroenke 2001; Foretide",
+        "mood_mood_mean_7d": "Foretide", "signals_pace_mean_7d": "declared by the site",
+        "signals_sleep_score_mean_7d": "the vendor", "heart_max_mean_7d_bpm": "the vendor",
+        "sleep_duration_z_7d": "AASM; Leys 2013", "sleep_duration_rmssd_28d_min": "AASM; Jahng 2008",
+        "sleep_regularity_z_14d": "Phillips 2017; Leys 2013", "mood_swing_rmssd_7d": "Jahng 2008",
+        "history_episodes_ever": "Foretide",
+    }  # fmt: skip
+
+
+def test_a_formula_leaves_no_letter_untold():
+    """A z says what n, s and u are, and clock times have the statistics of angles."""
+    formulas = {name: feature.formula for name, feature in DECLARED.by_name.items()}
+    assert formulas["sleep_waso_z_7d"] == (
+        "(mean over 7 days - median of the 90 days before) / s * n / (n + 7) (n: valid days of those 90, MAD: the median distance "
+        "from their median, s^2 = (n (1.4826 MAD)^2 + 7 u^2) / (n + 7), u = 20 min the usual spread from day to day) of: minutes "
+        "awake within the day's episodes, naps too, not between them; missing where a part of the night lacks its own"
+    )
+    assert "s = 1.4826 MAD)" in formulas["heart_hrv_z_7d"]
+    assert formulas["sleep_onset_sd_7d_h"].startswith("circular standard deviation (sqrt(-2 ln R)")
+    assert formulas["sleep_onset_z_7d"].startswith(
+        "(circular mean over 7 days - median of the 90 days before, as seen from it) / s"
+    )
+
+
+def test_units_are_powers_that_can_be_read():
+    """A square is written `^2`: `min2` could be a second minute."""
+    assert [feature.name for feature in DECLARED.features if re.search(r"[a-z]\d", feature.unit)] == []
 
 
 def test_names_tell_the_family_they_belong_to():

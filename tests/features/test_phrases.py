@@ -29,6 +29,14 @@ SAID = [
     ("activity_steps_mean_7d", 4211.3, 8000, "steps, mean of 7 days: 4,211 (median of all that night: 8,000)"),
     ("activity_entropy_mean_7d", np.log(24) / 2, NONE, "spread of movement over the day, mean of 7 days: 50 % of an even spread"),
     ("sleep_duration_coverage_28d", 0.5, 1, "sleep duration, days with a value of 28 days: 50 % (median of all that night: 100)"),
+    ("sleep_regularity_14d", 55, 72, "how regular sleep was from day to day over 14 days: 55 of 100 (median of all that night: 72)"),
+    ("circadian_amplitude_14d", 0.77, NONE, "contrast between day and night over 14 days: 77 %"),
+    ("mood_inertia_28d", 0.4, 0.25,
+     "how much of a mood is left at the next answer over 28 days: 40 % (median of all that night: 25)"),
+    ("circadian_variability_14d", 1.1, NONE, "how broken up the days were (2: like noise) over 14 days: 1.1"),
+    ("early_warning_sleep_duration_variance_28d", 3600, NONE,
+     "how much sleep duration fluctuated of late over 28 days: 3,600 min²"),
+    ("heart_variance_mean_7d", 90, NONE, "variance of the heart rate, mean of 7 days: 90 bpm²"),
     ("sleep_naps_mean_7d", 0.43, 0, "naps, mean of 7 days: 0.43 (median of all that night: 0)"),
     ("adherence_longest_gap_28d", 1, 6, "longest silence over 28 days: 1 day (median of all that night: 6)"),
     ("history_event_days_28d", 3, 0, "event days over 28 days: 3 (median of all that night: 0)"),
@@ -54,4 +62,4 @@ def test_every_feature_can_be_said(value):
     for feature in STANDARD.features:
         said = phrase(STANDARD, feature.name, value, 1.0)
         assert said.startswith(f"{feature.words}: ")
-        assert not any(mark in said for mark in (";", "_", "\n", "e-", "e+", "robust SD")), said
+        assert not any(mark in said for mark in (";", "_", "\n", "e-", "e+", "robust SD", "^")), said
