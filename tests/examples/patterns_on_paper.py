@@ -5,6 +5,7 @@ after them; three windows earlier stand as many days of other figures, at the sa
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from math import exp, hypot, radians, sin
 
 import pandas as pd
@@ -41,10 +42,9 @@ def upside_down(n_days: int, n_turned: int) -> Block:
 
 
 def pairs(products: float) -> Block:
-    """Two days of five pairs of answers 0 or 1, at 1 as often as at 0 before and after; the sum of their products."""
+    """Two days of five pairs: 2 and then 3 earlier answers of 1, the others 0; later ones that add up to as much."""
     names = ("mood_pairs", "mood_pairs_before", "mood_pairs_after", "mood_pairs_squares", "mood_pairs_products")
-    told = (5, 2.5, 2.5, 2.5, products / 2)
-    return [dict(zip(names, told, strict=True))] * 2
+    return [dict(zip(names, (5, ones, ones, ones, products / 2), strict=True)) for ones in (2, 3)]
 
 
 def levels(around: float) -> Block:
@@ -61,6 +61,11 @@ def scores(*each: tuple[float, float, float]) -> Block:
     """Three scores of each instrument."""
     names = ("phq_9", "gad_7", "stai", "stai_x1", "ces_d")
     return [{f"mood_{name}": told[k] for name, told in zip(names, each, strict=True)} for k in range(3)]
+
+
+def two_measures(steps: float, duration: float) -> Day:
+    """A day so many usual spreads off two levels."""
+    return {"activity_steps": 8000 + 3000 * steps, "sleep_duration": 420 + 60 * duration}
 
 
 # Three windows ago, two, one, and in the newest.
@@ -81,9 +86,8 @@ STORIES: tuple[tuple[str, tuple[int, ...], str, Told], ...] = (
     # Low 10, 20, 40, then 30; high 50, 80, 120, then 150; their sums and differences over 2 and 12 (the cosine of a wave of +-1
     # is 1 / 6 / sin 7.5); low from 5, 6, 8, then 7 h, high from 12 h later, its middle 18 h later: at 23, 0, 2, then 1 h.
     # Amplitudes 2/3, 3/5 and 1/2, then 2/3.
-    ("wave", ALL, "", {"circadian_amplitude": (2 / 3, 3 / 5, 1 / 15)}),
     ("wave", ALL, "", {"circadian_l5": (30, 20, 10), "circadian_m10": (150, 80, 30), "circadian_mesor": (90, 50, 20),
-                       "circadian_swing": (10 / SINE, 5 / SINE, 5 / 3 / SINE)}),
+                       "circadian_swing": (10 / SINE, 5 / SINE, 5 / 3 / SINE), "circadian_amplitude": (2 / 3, 3 / 5, 1 / 15)}),
     ("wave", ALL, "h", {"circadian_l5_onset": (7, 6, 1), "circadian_m10_onset": (19, 18, 1), "circadian_acrophase": (1, 0, 1),
                         "heart_acrophase": (1, 0, 1)}),
     ("wave", ALL, "bpm", {"heart_mesor": (130, 90, 20), "heart_swing": (10 / SINE, 5 / SINE, 5 / 3 / SINE)}),
@@ -168,12 +172,9 @@ def _figures() -> dict[str, tuple[str, float]]:
     # Usual days lie 1 to either side in one measure at a time, on half of 8 days: variances of 1/2, no covariance.
     told += [("apart", w, "", {"own_past_distance": hypot(*apart), "own_past_distance_coverage": 2 * n / (6 * w)})
              for w, (n, *apart) in RECENT.items()]  # fmt: skip
-    for measure in SWINGS:
-        for w in (28, 90):
-            told += [
-                (story, w, "", of)
-                for story, of in zip(("up and down", "calm"), early_warnings(measure, w), strict=True)
-            ]
+    for measure, w in product(SWINGS, (28, 90)):
+        swinging, calming = early_warnings(measure, w)
+        told += [("up and down", w, "", swinging), ("calm", w, "", calming)]
     found = {}
     for story, w, unit, of in told:
         for name, figure in of.items():
@@ -199,42 +200,30 @@ def days() -> pd.DataFrame:
             for ago, block in zip((3, 2, 1, 0), blocks, strict=True):
                 tell(story, w, FIRST[w] + ago * w, block)
     for w, (n, *apart) in RECENT.items():
-        # Level and usual spread of two measures. The oldest day is out of reach, 91 days before the window.
+        # The oldest day is out of reach, 91 days before the window.
         usual = zip((1, -1, 0, 0) * 2, (0, 0, 1, -1) * 2, strict=True)
-        each = [(99, 99), *[None] * 82, *usual, *[apart] * n]
-        tell(
-            "apart",
-            w,
-            w + 91,
-            [k and {"activity_steps": 8000 + 3000 * k[0], "sleep_duration": 420 + 60 * k[1]} for k in each],
-        )
+        tell("apart", w, w + 91, [two_measures(99, 99)])
+        tell("apart", w, w + 8, [two_measures(*each) for each in (*usual, *[apart] * n)])
     for w in (28, 90):
         for story, swings in (("up and down", [(1, -1, -1, 1)[k % 4] for k in range(w)]),
                               ("calm", [(1, -1)[k % 2] if k < w / 2 else 0 for k in range(w)])):  # fmt: skip
             tell(story, w, w, [{name: level + swing * k for name, (level, swing) in SWINGS.items()} for k in swings])
     subjects, ages, values = zip(*rows, strict=True)
     local_date = INDEX_DATE - pd.to_timedelta(ages, unit="D")
-    keys = pd.DataFrame(
-        {"subject_id": subjects, "local_date": local_date, "known_on": local_date + pd.Timedelta(days=1)}
-    )
+    known_on = local_date + pd.Timedelta(days=1)
+    keys = pd.DataFrame({"subject_id": subjects, "local_date": local_date, "known_on": known_on})
     return pd.concat([keys, pd.DataFrame(values)], axis=1)
 
 
 def nights() -> pd.DataFrame:
     """Raw nights of the story of that name, in UTC."""
     rows = []
-    for w in LONG:
-        for ago, later in zip((3, 2, 1, 0), FREE_NIGHTS_LATER, strict=True):
-            for day in range(7):
-                woke = (
-                    INDEX_DATE
-                    - pd.Timedelta(days=FIRST[w] + ago * w - day)
-                    + pd.Timedelta(hours=7 + later * (day >= 5))
-                )
-                ends = {"onset_at": woke - pd.Timedelta(hours=8), "offset_at": woke}
-                rows.append({"subject_id": f"nights {w}", "minutes_asleep": 400.0, **ends})
-    found = pd.DataFrame(rows)
-    return found.assign(**{end: found[end].dt.tz_localize("UTC") for end in ("onset_at", "offset_at")})
+    for w, (ago, later), day in product(LONG, zip((3, 2, 1, 0), FREE_NIGHTS_LATER, strict=True), range(7)):
+        midnight = INDEX_DATE.tz_localize("UTC") - pd.Timedelta(days=FIRST[w] + ago * w - day)
+        woke = midnight + pd.Timedelta(hours=7 + later * (day >= 5))
+        ends = {"onset_at": woke - pd.Timedelta(hours=8), "offset_at": woke}
+        rows.append({"subject_id": f"nights {w}", "minutes_asleep": 400.0, **ends})
+    return pd.DataFrame(rows)
 
 
 def event_days() -> pd.DataFrame:
