@@ -116,6 +116,18 @@ def test_sleep_at_noon_is_as_regular_as_at_night(panel_of):
     assert DEVIATION.compute(days_of(panel, DEVIATION.columns))[0][0] == pytest.approx(0.0, abs=1e-9)
 
 
+def test_a_rotating_shift_worker_is_half_as_regular(panel_of):
+    """Nights from 23 to 7 h till Thursday, who naps from 17 to 20 h; after two night shifts from 8 to 15 h; then a night."""
+    # mornings: Thursday to Friday 0-7 and 8-12 h differ, Saturday to Sunday again: 22 of 6 * 12 h; afternoons: Wednesday to
+    # Thursday 17-20 and 23-24 h, Thursday to Friday 12-15 and 17-20 h, Friday to Saturday 23-24 h: 11 of 5 * 12 h
+    rows = nights(*[(-1.0, 7.0)] * 4, (8.0, 15.0), (8.0, 15.0), (-1.0, 7.0))
+    nap = {**nights(None, None, None, (17.0, 20.0))[0], "record_id": "nap"}
+    panel = panel_of(sleep=[*rows, nap])
+    assert panel["sleep_midpoint"].tolist() == [3, 3, 3, 3, 11.5, 11.5, 3]
+    assert panel["sleep_naps"].tolist() == [0, 0, 0, 1, 0, 0, 0]
+    assert index_of(panel) == pytest.approx(100 - 200 * 33 / 132)
+
+
 def test_sleep_of_an_afternoon_counts_with_the_day_it_ended_on(panel_of):
     """Naps from 14 to 15 h on every other of 6 days: of 4 pairs of known afternoons each differs by an hour."""
     naps = [{**nap, "record_id": f"nap {day}", "minutes_asleep": 50.0}

@@ -199,6 +199,45 @@ def test_the_leap_day_has_a_night_of_its_own(panel_of):
     assert panel["sleep_duration"].tolist() == [400.0] * 3
 
 
+def test_a_window_across_the_leap_day_holds_it(panel_from, features_on):
+    """On 2 March 2028 the last three days are 28 and 29 February and 1 March; in 2027 they begin on 27 February."""
+    nights = [300.0, 400, 420, 470]
+    leap = features_on(
+        panel_from("2028-02-27", sleep_duration=nights), "2028-03-02", features=["sleep_duration_mean_3d_min"]
+    )
+    assert leap.iloc[-1] == pytest.approx((400 + 420 + 470) / 3)
+    common = features_on(
+        panel_from("2027-02-26", sleep_duration=nights), "2027-03-02", features=["sleep_duration_mean_3d_min"]
+    )
+    assert common.iloc[-1] == pytest.approx((400 + 420 + 470) / 3)
+
+
+def test_sleep_after_a_night_shift_is_the_night(panel_of):
+    """From 8 to 15 h of the 2nd, and from 23 to 7 h: of each day of awakening one night, and no nap."""
+    later = {"received_at": datetime(2026, 3, 4, tzinfo=UTC)}
+    panel = panel_of(sleep=[episode(8, 15, 380), episode(23, 31, 450, **later)])
+    assert panel["local_date"].tolist() == [pd.Timestamp("2026-03-02"), pd.Timestamp("2026-03-03")]
+    assert panel[["sleep_onset", "sleep_midpoint", "sleep_offset"]].to_numpy().tolist() == [[8, 11.5, 15], [23, 3, 7]]
+    assert panel[["sleep_duration", "sleep_naps"]].to_numpy().tolist() == [[380, 0], [450, 0]]
+
+
+def test_a_long_sleep_before_a_night_shift_is_the_night_of_a_short_one(panel_of):
+    """From 3 to 6:30 h and from 14 to 20 h: the longer one is the night, unless the source says that the other one is."""
+    day = the_day(panel_of(sleep=[episode(3, 6.5, 200), episode(14, 20, 300)]))
+    assert (day["sleep_midpoint"], day["sleep_naps"]) == (17, 1)
+    # both count as sleep: 200 of 500 minutes lie outside of the night
+    assert (day["sleep_duration"], day["sleep_nap_share"]) == (500, pytest.approx(0.4))
+    told = the_day(panel_of(sleep=[episode(3, 6.5, 200, is_main=True), episode(14, 20, 300)]))
+    assert (told["sleep_midpoint"], told["sleep_nap_share"]) == (4.75, pytest.approx(0.6))
+
+
+def test_a_sleep_before_a_night_shift_beside_a_whole_night_is_a_nap(panel_of):
+    """From 23 to 7 h and from 17 to 20 h: the night keeps its times."""
+    day = the_day(panel_of(sleep=[episode(-1, 7, 420), episode(17, 20, 140)]))
+    assert (day["sleep_onset"], day["sleep_midpoint"], day["sleep_offset"]) == (23, 3, 7)
+    assert (day["sleep_naps"], day["sleep_nap_share"]) == (1, pytest.approx(0.25))
+
+
 @pytest.mark.parametrize("minutes", [float("inf"), float("nan"), -5.0])
 def test_what_is_no_number_of_minutes_is_missing(panel_of, minutes):
     """No night is infinitely long or shorter than nothing, and a share of it is neither 0 nor 1; its timing stays."""
