@@ -24,7 +24,7 @@ MEASURES = (
             "total sleep time / time from beginning to end, over the day's episodes with both", "AASM", LEVEL,
             usual_spread=0.05, stream="sleep"),
     Measure("sleep_waso", "min", "time awake during the night",
-            f"minutes awake within the day's episodes, naps too, not between them; {_WHOLE}", "AASM", LEVEL,
+            "minutes awake within the night and between its parts, naps left out; missing where a part lacks its own", "AASM", LEVEL,
             usual_spread=20.0, stream="sleep"),
     Measure("sleep_midpoint", "h", "the middle of the night",
             "clock time halfway from beginning to end of the night: the episode that the source calls the main one, else the "
@@ -155,7 +155,7 @@ def daily(rows: pd.DataFrame) -> pd.DataFrame:
     result = pd.DataFrame({
         "sleep_duration": duration,
         "sleep_efficiency": _share(rows, asleep, in_bed).clip(upper=1.0),
-        "sleep_waso": _with_the_night(rows, rows["minutes_awake"]),
+        "sleep_waso": _awake_at_night(rows),
         "sleep_midpoint": day["midpoint"].last(),
         "sleep_onset": day["night_began"].min() % 1440 / 60,
         "sleep_offset": day["night_ended"].max() % 1440 / 60,
@@ -172,6 +172,16 @@ def _with_the_night(rows: pd.DataFrame, minutes: pd.Series) -> pd.Series:
     lacks = (rows["is_night"] & minutes.isna()).astype(float)
     total = _totals(rows, minutes=minutes, lacks=lacks)
     return total["minutes"].where(total["lacks"] == 0)
+
+
+def _awake_at_night(rows: pd.DataFrame) -> pd.Series:
+    """Minutes awake within the parts of each day's night, and from one part to the next."""
+    awake = _with_the_night(rows, rows["minutes_awake"].where(rows["is_night"]))
+    in_parts = _totals(rows, parts=rows["minutes_in_bed"].where(rows["is_night"]))["parts"]
+    night = rows.groupby(KEY)
+    between = night["night_ended"].max() - night["night_began"].min() - in_parts
+    # Ends are fractions of minutes since 1970: what is left of a night in one part is no wake.
+    return awake + between.round(6).clip(lower=0.0)
 
 
 def _share(rows: pd.DataFrame, part: pd.Series, whole: pd.Series) -> pd.Series:

@@ -76,9 +76,10 @@ EXAMPLES: dict[str, tuple[str, Rows, dict[str, float]]] = {
     "tense": ("mood", three("tense", 7, 6, 1), {"mood_tense": 11 / 18}),
     "tired": ("mood", three("tired", 7, 7, 1), {"mood_tired": 12 / 18}),
     "rested": ("mood", three("rested", 7, 7, 2), {"mood_rested": 13 / 18}),
-    # A night from 23 to 7 h with half an hour up at 2 h, and a nap of an hour: 170 + 250 + 30 minutes asleep of 180 + 270 + 60.
+    # A night from 23 to 7 h with half an hour up at 2 h, and a nap of an hour: 170 + 250 + 30 minutes asleep of 180 + 270 + 60;
+    # awake 5 + 15 within the night's two parts, and 30 between.
     "sleep": ("sleep", [night(-1, 2, 170, 5, 34, 51), night(2.5, 7, 250, 15, 50, 75), night(14, 15, 30, 20, 6, 0)],
-              {"sleep_duration": 450, "sleep_efficiency": 450 / 510, "sleep_waso": 5 + 15 + 20, "sleep_midpoint": 3, "sleep_onset": 23,
+              {"sleep_duration": 450, "sleep_efficiency": 450 / 510, "sleep_waso": 5 + 15 + 30, "sleep_midpoint": 3, "sleep_onset": 23,
                "sleep_offset": 7, "sleep_deep_share": 90 / 450, "sleep_rem_share": 126 / 450, "sleep_naps": 1,
                "sleep_nap_share": 30 / 450}),
     # Rest from 0 to 6 h, moving till 8 h; two hours untold; slow and brisk walking from 10 to 11:30, and rest till noon.

@@ -32,8 +32,19 @@ def test_duration_and_efficiency_add_up_night_and_nap(panel_of):
     # 420 + 30 asleep; 480 + 60 in bed
     assert day["sleep_duration"] == 450
     assert day["sleep_efficiency"] == pytest.approx(450 / 540)
-    assert day["sleep_waso"] == 90
     assert day["sleep_naps"] == 1
+
+
+def test_wake_of_the_night_is_within_and_between_its_parts(panel_of):
+    """Up from 2:00 to 2:30: 10 minutes awake before, 20 after, 30 between; the nap's 15 are not the night's."""
+    night = [episode(-1, 2, 170, minutes_awake=10), episode(2.5, 7, 250, minutes_awake=20)]
+    day = the_day(panel_of(sleep=[*night, episode(14, 15, 45, minutes_awake=15)]))
+    assert day["sleep_waso"] == 60
+
+
+def test_a_night_told_in_one_part_has_only_its_own_wake(panel_of):
+    """Seconds of its ends add none."""
+    assert the_day(panel_of(sleep=[episode(-1.01, 7.003, 420, minutes_awake=60)]))["sleep_waso"] == 60
 
 
 def test_stages_are_shares_of_the_time_asleep(panel_of):
