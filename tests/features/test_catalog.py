@@ -163,7 +163,7 @@ def test_a_formula_leaves_no_letter_untold():
     assert formulas["sleep_waso_z_7d"] == (
         "(mean over 7 days - median of the 90 days before) / s * n / (n + 7) (n: valid days of those 90, MAD: the median distance "
         "from their median, s^2 = (n (1.4826 MAD)^2 + 7 u^2) / (n + 7), u = 20 min the usual spread from day to day) of: minutes "
-        "awake within the day's episodes, naps too, not between them; missing where a part of the night lacks its own"
+        "awake within the night and between its parts, naps left out; missing where a part lacks its own"
     )
     assert "s = 1.4826 MAD)" in formulas["heart_hrv_z_7d"]
     assert formulas["sleep_onset_sd_7d_h"].startswith("circular standard deviation (sqrt(-2 ln R)")
