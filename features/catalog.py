@@ -121,9 +121,9 @@ class Catalog:
             declared: unit, and usual spread where known, of each signal by its name.
 
         Raises:
-            FeaturesError: as `signals.check_names`.
+            FeaturesError: as `signals.check_declared`.
         """
-        signals.check_names(declared, {measure.name for measure in self.measures})
+        signals.check_declared(declared, {measure.name for measure in self.measures})
         return Catalog(
             (*self.measures, *(signals.measure(name, *told) for name, told in declared.items())), self.patterns
         )
@@ -145,13 +145,21 @@ class Catalog:
                 raise FeaturesError(f"`{name}` is added, and dropped by name or family. Leave out one of the two.")
         return tuple(f.name for f in self.features if (f.is_default or f.name in on) and f.name not in off)
 
-    def check(self, names: Sequence[str]) -> None:
-        """Refuse names that are no feature, which says the nearest one, and names that are given twice."""
+    def asked(self, names: Sequence[str]) -> list[str]:
+        """Names of features in the order that they, or their families, were asked for.
+
+        Raises:
+            FeaturesError: it is one text; a name is neither, which says the nearest one; or a feature is named twice.
+        """
+        if isinstance(names, str):
+            raise FeaturesError("`features` is one text. Give a list of names of features or families.")
+        found: list[str] = []
         for name in names:
-            if name not in self.by_name:
-                raise _unknown(name, self.by_name)
-        if len(set(names)) < len(names):
-            raise FeaturesError(f"{len(names) - len(set(names))} features are named twice. Name each once.")
+            members = self.named([name])
+            found += [name] if name in members else [f.name for f in self.features if f.name in members]
+        if twice := len(found) - len(set(found)):
+            raise FeaturesError(f"{twice} features are named twice. Name each once.")
+        return found
 
     def named(self, names: Iterable[str]) -> set[str]:
         """Names of the features that some names of features or families stand for.
