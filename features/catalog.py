@@ -124,9 +124,8 @@ class Catalog:
             FeaturesError: as `signals.check_declared`.
         """
         signals.check_declared(declared, {measure.name for measure in self.measures})
-        return Catalog(
-            (*self.measures, *(signals.measure(name, *told) for name, told in declared.items())), self.patterns
-        )
+        more = (signals.measure(name, *told) for name, told in declared.items())
+        return Catalog((*self.measures, *more), self.patterns)
 
     def chosen(self, added: Iterable[str] = (), removed: Iterable[str] = ()) -> tuple[str, ...]:
         """Names of the features that are on: the default, more, and less, in the order of the dictionary.
@@ -136,8 +135,7 @@ class Catalog:
             removed: features or families to switch off, of those that are added as families too.
 
         Raises:
-            FeaturesError: a name is neither a feature nor a family; says the nearest one. Or nothing is left of what a
-                name adds.
+            FeaturesError: a name is neither feature nor family (says the nearest one), or nothing is left of what it adds.
         """
         on, off = self.named(added := tuple(added)), self.named(removed)
         for name in added:
@@ -153,10 +151,10 @@ class Catalog:
         """
         if isinstance(names, str):
             raise FeaturesError("`features` is one text. Give a list of names of features or families.")
-        found: list[str] = []
-        for name in names:
-            members = self.named([name])
-            found += [name] if name in members else [f.name for f in self.features if f.name in members]
+        members = ((name, self.named([name])) for name in names)
+        found = [
+            f for name, some in members for f in ([name] if name in some else [n for n in self.by_name if n in some])
+        ]
         if twice := len(found) - len(set(found)):
             raise FeaturesError(f"{twice} features are named twice. Name each once.")
         return found

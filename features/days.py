@@ -51,7 +51,7 @@ class Days:
     levels: pd.DataFrame
     ahead: pd.DataFrame
     offsets: pd.DataFrame
-    units: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,7 @@ def build_days(
     )
     noticed = {"findings": plausibility.FINDING, "origins": ORIGIN, "levels": LEVEL, "ahead": AHEAD,
                "offsets": OFFSET}  # fmt: skip
-    return Days(
-        panel, **{name: _together([getattr(p, name) for p in parts.values()], c) for name, c in noticed.items()}
-    )
+    return Days(panel, *(_together([getattr(p, name) for p in parts.values()], c) for name, c in noticed.items()))
 
 
 def with_has_data(panel: pd.DataFrame) -> pd.DataFrame:

@@ -205,8 +205,8 @@ def _keeps_its_rules(name: str, rows: pd.DataFrame) -> None:
         _fits_its_episode(rows)
     if name == "assessments":
         for instrument, (low, high) in INSTRUMENTS.items():
-            own = rows.loc[rows["instrument"] == instrument, "score"]
-            _lies_within(f"`assessments.score` of {instrument}", own, low, high, "points")
+            scores = rows["score"].where(rows["instrument"] == instrument)
+            _lies_within(f"`assessments.score` of {instrument}", scores, low, high, "points")
     if name == "wearable_days":
         unknown = int((~rows["metric"].isin(DAILY_METRICS)).sum())
         if unknown:

@@ -40,8 +40,8 @@ PATTERNS = regularity.PATTERNS
 
 GIVEN_MINUTES = ["minutes_asleep", "minutes_awake", "minutes_deep", "minutes_rem"]
 MINUTES = [*GIVEN_MINUTES, "minutes_in_bed"]
-# Some bands count as awake what was not of the night: where there was no time for it, nobody knows how long it was.
 IN_BED_SQL = "(epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0"
+# Some bands count as awake what was not of the night: where there was no time for it, nobody knows how long it was.
 FITS = {"minutes_awake": f"minutes_awake + coalesce(minutes_asleep, 0) <= {IN_BED_SQL} + {SLEEP_ROUNDING_MIN}"}
 # Ends are minutes since 1970 on the wall clock where the subject woke up; what is no number of minutes is missing.
 ROWS_SQL = f"""

@@ -92,7 +92,7 @@ VALUES_THAT_ARE_OFF = {
         {"features": {"add": ["sleep_onset_sd_28d_h"], "drop": ["sleep"]}},
         ["`features`", "`sleep_onset_sd_28d_h` is added, and dropped"]),
     "a text where a list belongs": ({"features": {"add": "sleep"}}, ["`features.add`", "must be a list, such as `[one, two]`"]),
-    "a text where keys belong": ({"features": "sleep"}, ["`features`", "must hold keys", "`add:`"]),
+    "a text where keys belong": ({"features": "sleep"}, ["`features`", "must hold keys of its own"]),
     "every feature dropped": (
         {"features": {"drop": list(RATIONALE)}}, ["`features`", "`drop:` leaves no feature for models to see"]),
     "tenure added": ({"features": {"add": ["tenure"]}}, ["`features`", "`add:`", "artefact of recruitment"]),
