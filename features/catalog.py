@@ -123,12 +123,11 @@ class Catalog:
             declared: unit, and usual spread where known, of each signal by its name.
 
         Raises:
-            FeaturesError: as `signals.check_names`.
+            FeaturesError: as `signals.check_declared`.
         """
-        signals.check_names(declared, {measure.name for measure in self.measures})
-        return Catalog(
-            (*self.measures, *(signals.measure(name, *told) for name, told in declared.items())), self.patterns
-        )
+        signals.check_declared(declared, {measure.name for measure in self.measures})
+        more = (signals.measure(name, *told) for name, told in declared.items())
+        return Catalog((*self.measures, *more), self.patterns)
 
     def chosen(self, added: Iterable[str] = (), removed: Iterable[str] = ()) -> tuple[str, ...]:
         """Names of the features that are on: the default, more, and less, in the order of the dictionary.
@@ -138,8 +137,7 @@ class Catalog:
             removed: features or families to switch off, of those that are added as families too.
 
         Raises:
-            FeaturesError: a name is neither a feature nor a family; says the nearest one. Or nothing is left of what a
-                name adds.
+            FeaturesError: a name is neither feature nor family (says the nearest one), or nothing is left of what it adds.
         """
         on, off = self.named(added := tuple(added)), self.named(removed)
         for name in added:
@@ -147,13 +145,21 @@ class Catalog:
                 raise FeaturesError(f"`{name}` is added, and dropped by name or family. Leave out one of the two.")
         return tuple(f.name for f in self.features if (f.is_default or f.name in on) and f.name not in off)
 
-    def check(self, names: Sequence[str]) -> None:
-        """Refuse names that are no feature, which says the nearest one, and names that are given twice."""
-        for name in names:
-            if name not in self.by_name:
-                raise _unknown(name, self.by_name)
-        if len(set(names)) < len(names):
-            raise FeaturesError(f"{len(names) - len(set(names))} features are named twice. Name each once.")
+    def asked(self, names: Sequence[str]) -> list[str]:
+        """Names of features in the order that they, or their families, were asked for.
+
+        Raises:
+            FeaturesError: it is one text; a name is neither, which says the nearest one; or a feature is named twice.
+        """
+        if isinstance(names, str):
+            raise FeaturesError("`features` is one text. Give a list of names of features or families.")
+        members = ((name, self.named([name])) for name in names)
+        found = [
+            f for name, some in members for f in ([name] if name in some else [n for n in self.by_name if n in some])
+        ]
+        if twice := len(found) - len(set(found)):
+            raise FeaturesError(f"{twice} features are named twice. Name each once.")
+        return found
 
     def named(self, names: Iterable[str]) -> set[str]:
         """Names of the features that some names of features or families stand for.

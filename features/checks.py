@@ -1,24 +1,37 @@
 """What tables must be before features are built from them; each refusal says table, column, count and cure."""
 
+import difflib
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
 from features.calendar import day_number
 from features.errors import FeaturesError
-from features.grid import Versions
+from features.grid import SubjectDays
 from features.history import enrolment
+from features.signals import SIGNAL
 
 RESTARTS = ("subject_id", "stream", "measure", "on_date", "known_on")
 DAYS = ("subject_id", "local_date", "known_on")
+# A day can be known of before it is over, and where clocks are far behind even before it begins there.
+MOST_DAYS_AHEAD = 2
 
 
-def checked_days(days: pd.DataFrame) -> Versions:
+def checked_days(days: pd.DataFrame, measures: Collection[str]) -> SubjectDays:
     """The versions of subject-days in the day panel.
 
+    Args:
+        measures: columns that features are made of. Signals may be others: a source can tell of more than is declared.
+
     Raises:
-        FeaturesError: a key column is missing, no text or no civil day, a key is repeated, or a measure is no number.
+        FeaturesError: a key column is missing, no text or no civil day, a key is repeated, a measure is unknown or no
+            number, or days were known long before they were lived.
     """
     check_columns("days", days, DAYS)
+    for column in days.columns.drop(list(DAYS)):
+        if column not in measures and not str(column).startswith(SIGNAL):
+            raise _no_measure(str(column), measures)
     _check_texts("`days.subject_id`", days["subject_id"])
     for column in days.columns.drop(list(DAYS)):
         if not pd.api.types.is_any_real_numeric_dtype(days[column]):
@@ -30,13 +43,19 @@ def checked_days(days: pd.DataFrame) -> Versions:
         days = days.assign(subject_id=days["subject_id"].astype("str"))
     subject, names = pd.factorize(days["subject_id"], sort=True)
     day, known_on = (day_number(days[column]) for column in DAYS[1:])
+    early = int((known_on < day - MOST_DAYS_AHEAD).sum())
+    if early:
+        raise FeaturesError(
+            f"`days.known_on` lies more than {MOST_DAYS_AHEAD} days before `local_date` in {early} rows. Give the first index "
+            "date that may use the day: the day after it, or later."
+        )
     key = (subject.astype(np.int64) << 40) + (day << 20) + known_on
     order = np.argsort(key, kind="stable")
     repeated = int((np.diff(key[order]) == 0).sum())
     if repeated:
         raise FeaturesError(f"`days` repeats {repeated} of its rows' keys ({', '.join(DAYS)}). Drop the duplicates.")
-    measures = {name: days[name].to_numpy(dtype=np.float64) for name in days.columns if name not in DAYS}
-    return Versions(measures, order, pd.Index(names), subject[order], day[order], known_on[order])
+    values = {name: days[name].to_numpy(dtype=np.float64) for name in days.columns if name not in DAYS}
+    return SubjectDays(values, order, pd.Index(names), subject[order], day[order], known_on[order])
 
 
 def checked_index(
@@ -100,8 +119,18 @@ def checked_restarts(restarts: pd.DataFrame) -> pd.DataFrame:
     return restarts
 
 
+def _no_measure(column: str, measures: Collection[str]) -> FeaturesError:
+    near = difflib.get_close_matches(column, measures, 1, cutoff=0.0)[0]
+    return FeaturesError(f"`days` has no measure `{column}`; perhaps `{near}`. Rename it, or drop it.")
+
+
 def check_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
-    """Refuse a table that lacks columns."""
+    """Refuse a table that is none, or lacks columns."""
+    if not isinstance(frame, pd.DataFrame):
+        raise FeaturesError(
+            f"`{name}` is no DataFrame but {type(frame).__name__}. Give one with the columns {', '.join(needed)}; without "
+            "rows where there is nothing to tell."
+        )
     missing = [column for column in needed if column not in frame.columns]
     if missing:
         raise FeaturesError(f"`{name}` lacks the columns {', '.join(missing)}. Add them.")

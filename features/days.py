@@ -6,7 +6,7 @@ version of the same subject-day begins. What is implausible beyond the single ro
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import time
 
 import duckdb
@@ -42,6 +42,7 @@ class Days:
         levels: daily values of other numbers, in long form: `LEVEL`.
         ahead: days with several rows that were received before they happened: `AHEAD`.
         offsets: offsets from UTC of the wearable's days, each with the first index date that knew it: `OFFSET`.
+        units: of each signal, as its rows had it, where nobody checked them against a declaration (`frames.days_of`).
     """
 
     panel: pd.DataFrame
@@ -50,6 +51,7 @@ class Days:
     levels: pd.DataFrame
     ahead: pd.DataFrame
     offsets: pd.DataFrame
+    units: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,7 @@ def build_days(
     )
     noticed = {"findings": plausibility.FINDING, "origins": ORIGIN, "levels": LEVEL, "ahead": AHEAD,
                "offsets": OFFSET}  # fmt: skip
-    return Days(
-        panel, **{name: _together([getattr(p, name) for p in parts.values()], c) for name, c in noticed.items()}
-    )
+    return Days(panel, *(_together([getattr(p, name) for p in parts.values()], c) for name, c in noticed.items()))
 
 
 def with_has_data(panel: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from features.catalog import (
     kinds,
     warm_up_days,
 )
+from features.instruments import INSTRUMENTS
 from features.literature import CITATIONS
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern
 from features.signals import VENDOR
@@ -49,6 +50,9 @@ def tables_page() -> str:
         parts.append(_table(("column", "kind", "unit", "allowed", "meaning"), rows))
     metrics = ((f"`{name}`", unit, f"{low:g} to {high:g}") for name, (unit, low, high) in DAILY_METRICS.items())
     parts += ["## Metrics of wearable_days", _table(("metric", "unit", "plausible"), metrics)]
+    scales = ((f"`{name}`", f"{low:g} to {high:g}") for name, (low, high) in INSTRUMENTS.items())
+    parts += ["## Scores of assessments\nOf any other instrument only the range of the column is known.\n",
+              _table(("instrument", "allowed"), scales)]  # fmt: skip
     return "\n".join(parts)
 
 

@@ -9,6 +9,7 @@ The tables are those of `features.tables`. What cannot be used is refused by tab
 import difflib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import time
 
 import duckdb
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from features.calendar import DAY, DEFAULT_CUTOFF, cutoffs, local_day
 from features.catalog import STANDARD, Catalog
+from features.checks import check_columns
 from features.days import READERS, Days, build_days
 from features.errors import FeaturesError, FeaturesWarning
 from features.flags import flags_of, restarts_of
@@ -25,6 +27,7 @@ from features.history import TENURE
 from features.matrix import build_matrix
 from features.measures import HAS_DATA
 from features.rows import check_keys, checked_rows, checked_zones, unread
+from features.signals import SIGNAL
 from features.tables import TABLES, Table
 
 STREAMS = (*READERS, "wearable")
@@ -56,8 +59,8 @@ def days_of(
 
     Raises:
         FeaturesError: there is no row, or no such table; a column is unknown, missing or of another type, values are
-            infinite or outside of their range, keys are repeated, or a subject has no zone. An answer off its own scale,
-            which the door of a pipeline puts aside, is refused too.
+            infinite or outside of their range, keys are repeated, or a subject has no zone. An answer off its own scale, a
+            score off its instrument's or more sleep than time in bed, which the door of a pipeline puts aside, is refused too.
 
     Warns:
         FeaturesWarning: rows of a mood item or an instrument that no measure is made of, which the door lets in.
@@ -66,6 +69,8 @@ def days_of(
     if unknown:
         near = difflib.get_close_matches(unknown[0], STREAMS, 1, cutoff=0.0)[0]
         raise FeaturesError(f"`{unknown[0]}` is no table that days are made of; perhaps `{near}`.")
+    for name, rows in tables.items():
+        check_columns(name, rows, ("subject_id",))
     if not any(len(rows) for rows in tables.values()):
         raise FeaturesError(f"There is no row in any table. Give at least one of {', '.join(STREAMS)}.")
     zone_of = checked_zones(tables, zones)
@@ -73,7 +78,7 @@ def days_of(
         connection.execute("SET TimeZone = 'UTC'")
         streams = {name: connection.from_arrow(_complete(TABLES[name], rows, zone_of)).set_alias(f"{name}_given")
                    for name, rows in tables.items()}  # fmt: skip
-        days = build_days(connection, streams, zone_of, cutoff)
+        days = replace(build_days(connection, streams, zone_of, cutoff), units=_units(tables))
     for said in filter(None, (unread(name, rows) for name, rows in tables.items())):
         warnings.warn(said, FeaturesWarning, stacklevel=2)
     return days
@@ -88,7 +93,7 @@ def matrix_of(
     Args:
         days: of `days_of`.
         index: `subject_id, index_date`, unique, in any order.
-        features: names from the catalogue; those that are on by default unless given.
+        features: names of features or families of the catalogue; those that are on by default unless given.
         event_days: `subject_id, event_on, known_on` of the outcome's events; without them there is no history.
         subjects: `subject_id, enrolled_on`; without them **everybody counts as enrolled on their first day with data**,
             since when coverage is counted.
@@ -98,25 +103,50 @@ def matrix_of(
         The index, sorted, and one float64 column per feature, NaN where the minimum data are not met.
 
     Raises:
-        FeaturesError: as `build_matrix`, or a feature of history is asked for without events.
+        FeaturesError: as `build_matrix`; a feature of history is asked for without events, or signals are in another unit
+            than the catalogue declares.
 
     Warns:
         FeaturesWarning: no features are named, and there are signals that the catalogue does not know, which the door of a
             pipeline would put aside; or no event is of a subject of the index.
     """
-    features = None if features is None else tuple(features)
+    if not isinstance(days, Days):
+        raise FeaturesError(
+            "`days` is no `Days` of `days_of`. Make them by it; for a panel of your own there is `features.matrix.build_matrix`."
+        )
+    check_columns("index", index, ("subject_id", "index_date"))
+    _check_units(days, catalog)
     if features is None:
         _warn_of_undeclared(days.panel, catalog)
         features = catalog.chosen(removed=() if event_days is not None else ("history",))
+    features = catalog.asked(features)
     needy = [name for name in features if name in OF_EVENTS and name != TENURE]
     if event_days is None and needy:
         raise FeaturesError(f"`{needy[0]}` needs `event_days`. Give them, or leave the feature out.")
-    if event_days is not None and "subject_id" in event_days:
+    if event_days is not None:
+        check_columns("event_days", event_days, ("subject_id", "event_on", "known_on"))
         _warn_of_others(event_days, index)
     if subjects is None:
         subjects = _first_days(days.panel)
     return build_matrix(days.panel, NO_EVENTS if event_days is None else event_days, subjects, index, features=features,
                         catalog=catalog, restarts=restarts_of(flags_of(days)))  # fmt: skip
+
+
+def _units(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Unit of each signal; its rows have one, or were refused."""
+    return dict(tables["signals"][["name", "unit"]].drop_duplicates().to_numpy()) if "signals" in tables else {}
+
+
+def _check_units(days: Days, catalog: Catalog) -> None:
+    declared = {
+        measure.name.removeprefix(SIGNAL): measure.unit for measure in catalog.measures if measure.stream == "signals"
+    }
+    others = [f"{name} ({unit})" for name, unit in declared.items() if (days.units.get(name, unit) or "1") != unit]
+    if others:
+        raise FeaturesError(
+            f"`signals` has {len(others)} signals in another unit than the catalogue declares: {', '.join(others)}. Convert "
+            "their values, or declare the unit that they have."
+        )
 
 
 def _first_days(panel: pd.DataFrame) -> pd.DataFrame:
@@ -135,7 +165,7 @@ def _warn_of_others(event_days: pd.DataFrame, index: pd.DataFrame) -> None:
 
 def _warn_of_undeclared(panel: pd.DataFrame, catalog: Catalog) -> None:
     known = {measure.name for measure in catalog.measures}
-    others = [column for column in panel.columns if column.startswith("signals_") and column not in known]
+    others = [column for column in panel.columns if column.startswith(SIGNAL) and column not in known]
     if others:
         warnings.warn(
             f"`signals.name` has {len(others)} signals that are not declared, on {panel[others].notna().any(axis=1).sum()} "

@@ -26,7 +26,7 @@ WEEKDAY_OF_DAY_ZERO = 3
 
 
 @dataclass(frozen=True)
-class Versions:
+class SubjectDays:
     """The versions of subject-days, ordered by subject, local day and receipt; their measures stay where they lie.
 
     Args:
@@ -45,11 +45,11 @@ class Versions:
     day: Places
     known_on: Places
 
-    def __getitem__(self, part: slice) -> "Versions":
+    def __getitem__(self, part: slice) -> "SubjectDays":
         subject = self.subject[part]
         first, last = (subject[0], subject[-1]) if len(subject) else (0, -1)
         names = self.names[first : last + 1]
-        return Versions(self.measures, self.rows[part], names, subject - first, self.day[part], self.known_on[part])
+        return SubjectDays(self.measures, self.rows[part], names, subject - first, self.day[part], self.known_on[part])
 
     def of(self, name: str) -> Values:
         """A measure of each version, missing where the panel lacks it."""
@@ -102,7 +102,7 @@ class DayGrid:
     """
 
     def __init__(
-        self, days: Versions, index: pd.DataFrame, restarts: pd.DataFrame, enrolled_on: pd.Series, lookback: int
+        self, days: SubjectDays, index: pd.DataFrame, restarts: pd.DataFrame, enrolled_on: pd.Series, lookback: int
     ) -> None:
         self.lookback = lookback
         self.days = days
@@ -125,7 +125,7 @@ class DayGrid:
         }
         self.columns: dict[str, Values] = {}
 
-    def _place_versions(self, days: Versions) -> None:
+    def _place_versions(self, days: SubjectDays) -> None:
         """First and last version of each cell; a cell is a day of a subject, days of one subject side by side."""
         subject, day = self.subjects.get_indexer(days.names)[days.subject], days.day - self.first_day
         inside = np.flatnonzero((subject >= 0) & (day >= 0) & (day < self.n_days))

@@ -11,7 +11,8 @@ from features import baseline, circular, history, pattern_past
 from features.catalog import STANDARD, Catalog, distance_name, feature_name, kinds
 from features.checks import checked_days, checked_index, checked_restarts
 from features.days import with_has_data
-from features.grid import DAYS_PER_ROW, DayGrid, Places, Sheet, Values, Versions
+from features.errors import FeaturesError
+from features.grid import DAYS_PER_ROW, DayGrid, Places, Sheet, SubjectDays, Values
 from features.measures import HAS_DATA, SINCE_RECEIPT, WEEKDAY, WINDOWS, Measure, Pattern
 from features.windows import Windows
 
@@ -63,7 +64,8 @@ def build_matrix(
             index date from which on it counts.
         index: `subject_id, index_date`, unique, in any order.
         merge_within_days: events closer than this are one episode.
-        features: names from the catalogue, in any order; those that are on by default, and tenure, unless given.
+        features: names of features or families of the catalogue, in any order; those that are on by default, and tenure,
+            unless given.
         catalog: what the names mean; `STANDARD.with_signals(...)` where signals are declared.
         restarts: `subject_id, stream, measure, on_date, known_on` (`flags.restarts_of`): where a past begins anew.
         threads: how many portions of subjects are worked on at a time; the result is the same.
@@ -72,13 +74,14 @@ def build_matrix(
         The index, sorted, and one float64 column per feature, NaN where the minimum data are not met.
 
     Raises:
-        FeaturesError: a column is missing, a key is repeated or no civil day, values are infinite, the index names subjects
-            that `subjects` lacks, or a name is no feature.
+        FeaturesError: a table is none, a column is missing or no measure, a key is repeated or no civil day, values are
+            infinite, the index names subjects that `subjects` lacks, a name is no feature, or there is no thread.
     """
-    names = list(catalog.chosen(("tenure",)) if features is None else features)
-    catalog.check(names)
+    if threads < 1:
+        raise FeaturesError("`threads` is less than 1. Give at least 1.")
+    names = list(catalog.chosen(("tenure",))) if features is None else catalog.asked(features)
     index, enrolled_on = checked_index(index, subjects, event_days)
-    versions, restarts = checked_days(days), checked_restarts(restarts)
+    versions, restarts = checked_days(days, _columns(catalog)), checked_restarts(restarts)
     if HAS_DATA not in days:
         has_data = with_has_data(days)[HAS_DATA].to_numpy()
         versions = replace(versions, measures={**versions.measures, HAS_DATA: has_data})
@@ -99,6 +102,12 @@ def build_matrix(
         for place, name in asked.history:
             out[place] = past[name].to_numpy()
     return pd.concat([index, pd.DataFrame(out.T, columns=names, copy=False)], axis=1)
+
+
+def _columns(catalog: Catalog) -> set[str]:
+    """What of the day panel any feature is made of."""
+    made_of = {HAS_DATA, *(measure.name for measure in catalog.measures)}
+    return made_of.union(*(pattern.columns for pattern in catalog.patterns)) - {WEEKDAY, SINCE_RECEIPT}
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ def _asked_patterns(catalog: Catalog, place: dict[str, int], kind: str) -> list[
     return [wanted for wanted in patterns if max(wanted[2]) >= 0]
 
 
-def _portions(days: Versions, index: pd.DataFrame, lookback: int) -> Iterator[tuple[slice, slice]]:
+def _portions(days: SubjectDays, index: pd.DataFrame, lookback: int) -> Iterator[tuple[slice, slice]]:
     """Rows of days and of the index of some subjects at a time."""
     rows_of_index, names = pd.factorize(index["subject_id"])
     rows_of_days = names.get_indexer(days.names)[days.subject]

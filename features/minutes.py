@@ -20,11 +20,13 @@ from features.versions import known_by
 
 DEVICE = ("source", "device_id", "device_model", "algorithm_version")
 IS_WORN = "coalesce(worn, heart_rate IS NOT NULL OR steps > 0)"
+# A row with nothing but its time is no evidence of anything: not of a device off the body, nor of a contact.
+SAYS_ANYTHING = " OR ".join(f"{name} IS NOT NULL" for name in ("steps", "heart_rate", "hrv_rmssd", "worn"))
 WHOLE = f"{2**63 - 1}::HUGEINT"
 # Name -> SQL over single minutes. Squares tell whether all minutes of an hour gave one and the same value. Bits say which
 # of an hour's minutes, where each was told once (`activity.known_bits`); sums of more would not fit, and are cut off.
 SUMS = {
-    "minutes": "count(*)",
+    "minutes": f"count_if({SAYS_ANYTHING})",
     "steps": "sum(steps)", "step_minutes": "count(steps)", "step_squares": "sum(steps * steps)",
     "worn": f"count_if({IS_WORN})", "still": f"count_if(steps = 0 AND {IS_WORN})",
     "incidental": f"count_if(steps BETWEEN 1 AND {activity.SLOW_STEPS_PER_MIN - 1})",
@@ -72,7 +74,7 @@ def hour_sums(
     key = f"subject_id, {DEVICE_SQL} AS device, utc_offset_min, {HOUR_SQL} AS hour"
     sums = connection.sql(f"""
         SELECT {key}, {receipt} AS receipt, {SUMS_SQL} FROM {name} WHERE version = 0 AND NOT is_deleted
-        GROUP BY ALL""").df()  # fmt: skip
+        GROUP BY ALL HAVING {SUMS["minutes"]} > 0""").df()  # fmt: skip
     if connection.sql(f"SELECT 1 FROM {name} WHERE version > 0 OR is_deleted LIMIT 1").fetchall():
         sums = pd.concat([sums, _corrections(connection, name, key, receipt)], ignore_index=True)
     known_on = _known_on(sums["subject_id"], sums["receipt"].to_numpy() * bin_us, zones, cutoff)

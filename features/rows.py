@@ -15,7 +15,15 @@ import pandas as pd
 from features import mood
 from features.checks import check_civil_days, check_columns
 from features.errors import FeaturesError
-from features.tables import DAILY_METRICS, PROVENANCE, SLEEP_EPISODE_LONGEST_H, Column, Table
+from features.instruments import INSTRUMENTS
+from features.tables import (
+    DAILY_METRICS,
+    PROVENANCE,
+    SLEEP_EPISODE_LONGEST_H,
+    SLEEP_ROUNDING_MIN,
+    Column,
+    Table,
+)
 
 
 def checked_rows(table: Table, rows: pd.DataFrame, derived: tuple[str, ...]) -> pd.DataFrame:
@@ -194,13 +202,11 @@ def _keeps_its_rules(name: str, rows: pd.DataFrame) -> None:
                 f"`signals.unit` differs within {(units > 1).sum()} signals, of {several.sum()} rows. Convert them to one."
             )
     if name == "sleep":
-        hours = (rows["offset_at"] - rows["onset_at"]).dt.total_seconds() / 3600
-        wrong = int((~((hours > 0) & (hours <= SLEEP_EPISODE_LONGEST_H))).sum())
-        if wrong:
-            raise FeaturesError(
-                f"`sleep` has {wrong} rows that do not end after they began, or last longer than "
-                f"{SLEEP_EPISODE_LONGEST_H:g} h. Mend `onset_at` and `offset_at`."
-            )
+        _fits_its_episode(rows)
+    if name == "assessments":
+        for instrument, (low, high) in INSTRUMENTS.items():
+            scores = rows["score"].where(rows["instrument"] == instrument)
+            _lies_within(f"`assessments.score` of {instrument}", scores, low, high, "points")
     if name == "wearable_days":
         unknown = int((~rows["metric"].isin(DAILY_METRICS)).sum())
         if unknown:
@@ -215,6 +221,23 @@ def _keeps_its_rules(name: str, rows: pd.DataFrame) -> None:
                     f"`wearable_days` has {other} rows of {metric} in another unit than {unit}. Convert them."
                 )
             _lies_within(f"`wearable_days.value` of {metric}", own["value"], low, high, unit)
+
+
+def _fits_its_episode(rows: pd.DataFrame) -> None:
+    in_bed = (rows["offset_at"] - rows["onset_at"]).dt.total_seconds() / 60
+    wrong = int((~((in_bed > 0) & (in_bed <= 60 * SLEEP_EPISODE_LONGEST_H))).sum())
+    if wrong:
+        raise FeaturesError(
+            f"`sleep` has {wrong} rows that do not end after they began, or last longer than "
+            f"{SLEEP_EPISODE_LONGEST_H:g} h. Mend `onset_at` and `offset_at`."
+        )
+    if "minutes_asleep" in rows:
+        longer = int((rows["minutes_asleep"] - in_bed > SLEEP_ROUNDING_MIN).sum())
+        if longer:
+            raise FeaturesError(
+                f"`sleep` has {longer} rows whose `minutes_asleep` exceed the time from onset to offset by more than "
+                f"{SLEEP_ROUNDING_MIN:g} min. Mend their unit or the ends, or make them missing."
+            )
 
 
 def _keeps_its_scale(rows: pd.DataFrame) -> None:

@@ -1,7 +1,7 @@
 """Any further number a day: declared signals, and daily figures of vendors that no measure uses."""
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Mapping
 
 import numpy as np
 
@@ -19,23 +19,25 @@ VENDOR = {
     "minutes_awake": ("sleep_waso", 1.0), "sleep_efficiency": ("sleep_efficiency", 0.01),
 }  # fmt: skip
 DEFAULT = ("mean_7d", "z_7d")
+# What the panel's columns of signals begin with.
+SIGNAL = "signals_"
 
 
 def measure(name: str, unit: str, usual_spread: float | None = None) -> Measure:
     """The measure of a declared signal: the median of its values of a day."""
     spread = np.nan if usual_spread is None else usual_spread
-    return Measure(f"signals_{name}", unit or "1", name.replace("_", " "), "median of the day's values",
+    return Measure(f"{SIGNAL}{name}", unit or "1", name.replace("_", " "), "median of the day's values",
                    "declared by the site", DEFAULT, usual_spread=spread, stream="signals")  # fmt: skip
 
 
-def check_names(declared: Iterable[str], measures: Container[str]) -> None:
-    """Refuse names of signals that could not stand in a feature's name, or stand for something else already.
+def check_declared(declared: Mapping[str, tuple[str, float | None]], measures: Container[str]) -> None:
+    """Refuse signals whose name could not stand in a feature's name, or stands for something else already.
 
     Raises:
         FeaturesError: a name is not in lower case letters, digits and _, or is that of a metric of `wearable_days` or of a
-            daily measure.
+            daily measure; or what is declared of it is no unit and usual spread.
     """
-    for name in declared:
+    for name, told in declared.items():
         if not re.match(ATTRIBUTE_NAME, name):
             raise FeaturesError(
                 f"The signal `{name}` is not named in lower case letters, digits and _. Rename it, here and in the data."
@@ -47,11 +49,23 @@ def check_names(declared: Iterable[str], measures: Container[str]) -> None:
             )
         if name in measures:
             raise FeaturesError(f"The signal `{name}` is called like a daily measure. Give it another name.")
+        if not _is_unit_and_spread(told):
+            raise FeaturesError(
+                f'The signal `{name}` is not declared by a unit and a usual spread. Write them like ("m/s", 0.2), or '
+                '("m/s", None) where no spread above 0 is known.'
+            )
+
+
+def _is_unit_and_spread(told: object) -> bool:
+    """Whether it is a text, and a number above 0 or none."""
+    if not isinstance(told, tuple | list) or len(told) != 2 or not isinstance(told[0], str):
+        return False
+    return told[1] is None or (isinstance(told[1], int | float) and 0 < told[1] < np.inf)
 
 
 MEASURES = tuple(
     Measure(
-        f"signals_{name}",
+        f"{SIGNAL}{name}",
         unit,
         name.replace("_", " "),
         "the vendor's figure of the day",

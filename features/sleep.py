@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features import regularity
 from features.groups import sums
 from features.measures import LEVEL, TREND, Measure
-from features.tables import SAME_SLEEP_SHARE, SPLIT_NIGHT_GAP_MIN
+from features.tables import SAME_SLEEP_SHARE, SLEEP_ROUNDING_MIN, SPLIT_NIGHT_GAP_MIN
 from features.versions import KEY
 
 _WHOLE = "missing where a part of the night lacks its own"
@@ -47,11 +47,14 @@ PATTERNS = regularity.PATTERNS
 
 GIVEN_MINUTES = ["minutes_asleep", "minutes_awake", "minutes_deep", "minutes_rem"]
 MINUTES = [*GIVEN_MINUTES, "minutes_in_bed"]
+IN_BED_SQL = "(epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0"
+# Some bands count as awake what was not of the night: where there was no time for it, nobody knows how long it was.
+FITS = {"minutes_awake": f"minutes_awake + coalesce(minutes_asleep, 0) <= {IN_BED_SQL} + {SLEEP_ROUNDING_MIN}"}
 # Ends are minutes since 1970 on the wall clock where the subject woke up; what is no number of minutes is missing.
 ROWS_SQL = f"""
     source, device_id, device_model, algorithm_version, record_id, is_main,
-    {", ".join(f"CASE WHEN isfinite({name}) AND {name} >= 0 THEN {name} END AS {name}" for name in GIVEN_MINUTES)},
-    (epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0 AS minutes_in_bed,
+    {", ".join(f"CASE WHEN isfinite({n}) AND {n} >= 0 AND {FITS.get(n, True)} THEN {n} END AS {n}" for n in GIVEN_MINUTES)},
+    {IN_BED_SQL} AS minutes_in_bed,
     epoch_us(onset_at) / 60000000.0 + utc_offset_min AS began, epoch_us(offset_at) / 60000000.0 + utc_offset_min AS ended,
     ((epoch_us(onset_at) + epoch_us(offset_at)) / 120000000.0 + utc_offset_min) % 1440 / 60.0 AS midpoint"""
 # Rules that nights can break, as `nights` marks them.

@@ -177,7 +177,7 @@ ASSESSMENTS = Table(
     (
         SUBJECT,
         Column("completed_at", "instant", "when it was completed", is_required=True),
-        Column("instrument", "string", "phq_9, gad_7, ...", is_required=True),
+        Column("instrument", "string", "phq_9, gad_7, ...; see INSTRUMENTS", is_required=True),
         Column("score", "real", "total score", "points", 0, 400, is_required=True),
     ),
 )
@@ -264,8 +264,8 @@ DAILY_METRICS: dict[str, tuple[str, float, float]] = {
     "heart_zone_peak_minutes": ("min", 0, 1500),
 }
 
-# A sleep episode outside these bounds is implausible, whatever the source says.
-SLEEP_EPISODE_LONGEST_H = 16.0
+# A longer sleep episode is implausible, whatever the source says; in one are no more minutes than that, rounded apart.
+SLEEP_EPISODE_LONGEST_H, SLEEP_ROUNDING_MIN = 16.0, 2.0
 # Events further ahead of their receipt than this come from a wrong clock.
 CLOCK_SKEW_MIN = 15
 # No device we read existed before; a clock that was reset says 1970.

@@ -48,6 +48,12 @@ if TYPE_CHECKING:
 CONFIG_NAME = "foretide.yaml"
 # Read elsewhere: which configuration, how to print faults, where tests find public cohorts.
 OWN_VARIABLES = ("FORETIDE_CONFIG", "FORETIDE_DEBUG", "FORETIDE_DATA_DIR")
+# What the parser calls by the names of Python's types.
+FORMS = {
+    "tuple_type": "be a list, such as `[one, two]`",
+    "dict_type": "hold keys, such as `key: value`",
+    "model_type": "hold keys of its own, such as `key: value`",
+}
 
 
 class Settings(BaseSettings):
@@ -164,8 +170,15 @@ def _check_names(choice: FeatureChoice, signals: Mapping[str, Signal]) -> None:
     for key, names in (("add", choice.add), ("drop", choice.drop)):
         with _features_errors_told(f"`{key}:` "):
             catalog.named(names)
+    tenure = [name for name in choice.add if catalog.named([name]) & catalog.named(["tenure"])]
+    if tenure:
+        raise ValueError(
+            f"`add:` `{tenure[0]}` is an artefact of recruitment, which baselines and controls have anyway and no model may "
+            "see; leave it out"
+        )
     with _features_errors_told():
-        catalog.chosen(choice.add, choice.drop)
+        if not catalog.chosen(choice.add, choice.drop):
+            raise ValueError("`drop:` leaves no feature for models to see; drop less, or `add:` what they shall see")
 
 
 @contextmanager
@@ -260,6 +273,8 @@ def _cure(item: Any) -> str:
         return f"`{where}` is not a key" + (f"; perhaps `{near[0]}`" if near else "; remove it")
     if item["type"] == "union_tag_invalid":  # its message quotes the value
         return f"`{where}.format`: must be one of {item['ctx']['expected_tags']}"
+    if item["type"] in FORMS:
+        return f"`{where}`: must {FORMS[item['type']]}"
     return f"`{where}`: {item['msg'].removeprefix('Value error, ')}"
 
 

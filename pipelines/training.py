@@ -55,9 +55,19 @@ def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def candidates(matrix: pd.DataFrame, features_on: Collection[str]) -> tuple[Predictor, ...]:
-    """The model over those features that are on and have any value, and every baseline."""
+    """The model over those features that are on and have any value, and every baseline.
+
+    Raises:
+        Refused: there is no such feature.
+    """
     families = feature_families(matrix)
-    return predictors(families, [name for names in families.values() for name in names if name in features_on])
+    seen = [name for names in families.values() for name in names if name in features_on]
+    if not seen:
+        raise Refused(
+            f"None of the {len(features_on)} features that are on has a value in this cohort. Switch others on by `features:`, or "
+            "bring the data that these are made of."
+        )
+    return predictors(families, seen)
 
 
 def label_all(

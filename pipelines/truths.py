@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from features.instruments import INSTRUMENTS
 from features.tables import (
     CLOCK_SKEW_MIN,
     DAILY_METRICS,
     EARLIEST_EVENT,
     PROVENANCE,
     SLEEP_EPISODE_LONGEST_H,
+    SLEEP_ROUNDING_MIN,
     Column,
     Table,
 )
@@ -23,10 +25,6 @@ from pipelines.pseudonyms import LONGEST
 from pipelines.sections import Signal
 
 US_PER_MIN = 60_000_000.0
-# Total scores of common questionnaires: Kroenke 2001 and 2009 (PHQ), Spitzer 2006 (GAD-7), Bastien 2001 (ISI).
-SCALES = {"phq_9": (0, 27), "phq_8": (0, 24), "gad_7": (0, 21), "isi": (0, 28)}
-# Sources round each part to whole minutes.
-ROUNDING_MIN = 2.0
 
 
 @dataclass(frozen=True)
@@ -183,10 +181,12 @@ def _of_sleep() -> list[Truth]:
         Truth("sleep_ends_after_it_began", "offset_at", "Sleep ends after it began.", "episode_min", episode, above=0),
         Truth("sleep_is_not_too_long", "offset_at", f"No sleep episode is longer than {longest:g} hours.",
               "episode_min", episode, high=60 * longest),
+        Truth("sleep_is_no_longer_than_its_episode", "minutes_asleep", "Nobody sleeps longer than the episode lasts.",
+              "minutes_asleep_over_episode", f"minutes_asleep - {episode}", high=SLEEP_ROUNDING_MIN),
         _loose("sleep_fits_its_episode", "minutes_asleep", "Minutes asleep and awake fit between onset and awakening.",
-               "minutes_over_episode", f"minutes_asleep + coalesce(minutes_awake, 0) - {episode}", high=ROUNDING_MIN),
+               "minutes_over_episode", f"minutes_asleep + coalesce(minutes_awake, 0) - {episode}", high=SLEEP_ROUNDING_MIN),
         _loose("stages_fit_the_sleep", "minutes_light", "Light, deep and REM sleep together are no longer than the sleep.",
-               "minutes_over_sleep", "minutes_light + minutes_deep + minutes_rem - minutes_asleep", high=ROUNDING_MIN),
+               "minutes_over_sleep", "minutes_light + minutes_deep + minutes_rem - minutes_asleep", high=SLEEP_ROUNDING_MIN),
     ]  # fmt: skip
 
 
@@ -201,9 +201,9 @@ def _of_daily_values() -> list[Truth]:
 
 
 def _of_assessments() -> list[Truth]:
-    return [_loose(f"{name}_is_on_its_scale", "score", f"{name.replace('_', '-').upper()}: {between(low, high, 'points')}.",
-                   name, f"CASE WHEN instrument = '{name}' THEN score END", low, high)
-            for name, (low, high) in SCALES.items()]  # fmt: skip
+    return [Truth(f"{name}_is_on_its_scale", "score", f"{name.replace('_', '-').upper()}: {between(low, high, 'points')}.",
+                  name, f"CASE WHEN instrument = '{name}' THEN score END", low, high)
+            for name, (low, high) in INSTRUMENTS.items()]  # fmt: skip
 
 
 def _of_signals(signals: Mapping[str, Signal]) -> list[Truth]:

@@ -113,4 +113,4 @@ def test_only_who_asks_for_a_past_looks_back_for_it():
 def test_what_has_no_past_is_no_feature(name):
     """90 days hold no three windows of 90 days; early warnings are told of a past already."""
     with pytest.raises(FeaturesError, match=f"`{name}` is no feature"):
-        STANDARD.check([name])
+        STANDARD.asked([name])

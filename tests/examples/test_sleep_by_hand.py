@@ -47,6 +47,14 @@ def test_a_night_told_in_one_part_has_only_its_own_wake(panel_of):
     assert the_day(panel_of(sleep=[episode(-1.01, 7.003, 420, minutes_awake=60)]))["sleep_waso"] == 60
 
 
+@pytest.mark.parametrize(("awake", "waso"), [(60, 60), (62, 62), (63, None), (480, None)])
+def test_time_awake_for_which_there_was_no_time_is_missing(panel_of, awake, waso):
+    """420 min asleep leave 60 of 480 min in bed: 2 more come from rounding, others count what was not of the night."""
+    day = the_day(panel_of(sleep=[episode(-1, 7, 420, minutes_awake=awake)]))
+    assert day["sleep_duration"] == 420
+    assert (day["sleep_waso"] == waso) if waso else pd.isna(day["sleep_waso"])
+
+
 def test_stages_are_shares_of_the_time_asleep(panel_of):
     """Deep and REM sleep over total sleep time, not over time in bed."""
     day = the_day(panel_of(sleep=[episode(-1, 7, 400, minutes_deep=100, minutes_rem=80)]))

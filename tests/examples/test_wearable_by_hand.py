@@ -131,3 +131,24 @@ def test_minutes_synced_later_complete_the_day_from_then_on(panel_of):
     panel = panel_of(wearable=minutes(9, 3, steps=10) + rest_of_the_day() + late)
     assert panel["known_on"].tolist() == [pd.Timestamp("2026-03-03"), pd.Timestamp("2026-03-06")]
     assert panel["activity_steps"].tolist() == [30, 70]
+
+
+def test_minutes_without_a_word_are_no_minutes(panel_of):
+    """A row with a time and nothing else says nothing, not even that a device was not worn: no day, and no wear time of 0."""
+    assert panel_of(wearable=minutes(7, 900)).empty
+    day = the_day(panel_of(wearable=minutes(7, 300, heart_rate=60) + minutes(12, 600)))
+    assert day["adherence_wear_minutes"] == 300
+
+
+def test_empty_minutes_that_come_later_are_no_news(panel_of):
+    """They make no version of the day, and no contact on the day they came."""
+    later = {"received_at": datetime(2026, 3, 9, tzinfo=UTC)}
+    assert len(panel_of(wearable=minutes(7, 600, heart_rate=60) + minutes(17, 60, **later))) == 1
+
+
+def test_a_minute_that_is_emptied_by_a_correction_is_gone(panel_of):
+    """From the day on that the correction was known; before it counts."""
+    emptied = [{**row, "version": 1, "heart_rate": None, "received_at": datetime(2026, 3, 5, tzinfo=UTC)}
+               for row in minutes(7, 100, heart_rate=60)]  # fmt: skip
+    panel = panel_of(wearable=minutes(7, 300, heart_rate=60) + emptied)
+    assert panel["adherence_wear_minutes"].tolist() == [300, 200]

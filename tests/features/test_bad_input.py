@@ -242,4 +242,91 @@ def test_nothing_to_ask_for_is_refused():
 def test_a_feature_named_twice_is_refused():
     """Two columns of one name would both be taken for the first."""
     with pytest.raises(FeaturesError, match="1 features are named twice"):
-        STANDARD.check(["sleep_duration_mean_7d_min", "sleep_duration_mean_7d_min"])
+        STANDARD.asked(["sleep_duration_mean_7d_min", "sleep_duration_mean_7d_min"])
+
+
+@pytest.mark.parametrize(("column", "near"), [("sleep_duraton", "sleep_duration"), ("activity_step", "activity_steps"),
+                                              ("has_dat", "has_data")])  # fmt: skip
+def test_a_column_that_is_no_measure_is_refused_with_the_nearest(column, near):
+    """A misspelt measure would read as somebody without data."""
+    days = panel("ann").assign(**{column: 1.0})
+    with pytest.raises(FeaturesError, match=f"`days` has no measure `{column}`; perhaps `{near}`"):
+        build_matrix(days, events(), enrolment("ann"), index("ann"))
+
+
+def test_every_column_that_a_feature_is_made_of_may_stand_in_the_days():
+    """Measures, what patterns are made of, whether there are data, and signals that nobody declared."""
+    made_of = {measure.name for measure in STANDARD.measures}.union(*(pattern.columns for pattern in STANDARD.patterns))
+    columns = sorted(made_of - {"weekday", "since_receipt"} | {"signals_pace"})
+    days = pd.concat([panel("ann").iloc[:, :3], pd.DataFrame(1.0, index=range(len(DATES)), columns=columns)], axis=1)
+    assert len(build_matrix(days, events(), enrolment("ann"), index("ann"))) == 1
+
+
+def test_a_day_that_was_known_long_before_it_was_lived_is_refused():
+    """Swapped columns, or one date for all rows: told by count."""
+    days = panel("ann")
+    days.loc[[1, 2, 3], "known_on"] = DATES[[1, 2, 3]] - 3 * DAY
+    with pytest.raises(FeaturesError, match="`days.known_on` lies more than 2 days before `local_date` in 3 rows"):
+        build_matrix(days, events(), enrolment("ann"), index("ann"))
+
+
+@pytest.mark.parametrize("n_days", [0, 1, 2])
+def test_a_day_that_was_known_on_itself_counts_from_the_day_after(n_days):
+    """Windows end before the index date: an early receipt, as on a journey or before the cutoff, shows nothing sooner."""
+    told = panel("ann")
+    early = told.assign(known_on=told["local_date"] - n_days * DAY)
+    names = [name for name in NAMES if not name.startswith("adherence_days_since_sync")]
+    dates = index(*["ann"] * 3, index_date=DATES[[20, 30, 39]])
+    assert_frame_equal(*(build_matrix(days, events(), enrolment("ann"), dates, features=names) for days in (told, early)),
+                       check_exact=True)  # fmt: skip
+
+
+NO_TABLE = {
+    "days": lambda: (None, events(), enrolment("ann"), index("ann")),
+    "event_days": lambda: (panel("ann"), None, enrolment("ann"), index("ann")),
+    "subjects": lambda: (panel("ann"), events(), {"ann": 1}, index("ann")),
+    "index": lambda: (panel("ann"), events(), enrolment("ann"), ["ann"]),
+}
+
+
+@pytest.mark.parametrize("table", NO_TABLE)
+def test_what_is_no_table_is_refused_by_name(table):
+    """With the columns that it needs, so that an empty one can be made."""
+    with pytest.raises(
+        FeaturesError, match=rf"`{table}` is no DataFrame but (NoneType|dict|list)\. Give .* subject_id, "
+    ):
+        build_matrix(*NO_TABLE[table]())
+
+
+def test_one_text_is_no_list_of_features():
+    """Its letters would be taken for names."""
+    with pytest.raises(FeaturesError, match="`features` is one text. Give a list"):
+        build_matrix(panel("ann"), events(), enrolment("ann"), index("ann"), features="sleep_duration_mean_7d_min")
+
+
+def test_a_family_stands_for_its_features():
+    """As in the configuration: all that it has, on or off, in the order of the dictionary, where it was asked for."""
+    found = build_matrix(
+        panel("ann"), events(), enrolment("ann"), index("ann"), features=["tenure_days_enrolled", "sleep"]
+    )
+    of_family = [feature.name for feature in STANDARD.features if feature.family == "sleep"]
+    assert found.columns.tolist()[2:] == ["tenure_days_enrolled", *of_family]
+    with pytest.raises(FeaturesError, match="1 features are named twice"):
+        build_matrix(panel("ann"), events(), enrolment("ann"), index("ann"), features=["sleep", of_family[0]])
+    with pytest.raises(FeaturesError, match="`slep` is no feature of the catalogue; perhaps `sleep`"):
+        build_matrix(panel("ann"), events(), enrolment("ann"), index("ann"), features=["slep"])
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_nobody_cannot_work(threads):
+    """No thread would build nothing."""
+    with pytest.raises(FeaturesError, match="`threads` is less than 1"):
+        build_matrix(panel("ann"), events(), enrolment("ann"), index("ann"), threads=threads)
+
+
+@pytest.mark.parametrize("told", [{"unit": "m/s"}, {"unit": "m/s", "usual_spread": 1}, "m/s", ("m/s",), ("m/s", 0.0),
+                                  ("m/s", "1"), (None, 1.0), ("m/s", np.inf), None])  # fmt: skip
+def test_a_signal_is_declared_by_its_unit_and_spread(told):
+    """Keys of a mapping or letters of a text would be taken for a unit."""
+    with pytest.raises(FeaturesError, match="The signal `pace` is not declared by a unit and a usual spread"):
+        STANDARD.with_signals({"pace": told})

@@ -254,13 +254,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(name, nearest):
         with pytest.raises(FeaturesError, match=f"`{name}` is no feature of the catalogue; perhaps `{nearest}`"):
             asked()
     with pytest.raises(FeaturesError, match=f"`{name}` is no feature"):
-        STANDARD.check([name])
-
-
-def test_a_family_is_no_feature_of_a_matrix():
-    """Where columns are asked for, only names of columns will do."""
-    with pytest.raises(FeaturesError, match="`sleep` is no feature"):
-        STANDARD.check(["sleep"])
+        STANDARD.asked([name])
 
 
 def test_a_declared_signal_gets_every_statistic_and_a_usual_spread():

@@ -237,6 +237,13 @@ OFF = {
     "unknown metric": (lambda: {"wearable_days": daily(metric="stepps")}, "`wearable_days.metric` has 20 rows of an unknown metric"),
     "another unit": (lambda: {"wearable_days": daily(unit="h")}, "20 rows of worn_minutes in another unit than min"),
     "value of a metric out of range": (lambda: {"wearable_days": daily(value=2000.0)}, "of worn_minutes has 20 values"),
+    "a score off its scale": (
+        lambda: {"assessments": scores("phq_9", 300.0)}, "`assessments.score` of phq_9 has 20 values .* 0 and 27 points"),
+    "a score below its scale": (
+        lambda: {"assessments": scores("stai_x1", 19.0)}, "`assessments.score` of stai_x1 has 20 values .* 20 and 80 points"),
+    "more sleep than time in bed": (
+        lambda: {"sleep": nights(minutes_asleep=482.5)}, "`sleep` has 20 rows whose `minutes_asleep` exceed .* by more than 2 min"),
+    "no table but nothing": (lambda: {"sleep": None}, "`sleep` is no DataFrame but NoneType"),
     "days with a time": (lambda: {"wearable_days": daily(local_date=MORNINGS.tz_localize(None))}, "not at midnight"),
 }  # fmt: skip
 
@@ -246,6 +253,11 @@ def daily(**columns: object) -> pd.DataFrame:
     rows = {"subject_id": "ann", "local_date": MORNINGS.tz_localize(None).normalize(), "metric": "worn_minutes",
             "value": 900.0, "unit": "min"}  # fmt: skip
     return pd.DataFrame({**rows, **columns})
+
+
+def scores(instrument: str, score: float) -> pd.DataFrame:
+    """Twenty scores of one questionnaire."""
+    return pd.DataFrame({"subject_id": "ann", "completed_at": MORNINGS, "instrument": instrument, "score": score})
 
 
 def paces(**columns: object) -> pd.DataFrame:
@@ -323,3 +335,36 @@ def test_a_feature_of_a_signal_that_is_not_declared_says_how_to_declare_it():
     days, at = days_of({"signals": paces()}, ZONE), index(("ann", "2026-03-22"))
     with pytest.raises(FeaturesError, match=r"`signals_pace_mean_7d` is no feature .*with_signals.*`signals:`"):
         matrix_of(days, at, ["signals_pace_mean_7d"])
+
+
+def test_a_signal_in_another_unit_than_declared_is_refused():
+    """Its values would be taken for what they are not: 60 km/h for 60 m/s."""
+    days, at = days_of({"signals": paces(unit="km/h")}, ZONE), index(("ann", "2026-03-22"))
+    with pytest.raises(
+        FeaturesError, match=r"`signals` has 1 .* in another unit than .* declares: pace \(m/s\)"
+    ) as refusal:
+        matrix_of(days, at, catalog=STANDARD.with_signals({"pace": ("m/s", None)}))
+    assert "km/h" not in str(refusal.value)
+    assert (
+        matrix_of(days, at, catalog=STANDARD.with_signals({"pace": ("km/h", None)}))["signals_pace_mean_7d"].item()
+        == 1.5
+    )
+
+
+def test_a_panel_is_not_its_days():
+    """Of a panel of one's own nobody knows devices and units; there is another function for it."""
+    days, at = days_of({"sleep": nights()}, ZONE), index(("ann", "2026-03-22"))
+    with pytest.raises(FeaturesError, match="`days` is no `Days` of `days_of`.*build_matrix"):
+        matrix_of(days.panel, at)
+    with pytest.raises(FeaturesError, match="`index` is no DataFrame but NoneType"):
+        matrix_of(days, None)
+
+
+def test_a_family_of_history_needs_events_too():
+    """A family stands for its features, and these need what they are made of."""
+    days, at = days_of({"sleep": nights()}, ZONE), index(("ann", "2026-03-22"))
+    assert "sleep_duration_mean_7d_min" in matrix_of(days, at, ["sleep"])
+    with pytest.raises(FeaturesError, match="`history_days_since_last_episode` needs `event_days`"):
+        matrix_of(days, at, ["history"])
+    with pytest.raises(FeaturesError, match="`features` is one text"):
+        matrix_of(days, at, "sleep")

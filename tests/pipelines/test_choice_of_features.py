@@ -16,9 +16,11 @@ import yaml
 from features.catalog import RATIONALE, STANDARD
 from features.literature import CITATIONS
 from pipelines.engineering import training_matrices
+from pipelines.errors import Refused
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.settings import load_settings
+from pipelines.training import candidates
 
 # DuckDB 2.0 and PyArrow 25 call what pandas 3.1 deprecates; their warnings, not ours.
 pytestmark = [
@@ -118,6 +120,17 @@ def test_a_declared_signal_and_a_daily_metric_reach_the_stored_matrix(home):
     assert row["signals_water_mean_7d"] == pytest.approx(1000 * (2 + (7 + 8 + 9 + 11 + 12 + 13) / 60))
     assert row["signals_recovery_mean_7d"] == pytest.approx(60)
     assert row["signals_water_coverage_28d"] == pytest.approx(13 / 14)
+
+
+def test_a_model_that_would_see_nothing_is_not_trained():
+    """Only features without any value are on: that is a mistake of the configuration or of the data, and no model."""
+    matrix = pd.DataFrame(
+        {"subject_id": "ann", "index_date": [FIRST], "history_episodes_ever": 1.0, "mood_valence_mean_7d": np.nan}
+    )
+    with pytest.raises(Refused, match="None of the 1 features that are on has a value.*`features:`"):
+        candidates(matrix, ["mood_valence_mean_7d"])
+    model = candidates(matrix, ["mood_valence_mean_7d", "history_episodes_ever"])[0]
+    assert model.features == ("history_episodes_ever",)
 
 
 def test_the_command_lists_every_feature_and_what_is_on(home):

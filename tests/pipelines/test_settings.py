@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from features.catalog import RATIONALE
 from pipelines.errors import Usage
 from pipelines.settings import Settings, config_path, load_settings
 
@@ -90,6 +91,13 @@ VALUES_THAT_ARE_OFF = {
     "a feature added whose family is dropped": (
         {"features": {"add": ["sleep_onset_sd_28d_h"], "drop": ["sleep"]}},
         ["`features`", "`sleep_onset_sd_28d_h` is added, and dropped"]),
+    "a text where a list belongs": ({"features": {"add": "sleep"}}, ["`features.add`", "must be a list, such as `[one, two]`"]),
+    "a text where keys belong": ({"features": "sleep"}, ["`features`", "must hold keys of its own"]),
+    "every feature dropped": (
+        {"features": {"drop": list(RATIONALE)}}, ["`features`", "`drop:` leaves no feature for models to see"]),
+    "tenure added": ({"features": {"add": ["tenure"]}}, ["`features`", "`add:`", "artefact of recruitment"]),
+    "days enrolled added": (
+        {"features": {"add": ["tenure_days_enrolled"]}}, ["`features`", "`add:`", "artefact of recruitment"]),
     "a usual spread of nothing": (
         {"signals": {"pace": {"unit": "m/s", "usual_spread": 0}}}, ["`signals.pace.usual_spread`", "greater than 0"]),
     "no outcome": ({"outcomes": {}}, ["`outcomes`", "at least 1"]),

@@ -136,6 +136,9 @@ ROWS = {
         {"observed_at": INSTANTS, "name": st.sampled_from([None, "speech_rate", "screen_time", "luck"]), "value": NUMBERS,
          "unit": st.sampled_from([None, "words/min", "min"])}
     ),
+    "assessments": st.fixed_dictionaries(
+        {"completed_at": INSTANTS, "instrument": st.sampled_from([None, "phq_9", "ces_d", "stai", "luck"]), "score": NUMBERS}
+    ),
     "care_status": st.fixed_dictionaries({"since": INSTANTS, "status": st.sampled_from([None, "active", "quagga"])}),
 }  # fmt: skip
 
@@ -164,6 +167,28 @@ def test_validation_and_door_count_the_same(table):
         assert found.rows == len(drawn)
 
     counts_agree()
+
+
+@pytest.mark.parametrize(("instrument", "score", "broken"), [
+    ("phq_9", 27.0, {}), ("phq_9", 300.0, {"phq_9_is_on_its_scale": 1}), ("ces_d", 61.0, {"ces_d_is_on_its_scale": 1}),
+    ("stai", 19.0, {"stai_is_on_its_scale": 1}), ("sads", 140.0, {}),
+])  # fmt: skip
+def test_a_score_lies_on_the_scale_of_its_instrument(instrument, score, broken):
+    """Door and validation hold a questionnaire to its own range; one that is not known to the general one."""
+    row = pd.DataFrame([{"subject_id": "s-1", "completed_at": AT, "instrument": instrument, "score": score}])
+    rows = stored("assessments", row)
+    held = rules(TABLES["assessments"], DoorPolicy())
+    assert judge(TABLES["assessments"], rows, {})["ingest"].broken == broken
+    assert {rule: 1 for rule, condition in held.items() if rows.filter(condition).shape[0]} == broken
+
+
+@pytest.mark.parametrize(("asleep", "refused"), [(62.0, 0), (62.5, 1)])
+def test_nobody_sleeps_longer_than_an_episode_lasts(asleep, refused):
+    """An hour holds 60 minutes of sleep; 2 more come from rounding."""
+    row = pd.DataFrame([{"subject_id": "s-1", "record_id": "n", "onset_at": AT, "offset_at": AT + pd.Timedelta(hours=1),
+                         "minutes_asleep": asleep}])  # fmt: skip
+    broken = rules(TABLES["sleep"], DoorPolicy())["sleep_is_no_longer_than_its_episode"]
+    assert stored("sleep", row).filter(broken).shape[0] == refused
 
 
 def test_good_rows_pass():
@@ -208,7 +233,6 @@ LOOSE = {
                                        "minutes_asleep": 40.0, "minutes_light": 30.0, "minutes_deep": 10.0, "minutes_rem": 3.0}),
     "answer_is_not_before_its_prompt": ("mood", {"answered_at": AT, "item": "mood", "value": 1.0, "scale_min": 0.0,
                                                  "scale_max": 1.0, "prompted_at": AT + pd.Timedelta(minutes=16)}),
-    "phq_9_is_on_its_scale": ("assessments", {"completed_at": AT, "instrument": "phq_9", "score": 28.0}),
     "consent_ends_after_enrolment": ("subjects", {"enrolled_on": date(2026, 6, 1), "consent_until": date(2026, 5, 31)}),
     "utc_offset_is_in_quarter_hours": ("events", {"occurred_at": AT, "record_id": "e", "kind": "panic", "utc_offset_min": 7}),
     "device_off_the_body_feels_no_heart": ("wearable", {"minute_at": AT, "heart_rate": 70, "worn": False}),
