@@ -47,7 +47,7 @@ def write_nightly(folder: Path, counts: pd.DataFrame, notices: Sequence[str], ro
         _finding(counts, delivered, roster),
         context,
         sections=[_section(str(name), part) for name, part in counts.groupby("outcome", sort=True)],
-        notices=list(notices),
+        notices=[notice.replace("`", "") for notice in notices],
         roster=words.count(roster),
         delivered=words.count(delivered),
         is_whole=delivered == roster,
