@@ -151,8 +151,8 @@ class Catalog:
         Raises:
             FeaturesError: it is one text; a name is neither, which says the nearest one; or a feature is named twice.
         """
-        if isinstance(names, str):
-            raise FeaturesError("`features` is one text. Give a list of names of features or families.")
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise FeaturesError("`features` is no list of texts. Give a list of names of features or families.")
         members = ((name, self.named([name])) for name in names)
         found = [
             f for name, some in members for f in ([name] if name in some else [n for n in self.by_name if n in some])
@@ -284,8 +284,8 @@ def warm_up_days(names: Iterable[str]) -> int:
     longest = WARM_UP_DAYS
     for name in names:
         found = re.search(r"_([0-9]+)d(?:_[a-z]+)?$", name)
-        if found and not re.search(r"^(history|tenure)_|_(last|change)_", name):
-            is_compared = re.search(r"_z_|^own_past_distance_[0-9]|^early_warning_", name)
+        if found and not re.search(r"^(history|tenure)_|_(last|change)_[0-9]+d(_[a-z]+)?$", name):
+            is_compared = re.search(r"_z_[0-9]+d$|^own_past_distance_[0-9]|^early_warning_", name)
             more = WARM_UP_DAYS if is_compared else 0
             longest = max(longest, int(found[1]) + PATTERN_PASTS.get(name, more))
     return longest

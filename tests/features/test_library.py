@@ -366,5 +366,5 @@ def test_a_family_of_history_needs_events_too():
     assert "sleep_duration_mean_7d_min" in matrix_of(days, at, ["sleep"])
     with pytest.raises(FeaturesError, match="`history_days_since_last_episode` needs `event_days`"):
         matrix_of(days, at, ["history"])
-    with pytest.raises(FeaturesError, match="`features` is one text"):
+    with pytest.raises(FeaturesError, match="`features` is no list of texts"):
         matrix_of(days, at, "sleep")
