@@ -3,6 +3,7 @@
 from datetime import UTC
 
 from features.instruments import INSTRUMENTS
+from features.sleep import IN_BED_SQL
 from features.tables import (
     CLOCK_SKEW_MIN,
     DAILY_METRICS,

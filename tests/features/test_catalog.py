@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from features import catalog, history, windows
-from features.catalog import RATIONALE, STANDARD, Catalog, Feature, feature_name, warm_up_days
+from features.catalog import RATIONALE, STANDARD, Catalog, Feature, feature_name
 from features.dictionary import features_page, tables_page
 from features.errors import FeaturesError
 from features.literature import CITATIONS, cited, in_full
@@ -19,6 +19,7 @@ from features.matrix import build_matrix
 from features.measures import STATISTICS, WINDOWS
 from features.phrases import phrase
 from features.tables import DAILY_METRICS
+from features.warm_up import warm_up_days
 from tests.features.full_panel import DATES, full_panel
 
 ROOT = Path(__file__).parents[2]
