@@ -20,12 +20,14 @@ FEWEST_MINUTES = 20
 FEWEST_DAY_MINUTES = 600
 # Of those hours of the day: ten hours in bed with the device on tell little of what was done.
 WAKING_HOURS = slice(6, 24)
+# Or from 14 of all hours on: who works at night is up when others sleep.
+FEWEST_MINUTES_OF_24_HOURS = 840
 # Steps of each clock hour, as a rate per known hour, in the day panel.
 HOUR_COLUMNS = tuple(f"activity_h{hour:02d}" for hour in range(24))
 # Days whose bits are unpacked at once: 1.5 KB each.
 DAYS_AT_ONCE = 8192
 
-_TOLD = "missing below 600 minutes from 6 to 24 h that tell of steps"
+_TOLD = "missing below 600 minutes from 6 to 24 h, or 840 of the day, that tell of steps"
 MEASURES = (
     Measure("activity_steps", "steps", "steps", f"steps of the day; {_TOLD}", "Troiano 2008",
             (*TREND, "rmssd_28d", "last_7d"), usual_spread=3000.0),
@@ -36,7 +38,7 @@ MEASURES = (
             "Tudor-Locke 2018", LEVEL),
     Measure("activity_sedentary_share", "share", "time without movement",
             "minutes without a step / minutes that tell of steps, in hours with a sign of being worn; missing below 600 of those from "
-            "6 to 24 h, and where steps are the only sign of the day", "Troiano 2008", LEVEL),
+            "6 to 24 h, or 840 of the day, and where no word and fewer than 3 hours with a pulse tell of wear", "Troiano 2008", LEVEL),
     Measure("activity_sedentary_bout", "min", "how long rest lasted at a time",
             "mean length of runs of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",
             "Di 2017", ()),

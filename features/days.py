@@ -127,7 +127,7 @@ def _wearable(
     if sums.empty:
         return _Part(no_days())
     told, names = devices.numbered(connection, sums, kept_names)
-    found = hours.versions_of(told)
+    found = hours.without_silent_hours(hours.versions_of(told))
     two = devices.days_of_two(found).assign(stream="wearable", rule=plausibility.TWO_DEVICES)
     # First, by device: what fills a stuck sensor's gaps would hide it, and a sound device has a say in its hours.
     found, findings = plausibility.without_stuck_hours(found)
@@ -176,10 +176,10 @@ def _ahead(versions: Versions, stream: str) -> pd.DataFrame:
 def _vendor(versions: Versions, preference: devices.Preference) -> _Part:
     columns = ["metric", "value", *minutes.DEVICE]
     rows = versions.rows(", ".join([*KEY, *columns]))
-    rows = rows.assign(preference=-devices.rank(rows, preference))
+    rows = of_the_worn(rows.assign(preference=-devices.rank(rows, preference)), [*KEY, *minutes.DEVICE])
     rows = rows.sort_values([*KEY, "metric", "preference", "device_id", "source"])
     rows = rows.drop_duplicates([*KEY, "metric"], keep="last")
-    wide = of_the_worn(rows.pivot(index=KEY, columns="metric", values="value"))
+    wide = rows.pivot(index=KEY, columns="metric", values="value")
     known = {metric: wide[metric] * factor for metric, (_, factor) in VENDOR.items() if metric in wide.columns}
     further = {f"signals_{metric}": wide[metric] for metric in wide.columns if metric not in VENDOR}
     daily = pd.DataFrame({f"vendor_{VENDOR[m][0]}": values for m, values in known.items()} | further, index=wide.index)

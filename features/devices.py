@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from features.calendar import day_number
-from features.hours import DayHours, dates
-from features.minutes import BIT_SQL, DEVICE, OF_SUBJECT, SUMS, SUMS_SQL, device_names, spoken
+from features.hours import DayHours, dates, speaker
+from features.minutes import BIT_SQL, DEVICE, OF_SUBJECT, SUMS, SUMS_SQL, device_names
 from features.versions import Versions, with_known_on
 
 Preference = Sequence[str]
@@ -68,22 +68,20 @@ def origins(sums: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
         names: as `numbered` gives them: subjects who have one device only are without names here.
     """
     subject, subjects = pd.factorize(sums["subject_id"])
-    rows = pd.DataFrame({"place": (subject.astype(np.int64) << 20) + sums["hour"].to_numpy() // 24,
-                         "hashed": sums["device"].to_numpy(), "known_on": sums["known_on"].to_numpy(),
-                         "spoken": spoken(sums).to_numpy(), "minutes": sums["minutes"].to_numpy()})  # fmt: skip
+    place = (subject.astype(np.int64) << 20) + sums["hour"].to_numpy() // 24
+    rows = sums.rename(columns={"device": "hashed"}).assign(place=place)
     rows = rows[rows["known_on"] == rows.groupby("place")["known_on"].transform("min")]
-    daily = rows.groupby(["place", "hashed"]).agg(
-        spoken=("spoken", "sum"), minutes=("minutes", "sum"), known_on=("known_on", "min")
-    )
-    order = ["place", "spoken", "minutes", "hashed"]
-    spoke = daily.reset_index().sort_values(order).drop_duplicates("place", keep="last")
+    first = rows.groupby("place")["known_on"].min()
+    spoke = speaker(rows, ["place"], "hashed").reset_index(drop=True)
+    spoke = spoke.assign(known_on=spoke["place"].map(first))
     places = spoke["place"].to_numpy()
     spoke = spoke.assign(
         subject_id=subjects.take(places >> 20), local_date=dates(pd.Series(places & (2**20 - 1), spoke.index))
     )
     named = spoke.merge(names, on=["subject_id", "hashed"], how="left", suffixes=("", "_number"))
     named = named.assign(stream="wearable", device=named["hashed"].to_numpy().astype(np.uint64).view(np.int64))
-    return named[[*ORIGIN, "device"]]
+    told: pd.DataFrame = named[[*ORIGIN, "device"]]
+    return told
 
 
 def days_of_two(found: DayHours) -> pd.DataFrame:
@@ -101,9 +99,8 @@ def minute_by_minute(
 ) -> DayHours:  # fmt: skip
     """Days of two devices told anew: each value of a minute from the preferred device that gives it.
 
-    A device that says it was not worn, or shows no sign of it within the hour, comes after those that do. Days of which no
-    device is named stay. A sensor has no say in an hour of which `found` holds nothing from it, for it was stuck; its device
-    was worn all the same.
+    A device that says it was not worn comes after those that do not. Days of which no device is named stay. A sensor has no say
+    in an hour of which `found` holds nothing from it, for it was stuck, or its device silent.
 
     Args:
         names: as `numbered` gives them.
@@ -129,20 +126,18 @@ def minute_by_minute(
 
 
 def _without_values(found: DayHours, versions: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Hours of devices, in some versions, in which a sensor tells nothing, or nothing a sign of being worn: `KEY`, `source`,
-    `device_id`, `hour`, and which."""
-    of = found.hours
-    hours = of[["version", "device", "hour"]].assign(
-        no_steps=of["step_minutes"] == 0, no_heart_rate=of["beat_minutes"] == 0, is_silent=of["worn"] == 0
+    """Hours of devices, in some versions, in which a sensor tells nothing: `KEY`, `source`, `device_id`, `hour`, and which sensor."""
+    hours = found.hours[["version", "device", "hour"]].assign(
+        no_steps=found.hours["step_minutes"] == 0, no_heart_rate=found.hours["beat_minutes"] == 0
     )
-    hours = hours[hours[["no_steps", "no_heart_rate", "is_silent"]].any(axis=1)].merge(versions, on="version")
+    hours = hours[hours["no_steps"] | hours["no_heart_rate"]].merge(versions, on="version")
     told = names[["subject_id", "device", "source", "device_id"]].drop_duplicates()
     return hours.merge(told, on=["subject_id", "device"]).drop(columns=["version", "device"])
 
 
 def _merged_sql(rows: str, preference: Preference) -> str:
-    order = f"row(NOT coalesce(worn, NOT is_silent), {_rank_sql(preference)}, device_id, source)"
-    columns = ("steps", "heart_rate", "hrv_rmssd", "worn")
+    order = f"row(coalesce(worn, TRUE) = FALSE, {_rank_sql(preference)}, device_id, source)"
+    columns = ("steps", "heart_rate", "hrv_rmssd", "worn", "shown")
     # Of the rows that have a value: `arg_min` passes over those that have none.
     best = ", ".join(f"arg_min({c}, {order}) AS {c}" for c in columns)
     bit = BIT_SQL.format("minute(local_minute)")
@@ -151,9 +146,8 @@ def _merged_sql(rows: str, preference: Preference) -> str:
             SELECT r.* REPLACE (
                 CASE WHEN NOT coalesce(s.no_steps, FALSE) THEN {OF_SUBJECT["steps"]} END AS steps,
                 CASE WHEN NOT coalesce(s.no_heart_rate, FALSE) THEN {OF_SUBJECT["heart_rate"]} END AS heart_rate,
-                {OF_SUBJECT["hrv_rmssd"]} AS hrv_rmssd,
-                coalesce(worn, nullif(heart_rate IS NOT NULL OR steps > 0, FALSE)) AS worn),
-                coalesce(s.is_silent, FALSE) AS is_silent
+                {OF_SUBJECT["hrv_rmssd"]} AS hrv_rmssd),
+                coalesce(worn, nullif(heart_rate IS NOT NULL OR steps > 0, FALSE)) AS shown
             FROM {rows} r LEFT JOIN without_values s
             ON (r.subject_id, r.local_date, r.known_on, r.source, r.device_id, hour(r.local_time))
              = (s.subject_id, s.local_date, s.known_on, s.source, s.device_id, s.hour)),

@@ -24,6 +24,8 @@ Places = NDArray[np.int64]
 Hours = NDArray[np.bool_]
 # A sum by version and clock hour, of shape (n_versions, 24).
 Wide = dict[str, NDArray[np.float64]]
+# A pulse in fewer hours is a spot check, and no wear.
+FEWEST_PULSE_HOURS = 3
 BITS = ("active_bits", "still_bits")
 # Squares served to find stuck sensors.
 TOLD = [name for name in SUMS if name not in (*BITS, "step_squares", "beat_squares")]
@@ -115,14 +117,59 @@ def _place(rows: pd.DataFrame) -> Places:
     return place
 
 
+def signs(hours: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Whether a device's day shows by more than steps that somebody wears it, and whether an hour tells nothing of anybody.
+
+    It shows by its word, or by a pulse in three hours or more. Silent is an hour with neither a step nor a pulse nor its word, of
+    a day with such signs, or without a step all day: a flat battery is no calm hour. Of a pedometer, a still hour may be either.
+
+    Args:
+        hours: sums per hour and device.
+        by: columns that tell apart days of devices.
+
+    Returns:
+        `shows` and `is_silent`, row by row beside the hours.
+    """
+    told = {"pulse": hours["beat_minutes"] > 0, "word": hours["said_worn"] > 0, "worn": hours["worn"] > 0}
+    day = hours[by].assign(**told).groupby(by, sort=False)
+    shows = (day["pulse"].transform("sum") >= FEWEST_PULSE_HOURS) | day["word"].transform("any")
+    is_silent = (hours["worn"] == 0) & (shows | ~day["worn"].transform("any"))
+    return pd.DataFrame({"shows": shows, "is_silent": is_silent})
+
+
+def without_silent_hours(found: DayHours) -> DayHours:
+    """The same versions with no steps told in hours in which a device shows no sign of being worn (`signs`)."""
+    hours = found.hours
+    is_silent = signs(hours, ["version", "device"])["is_silent"]
+    silent = {
+        "step_minutes": hours["step_minutes"].mask(is_silent, 0),
+        "still_bits": hours["still_bits"].mask(is_silent, 0),
+    }
+    return DayHours(found.subjects, found.versions, hours.assign(**silent))
+
+
+def speaker(hours: pd.DataFrame, by: list[str], device: str) -> pd.DataFrame:
+    """Which device speaks for each day: one that tells a whole day, then one that shows that it is worn, then of more minutes.
+
+    Args:
+        hours: sums per hour and device.
+        by: columns that tell apart days.
+        device: the column of devices.
+    """
+    told = signs(hours, [*by, device])
+    rows = hours[[*by, device, "minutes"]].assign(spoken=spoken(hours).mask(told["is_silent"], 0), shows=told["shows"])
+    daily = rows.groupby([*by, device], as_index=False).agg({"spoken": "sum", "minutes": "sum", "shows": "any"})
+    daily = daily.assign(is_day=daily["spoken"] >= activity.FEWEST_DAY_MINUTES)
+    order = [*by, "is_day", "shows", "spoken", "minutes", device]
+    return daily.sort_values(order).drop_duplicates(by, keep="last")
+
+
 def one_voice(found: DayHours) -> DayHours:
-    """Of two devices on one day the one that tells of more minutes speaks; otherwise every step would count twice."""
+    """Of two devices on one day one speaks (`speaker`); otherwise every step would count twice."""
     hours = found.hours
     if not hours["device"].to_numpy().any():
         return found
-    told = hours[["version", "device", "minutes"]].assign(spoken=spoken(hours))
-    told = told.groupby(["version", "device"], as_index=False).sum()
-    chosen = told.sort_values(["version", "spoken", "minutes", "device"]).drop_duplicates("version", keep="last")
+    chosen = speaker(hours, ["version"], "device")
     kept = hours.merge(chosen[["version", "device"]], on=["version", "device"])
     return DayHours(found.subjects, found.versions, kept)
 
@@ -139,31 +186,18 @@ def measures(found: DayHours) -> pd.DataFrame:
 
     wide = {name: by_hour(name, np.float64) for name in TOLD}
     bits = {name: by_hour(name, np.int64) for name in BITS}
-    off = _is_off(wide)
-    wide["step_minutes"][off] = 0
-    # Of a pedometer, which shows no sign of being worn but its steps, nobody knows on whom it lay still.
-    off |= ~_shows_wear(wide)[:, None]
-    parts = [pd.DataFrame({**_movement(wide), **_rest(wide, bits, ~off), **_heart(wide)})]
+    parts = [pd.DataFrame({**_movement(wide), **_rest(wide, bits), **_heart(wide)})]
     hourly_steps = activity.hourly(wide["steps"], wide["step_minutes"])
     for columns, values in ((activity, hourly_steps), (heart, heart.hourly(wide["beats"], wide["beat_minutes"]))):
         parts.append(pd.DataFrame(values, columns=list(columns.HOUR_COLUMNS)))
     return pd.concat([found.keys, *parts], axis=1)
 
 
-def _is_off(wide: Wide) -> Hours:
-    """Hours of which steps tell nothing, of shape (n_versions, 24): a flat battery is no calm hour.
-
-    Without a step, a pulse or a word of being worn all day long, every hour; where a day has any sign beside steps, each hour
-    that has none.
-    """
-    is_silent: Hours = wide["worn"] == 0
-    return is_silent & (_shows_wear(wide) | is_silent.all(axis=1))[:, None]
-
-
-def _shows_wear(wide: Wide) -> Hours:
-    """Days on which the device shows by more than steps that somebody wears it: by a pulse, or by its word."""
-    shows: Hours = (wide["beat_minutes"].sum(axis=1) > 0) | (wide["worn"].sum(axis=1) != _active(wide).sum(axis=1))
-    return shows
+def _is_day(minutes: NDArray[np.float64]) -> Hours:
+    """Days of which enough hours are told, of minutes of shape (n_versions, 24)."""
+    waking = minutes[:, activity.WAKING_HOURS].sum(axis=1) >= activity.FEWEST_DAY_MINUTES
+    is_day: Hours = waking | (minutes.sum(axis=1) >= activity.FEWEST_MINUTES_OF_24_HOURS)
+    return is_day
 
 
 def _active(wide: Wide) -> NDArray[np.float64]:
@@ -178,7 +212,7 @@ def _known(wide: Wide, name: str, count: str, fewest: int = 1) -> NDArray[np.flo
 
 
 def _movement(wide: Wide) -> Wide:
-    told = wide["step_minutes"][:, activity.WAKING_HOURS].sum(axis=1) >= activity.FEWEST_DAY_MINUTES
+    told = _is_day(wide["step_minutes"])
     counts = {"steps": "steps", **{f"{band}_minutes": band for band in ("incidental", "slow", "brisk")}}
     totals = {
         f"activity_{name}": np.where(told, _known(wide, of, "step_minutes"), np.nan) for name, of in counts.items()
@@ -187,15 +221,20 @@ def _movement(wide: Wide) -> Wide:
     return {**totals, "activity_entropy": np.where(np.isnan(totals["activity_steps"]), np.nan, entropy)}
 
 
-def _rest(wide: Wide, bits: dict[str, Places], on: Hours) -> Wide:
-    """Wear, and rest in the hours of which it is known that the device was on."""
+def _rest(wide: Wide, bits: dict[str, Places]) -> Wide:
+    """Wear, and rest in the hours of which it is known that a device was on.
+
+    Of a pedometer, which shows no sign of being worn but its steps, nobody knows on whom it lay still.
+    """
     active, told = _active(wide), wide["step_minutes"]
-    is_day = (told * on)[:, activity.WAKING_HOURS].sum(axis=1) >= activity.FEWEST_DAY_MINUTES
+    shows = ((wide["beat_minutes"] > 0).sum(axis=1) >= FEWEST_PULSE_HOURS) | (wide["said_worn"] > 0).any(axis=1)
+    on = (wide["worn"] > 0) & shows[:, None]
+    is_day = _is_day(told * on)
     # An hour that lacks a band has too few minutes with steps for its bits, or fewer than none.
     moving, still = activity.known_bits(bits["active_bits"], bits["still_bits"], active, told - active)
     moving, still = moving * on, still * on
     share = (told - active).sum(axis=1, where=on) / np.maximum(told.sum(axis=1, where=on), 1)
-    is_known = on.any(axis=1) | (active.sum(axis=1) == 0)
+    is_known = shows | (active.sum(axis=1) == 0)
     return {
         "adherence_wear_minutes": np.where(is_known, _known(wide, "worn", "minutes"), np.nan),
         "activity_sedentary_share": np.where(

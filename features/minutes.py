@@ -28,7 +28,7 @@ WHOLE = f"{2**63 - 1}::HUGEINT"
 SUMS = {
     "minutes": f"count_if({SAYS_ANYTHING})",
     "steps": "sum(steps)", "step_minutes": "count(steps)", "step_squares": "sum(steps * steps)",
-    "worn": f"count_if({IS_WORN})",
+    "worn": "count_if(shown)", "said_worn": "count_if(worn)",
     "incidental": f"count_if(steps BETWEEN 1 AND {activity.SLOW_STEPS_PER_MIN - 1})",
     "slow": f"count_if(steps BETWEEN {activity.SLOW_STEPS_PER_MIN} AND {activity.BRISK_STEPS_PER_MIN - 1})",
     "brisk": f"count_if(steps >= {activity.BRISK_STEPS_PER_MIN})",
@@ -68,7 +68,9 @@ def hour_sums(
     """
     name, bin_us = "minutes_raw", gcd(15, cutoff.minute or 15) * 60_000_000
     told = ", ".join(f"{sql} AS {column}" for column, sql in OF_SUBJECT.items())
-    relation.project(f"* REPLACE ({told}), {BIT_SQL.format(f'{MINUTE_SQL} % 60')}").create_view(name, replace=True)
+    relation.project(f"* REPLACE ({told}), {BIT_SQL.format(f'{MINUTE_SQL} % 60')}, {IS_WORN} AS shown").create_view(
+        name, replace=True
+    )
     # Cutoffs are whole quarters of an hour, or as fine as the declared minute: nothing more of a receipt matters.
     receipt = f"(epoch_us(received_at) + {bin_us - 1}) // {bin_us}"
     key = f"subject_id, {DEVICE_SQL} AS device, utc_offset_min, {HOUR_SQL} AS hour"
@@ -105,9 +107,8 @@ def _corrections(connection: duckdb.DuckDBPyConnection, name: str, key: str, rec
 
 
 def spoken(sums: pd.DataFrame) -> pd.Series:
-    """Of how many minutes of each hour a device tells anything of its subject: still ones without a pulse or a word of being
-    worn may be those of a flat battery."""
-    return sums[["hrv_minutes", "worn"]].max(axis=1)
+    """Of how many minutes of each hour a device tells anything of its subject, by its best sensor."""
+    return sums[["step_minutes", "beat_minutes", "hrv_minutes", "worn"]].max(axis=1)
 
 
 def _known_on(subject_id: pd.Series, received_us: np.ndarray, zones: pd.Series, cutoff: time) -> pd.Series:

@@ -25,6 +25,9 @@ from features.tables import (
     Table,
 )
 
+# Whole numbers are stored in 32 bits.
+LARGEST = 2**31 - 1
+
 
 def checked_rows(table: Table, rows: pd.DataFrame, derived: tuple[str, ...]) -> pd.DataFrame:
     """Rows of a raw table with their columns in the declared types, instants in UTC.
@@ -159,8 +162,10 @@ def _whole_numbers(where: str, values: pd.Series) -> pd.Series:
     broken = int((numbers % 1 > 0).sum())
     if broken:
         raise FeaturesError(f"{where} has {broken} values that are no whole numbers. Round them.")
-    # Beyond all ranges, and beyond what an integer holds: left for the range to refuse.
-    return numbers.clip(-(2**53), 2**53).astype("Int64")
+    large = int((numbers.abs() > LARGEST).sum())
+    if large:
+        raise FeaturesError(f"{where} has {large} values beyond {LARGEST:,}. Mend them, or make them missing.")
+    return numbers.astype("Int64")
 
 
 def _instants(where: str, values: pd.Series) -> pd.Series:

@@ -1,7 +1,7 @@
 """Any further number a day: declared signals, and daily figures of vendors that no measure uses."""
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ VENDOR = {
     "worn_minutes": ("adherence_wear_minutes", 1.0), "minutes_asleep": ("sleep_duration", 1.0),
     "minutes_awake": ("sleep_waso", 1.0), "sleep_efficiency": ("sleep_efficiency", 0.01),
 }  # fmt: skip
-# What a vendor gives without a sign of being worn on days on which nobody wore the device: zeros, and a day of rest.
+# What a vendor gives of a day on which nobody wore the device, too: zeros, and a day of rest.
 MOVEMENT = (
     "steps",
     "active_minutes",
@@ -27,7 +27,12 @@ MOVEMENT = (
     "sedentary_minutes",
     *(m for m in DAILY_METRICS if "heart_zone_" in m),
 )
-PULSE = tuple(m for m in DAILY_METRICS if m.startswith(("heart_rate_", "resting_heart_rate", "hrv_", "heart_zone_")))
+# Figures that need more than a glance at a device that lies around.
+WORN = ("steps", "active_minutes", "exercise_minutes", "resting_heart_rate", "hrv_rmssd", "worn_minutes",
+        "heart_zone_fat_burn_minutes", "heart_zone_cardio_minutes", "heart_zone_peak_minutes")  # fmt: skip
+# Of these a zero says that there is none.
+ABOVE_ZERO = ("minutes_asleep", "sleep_efficiency", "resting_heart_rate", "heart_rate_mean", "heart_rate_max", "heart_rate_variance",
+              "hrv_rmssd")  # fmt: skip
 MINUTES_PER_DAY = 1440
 DEFAULT = ("mean_7d", "z_7d")
 # What the panel's columns of signals begin with.
@@ -41,24 +46,21 @@ def measure(name: str, unit: str, usual_spread: float | None = None) -> Measure:
                    "declared by the site", DEFAULT, usual_spread=spread, stream="signals")  # fmt: skip
 
 
-def of_the_worn(wide: pd.DataFrame) -> pd.DataFrame:
-    """A vendor's figures by metric, without those of movement on days on which the device was not worn.
+def of_the_worn(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """A vendor's figures, without zeros that stand for none, and without those of movement on days that nobody wore it.
 
-    It was not where the vendor counts no worn minute; or tells of none, and gives no step, no active or exercising minute, no
-    pulse, and nothing less than a whole day of sitting: a flat battery is no calm day.
+    Nobody did where a device gives no step, no active, exercising, worn or quickened minute, no resting pulse, and nothing less
+    than a whole day of sitting: a flat battery is no calm day.
 
     Args:
-        wide: one row per day and version, one column per metric that is given, NaN where it is not.
+        rows: `metric, value`, and what tells apart the days of devices.
+        by: those columns.
     """
-
-    def given(metrics: Iterable[str]) -> pd.Series:
-        return (wide.reindex(columns=list(metrics)) > 0).any(axis=1)
-
-    worn = wide.reindex(columns=["worn_minutes"])["worn_minutes"]
-    has_sat = wide.reindex(columns=["sedentary_minutes"])["sedentary_minutes"] < MINUTES_PER_DAY
-    moved = given(("steps", "active_minutes", "exercise_minutes"))
-    is_off = (worn == 0) | ~(has_sat | moved | given(PULSE) | (worn > 0))
-    return wide.assign(**{metric: wide[metric].mask(is_off) for metric in MOVEMENT if metric in wide.columns})
+    rows = rows[~(rows["metric"].isin(ABOVE_ZERO) & (rows["value"] == 0))]
+    is_sign = rows["metric"].isin(WORN) & (rows["value"] > 0)
+    is_sign |= (rows["metric"] == "sedentary_minutes") & (rows["value"] < MINUTES_PER_DAY)
+    is_worn = is_sign.groupby([rows[name] for name in by], dropna=False).transform("any")
+    return rows[is_worn | ~rows["metric"].isin(MOVEMENT)]
 
 
 def check_declared(declared: Mapping[str, tuple[str, float | None]], measures: Container[str]) -> None:

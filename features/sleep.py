@@ -49,10 +49,12 @@ PATTERNS = regularity.PATTERNS
 GIVEN_MINUTES = ["minutes_asleep", "minutes_awake", "minutes_deep", "minutes_rem"]
 MINUTES = [*GIVEN_MINUTES, "minutes_in_bed"]
 IN_BED_SQL = "(epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0"
+_STAGES = "coalesce(minutes_deep, 0) + coalesce(minutes_rem, 0)"
+STAGES_FIT = f"{_STAGES} <= coalesce(minutes_asleep, {_STAGES}) + {SLEEP_ROUNDING_MIN}"
 # Some bands count as awake what was not of the night: where there was no time for it, nobody knows how long it was; nor how
 # much of a sleep was deep that is shorter than its deep part.
 FITS = {"minutes_awake": f"minutes_awake + coalesce(minutes_asleep, 0) <= {IN_BED_SQL} + {SLEEP_ROUNDING_MIN}",
-        **{n: f"{n} <= coalesce(minutes_asleep, {n}) + {SLEEP_ROUNDING_MIN}" for n in ("minutes_deep", "minutes_rem")}}  # fmt: skip
+        **dict.fromkeys(("minutes_deep", "minutes_rem"), STAGES_FIT)}  # fmt: skip
 # Ends are minutes since 1970, UTC; `clock` is how far the wall clock was ahead at the awakening. What is no number of minutes
 # is missing.
 ROWS_SQL = f"""

@@ -62,14 +62,15 @@ def test_stages_are_shares_of_the_time_asleep(panel_of):
     assert day["sleep_rem_share"] == pytest.approx(0.20)
 
 
-def test_more_deep_sleep_than_sleep_is_none(panel_of):
-    """422 of 420 minutes come from rounding and are all of it; 423 are missing, and so is REM that exceeds it."""
+def test_more_deep_and_rem_sleep_than_sleep_is_none(panel_of):
+    """422 of 420 minutes come from rounding and are all of it; of 423 nobody knows what was which, of 250 and 250 neither."""
     shares = ["sleep_deep_share", "sleep_rem_share"]
-    assert the_day(panel_of(sleep=[episode(-1, 7, 420, minutes_deep=422, minutes_rem=84)]))[shares].tolist() == [
-        1.0,
-        0.2,
-    ]
-    assert the_day(panel_of(sleep=[episode(-1, 7, 420, minutes_deep=423, minutes_rem=423)]))[shares].isna().all()
+    day = the_day(panel_of(sleep=[episode(-1, 7, 420, minutes_deep=422)]))
+    assert day["sleep_deep_share"] == 1.0
+    assert pd.isna(day["sleep_rem_share"])
+    assert the_day(panel_of(sleep=[episode(-1, 7, 420, minutes_rem=422)]))["sleep_rem_share"] == 1.0
+    for deep, rem in ((423, None), (250, 250)):
+        assert the_day(panel_of(sleep=[episode(-1, 7, 420, minutes_deep=deep, minutes_rem=rem)]))[shares].isna().all()
 
 
 def test_stages_that_a_source_does_not_give_are_missing(panel_of):

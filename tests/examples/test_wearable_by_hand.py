@@ -46,7 +46,8 @@ def the_day(panel: pd.DataFrame) -> pd.Series:
 
 def test_minutes_of_a_device_in_the_drawer_are_not_sitting(panel_of):
     """Where it does not say so, a minute without steps and heart rate was not worn either: neither is still."""
-    rows = minutes(9, 3, steps=0, worn=False) + minutes(10, 2, steps=0) + minutes(11, 600, steps=0, heart_rate=60)
+    rows = minutes(9, 3, steps=0, worn=False) + minutes(10, 2, steps=0)
+    rows += lively(minutes(11, 600, steps=0, heart_rate=60))
     day = the_day(panel_of(wearable=rows))
     assert day["adherence_wear_minutes"] == 600
     assert day["activity_sedentary_share"] == 1.0
@@ -138,6 +139,55 @@ def test_a_mean_pulse_needs_20_minutes(panel_of):
     assert the_day(panel_of(wearable=minutes(3, 20, heart_rate=60)))["heart_mean"] == 60
 
 
+def test_a_vendors_flat_device_speaks_neither_for_the_worn_one_nor_as_another(days_of):
+    """Zeros and a day of sitting of a second band leave the first one's figures, whoever is preferred, and make no change."""
+    worn = [{**summary("steps", 8000), "device_id": "b"}, {**summary("sedentary_minutes", 700), "device_id": "b"}]
+    flat = [{**summary("steps", 0), "device_id": "c"}, {**summary("sedentary_minutes", 1440), "device_id": "c"}]
+    before = [{**row, "local_date": date(2026, 3, 1)} for row in worn]
+    found = days_of(wearable_days=[*before, *worn, *flat])
+    assert found.panel["activity_steps"].tolist() == [8000, 8000]
+    assert found.panel["activity_sedentary_share"].tolist() == pytest.approx([700 / 1440] * 2)
+    assert flags_of(found).empty
+
+
+def test_a_vendors_day_that_is_corrected_to_nothing_is_nothing_from_then_on(panel_of):
+    """8,000 steps, taken for zeros on the 5th: from the 6th on nothing is known of the day."""
+    later = {"version": 1, "received_at": datetime(2026, 3, 5, 12, tzinfo=UTC)}
+    panel = panel_of(wearable_days=[summary("steps", 8000), {**summary("steps", 0), **later}])
+    assert panel["known_on"].tolist()[1:] == [pd.Timestamp("2026-03-06")]
+    assert panel["activity_steps"].fillna(-1).tolist() == [8000, -1]
+
+
+def test_a_pulse_taken_once_is_no_wear(panel_of):
+    """A pedometer beside which somebody took the pulse twice stays a pedometer: its still hours count, wear is not known."""
+    rows = [row for hour in range(8, 20) for row in lively(minutes(hour, 10, steps=50))]
+    rows += [
+        row
+        for hour in range(24)
+        for row in minutes(hour, 60, steps=0)
+        if row["minute_at"].minute >= 10 or not 8 <= hour < 20
+    ]
+    alone = the_day(panel_of(wearable=rows))
+    rows[0]["heart_rate"], rows[-1]["heart_rate"] = 60, 61
+    spot = the_day(panel_of(wearable=rows))
+    assert spot["activity_steps"] == alone["activity_steps"] == 6000
+    assert pd.isna(spot["adherence_wear_minutes"])
+    assert pd.isna(spot["activity_sedentary_share"])
+
+
+def test_a_night_shift_is_a_day(panel_of):
+    """Worn from 17 to 8 h, off while asleep by day: 900 minutes, 540 of them from 6 to 24 h."""
+    rows = lively(minutes(0, 480, steps=10, heart_rate=70)) + lively(minutes(17, 420, steps=10, heart_rate=70))
+    assert the_day(panel_of(wearable=rows))["activity_steps"] == 9000
+
+
+def test_a_phone_that_tells_of_steps_only_does_not_silence_a_pedometer(panel_of):
+    """180 minutes with steps against a day of which 160 had some: the one that tells a whole day speaks."""
+    band = lively(minutes(9, 160, "a", steps=60)) + minutes(12, 700, "a", steps=0)
+    phone = lively(minutes(9, 180, "b", steps=60))
+    assert the_day(panel_of(wearable=band + phone))["activity_steps"] == 9600
+
+
 @pytest.mark.parametrize("preference", [(), ("Band",), ("Phone",)])
 def test_a_flat_device_does_not_silence_the_worn_one(panel_of, preference):
     """1,440 zeros of a device that shows no sign of being worn, beside 900 minutes of one that does."""
@@ -151,13 +201,18 @@ def test_a_flat_device_does_not_silence_the_worn_one(panel_of, preference):
 @pytest.mark.parametrize(
     ("told", "known"),
     [({"steps": 0, "sedentary_minutes": 1440}, False), ({"steps": 0}, False), ({"sedentary_minutes": 1440}, False),
-     ({"steps": 40, "sedentary_minutes": 1440, "worn_minutes": 0}, False), ({"steps": 0, "resting_heart_rate": 60}, True),
-     ({"steps": 12, "sedentary_minutes": 1400}, True), ({"sedentary_minutes": 700}, True), ({"steps": 0, "worn_minutes": 300}, True)],
+     ({"steps": 0, "sedentary_minutes": 1440, "heart_rate_mean": 71, "heart_zone_below_minutes": 1440}, False),
+     ({"steps": 0, "resting_heart_rate": 0}, False), ({"steps": 0, "worn_minutes": 0}, False),
+     ({"steps": 0, "resting_heart_rate": 60}, True), ({"steps": 12, "sedentary_minutes": 1440}, True),
+     ({"steps": 9000, "worn_minutes": 0}, True), ({"sedentary_minutes": 700}, True), ({"steps": 0, "worn_minutes": 300}, True),
+     ({"steps": 0, "exercise_minutes": 20}, True), ({"steps": 0, "heart_zone_peak_minutes": 2}, True)],
 )  # fmt: skip
 def test_a_vendors_zeros_of_a_day_that_nobody_wore_it_are_no_calm_day(panel_of, told, known):
-    """Without a step, a pulse, a worn minute or anything less than a whole day of sitting, nothing is known of movement."""
-    day = the_day(panel_of(wearable_days=[summary(metric, value) for metric, value in told.items()]))
-    found = day.reindex(["activity_steps", "activity_sedentary_share"]).dropna()
+    """Without a step, a resting pulse, a worn minute or anything less than a whole day of sitting, movement is not known."""
+    panel = panel_of(wearable_days=[summary(metric, value) for metric, value in told.items()])
+    found = [
+        name for name in ("activity_steps", "activity_sedentary_share") if name in panel and panel[name].notna().any()
+    ]
     assert len(found) == (len({"steps", "sedentary_minutes"} & set(told)) if known else 0)
 
 

@@ -1,5 +1,6 @@
 """Whatever comes in whichever order: each version of a wearable's day is what its rows, as known then, say."""
 
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -80,12 +81,8 @@ def expected(rows: list[Row], subject: str, day: pd.Timestamp, index_date: pd.Ti
         return None
     device = max({str(row["device_id"]) for row in valid}, key=lambda name: (*told_of(valid, name), name))
     worn = [row for row in valid if row["device_id"] == device and row["worn"] is not False]
-    # Of a day with a sign beside steps, hours without any tell nothing; of a day without any sign, none.
-    on = {hour_of(row) for row in worn if is_worn(row)}
-    has_sign = any(
-        row["worn"] or row["heart_rate"] for row in worn if is_worn(row) and not (row["steps"] or 0) > 0
-    ) or any(row["heart_rate"] for row in worn)
-    steps = [row["steps"] for row in worn if row["steps"] is not None and on and (hour_of(row) in on or not has_sign)]
+    _, silent = silent_hours([row for row in valid if row["device_id"] == device])
+    steps = [row["steps"] for row in worn if row["steps"] is not None and hour_of(row) not in silent]
     rates = [row["heart_rate"] for row in worn if row["heart_rate"] is not None]
     return (float(sum(steps)) if steps else float("nan"), sum(rates) / len(rates) if rates else float("nan"))
 
@@ -101,10 +98,26 @@ def is_worn(row: Row) -> bool:
     return shows if row["worn"] is None else bool(row["worn"])
 
 
-def told_of(rows: list[Row], device: str) -> tuple[int, int]:
-    """Of how many minutes a device shows that somebody wore it, and how many it sent at all."""
+def silent_hours(mine: list[Row]) -> tuple[bool, set[object]]:
+    """Whether a device shows that it is worn, and in which hours it tells nothing of anybody."""
+    pulses = {hour_of(row) for row in mine if row["heart_rate"] is not None and row["worn"] is not False}
+    on = {hour_of(row) for row in mine if is_worn(row)}
+    shows = len(pulses) >= 3 or any(row["worn"] for row in mine)
+    return shows, {hour_of(row) for row in mine} - on if shows or not on else set()
+
+
+def told_of(rows: list[Row], device: str) -> tuple[bool, bool, int, int]:
+    """Whether a device tells anything, whether it shows that it is worn, of how many minutes it tells, and how many it sent."""
     mine = [row for row in rows if row["device_id"] == device]
-    return sum(is_worn(row) for row in mine), len(mine)
+    shows, silent = silent_hours(mine)
+    sensors: dict[object, Counter[str]] = defaultdict(Counter)
+    for row in mine:
+        sensors[hour_of(row), row["utc_offset_min"]].update(
+            name for name in ("steps", "heart_rate") if row[name] is not None and row["worn"] is not False
+        )
+        sensors[hour_of(row), row["utc_offset_min"]].update(["worn"] * is_worn(row))
+    told = sum(max(found.values(), default=0) for (hour, _), found in sensors.items() if hour not in silent)
+    return told > 0, shows, told, len(mine)
 
 
 def hour_of(row: Row) -> object:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from deltalake import DeltaTable
 
+from features import heart
 from features.versions import KEY
 from pipelines import cohort as cohorts
 from pipelines.cohort import Cohort
@@ -85,8 +86,9 @@ def test_flags_and_counts_are_stored_with_the_panel(lake, tmp_path):
                                        ["wearable", "two_devices", 1, 1]]  # fmt: skip
 
 
-def test_another_preference_makes_another_panel(lake, tmp_path):
+def test_another_preference_makes_another_panel(lake, tmp_path, monkeypatch):
     """The band has more minutes; where the ring is preferred, its minute counts."""
+    monkeypatch.setattr(heart, "FEWEST_DAY_MINUTES", 1)
 
     def mean(*preference: str) -> float:
         panel = refresh(lake, cohort(lake, tmp_path, NIGHT, *preference)).load()
