@@ -63,9 +63,9 @@ def cross_predict(
     def predict(split: Split) -> tuple[pd.DataFrame, dict[str, Values]] | None:
         train = {name: np.flatnonzero(split.train & rows) for name, rows in learnt.items()}
         test = np.flatnonzero(split.test)
-        if len(test) == 0 or not all(_is_learnable(labels.iloc[rows]) for rows in train.values()):
+        if len(test) == 0 or not all(is_learnable(labels.iloc[rows]) for rows in train.values()):
             return None
-        risks = _risks(matrix, labels, train, test, horizons_days, predictors, seed)
+        risks = fit_and_predict(matrix, labels, train, test, horizons_days, predictors, seed)
         return labels.iloc[test].assign(fold=split.fold, cut=split.cut), risks
 
     parts: dict[str, list[tuple[pd.DataFrame, dict[str, Values]]]] = {}
@@ -92,9 +92,9 @@ def learnt_from(
     return is_thinned & is_warm
 
 
-def _risks(
+def fit_and_predict(
     matrix: pd.DataFrame, labels: pd.DataFrame, train: Mapping[str, Rows], test: Rows, horizons_days: tuple[int, ...],
-    predictors: tuple[Predictor, ...], seed: int,
+    predictors: Sequence[Predictor], seed: int,
 ) -> dict[str, Values]:  # fmt: skip
     """Risks of the test rows by every predictor, each fitted on its training rows."""
     unseen = matrix.iloc[test]
@@ -106,7 +106,7 @@ def _risks(
     return risks
 
 
-def _is_learnable(labels: pd.DataFrame) -> bool:
+def is_learnable(labels: pd.DataFrame) -> bool:
     """Whether calibration by cross-fitting can hold back a third of the event subjects each time."""
     seen = labels[~labels["is_masked"] & labels["days_to_event"].notna()]
     return seen["subject_id"].nunique() >= 2 * risk.CROSS_FITS

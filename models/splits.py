@@ -28,6 +28,14 @@ class Split:
     test: Mask
 
 
+@dataclass(frozen=True)
+class Period:
+    """Rows that may be learnt from, and rows that are tested, whoever their subjects are."""
+
+    train: Mask
+    test: Mask
+
+
 def folds(labels: pd.DataFrame, count: int, seed: int) -> NDArray[np.int64]:
     """Fold of each label row: whole subjects, those with an event spread evenly.
 
@@ -53,16 +61,27 @@ def unseen_subjects(labels: pd.DataFrame, count: int, seed: int) -> Iterator[Spl
 
 
 def unseen_and_later(labels: pd.DataFrame, count: int, cuts: int, horizon_days: int, seed: int) -> Iterator[Split]:
-    """Each fold of subjects tested in each period by a model trained on the others' past.
-
-    Purged: a training row's whole horizon ends before the test period begins.
-    """
+    """Each fold of subjects tested in each period by a model trained on the others' past."""
     fold = folds(labels, count, seed)
+    for cut, period in enumerate(periods(labels, UNSEEN_AND_LATER, cuts, horizon_days)):
+        for number in range(count):
+            yield Split(UNSEEN_AND_LATER, number, cut, period.train & (fold != number), period.test & (fold == number))
+
+
+def periods(labels: pd.DataFrame, split: str, cuts: int, horizon_days: int) -> tuple[Period, ...]:
+    """What each fit of a split may learn from and what it is tested on, before subjects are kept apart.
+
+    Purged where tests come later: a training row's whole horizon ends before the test period begins.
+    """
+    if split == UNSEEN_SUBJECTS:
+        every = np.ones(len(labels), dtype=bool)
+        return (Period(every, every),)
     date = labels["index_date"]
     begins = [date.quantile(share, interpolation="lower") for share in np.linspace(FIRST_CUT, LAST_CUT, cuts)]
     ends = [*begins[1:], date.max() + pd.Timedelta(days=1)]
-    for cut, (begin, end) in enumerate(zip(begins, ends, strict=True)):
-        mature = (date + pd.Timedelta(days=horizon_days) <= begin).to_numpy()
-        period = ((date >= begin) & (date < end)).to_numpy()
-        for number in range(count):
-            yield Split(UNSEEN_AND_LATER, number, cut, mature & (fold != number), period & (fold == number))
+    return tuple(
+        Period(
+            (date + pd.Timedelta(days=horizon_days) <= begin).to_numpy(), ((date >= begin) & (date < end)).to_numpy()
+        )
+        for begin, end in zip(begins, ends, strict=True)
+    )

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features import catalog
-from models import evaluation, gate, outcomes, protocol, risk, splits
+from models import evaluation, gate, outcomes, protocol, refitting, risk, splits
 from models.baselines import Predictor, predictors
 from models.outcomes import Outcome, at_horizon
 from models.protocol import Predictions
@@ -82,7 +82,7 @@ def label_all(
 
 def evaluate_outcome(
     dataset: str, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, alert_horizon: int,
-    predictors: Sequence[Predictor], training: Training, report: Report,
+    predictors: Sequence[Predictor], training: Training, top_share: float, report: Report,
 ) -> Evaluated:  # fmt: skip
     """Fit the model and every baseline on both splits of both tasks, measure them, and see which one earned it."""
     found, rows = [], []
@@ -98,12 +98,29 @@ def evaluate_outcome(
             training.threads, progress,
         )  # fmt: skip
         found += predicted
-        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed) for p in predicted]
+        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share)
+                 for p in predicted]  # fmt: skip
     results = pd.concat(rows, ignore_index=True)
     split = evaluation.headline_split([p for p in found if p.task == "onset"], alert_horizon)
+    if training.refits:
+        again = refit(matrix, labels, outcome, predictors, split, training, report)
+        results = pd.concat([results, refitting.gains(results, again, split, outcome.horizons_days)], ignore_index=True)
     bar = evaluation.best_baseline(results, split, alert_horizon)
     served, reason = gate.candidate(results, split, alert_horizon, bar)
     return Evaluated(found, results, split, served, reason)
+
+
+def refit(
+    matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, predictors: Sequence[Predictor], split: str,
+    training: Training, report: Report,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """AUROC of onset by every predictor on the headline split, refitted on resampled subjects."""
+    onset = labels[labels["task"] == "onset"].reset_index(drop=True)
+    periods = splits.periods(onset, split, training.cuts, max(outcome.horizons_days))
+    return refitting.refit(
+        matrix, onset, outcome.horizons_days, predictors, periods, training.train_every_days, training.refits,
+        training.seed, training.threads, lambda share: report(f"refitting {outcome.name}", share),
+    )  # fmt: skip
 
 
 def planned_splits(labels: pd.DataFrame, outcome: Outcome, training: Training, seed: int) -> list[Split]:
@@ -155,7 +172,7 @@ def evaluate(installation: Installation, night: str) -> Counts:
         labels = installation.lake.load(f"labels_{outcome.name}")
         found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
                                  candidates(matrix, installation.settings.features_on()), installation.settings.training,
-                                 installation.report)  # fmt: skip
+                                 installation.settings.audit.top_share, installation.report)  # fmt: skip
         results.append(found.rows)
         served.append({"outcome": outcome.name, "served": found.served, "split": found.split, "reason": found.reason})
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
