@@ -18,12 +18,14 @@ MINUTES, MINUTES_PER_DAY = 60, 1440
 FEWEST_MINUTES = 20
 # A day counts from 10 hours on, the usual rule of a valid wear day (Troiano 2008): what is told of less is no total.
 FEWEST_DAY_MINUTES = 600
+# Of those hours of the day: ten hours in bed with the device on tell little of what was done.
+WAKING_HOURS = slice(6, 24)
 # Steps of each clock hour, as a rate per known hour, in the day panel.
 HOUR_COLUMNS = tuple(f"activity_h{hour:02d}" for hour in range(24))
 # Days whose bits are unpacked at once: 1.5 KB each.
 DAYS_AT_ONCE = 8192
 
-_TOLD = "missing below 600 minutes that tell of steps"
+_TOLD = "missing below 600 minutes from 6 to 24 h that tell of steps"
 MEASURES = (
     Measure("activity_steps", "steps", "steps", f"steps of the day; {_TOLD}", "Troiano 2008",
             (*TREND, "rmssd_28d", "last_7d"), usual_spread=3000.0),
@@ -33,7 +35,8 @@ MEASURES = (
     Measure("activity_brisk_minutes", "min", "brisk walking", f"minutes of at least 100 steps; {_TOLD}",
             "Tudor-Locke 2018", LEVEL),
     Measure("activity_sedentary_share", "share", "time without movement",
-            "worn minutes without a step / worn minutes; missing below 600 worn minutes", "Troiano 2008", LEVEL),
+            "minutes without a step / minutes that tell of steps, in hours with a sign of being worn; missing below 600 of those from "
+            "6 to 24 h, and where steps are the only sign of the day", "Troiano 2008", LEVEL),
     Measure("activity_sedentary_bout", "min", "how long rest lasted at a time",
             "mean length of runs of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",
             "Di 2017", ()),
@@ -93,9 +96,9 @@ def known_bits(
 
     Args:
         active: sums of 2^minute over minutes with steps, of shape (n_days, 24).
-        still: the same over worn minutes without a step.
+        still: the same over minutes without a step.
         n_active: how many minutes had steps.
-        n_still: how many were worn and without a step.
+        n_still: how many were without a step.
     """
     once = (active >= 0) & (still >= 0) & (active & still == 0)
     once &= (np.bitwise_count(active) == n_active) & (np.bitwise_count(still) == n_still)

@@ -12,7 +12,8 @@ Days = NDArray[np.float64]
 
 MEASURES = (
     Measure(
-        "adherence_wear_minutes", "min", "time the device was worn", "minutes worn", "Foretide",
+        "adherence_wear_minutes", "min", "time the device was worn",
+        "minutes with a word of being worn, a pulse or a step; missing where steps are the only sign of the day", "Foretide",
         ("mean_7d", "mean_28d", "z_7d"),
     ),
     Measure(

@@ -72,8 +72,6 @@ RATIONALE: dict[str, str] = {
     "history": "the strongest predictor, and known to the clinician already",
     "tenure": "an artefact of recruitment: for baselines and controls, never for the model",
 }
-# A week's worth of valid days, and some to miss.
-WARM_UP_DAYS = 10
 # What one value of any feature is about.
 GRAIN = "subject x index date"
 # Units that stand in a feature's name.
@@ -149,13 +147,13 @@ class Catalog:
         """Names of features in the order that they, or their families, were asked for.
 
         Raises:
-            FeaturesError: it is one text; a name is neither, which says the nearest one; or a feature is named twice.
+            FeaturesError: they are no texts; a name is neither, which says the nearest one; or a feature is named twice.
         """
-        if isinstance(names, str):
-            raise FeaturesError("`features` is one text. Give a list of names of features or families.")
-        members = ((name, self.named([name])) for name in names)
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise FeaturesError("`features` is no list of texts. Give a list of names of features or families.")
+        members = (self.named([name]) for name in names)
         found = [
-            f for name, some in members for f in ([name] if name in some else [n for n in self.by_name if n in some])
+            name for some in members for name in (some if len(some) == 1 else filter(some.__contains__, self.by_name))
         ]
         if twice := len(found) - len(set(found)):
             raise FeaturesError(f"{twice} features are named twice. Name each once.")
@@ -274,27 +272,7 @@ def family(name: str) -> str:
     return FAMILIES.get(kind) or next(known for known in RATIONALE if name.startswith(f"{known}_"))
 
 
-def warm_up_days(names: Iterable[str]) -> int:
-    """Days after enrolment in which some of the features rest on less time than they name, or cannot be had.
-
-    Who learns from those days learns who is new. A window is full when enrolment is as long; one against the past before
-    it, or the halves of an early warning, takes some days more. Of how many windows a pattern's own past consists shows in
-    the z itself, so that it needs them all. Newest values and history rest on no window.
-    """
-    longest = WARM_UP_DAYS
-    for name in names:
-        found = re.search(r"_([0-9]+)d(?:_[a-z]+)?$", name)
-        if found and not re.search(r"^(history|tenure)_|_(last|change)_", name):
-            is_compared = re.search(r"_z_|^own_past_distance_[0-9]|^early_warning_", name)
-            more = WARM_UP_DAYS if is_compared else 0
-            longest = max(longest, int(found[1]) + PATTERN_PASTS.get(name, more))
-    return longest
-
-
 STANDARD: Catalog = Catalog()
-# Days of the earlier windows that each pattern against its own past looks at.
-PATTERN_PASTS = {feature_name(told.name, "z", window): window * pattern_past.n_earlier(window)
-                 for pattern in PATTERNS for told in pattern.features for window in pattern_past.windows(pattern)}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import pandas as pd
 from features import devices, hours, minutes, mood, plausibility, sleep
 from features.calendar import DEFAULT_CUTOFF
 from features.measures import HAS_DATA
-from features.signals import VENDOR
+from features.signals import VENDOR, of_the_worn
 from features.tables import AHEAD_FEWEST_ROWS, CLOCK_AHEAD_MIN
 from features.versions import KEY, Versions, no_days, with_known_on
 
@@ -179,7 +179,7 @@ def _vendor(versions: Versions, preference: devices.Preference) -> _Part:
     rows = rows.assign(preference=-devices.rank(rows, preference))
     rows = rows.sort_values([*KEY, "metric", "preference", "device_id", "source"])
     rows = rows.drop_duplicates([*KEY, "metric"], keep="last")
-    wide = rows.pivot(index=KEY, columns="metric", values="value")
+    wide = of_the_worn(rows.pivot(index=KEY, columns="metric", values="value"))
     known = {metric: wide[metric] * factor for metric, (_, factor) in VENDOR.items() if metric in wide.columns}
     further = {f"signals_{metric}": wide[metric] for metric in wide.columns if metric not in VENDOR}
     daily = pd.DataFrame({f"vendor_{VENDOR[m][0]}": values for m, values in known.items()} | further, index=wide.index)

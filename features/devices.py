@@ -101,8 +101,9 @@ def minute_by_minute(
 ) -> DayHours:  # fmt: skip
     """Days of two devices told anew: each value of a minute from the preferred device that gives it.
 
-    A device that says it was not worn comes after those that do not. Days of which no device is named stay. A sensor
-    has no say in an hour of which `found` holds nothing from it, for it was stuck; its device was worn all the same.
+    A device that says it was not worn, or shows no sign of it within the hour, comes after those that do. Days of which no
+    device is named stay. A sensor has no say in an hour of which `found` holds nothing from it, for it was stuck; its device
+    was worn all the same.
 
     Args:
         names: as `numbered` gives them.
@@ -128,17 +129,19 @@ def minute_by_minute(
 
 
 def _without_values(found: DayHours, versions: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Hours of devices, in some versions, in which a sensor tells nothing: `KEY`, `source`, `device_id`, `hour`, and which sensor."""
-    hours = found.hours[["version", "device", "hour"]].assign(
-        no_steps=found.hours["step_minutes"] == 0, no_heart_rate=found.hours["beat_minutes"] == 0
+    """Hours of devices, in some versions, in which a sensor tells nothing, or nothing a sign of being worn: `KEY`, `source`,
+    `device_id`, `hour`, and which."""
+    of = found.hours
+    hours = of[["version", "device", "hour"]].assign(
+        no_steps=of["step_minutes"] == 0, no_heart_rate=of["beat_minutes"] == 0, is_silent=of["worn"] == 0
     )
-    hours = hours[hours["no_steps"] | hours["no_heart_rate"]].merge(versions, on="version")
+    hours = hours[hours[["no_steps", "no_heart_rate", "is_silent"]].any(axis=1)].merge(versions, on="version")
     told = names[["subject_id", "device", "source", "device_id"]].drop_duplicates()
     return hours.merge(told, on=["subject_id", "device"]).drop(columns=["version", "device"])
 
 
 def _merged_sql(rows: str, preference: Preference) -> str:
-    order = f"row(coalesce(worn, TRUE) = FALSE, {_rank_sql(preference)}, device_id, source)"
+    order = f"row(NOT coalesce(worn, NOT is_silent), {_rank_sql(preference)}, device_id, source)"
     columns = ("steps", "heart_rate", "hrv_rmssd", "worn")
     # Of the rows that have a value: `arg_min` passes over those that have none.
     best = ", ".join(f"arg_min({c}, {order}) AS {c}" for c in columns)
@@ -149,7 +152,8 @@ def _merged_sql(rows: str, preference: Preference) -> str:
                 CASE WHEN NOT coalesce(s.no_steps, FALSE) THEN {OF_SUBJECT["steps"]} END AS steps,
                 CASE WHEN NOT coalesce(s.no_heart_rate, FALSE) THEN {OF_SUBJECT["heart_rate"]} END AS heart_rate,
                 {OF_SUBJECT["hrv_rmssd"]} AS hrv_rmssd,
-                coalesce(worn, nullif(heart_rate IS NOT NULL OR steps > 0, FALSE)) AS worn)
+                coalesce(worn, nullif(heart_rate IS NOT NULL OR steps > 0, FALSE)) AS worn),
+                coalesce(s.is_silent, FALSE) AS is_silent
             FROM {rows} r LEFT JOIN without_values s
             ON (r.subject_id, r.local_date, r.known_on, r.source, r.device_id, hour(r.local_time))
              = (s.subject_id, s.local_date, s.known_on, s.source, s.device_id, s.hour)),

@@ -12,19 +12,17 @@ from features.catalog import (
     FAMILIES,
     GRAIN,
     NAMED_UNITS,
-    PATTERN_PASTS,
     RATIONALE,
     STANDARD,
     UNITS,
-    WARM_UP_DAYS,
     kinds,
-    warm_up_days,
 )
 from features.instruments import INSTRUMENTS
 from features.literature import CITATIONS
 from features.measures import STATISTICS, WINDOWS, Measure, Pattern
 from features.signals import VENDOR
 from features.tables import DAILY_METRICS, PROVENANCE, TABLES, Column
+from features.warm_up import PATTERN_PASTS, WARM_UP_DAYS, warm_up_days
 
 DECLARED = (*(m.name for m in STANDARD.measures), *(f.name for p in STANDARD.patterns for f in p.features))
 # Families that have measures or patterns of their own.

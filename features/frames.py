@@ -65,6 +65,10 @@ def days_of(
     Warns:
         FeaturesWarning: rows of a mood item or an instrument that no measure is made of, which the door lets in.
     """
+    if not isinstance(tables, Mapping):
+        raise FeaturesError(
+            f"`tables` is no mapping but {type(tables).__name__}. Give the rows of each table by its name."
+        )
     unknown = [name for name in tables if name not in STREAMS]
     if unknown:
         near = difflib.get_close_matches(unknown[0], STREAMS, 1, cutoff=0.0)[0]

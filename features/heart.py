@@ -12,6 +12,8 @@ from features.measures import LEVEL, TREND, Measure, Pattern, PatternFeature
 
 # An hour's mean counts when at least this many of its minutes have a heart rate.
 FEWEST_MINUTES = 20
+# A day's mean too: one minute of a device that was put on once is no day.
+FEWEST_DAY_MINUTES = 20
 NIGHT_HOURS = slice(0, 6)
 DAY_HOURS = slice(10, 22)
 # Mean heart rate of each clock hour, in the day panel.
@@ -20,7 +22,8 @@ HOUR_COLUMNS = tuple(f"heart_h{hour:02d}" for hour in range(24))
 MEASURES = (
     Measure("heart_resting", "bpm", "resting heart rate", "lowest mean of a clock hour with >= 20 valid minutes", "Foretide",
             (*TREND, "last_7d"), usual_spread=2.5),
-    Measure("heart_mean", "bpm", "mean heart rate", "mean over minutes with a value", "Foretide", LEVEL, usual_spread=4.0),
+    Measure("heart_mean", "bpm", "mean heart rate", "mean over minutes with a value; missing below 20", "Foretide", LEVEL,
+            usual_spread=4.0),
     Measure("heart_night_dip", "share", "fall of the heart rate at night",
             "1 - mean of 0 to 6 h / mean of 10 to 22 h, each with >= 20 valid minutes", "Ben-Dov 2007", LEVEL),
     Measure("heart_hrv", "ms", "heart rate variability", "mean of the RMSSD of RR intervals that the source gives",

@@ -21,6 +21,7 @@ HOUR = ["version", "device", "hour"]
 FOR_EVER = np.iinfo(np.int64).max
 
 Places = NDArray[np.int64]
+Hours = NDArray[np.bool_]
 # A sum by version and clock hour, of shape (n_versions, 24).
 Wide = dict[str, NDArray[np.float64]]
 BITS = ("active_bits", "still_bits")
@@ -138,14 +139,36 @@ def measures(found: DayHours) -> pd.DataFrame:
 
     wide = {name: by_hour(name, np.float64) for name in TOLD}
     bits = {name: by_hour(name, np.int64) for name in BITS}
-    # Not a step, no pulse and no word of being worn, all day long: that is a flat battery, not a calm day.
-    wide["step_minutes"][wide["worn"].sum(axis=1) == 0] = 0
-    wear = {"adherence_wear_minutes": _known(wide, "worn", "minutes")}
-    parts = [pd.DataFrame({**_movement(wide), **_bouts(wide, bits), **wear, **_heart(wide)})]
+    off = _is_off(wide)
+    wide["step_minutes"][off] = 0
+    # Of a pedometer, which shows no sign of being worn but its steps, nobody knows on whom it lay still.
+    off |= ~_shows_wear(wide)[:, None]
+    parts = [pd.DataFrame({**_movement(wide), **_rest(wide, bits, ~off), **_heart(wide)})]
     hourly_steps = activity.hourly(wide["steps"], wide["step_minutes"])
     for columns, values in ((activity, hourly_steps), (heart, heart.hourly(wide["beats"], wide["beat_minutes"]))):
         parts.append(pd.DataFrame(values, columns=list(columns.HOUR_COLUMNS)))
     return pd.concat([found.keys, *parts], axis=1)
+
+
+def _is_off(wide: Wide) -> Hours:
+    """Hours of which steps tell nothing, of shape (n_versions, 24): a flat battery is no calm hour.
+
+    Without a step, a pulse or a word of being worn all day long, every hour; where a day has any sign beside steps, each hour
+    that has none.
+    """
+    is_silent: Hours = wide["worn"] == 0
+    return is_silent & (_shows_wear(wide) | is_silent.all(axis=1))[:, None]
+
+
+def _shows_wear(wide: Wide) -> Hours:
+    """Days on which the device shows by more than steps that somebody wears it: by a pulse, or by its word."""
+    shows: Hours = (wide["beat_minutes"].sum(axis=1) > 0) | (wide["worn"].sum(axis=1) != _active(wide).sum(axis=1))
+    return shows
+
+
+def _active(wide: Wide) -> NDArray[np.float64]:
+    """Minutes with steps, by hour."""
+    return wide["incidental"] + wide["slow"] + wide["brisk"]
 
 
 def _known(wide: Wide, name: str, count: str, fewest: int = 1) -> NDArray[np.float64]:
@@ -155,26 +178,33 @@ def _known(wide: Wide, name: str, count: str, fewest: int = 1) -> NDArray[np.flo
 
 
 def _movement(wide: Wide) -> Wide:
-    fewest = activity.FEWEST_DAY_MINUTES
+    told = wide["step_minutes"][:, activity.WAKING_HOURS].sum(axis=1) >= activity.FEWEST_DAY_MINUTES
     counts = {"steps": "steps", **{f"{band}_minutes": band for band in ("incidental", "slow", "brisk")}}
-    totals = {f"activity_{name}": _known(wide, of, "step_minutes", fewest) for name, of in counts.items()}
-    entropy = activity.entropy(activity.hourly(wide["steps"], wide["step_minutes"]))
-    return {
-        **totals,
-        "activity_sedentary_share": wide["still"].sum(axis=1) / _known(wide, "worn", "worn", fewest),
-        "activity_entropy": np.where(np.isnan(totals["activity_steps"]), np.nan, entropy),
+    totals = {
+        f"activity_{name}": np.where(told, _known(wide, of, "step_minutes"), np.nan) for name, of in counts.items()
     }
+    entropy = activity.entropy(activity.hourly(wide["steps"], wide["step_minutes"]))
+    return {**totals, "activity_entropy": np.where(np.isnan(totals["activity_steps"]), np.nan, entropy)}
 
 
-def _bouts(wide: Wide, bits: dict[str, Places]) -> Wide:
+def _rest(wide: Wide, bits: dict[str, Places], on: Hours) -> Wide:
+    """Wear, and rest in the hours of which it is known that the device was on."""
+    active, told = _active(wide), wide["step_minutes"]
+    is_day = (told * on)[:, activity.WAKING_HOURS].sum(axis=1) >= activity.FEWEST_DAY_MINUTES
     # An hour that lacks a band has too few minutes with steps for its bits, or fewer than none.
-    n_active = wide["incidental"] + wide["slow"] + wide["brisk"]
-    active, still = activity.known_bits(bits["active_bits"], bits["still_bits"], n_active, wide["still"])
+    moving, still = activity.known_bits(bits["active_bits"], bits["still_bits"], active, told - active)
+    moving, still = moving * on, still * on
+    share = (told - active).sum(axis=1, where=on) / np.maximum(told.sum(axis=1, where=on), 1)
+    is_known = on.any(axis=1) | (active.sum(axis=1) == 0)
     return {
+        "adherence_wear_minutes": np.where(is_known, _known(wide, "worn", "minutes"), np.nan),
+        "activity_sedentary_share": np.where(
+            is_day & (active >= 0).all(axis=1) & (told >= 0).all(axis=1), share, np.nan
+        ),
         "activity_sedentary_bout": activity.mean_run(still),
         "activity_sedentary_longest": activity.longest_run(still),
-        "activity_rest_to_active": activity.transition_rate(still, active),
-        "activity_active_to_rest": activity.transition_rate(active, still),
+        "activity_rest_to_active": activity.transition_rate(still, moving),
+        "activity_active_to_rest": activity.transition_rate(moving, still),
     }
 
 
@@ -182,7 +212,7 @@ def _heart(wide: Wide) -> Wide:
     beats, minutes = wide["beats"], wide["beat_minutes"]
     return {
         "heart_resting": heart.resting(beats, minutes),
-        "heart_mean": beats.sum(axis=1) / _known(wide, "beat_minutes", "beat_minutes"),
+        "heart_mean": beats.sum(axis=1) / _known(wide, "beat_minutes", "beat_minutes", heart.FEWEST_DAY_MINUTES),
         "heart_night_dip": heart.night_dip(beats, minutes),
         "heart_hrv": wide["hrv"].sum(axis=1) / _known(wide, "hrv_minutes", "hrv_minutes"),
     }

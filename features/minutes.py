@@ -28,12 +28,12 @@ WHOLE = f"{2**63 - 1}::HUGEINT"
 SUMS = {
     "minutes": f"count_if({SAYS_ANYTHING})",
     "steps": "sum(steps)", "step_minutes": "count(steps)", "step_squares": "sum(steps * steps)",
-    "worn": f"count_if({IS_WORN})", "still": f"count_if(steps = 0 AND {IS_WORN})",
+    "worn": f"count_if({IS_WORN})",
     "incidental": f"count_if(steps BETWEEN 1 AND {activity.SLOW_STEPS_PER_MIN - 1})",
     "slow": f"count_if(steps BETWEEN {activity.SLOW_STEPS_PER_MIN} AND {activity.BRISK_STEPS_PER_MIN - 1})",
     "brisk": f"count_if(steps >= {activity.BRISK_STEPS_PER_MIN})",
     "active_bits": f"sum(minute_bit & -(steps > 0)::BIGINT) & {WHOLE}",
-    "still_bits": f"sum(minute_bit & -(steps = 0 AND {IS_WORN})::BIGINT) & {WHOLE}",
+    "still_bits": f"sum(minute_bit & -(steps = 0)::BIGINT) & {WHOLE}",
     "beats": "sum(heart_rate)", "beat_minutes": "count(heart_rate)", "beat_squares": "sum(heart_rate * heart_rate)",
     "hrv": "sum(hrv_rmssd)", "hrv_minutes": "count(hrv_rmssd)",
 }  # fmt: skip
@@ -105,8 +105,9 @@ def _corrections(connection: duckdb.DuckDBPyConnection, name: str, key: str, rec
 
 
 def spoken(sums: pd.DataFrame) -> pd.Series:
-    """Of how many minutes of each hour a device tells anything of its subject: those that it calls unworn are none."""
-    return sums[["step_minutes", "beat_minutes", "hrv_minutes", "worn"]].max(axis=1)
+    """Of how many minutes of each hour a device tells anything of its subject: still ones without a pulse or a word of being
+    worn may be those of a flat battery."""
+    return sums[["hrv_minutes", "worn"]].max(axis=1)
 
 
 def _known_on(subject_id: pd.Series, received_us: np.ndarray, zones: pd.Series, cutoff: time) -> pd.Series:

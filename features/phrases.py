@@ -46,7 +46,7 @@ def _said(feature: Feature, value: float, median: float) -> str:
     if feature.is_circular:
         minutes = round(value * 60) % 1440
         return f"{minutes // 60:02d}:{minutes % 60:02d}"
-    if "_slope_" in feature.name:
+    if re.search(r"_slope_[0-9]+d(_[a-z]+)?$", feature.name):
         figure = _figure(feature, abs(value), feature.unit.removesuffix("/day"))
         return f"{'rising' if value > 0 else 'falling'} by {figure} a day" if abs(value) > ROUNDING else "level"
     if feature.unit == RATE:

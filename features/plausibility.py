@@ -43,7 +43,7 @@ class Sensor:
 SENSORS = (
     Sensor("heart_rate", "beats", "beat_minutes", "beat_squares"),
     # Bits without their counts are unknown: `activity.known_bits`.
-    Sensor("steps", "steps", "step_minutes", "step_squares", ("incidental", "slow", "brisk", "still")),
+    Sensor("steps", "steps", "step_minutes", "step_squares", ("incidental", "slow", "brisk")),
 )
 
 

@@ -159,7 +159,8 @@ def _whole_numbers(where: str, values: pd.Series) -> pd.Series:
     broken = int((numbers % 1 > 0).sum())
     if broken:
         raise FeaturesError(f"{where} has {broken} values that are no whole numbers. Round them.")
-    return numbers.astype("Int64")
+    # Beyond all ranges, and beyond what an integer holds: left for the range to refuse.
+    return numbers.clip(-(2**53), 2**53).astype("Int64")
 
 
 def _instants(where: str, values: pd.Series) -> pd.Series:

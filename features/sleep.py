@@ -21,7 +21,8 @@ MEASURES = (
             f"total sleep time of the day's episodes, naps too, on one device; {_WHOLE}", "AASM",
             (*TREND, "rmssd_28d", "last_7d"), usual_spread=60.0, stream="sleep"),
     Measure("sleep_efficiency", "share", "sleep efficiency",
-            "total sleep time / time from beginning to end, over the day's episodes with both", "AASM", LEVEL,
+            "total sleep time / time from beginning to end, over the day's episodes with both; what lies between parts of the night "
+            "is time in bed", "AASM", LEVEL,
             usual_spread=0.05, stream="sleep"),
     Measure("sleep_waso", "min", "time awake during the night",
             "minutes awake within the night and between its parts, naps left out; missing where a part lacks its own", "AASM", LEVEL,
@@ -48,14 +49,17 @@ PATTERNS = regularity.PATTERNS
 GIVEN_MINUTES = ["minutes_asleep", "minutes_awake", "minutes_deep", "minutes_rem"]
 MINUTES = [*GIVEN_MINUTES, "minutes_in_bed"]
 IN_BED_SQL = "(epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0"
-# Some bands count as awake what was not of the night: where there was no time for it, nobody knows how long it was.
-FITS = {"minutes_awake": f"minutes_awake + coalesce(minutes_asleep, 0) <= {IN_BED_SQL} + {SLEEP_ROUNDING_MIN}"}
-# Ends are minutes since 1970 on the wall clock where the subject woke up; what is no number of minutes is missing.
+# Some bands count as awake what was not of the night: where there was no time for it, nobody knows how long it was; nor how
+# much of a sleep was deep that is shorter than its deep part.
+FITS = {"minutes_awake": f"minutes_awake + coalesce(minutes_asleep, 0) <= {IN_BED_SQL} + {SLEEP_ROUNDING_MIN}",
+        **{n: f"{n} <= coalesce(minutes_asleep, {n}) + {SLEEP_ROUNDING_MIN}" for n in ("minutes_deep", "minutes_rem")}}  # fmt: skip
+# Ends are minutes since 1970, UTC; `clock` is how far the wall clock was ahead at the awakening. What is no number of minutes
+# is missing.
 ROWS_SQL = f"""
     source, device_id, device_model, algorithm_version, record_id, is_main,
     {", ".join(f"CASE WHEN isfinite({n}) AND {n} >= 0 AND {FITS.get(n, True)} THEN {n} END AS {n}" for n in GIVEN_MINUTES)},
     {IN_BED_SQL} AS minutes_in_bed,
-    epoch_us(onset_at) / 60000000.0 + utc_offset_min AS began, epoch_us(offset_at) / 60000000.0 + utc_offset_min AS ended,
+    epoch_us(onset_at) / 60000000.0 AS began, epoch_us(offset_at) / 60000000.0 AS ended, utc_offset_min AS clock,
     ((epoch_us(onset_at) + epoch_us(offset_at)) / 120000000.0 + utc_offset_min) % 1440 / 60.0 AS midpoint"""
 # Rules that nights can break, as `nights` marks them.
 MARKS = ("two_devices", "overlapping_sleep", "split_night")
@@ -133,37 +137,44 @@ def _union(spans: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _with_night(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mark each day's night: the episode said to be the main one, else the longest, and what was split from it."""
+    """Mark each day's night: the episode said to be the main one, else the longest, and what was split from it.
+
+    All parts of a night are told by the clock of its end; `minutes_up` is how long before a part the one before it ended.
+    """
     order = ["is_main", "minutes_in_bed", "midpoint"]
     rows = rows.sort_values([*KEY, "began"], ignore_index=True)
     day = rows.groupby(KEY, sort=False).ngroup()
     gap = rows["began"] - rows["ended"].groupby(day).shift(1)
-    run = (gap.isna() | (gap > SPLIT_NIGHT_GAP_MIN)).cumsum()
+    is_first = gap.isna() | (gap > SPLIT_NIGHT_GAP_MIN)
+    run = is_first.cumsum()
     main = rows.assign(day=day).sort_values(["day", *order]).drop_duplicates("day", keep="last").index
     is_night = run.isin(run[main])
     parts = is_night.groupby(day).transform("sum")
+    clock = rows["clock"].groupby(run).transform("last").where(is_night, rows["clock"])
     split = is_night & (parts > 1)
     span = rows[split].groupby(day[split])
-    middle = (span["began"].transform("min") + span["ended"].transform("max")) / 2 % 1440 / 60
-    return rows.assign(is_night=is_night, parts=parts, midpoint=rows["midpoint"].mask(split, middle))
+    middle = (span["began"].transform("min") + span["ended"].transform("max")) / 2 + clock[split]
+    return rows.assign(is_night=is_night, parts=parts, clock=clock, midpoint=rows["midpoint"].mask(split, middle % 1440 / 60),
+                       minutes_up=gap.clip(lower=0.0).mask(is_first | ~is_night, 0.0))  # fmt: skip
 
 
 def daily(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per subject, day of awakening and version, from `nights`; days without an episode have no row."""
     is_night = rows["is_night"]
+    rows = rows.assign(began=rows["began"] + rows["clock"], ended=rows["ended"] + rows["clock"])
     rows = rows.assign(night_began=rows["began"].where(is_night), night_ended=rows["ended"].where(is_night))
     day = rows.groupby(KEY)
-    asleep, in_bed = rows["minutes_asleep"], rows["minutes_in_bed"]
+    asleep, up = rows["minutes_asleep"], rows["minutes_up"]
     duration = _with_the_night(rows, asleep)
     result = pd.DataFrame({
         "sleep_duration": duration,
-        "sleep_efficiency": _share(rows, asleep, in_bed).clip(upper=1.0),
-        "sleep_waso": _awake_at_night(rows),
+        "sleep_efficiency": _share(rows, asleep, rows["minutes_in_bed"] + up).clip(upper=1.0),
+        "sleep_waso": _with_the_night(rows, (rows["minutes_awake"] + up).where(is_night)),
         "sleep_midpoint": day["midpoint"].last(),
         "sleep_onset": day["night_began"].min() % 1440 / 60,
         "sleep_offset": day["night_ended"].max() % 1440 / 60,
-        "sleep_deep_share": _share(rows, rows["minutes_deep"], asleep),
-        "sleep_rem_share": _share(rows, rows["minutes_rem"], asleep),
+        "sleep_deep_share": _share(rows, rows["minutes_deep"], asleep).clip(upper=1.0),
+        "sleep_rem_share": _share(rows, rows["minutes_rem"], asleep).clip(upper=1.0),
         "sleep_naps": day.size() - day["is_night"].sum().astype(float),
         "sleep_nap_share": _share(rows, asleep.mask(is_night, 0.0), asleep).where(duration.notna()),
     })  # fmt: skip
@@ -175,16 +186,6 @@ def _with_the_night(rows: pd.DataFrame, minutes: pd.Series) -> pd.Series:
     lacks = (rows["is_night"] & minutes.isna()).astype(float)
     total = _totals(rows, minutes=minutes, lacks=lacks)
     return total["minutes"].where(total["lacks"] == 0)
-
-
-def _awake_at_night(rows: pd.DataFrame) -> pd.Series:
-    """Minutes awake within the parts of each day's night, and from one part to the next."""
-    awake = _with_the_night(rows, rows["minutes_awake"].where(rows["is_night"]))
-    in_parts = _totals(rows, parts=rows["minutes_in_bed"].where(rows["is_night"]))["parts"]
-    night = rows.groupby(KEY)
-    between = night["night_ended"].max() - night["night_began"].min() - in_parts
-    # Ends are fractions of minutes since 1970: what is left of a night in one part is no wake.
-    return awake + between.round(6).clip(lower=0.0)
 
 
 def _share(rows: pd.DataFrame, part: pd.Series, whole: pd.Series) -> pd.Series:

@@ -12,9 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from features.catalog import WARM_UP_DAYS, Catalog, distance_name, family, feature_name, warm_up_days
+from features.catalog import Catalog, distance_name, family, feature_name
 from features.history import TENURE as TENURE_DAYS
 from features.measures import LONG, WINDOWS
+from features.warm_up import WARM_UP_DAYS, warm_up_days
 from models import resampling
 from models.baselines import Predictor
 from models.errors import ModelsError

@@ -74,7 +74,9 @@ def evaluate(
             risks = {model: risk[kept, k] for model, risk in predictions.risks.items()}
             rows += [{**told, **row} for row in _all_metrics(test, risks)]
             alerts = operational.measure(predictions.rows[kept], test.label, risks, test.weights, top_share, seed)
-            rows += [{**told, **_row(model, metric, of)} for model, found in alerts.items() for metric, of in found.items()]
+            rows += [
+                {**told, **_row(model, metric, of)} for model, found in alerts.items() for metric, of in found.items()
+            ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

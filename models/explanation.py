@@ -43,14 +43,16 @@ def medians(model: HazardModel, matrix: pd.DataFrame) -> Values:
 def drivers(model: HazardModel, matrix: pd.DataFrame, usual: Values, say: Say, top: int = 5) -> list[tuple[str, ...]]:
     """The `top` features that raise each row's score most, in words, strongest first.
 
-    Only parts that raise the risk are named; a row whose risk nothing raises gets none.
+    Only parts that raise the risk are named, and nothing that is as with half of the others; a row whose risk nothing raises
+    gets none.
 
     Args:
         usual: `medians` of all rows of the night, of which `matrix` may hold some.
     """
     parts = contributions(model, matrix)
-    order = np.argsort(-parts, axis=1, kind="stable")[:, :top]
     values = matrix[list(model.features)].to_numpy(dtype=np.float64)
+    parts = np.where(values == usual, 0.0, parts)
+    order = np.argsort(-parts, axis=1, kind="stable")[:, :top]
     return [
         tuple(say(model.features[k], values[i, k], usual[k]) for k in chosen if parts[i, k] > 0)
         for i, chosen in enumerate(order)

@@ -4,6 +4,7 @@ Flags are drawn once, on the rows as they are; an interval resamples the subject
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from models.fairness.alerts import queue_rows
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
+Metric = tuple[float, float, float]
 # What a clinician knows without a model; a yield is what this rule misses.
 RULE = "history_and_tenure"
 # Without an event for so long nobody expects one.
@@ -36,9 +39,39 @@ def flags(rows: pd.DataFrame, risk: Values, top_share: float, seed: int) -> Flag
     return flagged
 
 
+@dataclass(frozen=True)
+class _Test:
+    """Labelled rows by subject and by the episode that they come before (-1: none), and whose episode each is."""
+
+    rows: pd.DataFrame
+    label: Values
+    subject: Places
+    episode: Places
+    owner: Places
+    weights: Values
+
+    def by_subject(self, of: Values | Flags) -> Values:
+        """Sum over each subject's rows."""
+        return np.bincount(self.subject, of, self.weights.shape[1]).astype(np.float64)
+
+    def caught(self, of: Flags) -> Flags:
+        """Episodes before which any of these rows lies."""
+        return np.bincount(self.episode[of & (self.episode >= 0)], minlength=len(self.owner)) > 0
+
+    def by_owner(self, of: Flags) -> Values:
+        """Sum over each subject's episodes."""
+        return np.bincount(self.owner, of, self.weights.shape[1]).astype(np.float64)
+
+    def ratio(self, part: Values, whole: Values, scale: float = 1.0) -> Metric:
+        """One sum over subjects by another, in every resample; the first is the estimate."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = scale * (self.weights @ part) / (self.weights @ whole)
+        return float(values[0]), *resampling.interval(values[1:])
+
+
 def measure(
     rows: pd.DataFrame, label: Values, risks: Mapping[str, Values], weights: Values, top_share: float, seed: int
-) -> dict[str, dict[str, tuple[float, float, float]]]:
+) -> dict[str, dict[str, Metric]]:
     """Metrics by predictor, each with its 95 % interval over resampled subjects.
 
     Args:
@@ -48,68 +81,57 @@ def measure(
         weights: how often each subject was drawn, everybody first; of shape (n, n_subjects), subjects in order of appearance.
         top_share: share of the rows of a night that is flagged.
     """
-    rows = rows.reset_index(drop=True)
+    test = _test(rows.reset_index(drop=True), label, weights)
     flagged = {name: flags(rows, risk, top_share, seed) for name, risk in risks.items()}
-    subject = pd.factorize(rows["subject_id"])[0]
-    onset = rows["index_date"] + pd.to_timedelta(rows["days_to_event"].where(label == 1), unit="D")
-    episode = pd.DataFrame({"subject": subject, "onset": onset}).groupby(["subject", "onset"]).ngroup().to_numpy()
-    owner = pd.Series(subject).groupby(episode).first().drop(-1, errors="ignore").to_numpy()
     is_quiet = np.nan_to_num(rows["days_since_event"].to_numpy(dtype=np.float64), nan=np.inf) >= QUIET_DAYS
-    n_subjects = weights.shape[1]
-
-    def caught(of: Flags) -> Flags:
-        """Episodes before which any of these rows lies."""
-        return np.bincount(episode[of & (episode >= 0)], minlength=len(owner)).astype(bool)
-
-    def ratio(part: Values, whole: Values, scale: float = 1.0) -> tuple[float, float, float]:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values = scale * (weights @ part) / (weights @ whole)
-        return float(values[0]), *resampling.interval(values[1:])
-
-    def by_subject(of: Values | Flags) -> Values:
-        return np.bincount(subject, of.astype(np.float64), n_subjects)
-
-    def by_owner(of: Flags) -> Values:
-        return np.bincount(owner, of.astype(np.float64), n_subjects)
-
-    every, episodes = by_subject(np.ones(len(rows))), by_owner(np.ones(len(owner), dtype=bool))
-    found = {}
+    every, episodes = test.by_subject(np.ones(len(rows))), test.by_owner(np.ones(len(test.owner), dtype=bool))
+    found: dict[str, dict[str, Metric]] = {}
     for name, of in flagged.items():
-        alerts = by_subject(of)
-        metrics = {
-            "alerts_per_100_subject_weeks": ratio(alerts, every, 700.0),
-            "false_alerts_per_subject_month": ratio(by_subject(of & (label == 0)), every, DAYS_PER_MONTH),
-            "episodes_caught": ratio(by_owner(caught(of)), episodes),
-            "alert_persistence": _persistence(rows, of, by_subject, ratio),
-            **_lead_time(rows["days_to_event"].to_numpy(dtype=np.float64), episode, of),
-        }
-        for threshold in THRESHOLDS:
-            acted = risks[name] >= threshold
-            harm = np.where(label == 1, 1.0, -threshold / (1 - threshold))
-            metrics[f"net_benefit_{threshold:.0%}"] = ratio(by_subject(np.where(acted, harm, 0.0)), every)
+        alerts = test.by_subject(of)
+        found[name] = {
+            "alerts_per_100_subject_weeks": test.ratio(alerts, every, 700.0),
+            "false_alerts_per_subject_month": test.ratio(test.by_subject(of & (label == 0)), every, DAYS_PER_MONTH),
+            "episodes_caught": test.ratio(test.by_owner(test.caught(of)), episodes),
+            "alert_persistence": _persistence(test, of), **_lead_time(test, of),
+            **{f"net_benefit_{t:.0%}": test.ratio(test.by_subject(_worth(risks[name], label, t)), every) for t in THRESHOLDS},
+        }  # fmt: skip
         if RULE in flagged and name != RULE:
-            new = caught(of & is_quiet) & ~caught(flagged[RULE])
-            metrics["new_information_yield"] = ratio(by_owner(new), alerts, 100.0)
-        found[name] = metrics
+            new = test.caught(of & is_quiet) & ~test.caught(flagged[RULE])
+            found[name]["new_information_yield"] = test.ratio(test.by_owner(new), alerts, 100.0)
     return found
 
 
-def _persistence(rows, of, by_subject, ratio):  # type: ignore[no-untyped-def]
+def _test(rows: pd.DataFrame, label: Values, weights: Values) -> _Test:
+    subject = pd.factorize(rows["subject_id"])[0].astype(np.int64)
+    onset = rows["index_date"] + pd.to_timedelta(rows["days_to_event"].where(label == 1), unit="D")
+    ahead = pd.DataFrame({"subject": subject, "onset": onset}).groupby(["subject", "onset"])
+    episode = ahead.ngroup().fillna(-1).to_numpy().astype(np.int64)
+    owner = ahead["subject"].first().to_numpy().astype(np.int64)
+    return _Test(rows, label, subject, episode, owner, weights)
+
+
+def _worth(risk: Values, label: Values, threshold: float) -> Values:
+    """What acting on each row from a risk on is worth, in rows with an event (Vickers 2006)."""
+    gained = np.where(label == 1, 1.0, -threshold / (1 - threshold))
+    return np.where(risk >= threshold, gained, 0.0)
+
+
+def _persistence(test: _Test, of: Flags) -> Metric:
     """Share of flagged rows after which the same subject is flagged on the next day, of those that have a next day."""
-    by = pd.DataFrame({"subject_id": rows["subject_id"], "index_date": rows["index_date"], "of": of, "row": np.arange(len(rows))})
-    after = by.assign(index_date=by["index_date"] - pd.Timedelta(days=1))[["subject_id", "index_date", "of"]]
-    pairs = by.merge(after, on=["subject_id", "index_date"], suffixes=("", "_after"))
-    is_pair, is_again = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
-    is_pair[pairs.loc[pairs["of"], "row"]] = True
-    is_again[pairs.loc[pairs["of"] & pairs["of_after"], "row"]] = True
-    return ratio(by_subject(is_again), by_subject(is_pair))
+    rows = test.rows[["subject_id", "index_date"]].assign(of=of, row=np.arange(len(of)))
+    after = rows.assign(index_date=rows["index_date"] - pd.Timedelta(days=1)).drop(columns="row")
+    pairs = rows[of].merge(after, on=["subject_id", "index_date"], suffixes=("", "_after"))
+    is_pair, is_again = np.zeros(len(of), dtype=bool), np.zeros(len(of), dtype=bool)
+    is_pair[pairs["row"]] = True
+    is_again[pairs.loc[pairs["of_after"], "row"]] = True
+    return test.ratio(test.by_subject(is_again), test.by_subject(is_pair))
 
 
-def _lead_time(to_event: Values, episode: NDArray[np.int64], of: Flags) -> dict[str, tuple[float, float, float]]:
+def _lead_time(test: _Test, of: Flags) -> dict[str, Metric]:
     """Days from the first flag before each caught episode to its onset: the median, and its quartiles instead of an interval."""
-    before = of & (episode >= 0)
+    before = of & (test.episode >= 0)
     if not before.any():
         return {}
-    first = pd.Series(to_event[before]).groupby(episode[before]).max()
+    first = test.rows.loc[before, "days_to_event"].groupby(test.episode[before]).max()
     low, middle, high = np.quantile(first, [0.25, 0.5, 0.75])
     return {"lead_time_days": (float(middle), float(low), float(high))}

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.catalog import warm_up_days
 from features.history import TENURE
+from features.warm_up import warm_up_days
 from models import risk
 from models.baselines import Predictor
 from models.splits import Split

@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from features import catalog
+from features.warm_up import warm_up_days
 from models import evaluation, gate, outcomes, protocol, refitting, risk, splits
 from models.baselines import Predictor, predictors
+from models.errors import ModelsError
 from models.outcomes import Outcome, at_horizon
 from models.protocol import Predictions
 from models.splits import Split
@@ -100,6 +102,8 @@ def evaluate_outcome(
         found += predicted
         rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share)
                  for p in predicted]  # fmt: skip
+    if not any(p.task == "onset" for p in found):
+        raise ModelsError(_too_short(predictors))
     results = pd.concat(rows, ignore_index=True)
     split = evaluation.headline_split([p for p in found if p.task == "onset"], alert_horizon)
     if training.refits:
@@ -121,6 +125,16 @@ def refit(
         matrix, onset, outcome.horizons_days, predictors, periods, training.train_every_days, training.refits,
         training.seed, training.threads, lambda share: report(f"refitting {outcome.name}", share),
     )  # fmt: skip
+
+
+def _too_short(predictors: Sequence[Predictor]) -> str:
+    """Why no fold could be learnt from, and what to do."""
+    names = {name for predictor in predictors for name in predictor.features}
+    longest = max(sorted(names), key=lambda name: warm_up_days((name,)))
+    return (
+        f"No fold has {2 * risk.CROSS_FITS} subjects with an event to learn from, later than {warm_up_days(names)} days after "
+        f"their enrolment, the time that `{longest}` needs. Drop such features under `features:`, or gather more data."
+    )
 
 
 def planned_splits(labels: pd.DataFrame, outcome: Outcome, training: Training, seed: int) -> list[Split]:

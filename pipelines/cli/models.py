@@ -12,7 +12,13 @@ from pipelines.cli.app import AsOf, Config, Json, answering, app
 if TYPE_CHECKING:
     import pandas as pd
 
-Ablate = Annotated[bool, typer.Option("--ablate", help="Also try what each family of features adds; takes minutes.")]
+Ablate = Annotated[
+    bool,
+    typer.Option(
+        "--ablate",
+        help="Also try what each family of features adds: some 27 sets of features, 3 seeds each; 20 minutes for 300 subjects.",
+    ),
+]
 
 
 @app.command("train")

@@ -3,6 +3,7 @@
 from datetime import UTC
 
 from features.instruments import INSTRUMENTS
+from features.sleep import IN_BED_SQL
 from features.tables import (
     CLOCK_SKEW_MIN,
     DAILY_METRICS,
@@ -76,11 +77,10 @@ def _table_rules(name: str) -> dict[str, str]:
         }
     if name == "sleep":
         longest = int(SLEEP_EPISODE_LONGEST_H * 60)
-        lasted = "(epoch_us(offset_at) - epoch_us(onset_at)) / 60000000.0"
         return {
             "sleep_ends_after_it_began": "offset_at <= onset_at",
             "sleep_is_not_too_long": f"offset_at > onset_at + INTERVAL {longest} MINUTE",
-            "sleep_is_no_longer_than_its_episode": f"minutes_asleep - {lasted} > {SLEEP_ROUNDING_MIN}",
+            "sleep_is_no_longer_than_its_episode": f"minutes_asleep - {IN_BED_SQL} > {SLEEP_ROUNDING_MIN}",
         }
     if name == "assessments":
         return {f"{instrument}_is_on_its_scale": f"instrument = {_text(instrument)} AND ({_outside('score', low, high)})"

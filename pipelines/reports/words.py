@@ -40,10 +40,14 @@ METRICS: dict[str, Word] = {
     "auroc_minus_best_baseline_refitted": Word(
         "AUROC gain, refitted", "the same; its interval holds what fitting again adds"
     ),
-    "new_information_yield": Word("New information", "episodes of quiet subjects that the history rule missed, per 100 alerts"),
+    "new_information_yield": Word(
+        "New information", "episodes of quiet subjects that the history rule missed, per 100 alerts"
+    ),
     "episodes_caught": Word("Episodes caught", "share of episodes with a flagged day within the horizon before"),
     "alerts_per_100_subject_weeks": Word("Alerts per 100 a week", "flagged days per 100 subjects and week"),
-    "false_alerts_per_subject_month": Word("False alerts a month", "flagged days without an event after, per subject and month"),
+    "false_alerts_per_subject_month": Word(
+        "False alerts a month", "flagged days without an event after, per subject and month"
+    ),
     "lead_time_days": Word("Lead time", "days from the first flag to the onset; median and quartiles"),
     "alert_persistence": Word("Persistence", "share of flagged days that are flagged on the next day too"),
     "net_benefit_2%": Word("Net benefit at 2 %", "worth of acting from a risk of 2 % on; 0 is acting on nobody"),

@@ -41,7 +41,7 @@ def _of_hours(rows: pd.DataFrame) -> pd.DataFrame:
     steps, beats, hrv, worn = rows["steps"], rows["heart_rate"], rows["hrv_rmssd"], rows["worn"]
     slow, brisk = activity.SLOW_STEPS_PER_MIN, activity.BRISK_STEPS_PER_MIN
     told = pd.DataFrame({
-        "minutes": 1, "steps": steps, "step_minutes": steps.notna(), "worn": worn, "still": worn & (steps == 0),
+        "minutes": 1, "steps": steps, "step_minutes": steps.notna(), "worn": worn,
         "incidental": steps.between(1, slow - 1), "slow": steps.between(slow, brisk - 1), "brisk": steps >= brisk,
         "beats": beats, "beat_minutes": beats.notna(), "hrv": hrv, "hrv_minutes": hrv.notna(),
     })  # fmt: skip
@@ -50,13 +50,16 @@ def _of_hours(rows: pd.DataFrame) -> pd.DataFrame:
     wide = sums.unstack("hour", fill_value=0)
     of = {name: wide[name].to_numpy(dtype=float) for name in told}
     total = wide.T.groupby(level=0).sum().T
-    is_day = total["step_minutes"] >= activity.FEWEST_DAY_MINUTES
+    is_day = (
+        pd.Series(of["step_minutes"][:, activity.WAKING_HOURS].sum(axis=1), wide.index) >= activity.FEWEST_DAY_MINUTES
+    )
+    active = total["incidental"] + total["slow"] + total["brisk"]
     hourly_steps = activity.hourly(of["steps"], of["step_minutes"])
     hourly_beats = heart.hourly(of["beats"], of["beat_minutes"])
     bands = {f"activity_{name}_minutes": total[name].where(is_day) for name in ("incidental", "slow", "brisk")}
     return pd.DataFrame({
         "activity_steps": total["steps"].where(is_day), **bands,
-        "activity_sedentary_share": (total["still"] / total["worn"]).where(total["worn"] >= activity.FEWEST_DAY_MINUTES),
+        "activity_sedentary_share": (1 - active / total["step_minutes"]).where(is_day),
         "activity_entropy": pd.Series(activity.entropy(hourly_steps), wide.index).where(is_day),
         "adherence_wear_minutes": total["worn"],
         "heart_resting": heart.resting(of["beats"], of["beat_minutes"]),

@@ -76,23 +76,33 @@ EXAMPLES: dict[str, tuple[str, Rows, dict[str, float]]] = {
     "tense": ("mood", three("tense", 7, 6, 1), {"mood_tense": 11 / 18}),
     "tired": ("mood", three("tired", 7, 7, 1), {"mood_tired": 12 / 18}),
     "rested": ("mood", three("rested", 7, 7, 2), {"mood_rested": 13 / 18}),
-    # A night from 23 to 7 h with half an hour up at 2 h, and a nap of an hour: 170 + 250 + 30 minutes asleep of 180 + 270 + 60;
+    # A night from 23 to 7 h with half an hour up at 2 h, and a nap of an hour: 170 + 250 + 30 minutes asleep of 180 + 30 + 270 + 60;
     # awake 5 + 15 within the night's two parts, and 30 between.
     "sleep": ("sleep", [night(-1, 2, 170, 5, 34, 51), night(2.5, 7, 250, 15, 50, 75), night(14, 15, 30, 20, 6, 0)],
-              {"sleep_duration": 450, "sleep_efficiency": 450 / 510, "sleep_waso": 5 + 15 + 30, "sleep_midpoint": 3, "sleep_onset": 23,
+              {"sleep_duration": 450, "sleep_efficiency": 450 / 540, "sleep_waso": 5 + 15 + 30, "sleep_midpoint": 3, "sleep_onset": 23,
                "sleep_offset": 7, "sleep_deep_share": 90 / 450, "sleep_rem_share": 126 / 450, "sleep_naps": 1,
                "sleep_nap_share": 30 / 450}),
-    # Rest from 0 to 6 h, moving till 8 h; two hours untold; slow and brisk walking from 10 to 11:30, and rest till noon.
-    #   Steps 120 * 30 + 60 * 80 + 30 * 120; still 360 + 30 of 600 minutes, in two rests. Of 360 + 29 still minutes whose next one
-    #   is known one is followed by movement, of 119 + 60 + 30 active ones one by rest. Steps by hour 1800, 1800, 4800, 3600.
-    #   Beats 360 * 50 + 120 * 80 + 60 * 90 + 30 * 110 + 30 * 70 = 38400; from 10 to 12 h 10800 in 120 minutes.
+    # Rest from 0 to 6 h, moving till 8 h; two hours untold; slow and brisk walking from 10 to 11:30, and rest till 18 h.
+    #   600 minutes told from 6 to 24 h. Steps 120 * 30 + 60 * 80 + 30 * 120; still 360 + 390 of 960 minutes, in two rests. Of
+    #   360 + 389 still minutes whose next one is known one is followed by movement, of 119 + 60 + 30 active ones one by rest.
+    #   Steps by hour 1800, 1800, 4800, 3600. Beats 360 * 50 + 120 * 80 + 60 * 90 + 30 * 110 + 390 * 70 = 63600; from 10 to 18 h
+    #   36000 in 480 minutes.
     "wearable": ("wearable", [*run(0, 360, 0, 50), *run(6, 120, 30, 80), *run(10, 60, 80, 90, 40), *run(11, 30, 120, 110),
-                              *run(11.5, 30, 0, 70, 25)],
+                              *run(11.5, 390, 0, 70, 25)],
                  {"activity_steps": 12000, "activity_incidental_minutes": 120, "activity_slow_minutes": 60,
-                  "activity_brisk_minutes": 30, "activity_sedentary_share": 390 / 600, "activity_sedentary_bout": 390 / 2,
-                  "activity_sedentary_longest": 360, "activity_rest_to_active": 1 / 389, "activity_active_to_rest": 1 / 209,
-                  "activity_entropy": -(0.3 * log(0.15) + 0.4 * log(0.4) + 0.3 * log(0.3)), "heart_resting": 50, "heart_mean": 64,
-                  "heart_night_dip": 1 - 50 / 90, "heart_hrv": (60 * 40 + 30 * 25) / 90, "adherence_wear_minutes": 600}),
+                  "activity_brisk_minutes": 30, "activity_sedentary_share": 750 / 960, "activity_sedentary_bout": 750 / 2,
+                  "activity_sedentary_longest": 390, "activity_rest_to_active": 1 / 749, "activity_active_to_rest": 1 / 209,
+                  "activity_entropy": -(0.3 * log(0.15) + 0.4 * log(0.4) + 0.3 * log(0.3)), "heart_resting": 50, "heart_mean": 66.25,
+                  "heart_night_dip": 1 - 50 / 75, "heart_hrv": (60 * 40 + 390 * 25) / 450, "adherence_wear_minutes": 960}),
+    # The figures of a vendor in its own units, where there are no minutes: sitting 720 of 1,440 minutes, efficiency in percent.
+    "vendor instead": ("wearable_days",
+                       [vendor("steps", 8000, "steps"), vendor("active_minutes", 40, "min"), vendor("sedentary_minutes", 720, "min"),
+                        vendor("resting_heart_rate", 58, "bpm"), vendor("heart_rate_mean", 71, "bpm"), vendor("hrv_rmssd", 33, "ms"),
+                        vendor("worn_minutes", 1300, "min"), vendor("minutes_asleep", 410, "min"), vendor("minutes_awake", 35, "min"),
+                        vendor("sleep_efficiency", 92, "percent")],
+                       {"activity_steps": 8000, "activity_brisk_minutes": 40, "activity_sedentary_share": 0.5, "heart_resting": 58,
+                        "heart_mean": 71, "heart_hrv": 33, "adherence_wear_minutes": 1300, "sleep_duration": 410, "sleep_waso": 35,
+                        "sleep_efficiency": 0.92}),
     "vendor": ("wearable_days",
                [vendor("heart_rate_max", 151, "bpm"), vendor("heart_rate_variance", 90, "bpm2"), vendor("sleep_score", 71, "points"),
                 vendor("exercise_minutes", 35, "min"), vendor("heart_zone_below_minutes", 1001, "min"),

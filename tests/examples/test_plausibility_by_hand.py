@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features import flags
+from features import flags, heart
 from features.days import Days
 from features.hours import HOUR_COLUMNS
 from features.plausibility import counts
@@ -20,6 +20,12 @@ pytestmark = [
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 # Received before the cutoff of 3, 4 and 5 March.
 FIRST, SECOND, THIRD = (datetime(2026, 3, day, tzinfo=UTC) for day in (3, 4, 5))
+
+
+@pytest.fixture(autouse=True)
+def few_minutes_make_a_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told here is who speaks, in a handful of minutes."""
+    monkeypatch.setattr(heart, "FEWEST_DAY_MINUTES", 1)
 
 
 def minutes(hour: float, values: list[int], column: str = "heart_rate", **more: object) -> list[dict[str, object]]:
@@ -86,7 +92,7 @@ def test_no_steps_at_night_are_not_stuck_but_constant_steps_are(days_of):
     asleep = minutes(0, [0] * 300, "steps", worn=True)
     stuck = minutes(9, [11] * 120, "steps", worn=True)
     walk = minutes(12, [100, 20], "steps", worn=True)
-    evening = minutes(13, [0] * 300, "steps", worn=True)
+    evening = minutes(13, [0] * 600, "steps", worn=True)
     found = days_of(wearable=asleep + stuck + walk + evening)
     day = on(found.panel, "2026-03-02", "2026-03-03")
     assert day["activity_steps"] == 120
@@ -186,7 +192,7 @@ def test_steps_of_a_device_whose_heart_rate_is_stuck_count(days_of):
     band = minutes(9, varied(120), device_model="Band 5", steps=10)
     strap[0]["steps"] = 5
     strap[60]["steps"] = 5
-    strap += minutes(12, [0] * 480, "steps", device_id="strap", device_model="Strap")
+    strap += minutes(12, [0] * 480, "steps", device_id="strap", device_model="Strap", worn=True)
     day = days_of(wearable=strap + band, preference=["Strap"]).panel.iloc[0]
     assert (day["heart_mean"], day["activity_steps"]) == (70.5, 118 * 3 + 2 * 5)
 
@@ -227,7 +233,7 @@ def test_what_the_preferred_device_does_not_measure_is_the_others(days_of):
     """A strap gives no steps: those of the phone count, and the phone's own heart rate does not."""
     strap = minutes(9, [70], device_id="strap", source="strap app")
     phone = minutes(9, [90], device_id="phone", source="phone", steps=33)
-    phone += minutes(12, [0] * 600, "steps", device_id="phone", source="phone")
+    phone += minutes(12, [0] * 600, "steps", device_id="phone", source="phone", worn=True)
     panel = days_of(wearable=strap + phone, preference=["strap app", "phone"]).panel
     assert panel["heart_mean"].tolist() == [70]
     assert panel["activity_steps"].tolist() == [33]

@@ -62,6 +62,16 @@ def test_stages_are_shares_of_the_time_asleep(panel_of):
     assert day["sleep_rem_share"] == pytest.approx(0.20)
 
 
+def test_more_deep_sleep_than_sleep_is_none(panel_of):
+    """422 of 420 minutes come from rounding and are all of it; 423 are missing, and so is REM that exceeds it."""
+    shares = ["sleep_deep_share", "sleep_rem_share"]
+    assert the_day(panel_of(sleep=[episode(-1, 7, 420, minutes_deep=422, minutes_rem=84)]))[shares].tolist() == [
+        1.0,
+        0.2,
+    ]
+    assert the_day(panel_of(sleep=[episode(-1, 7, 420, minutes_deep=423, minutes_rem=423)]))[shares].isna().all()
+
+
 def test_stages_that_a_source_does_not_give_are_missing(panel_of):
     """Missing, never zero."""
     day = the_day(panel_of(sleep=[episode(-1, 7, 400)]))
@@ -165,8 +175,8 @@ def test_a_split_night_is_one_night(panel_of):
     assert (day["sleep_onset"], day["sleep_offset"]) == (pytest.approx(23.0), pytest.approx(6.5))
     assert day["sleep_midpoint"] == pytest.approx(2.75)
     assert (day["sleep_naps"], day["sleep_nap_share"]) == (0, 0)
-    # 400 of 180 + 240 minutes: the half hour between is neither sleep nor time in bed
-    assert day["sleep_efficiency"] == pytest.approx(400 / 420)
+    # 400 of 180 + 30 + 240 minutes: who is up in the middle of the night has not slept
+    assert day["sleep_efficiency"] == pytest.approx(400 / 450)
 
 
 def test_the_nap_share_is_of_the_time_asleep(panel_of):
@@ -195,6 +205,28 @@ def test_the_night_in_which_clocks_go_back_is_an_hour_longer(panel_of):
     assert day["sleep_efficiency"] == pytest.approx(486 / 540)
     # 22:00 to 07:00 of the new clock
     assert [day[f"sleep_{end}"] for end in ("onset", "midpoint", "offset")] == pytest.approx([22.0, 2.5, 7.0])
+
+
+@pytest.mark.parametrize(
+    ("zone", "evening", "offsets", "clock"),
+    [("Europe/Berlin", datetime(2026, 3, 28, 22, tzinfo=UTC), (60, 120), (0.0, 7.0)),
+     ("Europe/Berlin", datetime(2026, 10, 24, 22, tzinfo=UTC), (120, 60), (23.0, 6.0)),
+     ("America/New_York", datetime(2026, 3, 8, 4, tzinfo=UTC), (-300, -240), (0.0, 7.0)),
+     ("Australia/Lord_Howe", datetime(2026, 4, 4, 12, tzinfo=UTC), (660, 630), (22.5, 5.5))],
+)  # fmt: skip
+def test_up_while_clocks_change_is_up_for_as_long_as_it_was(panel_of, zone, evening, offsets, clock):
+    """170 minutes asleep of 170, 40 up, 210 of 210: no matter what the clocks were set to meanwhile, by one hour or by half."""
+    ends = ((0, 170), (210, 420))
+    rows = [
+        {**episode(0, 0, to - since), "record_id": f"part {since}", "minutes_awake": 0.0, "utc_offset_min": offset,
+         "onset_at": evening + timedelta(minutes=since), "offset_at": evening + timedelta(minutes=to),
+         "received_at": evening + timedelta(hours=10)}
+        for (since, to), offset in zip(ends, offsets, strict=True)
+    ]  # fmt: skip
+    day = the_day(panel_of(sleep=rows, zone=zone))
+    assert (day["sleep_duration"], day["sleep_waso"], day["sleep_naps"]) == (380, 40, 0)
+    assert day["sleep_efficiency"] == pytest.approx(380 / 420)
+    assert (day["sleep_onset"], day["sleep_offset"]) == pytest.approx(clock)
 
 
 def test_a_night_flown_through_is_as_long_as_it_was(panel_of):

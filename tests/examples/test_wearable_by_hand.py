@@ -27,6 +27,12 @@ def rest_of_the_day(device: str = "band") -> list[dict[str, object]]:
     return minutes(12, 600, device, steps=0)
 
 
+def lively(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The same with each figure in turn 1 above and 1 below itself: a sensor that repeats itself is stuck."""
+    return [{**row, **{name: row[name] + 1 - 2 * (m % 2) for name in ("steps", "heart_rate") if row.get(name)}}
+            for m, row in enumerate(rows)]  # fmt: skip
+
+
 def summary(metric: str, value: float) -> dict[str, object]:
     """A vendor's figure for 2 March 2026."""
     return {"local_date": date(2026, 3, 2), "metric": metric, "value": value, "device_id": "band"}
@@ -77,6 +83,84 @@ def test_a_drawer_is_no_other_device(days_of):
     assert not (flags_of(days_of(wearable=days + drawer))["flag"] == "device_change").any()
 
 
+def test_a_battery_that_goes_flat_in_the_evening_leaves_the_evening_unknown(panel_of):
+    """A pulse and 5 steps a minute from 0 to 17 h, then zeros alone: 17 hours count, 660 of their minutes after 6 h."""
+    rows = [*lively(minutes(0, 1020, steps=5, heart_rate=60)), *minutes(17, 420, steps=0)]
+    day = the_day(panel_of(wearable=rows))
+    assert (day["activity_steps"], day["activity_h16"], day["adherence_wear_minutes"]) == (5100, 300, 1020)
+    assert day[[f"activity_h{hour}" for hour in range(17, 24)]].isna().all()
+    assert day["activity_sedentary_share"] == 0
+
+
+def test_a_night_in_bed_with_the_device_on_is_no_day(panel_of):
+    """Worn from 0 to 10 h: 600 minutes, of which 240 tell of a day."""
+    day = the_day(panel_of(wearable=lively(minutes(0, 600, steps=2, heart_rate=60)) + minutes(10, 840, steps=0)))
+    assert day[["activity_steps", "activity_sedentary_share", "activity_entropy"]].isna().all()
+    assert (day["adherence_wear_minutes"], day["activity_h09"]) == (600, 120)
+
+
+def test_a_pedometer_counts_steps_and_nobody_knows_who_wore_it_still(panel_of):
+    """10 minutes of 50 steps in a day of zeros: 500 steps; wear, sitting and bouts are missing. Not carried, it was not worn."""
+    rows = (
+        minutes(0, 600, steps=0)
+        + minutes(10, 10, steps=50)
+        + [row for h in range(11, 24) for row in minutes(h, 60, steps=0)]
+    )
+    day = the_day(panel_of(wearable=rows))
+    assert (day["activity_steps"], day["activity_h20"]) == (500, 0)
+    unknown = ["sedentary_share", "sedentary_bout", "sedentary_longest", "rest_to_active", "active_to_rest"]
+    assert day[["adherence_wear_minutes", *(f"activity_{name}" for name in unknown)]].isna().all()
+    assert the_day(panel_of(wearable=minutes(0, 1440, steps=0)))["adherence_wear_minutes"] == 0
+
+
+def test_a_pulse_every_ten_minutes_is_a_band_that_is_worn(panel_of):
+    """720 minutes from 8 h on, 600 of them without a step, most without a pulse: sitting is 600 of 720."""
+    rows = minutes(8, 600, steps=0) + lively(minutes(18, 120, steps=20))
+    for row in rows[::10]:
+        row["heart_rate"] = 60 + len(rows) % 7
+    day = the_day(panel_of(wearable=rows))
+    assert day["activity_sedentary_share"] == pytest.approx(600 / 720)
+    assert (day["activity_sedentary_longest"], day["activity_steps"]) == (600, 2400)
+
+
+def test_sitting_is_known_only_where_steps_are_told(panel_of):
+    """A pulse alone tells nothing of it; of a day whose steps are told till 20 h, 660 of 720 minutes were still."""
+    pulse = [row for h in range(24) for row in minutes(h, 60, heart_rate=60 + h)]
+    assert pd.isna(the_day(panel_of(wearable=pulse))["activity_sedentary_share"])
+    for minute, row in enumerate(pulse[8 * 60 : 20 * 60]):
+        row["steps"] = 0 if minute < 660 else 30
+    assert the_day(panel_of(wearable=pulse))["activity_sedentary_share"] == pytest.approx(660 / 720)
+
+
+def test_a_mean_pulse_needs_20_minutes(panel_of):
+    """19 are a device put on once."""
+    assert pd.isna(the_day(panel_of(wearable=minutes(3, 19, heart_rate=60)))["heart_mean"])
+    assert the_day(panel_of(wearable=minutes(3, 20, heart_rate=60)))["heart_mean"] == 60
+
+
+@pytest.mark.parametrize("preference", [(), ("Band",), ("Phone",)])
+def test_a_flat_device_does_not_silence_the_worn_one(panel_of, preference):
+    """1,440 zeros of a device that shows no sign of being worn, beside 900 minutes of one that does."""
+    band = lively(minutes(7, 900, "a", steps=30, heart_rate=75, device_model="Band"))
+    flat = minutes(0, 1440, "b", steps=0, device_model="Phone")
+    alone, both = (the_day(panel_of(wearable=rows, preference=preference)) for rows in (band, band + flat))
+    names = ["activity_steps", "activity_h15", "adherence_wear_minutes", "heart_mean", "activity_sedentary_share"]
+    assert both[names].tolist() == alone[names].tolist() == [27000, 1800, 900, 75, 0]
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [({"steps": 0, "sedentary_minutes": 1440}, False), ({"steps": 0}, False), ({"sedentary_minutes": 1440}, False),
+     ({"steps": 40, "sedentary_minutes": 1440, "worn_minutes": 0}, False), ({"steps": 0, "resting_heart_rate": 60}, True),
+     ({"steps": 12, "sedentary_minutes": 1400}, True), ({"sedentary_minutes": 700}, True), ({"steps": 0, "worn_minutes": 300}, True)],
+)  # fmt: skip
+def test_a_vendors_zeros_of_a_day_that_nobody_wore_it_are_no_calm_day(panel_of, told, known):
+    """Without a step, a pulse, a worn minute or anything less than a whole day of sitting, nothing is known of movement."""
+    day = the_day(panel_of(wearable_days=[summary(metric, value) for metric, value in told.items()]))
+    found = day.reindex(["activity_steps", "activity_sedentary_share"]).dropna()
+    assert len(found) == (len({"steps", "sedentary_minutes"} & set(told)) if known else 0)
+
+
 def test_a_flat_battery_is_no_calm_day(panel_of):
     """Zero steps in every minute, no pulse and no word of being worn: unworn, and of the subject nothing is known."""
     day = the_day(panel_of(wearable=minutes(0, 1440, steps=0)))
@@ -110,7 +194,7 @@ def test_hours_are_those_of_the_subjects_wall_clock(panel_of):
 def test_a_vendors_figure_stands_in_only_where_no_minutes_give_the_measure(panel_of):
     """Own steps win; the resting rate, which three minutes cannot give, is the vendor's; units are converted."""
     vendor = [summary("steps", 9000), summary("resting_heart_rate", 61), summary("sleep_efficiency", 92)]
-    rows = minutes(9, 3, steps=10, heart_rate=70) + rest_of_the_day()
+    rows = minutes(9, 3, steps=10, heart_rate=70) + minutes(12, 600, steps=0, worn=True)
     day = the_day(panel_of(wearable=rows, wearable_days=vendor))
     assert day["activity_steps"] == 30
     assert day["heart_resting"] == 61

@@ -300,7 +300,7 @@ def test_what_is_no_table_is_refused_by_name(table):
 
 def test_one_text_is_no_list_of_features():
     """Its letters would be taken for names."""
-    with pytest.raises(FeaturesError, match="`features` is one text. Give a list"):
+    with pytest.raises(FeaturesError, match="`features` is no list of texts. Give a list"):
         build_matrix(panel("ann"), events(), enrolment("ann"), index("ann"), features="sleep_duration_mean_7d_min")
 
 

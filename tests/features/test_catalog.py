@@ -17,7 +17,9 @@ from features.errors import FeaturesError
 from features.literature import CITATIONS, cited, in_full
 from features.matrix import build_matrix
 from features.measures import STATISTICS, WINDOWS
+from features.phrases import phrase
 from features.tables import DAILY_METRICS
+from features.warm_up import warm_up_days
 from tests.features.full_panel import DATES, full_panel
 
 ROOT = Path(__file__).parents[2]
@@ -285,3 +287,13 @@ def test_a_signal_is_named_as_a_feature_can_be(name, message):
     """Its name is part of names of columns, and means one thing."""
     with pytest.raises(FeaturesError, match=f"The signal `{name}` is .*{message}"):
         STANDARD.with_signals({name: ("min", None)})
+
+
+def test_a_signals_own_name_says_nothing_of_its_window():
+    """Signals called like a statistic warm up as long as their windows, and are said as what they are."""
+    declared = STANDARD.with_signals(
+        {"last_call": ("min", None), "change_of_voice": ("1", None), "slope_walked": ("m", None)}
+    )
+    assert warm_up_days(["signals_last_call_mean_28d_min"]) == 28
+    assert warm_up_days(["signals_change_of_voice_mean_90d"]) == 90
+    assert phrase(declared, "signals_slope_walked_mean_7d", 5.0) == "slope walked, mean of 7 days: 5 m"

@@ -50,7 +50,7 @@ def nights() -> pd.DataFrame:
     ended = began + 30 + 10 * dice.random(n)
     rows = keys(np.repeat(np.arange(N_DAYS), 12)).assign(
         source="app", device_id="band", device_model="", algorithm_version="", record_id=[str(m) for m in range(n)],
-        is_main=np.tile(np.arange(12) == 0, N_DAYS), preference=0, began=began, ended=ended,
+        is_main=np.tile(np.arange(12) == 0, N_DAYS), preference=0, began=began, clock=0, ended=ended,
         minutes_in_bed=ended - began, midpoint=(began + ended) / 2 % 1440 / 60,
         **{name: with_holes(dice, 30 * dice.random(n)) for name in sleep.GIVEN_MINUTES},
     )  # fmt: skip

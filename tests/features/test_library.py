@@ -193,6 +193,24 @@ def test_a_night_that_comes_in_months_later_makes_no_past_date_an_earlier_enrolm
     pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
+def test_a_day_whose_data_were_taken_back_is_nobodys_enrolment():
+    """The earliest night is deleted before anything else comes: who has no data yet is not enrolled by it."""
+    first = nights()
+    early = first.iloc[:1].assign(
+        onset_at=first["onset_at"].iloc[:1] - pd.Timedelta(days=5),
+        offset_at=first["offset_at"].iloc[:1] - pd.Timedelta(days=5),
+    )
+    early = early.assign(record_id="early", received_at=first["onset_at"].iloc[0] - pd.Timedelta(days=1))
+    told = pd.concat([
+        early.assign(version=0, is_deleted=False), early.assign(version=1, is_deleted=True),
+        first.assign(record_id=[f"n{k}" for k in range(len(first))], received_at=first["offset_at"], version=0, is_deleted=False),
+    ], ignore_index=True)  # fmt: skip
+    at = index(("ann", "2026-03-22"))
+    names = ["sleep_duration_coverage_90d"]
+    alone = matrix_of(days_of({"sleep": first}, ZONE), at, names)
+    pd.testing.assert_frame_equal(matrix_of(days_of({"sleep": told}, ZONE), at, names), alone)
+
+
 def test_a_correction_counts_from_its_receipt():
     """Version 1 of a night replaces it from the day after it came."""
     night = nights(record_id=[str(n) for n in range(N_NIGHTS)]).assign(received_at=MORNINGS.tz_convert("UTC"))
@@ -366,5 +384,5 @@ def test_a_family_of_history_needs_events_too():
     assert "sleep_duration_mean_7d_min" in matrix_of(days, at, ["sleep"])
     with pytest.raises(FeaturesError, match="`history_days_since_last_episode` needs `event_days`"):
         matrix_of(days, at, ["history"])
-    with pytest.raises(FeaturesError, match="`features` is one text"):
+    with pytest.raises(FeaturesError, match="`features` is no list of texts"):
         matrix_of(days, at, "sleep")

@@ -1,6 +1,5 @@
 """Whatever comes in whichever order: each version of a wearable's day is what its rows, as known then, say."""
 
-from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -11,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from features import activity, minutes
+from features import activity, heart, minutes
 from features.calendar import index_date_knowing
 from features.days import Days, build_days
 from features.flags import FLAG, flags_of
@@ -81,8 +80,12 @@ def expected(rows: list[Row], subject: str, day: pd.Timestamp, index_date: pd.Ti
         return None
     device = max({str(row["device_id"]) for row in valid}, key=lambda name: (*told_of(valid, name), name))
     worn = [row for row in valid if row["device_id"] == device and row["worn"] is not False]
-    is_flat = not any(row["worn"] or row["steps"] or row["heart_rate"] for row in worn)
-    steps = [row["steps"] for row in worn if row["steps"] is not None and not is_flat]
+    # Of a day with a sign beside steps, hours without any tell nothing; of a day without any sign, none.
+    on = {hour_of(row) for row in worn if is_worn(row)}
+    has_sign = any(
+        row["worn"] or row["heart_rate"] for row in worn if is_worn(row) and not (row["steps"] or 0) > 0
+    ) or any(row["heart_rate"] for row in worn)
+    steps = [row["steps"] for row in worn if row["steps"] is not None and on and (hour_of(row) in on or not has_sign)]
     rates = [row["heart_rate"] for row in worn if row["heart_rate"] is not None]
     return (float(sum(steps)) if steps else float("nan"), sum(rates) / len(rates) if rates else float("nan"))
 
@@ -92,20 +95,21 @@ def says_anything(row: Row) -> bool:
     return any(row.get(name) is not None for name in ("steps", "heart_rate", "hrv_rmssd", "worn"))
 
 
+def is_worn(row: Row) -> bool:
+    """Whether a minute shows a sign of being worn."""
+    shows = row["heart_rate"] is not None or (row["steps"] or 0) > 0
+    return shows if row["worn"] is None else bool(row["worn"])
+
+
 def told_of(rows: list[Row], device: str) -> tuple[int, int]:
-    """Of how many minutes a device tells something, hour by hour by its best sensor, and how many it sent at all."""
+    """Of how many minutes a device shows that somebody wore it, and how many it sent at all."""
     mine = [row for row in rows if row["device_id"] == device]
-    hours: dict[object, Counter[str]] = defaultdict(Counter)
-    for row in mine:
-        sensors = {name: row.get(name) is not None for name in ("steps", "heart_rate", "hrv_rmssd")}
-        is_shown = row["heart_rate"] is not None or (row["steps"] or 0) > 0
-        is_worn = is_shown if row["worn"] is None else row["worn"]
-        found = {name for name, has in sensors.items() if has and row["worn"] is not False} | (
-            {"worn"} if is_worn else set()
-        )
-        at = row["minute_at"] + timedelta(minutes=row["utc_offset_min"])
-        hours[at.replace(minute=0), row["utc_offset_min"]].update(found)
-    return sum(max(found.values(), default=0) for found in hours.values()), len(mine)
+    return sum(is_worn(row) for row in mine), len(mine)
+
+
+def hour_of(row: Row) -> object:
+    """The clock hour of a row."""
+    return (row["minute_at"] + timedelta(minutes=row["utc_offset_min"])).replace(minute=0)
 
 
 def known_on(row: Row) -> pd.Timestamp:
@@ -128,6 +132,8 @@ def test_every_version_of_a_day_says_what_was_known_then(rows):
     # What is told here is a handful of minutes: the reading is of sums, whatever number of minutes makes a day.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(activity, "FEWEST_DAY_MINUTES", 1)
+        patch.setattr(activity, "WAKING_HOURS", slice(0, 24))
+        patch.setattr(heart, "FEWEST_DAY_MINUTES", 1)
         panel = built(rows).panel
     for row in panel.itertuples():
         found = expected(rows, row.subject_id, row.local_date, row.known_on)

@@ -9,9 +9,10 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from features.catalog import STANDARD, warm_up_days
+from features.catalog import STANDARD
 from features.history import TENURE
 from features.matrix import build_matrix
+from features.warm_up import warm_up_days
 
 SUBJECTS, DAYS, EARLY = 60, 120, 28
 HALF_A_YEAR = 180

@@ -24,7 +24,9 @@ def evaluated(signal: float) -> tuple[list[Predictions], pd.DataFrame]:
     found = protocol.cross_predict(
         matrix, labels, OUTCOME.horizons_days, PREDICTORS, planned, 7, 1, 2, lambda share: None
     )
-    return found, pd.concat([evaluation.evaluate(p, "made up", "crisis", 200, 1, 0.1) for p in found], ignore_index=True)
+    return found, pd.concat(
+        [evaluation.evaluate(p, "made up", "crisis", 200, 1, 0.1) for p in found], ignore_index=True
+    )
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,15 @@ def test_the_feature_that_drives_the_risk_is_named_first(model: risk.HazardModel
     assert named == [(f"sleep_short {value:.3f} {median:.3f}",) for value in values]
 
 
+def test_what_is_as_with_half_of_the_others_drives_nobody(model: risk.HazardModel):
+    """Though it is worse than the mean: "0, median of all 0" explains nothing."""
+    worst = MATRIX.iloc[[int(np.argmax(risk.predict(model, MATRIX)[:, 0]))]]
+    usual = explanation.medians(model, MATRIX).copy()
+    usual[model.features.index("sleep_short")] = worst["sleep_short"].iloc[0]
+    named = explanation.drivers(model, worst, usual, lambda name, *_: name, top=3)
+    assert "sleep_short" not in named[0]
+
+
 def test_what_is_usual_of_few_is_not_told(model: risk.HazardModel):
     """The median of nine might be one person's own value; that of ten rows with a value is told."""
     ten = MATRIX.iloc[:10].assign(noise=[np.nan, *range(9)])

@@ -15,12 +15,16 @@ import yaml
 
 from features.catalog import RATIONALE, STANDARD
 from features.literature import CITATIONS
+from models.baselines import MODEL, Predictor
+from models.errors import ModelsError
 from pipelines.engineering import training_matrices
 from pipelines.errors import Refused
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
+from pipelines.sections import Training
 from pipelines.settings import load_settings
-from pipelines.training import candidates
+from pipelines.training import candidates, evaluate_outcome
+from tests.models.made_up import OUTCOME, cohort
 
 # DuckDB 2.0 and PyArrow 25 call what pandas 3.1 deprecates; their warnings, not ours.
 pytestmark = [
@@ -212,3 +216,15 @@ def test_the_command_costs_the_others_nothing():
     program = "import sys, pipelines.cli.main; print('numba' in sys.modules, 'pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_features_that_need_longer_than_anybody_is_followed_are_named():
+    """Windows of 90 days in a cohort of 60: what to drop is said, instead of a fault somewhere later."""
+    matrix, labels = cohort(30, 60)
+    matrix = matrix.assign(early_warning_mood_variance_90d=0.0)
+    both = pd.concat([labels, labels.assign(task="burden")], ignore_index=True)
+    asked = (Predictor(MODEL, "boosted_trees", ("history_episode_rate", "early_warning_mood_variance_90d")),)
+    with pytest.raises(
+        ModelsError, match="later than 100 days after their enrolment, .*`early_warning_mood_variance_90d` needs"
+    ):
+        evaluate_outcome("made up", matrix, both, OUTCOME, 14, asked, Training(), 0.1, lambda *told: None)
