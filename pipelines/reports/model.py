@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from models.baselines import MODEL as OWN
 from models.evaluation import GAIN
+from models.operational import THRESHOLDS
 from models.refitting import REFITTED_GAIN
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
 from pipelines.errors import Fault
@@ -19,9 +20,25 @@ from pipelines.reports.site import Context, write_page
 
 # The table beside the plot; everything else that was measured is in the complete table.
 COMPARED = ("auroc", "fold_mean_auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
+ALERTS = (
+    "new_information_yield",
+    "episodes_caught",
+    "false_alerts_per_subject_month",
+    "lead_time_days",
+    "alert_persistence",
+)
+WORTH = tuple(f"net_benefit_{threshold:.0%}" for threshold in THRESHOLDS)
 CALIBRATED = ("calibration_slope", "calibration_intercept", "ici", "e90", "brier", "scaled_brier")
 # Squared and mean errors of rare events are small: two decimals would print them all alike.
-FINE = {"brier": 4, "scaled_brier": 3, "ici": 3, "e90": 3}
+FINE = {
+    "brier": 4,
+    "scaled_brier": 3,
+    "ici": 3,
+    "e90": 3,
+    **dict.fromkeys(WORTH, 4),
+    "lead_time_days": 0,
+    "new_information_yield": 1,
+}
 HEADLINE_FIRST = (UNSEEN_AND_LATER, UNSEEN_SUBJECTS)
 TASK_FIRST = ("onset", "burden")
 
@@ -86,7 +103,9 @@ def write_model(
         complete=[_line(row) for row in _ordered(own)],
         alert_horizon_days=alert_horizon_days,
         terms=[
-            words.metric(m) for m in dict.fromkeys((*COMPARED, *CALIBRATED, *own["metric"])) if m in set(own["metric"])
+            words.metric(m)
+            for m in dict.fromkeys((*COMPARED, *ALERTS, *WORTH, *CALIBRATED, *own["metric"]))
+            if m in set(own["metric"])
         ],
         words=words,
     )
@@ -168,6 +187,8 @@ def _contest(rows: pd.DataFrame, task: str, split: str, horizon_days: int) -> di
         "n_episodes": words.count(rows["n_episodes"].max()),
         "counted": "episodes" if task == "onset" else "event days",
         "compared": _table(at, COMPARED),
+        "alerts": _table(at, ALERTS),
+        "worth": _table(at, WORTH),
         "calibrated": _table(at, CALIBRATED),
     }
 
