@@ -201,6 +201,32 @@ def _quiet(test: _Test, score: Values) -> Metric:
     return _with_interval(pairs.auroc(test.weights))
 
 
+def aurocs(predictions: Predictions) -> pd.DataFrame:
+    """AUROC of each predictor at each horizon, without intervals: `model, horizon_days, auroc`."""
+    found = []
+    for k, horizon in enumerate(predictions.horizons_days):
+        label = at_horizon(predictions.rows, horizon)
+        kept = np.isfinite(label)
+        if len(np.unique(label[kept])) == 2:
+            found += [{"model": model, "horizon_days": horizon, "auroc": roc_auc_score(label[kept], risk[kept, k])}
+                      for model, risk in predictions.risks.items()]  # fmt: skip
+    return pd.DataFrame(found, columns=["model", "horizon_days", "auroc"])
+
+
+def over_seeds(results: pd.DataFrame, found: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Rows `auroc_over_seeds` of onset on that split: the mean over folds and fits drawn anew, and the lowest and highest.
+
+    Args:
+        results: tidy rows with the AUROC of the first seed.
+        found: `aurocs` of every seed.
+    """
+    rows = results[(results["metric"] == "auroc") & (results["task"] == "onset") & (results["split"] == split)]
+    by = found.groupby(["model", "horizon_days"])["auroc"].agg(["mean", "min", "max"]).reset_index()
+    told = rows.merge(by, on=["model", "horizon_days"])
+    told = told.assign(metric="auroc_over_seeds", value=told["mean"], low=told["min"], high=told["max"])
+    return told[list(COLUMNS)]
+
+
 def headline_split(predictions: list[Predictions], horizon_days: int) -> str:
     """The split whose figures headline: unseen and later, unless it has too few event subjects."""
     for found in predictions:

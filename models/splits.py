@@ -1,4 +1,4 @@
-"""Who is trained on and who is tested on: subjects never seen, and subjects never seen at a later time."""
+"""Who is trained on and who is tested on: the same subjects later, subjects never seen, also later, and sites never seen."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from models.errors import ModelsError
 
 UNSEEN_SUBJECTS = "unseen_subjects"
 UNSEEN_AND_LATER = "unseen_and_later"
+SAME_SUBJECTS_LATER = "same_subjects_later"
+UNSEEN_SITE = "unseen_site"
 # Test periods begin after these shares of the index dates, so that every cut has a past to learn from.
 FIRST_CUT, LAST_CUT = 0.4, 0.8
 
@@ -66,6 +68,24 @@ def unseen_and_later(labels: pd.DataFrame, count: int, cuts: int, horizon_days: 
     for cut, period in enumerate(periods(labels, UNSEEN_AND_LATER, cuts, horizon_days)):
         for number in range(count):
             yield Split(UNSEEN_AND_LATER, number, cut, period.train & (fold != number), period.test & (fold == number))
+
+
+def same_subjects_later(labels: pd.DataFrame, cuts: int, horizon_days: int) -> Iterator[Split]:
+    """Everybody tested in each period by a model trained on everybody's past: who knows people again scores well here."""
+    for cut, period in enumerate(periods(labels, SAME_SUBJECTS_LATER, cuts, horizon_days)):
+        yield Split(SAME_SUBJECTS_LATER, 0, cut, period.train, period.test)
+
+
+def unseen_site(site: pd.Series) -> Iterator[Split]:
+    """Each site tested by a model trained on the others; none where there is one site only.
+
+    Args:
+        site: of each label row's subject; rows without one are trained on only.
+    """
+    names = sorted(site.dropna().unique())
+    for number, name in enumerate(names if len(names) > 1 else []):
+        is_there = (site == name).to_numpy(dtype=bool)
+        yield Split(UNSEEN_SITE, number, 0, ~is_there, is_there)
 
 
 def periods(labels: pd.DataFrame, split: str, cuts: int, horizon_days: int) -> tuple[Period, ...]:

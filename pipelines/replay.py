@@ -18,7 +18,7 @@ from pipelines.errors import Refused, Usage
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.progress import Report
-from pipelines.sections import FEWEST_REFITS
+from pipelines.sections import FULL
 from pipelines.settings import settings_from
 
 # What counts as an event in each cohort, and how its absence is known; why, in docs/decisions/0005.
@@ -74,7 +74,7 @@ def replay(
         resamples: subject resamples for every interval.
         report: told how far the work has come.
         is_ablated: whether to try what each family of features adds too.
-        is_full: whether to fit everything again on resampled subjects, for the interval of the gain.
+        is_full: whether to evaluate by the whole protocol: every split, ten seeds, and the interval of the gain refitted.
 
     Raises:
         Usage: a cohort nobody declared, or a folder to keep things in that is not empty.
@@ -87,7 +87,7 @@ def replay(
         raise Refused(f"There is no folder `{data}`. Point --data to the folder with the files of {name}.")
     with _home(out) as home:
         source = {"format": name, "path": str(data.resolve())}
-        content = {**DECLARED[name], "sources": [source], "training": {"resamples": resamples, "refits": FEWEST_REFITS * is_full},
+        content = {**DECLARED[name], "sources": [source], "training": {"resamples": resamples, **(FULL if is_full else {})},
                    "state": ".",
                    "audit": {"attributes": ["sex", "age_band"], "resamples": resamples}}  # fmt: skip
         installation = Installation(settings_from(content, home, f"replay of {name}"), report)

@@ -90,7 +90,11 @@ def replay_command(
     out: Annotated[Path | None, typer.Option(help="Keep the lake and the reports here.")] = None,
     resamples: Annotated[int, typer.Option(help="Subject resamples for every interval.", min=100)] = 1000,
     full: Annotated[
-        bool, typer.Option("--full", help="Refit on resampled subjects too, for the interval of the gain.")
+        bool,
+        typer.Option(
+            "--full",
+            help="The whole protocol: every split, ten seeds, the gain refitted.",
+        ),
     ] = False,
     ablate: Ablate = False,
     as_json: Json = False,

@@ -40,6 +40,9 @@ METRICS: dict[str, Word] = {
     "auroc_minus_best_baseline_refitted": Word(
         "AUROC gain, refitted", "the same; its interval holds what fitting again adds"
     ),
+    "auroc_over_seeds": Word(
+        "AUROC over seeds", "mean over folds and fits drawn anew; with the lowest and the highest"
+    ),
     "new_information_yield": Word(
         "New information", "episodes of quiet subjects that the history rule missed, per 100 alerts"
     ),
@@ -72,6 +75,9 @@ PREDICTORS: dict[str, str] = {
     "history_only": "Baseline: episode history only",
     "history_and_tenure": "Baseline: history and time enrolled",
     "last_mood": "Baseline: last mood answer",
+    "adherence_only": "Baseline: how much was worn and answered",
+    "wide_logistic": "Baseline: logistic regression on 100 features",
+    "identity_only": "Baseline: who it is, and nothing else",
 }
 
 TASKS: dict[str, str] = {"onset": "start of a new episode", "burden": "any event day"}
@@ -79,6 +85,8 @@ TASKS: dict[str, str] = {"onset": "start of a new episode", "burden": "any event
 SPLITS: dict[str, str] = {
     "unseen_subjects": "unseen subjects",
     "unseen_and_later": "unseen subjects, later in time",
+    "same_subjects_later": "the same subjects, later in time",
+    "unseen_site": "a site that was not learnt from",
 }
 
 # Symbol, words, CSS class: never colour alone.
