@@ -7,6 +7,8 @@ from models.risk import Learner
 
 MODEL = "boosted_hazard"
 LAST_MOOD = "mood_valence_last_7d"
+# How many features the wide logistic regression has: the first of those that are on, for choosing them would be fitting.
+WIDE = 100
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ def predictors(families: Mapping[str, Sequence[str]], seen: Sequence[str]) -> tu
         seen: what the model may see of them; never `tenure`: days since enrolment are an artefact of recruitment.
     """
     history, tenure = tuple(families["history"]), tuple(families["tenure"])
+    adherence = tuple(name for name in seen if name in families.get("adherence", ()))
     return (
         Predictor(MODEL, "boosted_trees", tuple(name for name in seen if name not in tenure)),
         Predictor("prevalence", "logistic", ()),
@@ -35,4 +38,6 @@ def predictors(families: Mapping[str, Sequence[str]], seen: Sequence[str]) -> tu
         Predictor("tenure_only", "logistic", tenure),
         Predictor("history_only", "logistic", history),
         Predictor("history_and_tenure", "logistic", (*history, *tenure)),
+        *([Predictor("adherence_only", "logistic", adherence)] if adherence else []),
+        Predictor("wide_logistic", "logistic", tuple(name for name in seen if name not in tenure)[:WIDE]),
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from models import resampling
+from models import operational, resampling
 from models.baselines import MODEL
 from models.calibration import binned_slopes, slope_and_intercept
 from models.outcomes import at_horizon
@@ -54,11 +54,13 @@ class _Test:
         return len(np.unique(self.subject[self.label == 1])) >= 2 and bool((self.label == 0).any())
 
 
-def evaluate(predictions: Predictions, dataset: str, outcome: str, resamples: int, seed: int) -> pd.DataFrame:
+def evaluate(
+    predictions: Predictions, dataset: str, outcome: str, resamples: int, seed: int, top_share: float
+) -> pd.DataFrame:
     """Tidy rows of every metric for every predictor at every horizon of one task and split.
 
     Metrics are defined in `docs/metrics.md`. The gain over the best baseline is given for the model, with the best
-    baseline's name in `group`.
+    baseline's name in `group`. `top_share` of each night's rows is flagged, as far as alerts are concerned.
     """
     rows: list[dict[str, object]] = []
     for k, horizon in enumerate(predictions.horizons_days):
@@ -71,6 +73,10 @@ def evaluate(predictions: Predictions, dataset: str, outcome: str, resamples: in
         if test.is_estimable:
             risks = {model: risk[kept, k] for model, risk in predictions.risks.items()}
             rows += [{**told, **row} for row in _all_metrics(test, risks)]
+            alerts = operational.measure(predictions.rows[kept], test.label, risks, test.weights, top_share, seed)
+            rows += [
+                {**told, **_row(model, metric, of)} for model, found in alerts.items() for metric, of in found.items()
+            ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -193,6 +199,32 @@ def _quiet(test: _Test, score: Values) -> Metric:
         return float("nan"), float("nan"), float("nan")
     pairs = resampling.concordance(score[rows], test.label[rows], test.subject[rows], test.n_subjects)
     return _with_interval(pairs.auroc(test.weights))
+
+
+def aurocs(predictions: Predictions) -> pd.DataFrame:
+    """AUROC of each predictor at each horizon, without intervals: `model, horizon_days, auroc`."""
+    found = []
+    for k, horizon in enumerate(predictions.horizons_days):
+        label = at_horizon(predictions.rows, horizon)
+        kept = np.isfinite(label)
+        if len(np.unique(label[kept])) == 2:
+            found += [{"model": model, "horizon_days": horizon, "auroc": roc_auc_score(label[kept], risk[kept, k])}
+                      for model, risk in predictions.risks.items()]  # fmt: skip
+    return pd.DataFrame(found, columns=["model", "horizon_days", "auroc"])
+
+
+def over_seeds(results: pd.DataFrame, found: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Rows `auroc_over_seeds` of onset on that split: the mean over folds and fits drawn anew, and the lowest and highest.
+
+    Args:
+        results: tidy rows with the AUROC of the first seed.
+        found: `aurocs` of every seed.
+    """
+    rows = results[(results["metric"] == "auroc") & (results["task"] == "onset") & (results["split"] == split)]
+    by = found.groupby(["model", "horizon_days"])["auroc"].agg(["mean", "min", "max"]).reset_index()
+    told = rows.merge(by, on=["model", "horizon_days"])
+    told = told.assign(metric="auroc_over_seeds", value=told["mean"], low=told["min"], high=told["max"])
+    return told[list(COLUMNS)]
 
 
 def headline_split(predictions: list[Predictions], horizon_days: int) -> str:

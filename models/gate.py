@@ -8,6 +8,7 @@ import pandas as pd
 from models.baselines import MODEL
 from models.errors import ModelsError
 from models.evaluation import GAIN
+from models.refitting import REFITTED_GAIN
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,21 @@ def candidate(rows: pd.DataFrame, split: str, horizon_days: int, best_baseline: 
         ModelsError: the headline metric was not estimable.
     """
     gain = rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
-    gain = gain[(gain["metric"] == GAIN) & (gain["model"] == MODEL)]
+    refitted = gain[gain["metric"] == REFITTED_GAIN]
+    gain = gain[gain["metric"] == GAIN] if refitted.empty else refitted
     if gain.empty:
         raise ModelsError(
             "Too few episodes to evaluate a model at all. Gather more data; `foretide doctor` shows the lake."
         )
     value, low, high = (float(gain[name].iloc[0]) for name in ("value", "low", "high"))
     told = f"{value:+.3f} ({low:+.3f} to {high:+.3f}) onset AUROC against {best_baseline}, horizon {horizon_days} d"
+    how = "conditional on the fitted models" if refitted.empty else "refitted on resampled subjects"
     if low > 0:
-        return MODEL, f"The model beats the best simple rule: {told}. Conditional on the fitted models."
-    return best_baseline, f"The model is not proven better than the best simple rule, so the rule serves: {told}."
+        return MODEL, f"The model beats the best simple rule: {told}, {how}."
+    return (
+        best_baseline,
+        f"The model is not proven better than the best simple rule, so the rule serves: {told}, {how}.",
+    )
 
 
 def decide(rows: pd.DataFrame, served: str, split: str, horizon_days: int, fails: int, policy: Policy) -> Decision:

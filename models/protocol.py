@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from features.history import TENURE
 from features.warm_up import warm_up_days
-from models import risk
+from models import risk, splits
 from models.baselines import Predictor
+from models.outcomes import at_horizon
 from models.splits import Split
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.int64]
+IDENTITY = "identity_only"
+# Weight of everybody's rate beside a subject's own, in rows.
+PRIOR_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def cross_predict(
     labels: pd.DataFrame,
     horizons_days: tuple[int, ...],
     predictors: tuple[Predictor, ...],
-    splits: list[Split],
+    planned: list[Split],
     train_every_days: int,
     seed: int,
     threads: int,
@@ -53,7 +57,7 @@ def cross_predict(
         matrix, labels: row by row beside each other; `labels` of one task.
         horizons_days: rising horizons.
         predictors: what to fit.
-        splits: where to fit and test.
+        planned: where to fit and test.
         threads: how many splits to work on at a time; results do not depend on it.
         progress: told the share of splits done.
     """
@@ -63,16 +67,18 @@ def cross_predict(
     def predict(split: Split) -> tuple[pd.DataFrame, dict[str, Values]] | None:
         train = {name: np.flatnonzero(split.train & rows) for name, rows in learnt.items()}
         test = np.flatnonzero(split.test)
-        if len(test) == 0 or not all(_is_learnable(labels.iloc[rows]) for rows in train.values()):
+        if len(test) == 0 or not all(is_learnable(labels.iloc[rows]) for rows in train.values()):
             return None
-        risks = _risks(matrix, labels, train, test, horizons_days, predictors, seed)
+        risks = fit_and_predict(matrix, labels, train, test, horizons_days, predictors, seed)
+        if split.name == splits.SAME_SUBJECTS_LATER:
+            risks[IDENTITY] = own_rates(labels.iloc[np.flatnonzero(split.train)], labels.iloc[test], horizons_days)
         return labels.iloc[test].assign(fold=split.fold, cut=split.cut), risks
 
     parts: dict[str, list[tuple[pd.DataFrame, dict[str, Values]]]] = {}
     # Fits are small: two side by side with one thread each are faster than one after the other with two.
     with ThreadPoolExecutor(threads) as pool:
-        for done, (split, found) in enumerate(zip(splits, pool.map(predict, splits), strict=True)):
-            progress((done + 1) / len(splits))
+        for done, (split, found) in enumerate(zip(planned, pool.map(predict, planned), strict=True)):
+            progress((done + 1) / len(planned))
             if found is not None:
                 parts.setdefault(split.name, []).append(found)
     return [_pooled(name, horizons_days, found) for name, found in parts.items()]
@@ -92,9 +98,9 @@ def learnt_from(
     return is_thinned & is_warm
 
 
-def _risks(
+def fit_and_predict(
     matrix: pd.DataFrame, labels: pd.DataFrame, train: Mapping[str, Rows], test: Rows, horizons_days: tuple[int, ...],
-    predictors: tuple[Predictor, ...], seed: int,
+    predictors: Sequence[Predictor], seed: int,
 ) -> dict[str, Values]:  # fmt: skip
     """Risks of the test rows by every predictor, each fitted on its training rows."""
     unseen = matrix.iloc[test]
@@ -106,7 +112,21 @@ def _risks(
     return risks
 
 
-def _is_learnable(labels: pd.DataFrame) -> bool:
+def own_rates(seen: pd.DataFrame, unseen: pd.DataFrame, horizons_days: tuple[int, ...]) -> Values:
+    """Share of each subject's own training rows that an event followed, of shape (n_rows, n_horizons), shrunk to everybody's.
+
+    It knows who somebody is, and nothing else: what it scores on the same subjects later is what identity alone is worth.
+    """
+    rates = np.zeros((len(unseen), len(horizons_days)))
+    for k, horizon in enumerate(horizons_days):
+        known = pd.Series(at_horizon(seen, horizon)).groupby(seen["subject_id"].to_numpy())
+        usual = float(np.nan_to_num(np.nanmean(at_horizon(seen, horizon)))) if known.count().sum() else 0.0
+        rate = (known.sum() + PRIOR_ROWS * usual) / (known.count() + PRIOR_ROWS)
+        rates[:, k] = unseen["subject_id"].map(rate).fillna(usual).to_numpy()
+    return rates
+
+
+def is_learnable(labels: pd.DataFrame) -> bool:
     """Whether calibration by cross-fitting can hold back a third of the event subjects each time."""
     seen = labels[~labels["is_masked"] & labels["days_to_event"].notna()]
     return seen["subject_id"].nunique() >= 2 * risk.CROSS_FITS

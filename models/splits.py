@@ -1,4 +1,4 @@
-"""Who is trained on and who is tested on: subjects never seen, and subjects never seen at a later time."""
+"""Who is trained on and who is tested on: the same subjects later, subjects never seen, also later, and sites never seen."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from models.errors import ModelsError
 
 UNSEEN_SUBJECTS = "unseen_subjects"
 UNSEEN_AND_LATER = "unseen_and_later"
+SAME_SUBJECTS_LATER = "same_subjects_later"
+UNSEEN_SITE = "unseen_site"
 # Test periods begin after these shares of the index dates, so that every cut has a past to learn from.
 FIRST_CUT, LAST_CUT = 0.4, 0.8
 
@@ -24,6 +26,14 @@ class Split:
     name: str
     fold: int
     cut: int
+    train: Mask
+    test: Mask
+
+
+@dataclass(frozen=True)
+class Period:
+    """Rows that may be learnt from, and rows that are tested, whoever their subjects are."""
+
     train: Mask
     test: Mask
 
@@ -53,16 +63,45 @@ def unseen_subjects(labels: pd.DataFrame, count: int, seed: int) -> Iterator[Spl
 
 
 def unseen_and_later(labels: pd.DataFrame, count: int, cuts: int, horizon_days: int, seed: int) -> Iterator[Split]:
-    """Each fold of subjects tested in each period by a model trained on the others' past.
-
-    Purged: a training row's whole horizon ends before the test period begins.
-    """
+    """Each fold of subjects tested in each period by a model trained on the others' past."""
     fold = folds(labels, count, seed)
+    for cut, period in enumerate(periods(labels, UNSEEN_AND_LATER, cuts, horizon_days)):
+        for number in range(count):
+            yield Split(UNSEEN_AND_LATER, number, cut, period.train & (fold != number), period.test & (fold == number))
+
+
+def same_subjects_later(labels: pd.DataFrame, cuts: int, horizon_days: int) -> Iterator[Split]:
+    """Everybody tested in each period by a model trained on everybody's past: who knows people again scores well here."""
+    for cut, period in enumerate(periods(labels, SAME_SUBJECTS_LATER, cuts, horizon_days)):
+        yield Split(SAME_SUBJECTS_LATER, 0, cut, period.train, period.test)
+
+
+def unseen_site(site: pd.Series) -> Iterator[Split]:
+    """Each site tested by a model trained on the others; none where there is one site only.
+
+    Args:
+        site: of each label row's subject; rows without one are trained on only.
+    """
+    names = sorted(site.dropna().unique())
+    for number, name in enumerate(names if len(names) > 1 else []):
+        is_there = (site == name).to_numpy(dtype=bool)
+        yield Split(UNSEEN_SITE, number, 0, ~is_there, is_there)
+
+
+def periods(labels: pd.DataFrame, split: str, cuts: int, horizon_days: int) -> tuple[Period, ...]:
+    """What each fit of a split may learn from and what it is tested on, before subjects are kept apart.
+
+    Purged where tests come later: a training row's whole horizon ends before the test period begins.
+    """
+    if split == UNSEEN_SUBJECTS:
+        every = np.ones(len(labels), dtype=bool)
+        return (Period(every, every),)
     date = labels["index_date"]
     begins = [date.quantile(share, interpolation="lower") for share in np.linspace(FIRST_CUT, LAST_CUT, cuts)]
     ends = [*begins[1:], date.max() + pd.Timedelta(days=1)]
-    for cut, (begin, end) in enumerate(zip(begins, ends, strict=True)):
-        mature = (date + pd.Timedelta(days=horizon_days) <= begin).to_numpy()
-        period = ((date >= begin) & (date < end)).to_numpy()
-        for number in range(count):
-            yield Split(UNSEEN_AND_LATER, number, cut, mature & (fold != number), period & (fold == number))
+    return tuple(
+        Period(
+            (date + pd.Timedelta(days=horizon_days) <= begin).to_numpy(), ((date >= begin) & (date < end)).to_numpy()
+        )
+        for begin, end in zip(begins, ends, strict=True)
+    )

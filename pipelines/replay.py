@@ -18,6 +18,7 @@ from pipelines.errors import Refused, Usage
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.progress import Report
+from pipelines.sections import FULL
 from pipelines.settings import settings_from
 
 # What counts as an event in each cohort, and how its absence is known; why, in docs/decisions/0005.
@@ -56,7 +57,13 @@ class Replayed:
 
 
 def replay(
-    name: str, data: Path, out: Path | None, resamples: int, report: Report, is_ablated: bool = False
+    name: str,
+    data: Path,
+    out: Path | None,
+    resamples: int,
+    report: Report,
+    is_ablated: bool = False,
+    is_full: bool = False,
 ) -> Replayed:
     """Ingest a cohort's published files, build features, evaluate the model and every baseline, and audit it.
 
@@ -67,6 +74,7 @@ def replay(
         resamples: subject resamples for every interval.
         report: told how far the work has come.
         is_ablated: whether to try what each family of features adds too.
+        is_full: whether to evaluate by the whole protocol: every split, ten seeds, and the interval of the gain refitted.
 
     Raises:
         Usage: a cohort nobody declared, or a folder to keep things in that is not empty.
@@ -79,7 +87,8 @@ def replay(
         raise Refused(f"There is no folder `{data}`. Point --data to the folder with the files of {name}.")
     with _home(out) as home:
         source = {"format": name, "path": str(data.resolve())}
-        content = {**DECLARED[name], "sources": [source], "training": {"resamples": resamples}, "state": ".",
+        content = {**DECLARED[name], "sources": [source], "training": {"resamples": resamples, **(FULL if is_full else {})},
+                   "state": ".",
                    "audit": {"attributes": ["sex", "age_band"], "resamples": resamples}}  # fmt: skip
         installation = Installation(settings_from(content, home, f"replay of {name}"), report)
         ingest_all(installation)

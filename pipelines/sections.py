@@ -14,6 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from features.tables import ATTRIBUTE_NAME, SUBJECTS, TABLES
 
+# Fewer are too few for the ends of a 95 % interval.
+FEWEST_REFITS = 200
+# What `replay --full` does.
+FULL = {"refits": FEWEST_REFITS, "seeds": 10, "every_split": True}
+
 
 def _zone(name: str) -> str:
     try:
@@ -170,16 +175,28 @@ class Training(_Strict):
     """How models are fitted and evaluated.
 
     `index_every_days` thins the index dates of the training matrix itself, for cohorts that would not fit into memory;
-    `train_every_days` those that models are fitted on.
+    `train_every_days` those that models are fitted on. `refits` is how often everything is fitted again on resampled
+    subjects, for the interval of the gain; 0 leaves an interval that is conditional on the fitted models. `seeds` is how often
+    the headline is cross-validated, each time with other folds and fits. `every_split` tests the same subjects later and sites
+    that were not learnt from, too.
     """
 
     seed: int = 1
     resamples: int = Field(1000, ge=100)
+    refits: int = 0
+    seeds: int = Field(1, ge=1)
+    every_split: bool = False
     folds: int = Field(5, ge=2)
     cuts: int = Field(3, ge=1)
     index_every_days: int = Field(1, ge=1)
     train_every_days: int = Field(7, ge=1)
     threads: int = Field(2, ge=1)
+
+    @model_validator(mode="after")
+    def _refits_suffice(self) -> "Training":
+        if self.refits and self.refits < FEWEST_REFITS:
+            raise ValueError(f"`refits:` must be 0, or at least {FEWEST_REFITS}")
+        return self
 
 
 class AuditSettings(_Strict):

@@ -16,7 +16,7 @@ import pandas as pd
 
 from features import catalog
 from features.warm_up import warm_up_days
-from models import evaluation, gate, outcomes, protocol, risk, splits
+from models import evaluation, gate, outcomes, protocol, refitting, risk, splits
 from models.baselines import Predictor, predictors
 from models.errors import ModelsError
 from models.outcomes import Outcome, at_horizon
@@ -84,13 +84,20 @@ def label_all(
 
 def evaluate_outcome(
     dataset: str, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, alert_horizon: int,
-    predictors: Sequence[Predictor], training: Training, report: Report,
+    predictors: Sequence[Predictor], training: Training, top_share: float, site: pd.Series, report: Report,
 ) -> Evaluated:  # fmt: skip
-    """Fit the model and every baseline on both splits of both tasks, measure them, and see which one earned it."""
+    """Fit the model and every baseline on every split of both tasks, measure them, and see which one earned it.
+
+    Args:
+        site: of each subject, by subject.
+    """
     found, rows = [], []
     for task in outcomes.TASKS:
         of_task = labels[labels["task"] == task].reset_index(drop=True)
         planned = planned_splits(of_task, outcome, training, training.seed)
+        if training.every_split:
+            planned += splits.same_subjects_later(of_task, training.cuts, max(outcome.horizons_days))
+            planned += splits.unseen_site(of_task["subject_id"].map(site))
 
         def progress(share: float, task: str = task) -> None:
             report(f"evaluating {outcome.name}, {task}", share)
@@ -100,14 +107,52 @@ def evaluate_outcome(
             training.threads, progress,
         )  # fmt: skip
         found += predicted
-        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed) for p in predicted]
+        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share)
+                 for p in predicted]  # fmt: skip
     if not any(p.task == "onset" for p in found):
         raise ModelsError(_too_short(predictors))
     results = pd.concat(rows, ignore_index=True)
     split = evaluation.headline_split([p for p in found if p.task == "onset"], alert_horizon)
+    if training.refits:
+        again = refit(matrix, labels, outcome, predictors, split, training, report)
+        results = pd.concat([results, refitting.gains(results, again, split, outcome.horizons_days)], ignore_index=True)
+    if training.seeds > 1:
+        again = [
+            _aurocs(matrix, labels, outcome, predictors, split, training, seed, report)
+            for seed in range(training.seeds)
+        ]
+        results = pd.concat([results, evaluation.over_seeds(results, pd.concat(again), split)], ignore_index=True)
     bar = evaluation.best_baseline(results, split, alert_horizon)
     served, reason = gate.candidate(results, split, alert_horizon, bar)
     return Evaluated(found, results, split, served, reason)
+
+
+def refit(
+    matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, predictors: Sequence[Predictor], split: str,
+    training: Training, report: Report,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """AUROC of onset by every predictor on the headline split, refitted on resampled subjects."""
+    onset = labels[labels["task"] == "onset"].reset_index(drop=True)
+    periods = splits.periods(onset, split, training.cuts, max(outcome.horizons_days))
+    return refitting.refit(
+        matrix, onset, outcome.horizons_days, predictors, periods, training.train_every_days, training.refits,
+        training.seed, training.threads, lambda share: report(f"refitting {outcome.name}", share),
+    )  # fmt: skip
+
+
+def _aurocs(
+    matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, predictors: Sequence[Predictor], split: str,
+    training: Training, seed: int, report: Report,
+) -> pd.DataFrame:  # fmt: skip
+    """AUROC of onset on the headline split by other folds and fits."""
+    onset = labels[labels["task"] == "onset"].reset_index(drop=True)
+    own = training.seed + seed
+    planned = [planned for planned in planned_splits(onset, outcome, training, own) if planned.name == split]
+    predicted = protocol.cross_predict(
+        matrix, onset, outcome.horizons_days, predictors, planned, training.train_every_days, own, training.threads,
+        lambda share: report(f"seed {seed + 1} of {training.seeds}, {outcome.name}", share),
+    )  # fmt: skip
+    return pd.concat([evaluation.aurocs(p) for p in predicted])
 
 
 def _too_short(predictors: Sequence[Predictor]) -> str:
@@ -167,9 +212,10 @@ def evaluate(installation: Installation, night: str) -> Counts:
         declared = installation.settings.outcomes[outcome.name]
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
         labels = installation.lake.load(f"labels_{outcome.name}")
+        site = engineering.cohort(installation, night).subjects.set_index("subject_id")["site"]
         found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
                                  candidates(matrix, installation.settings.features_on()), installation.settings.training,
-                                 installation.report)  # fmt: skip
+                                 installation.settings.audit.top_share, site, installation.report)  # fmt: skip
         results.append(found.rows)
         served.append({"outcome": outcome.name, "served": found.served, "split": found.split, "reason": found.reason})
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]

@@ -89,6 +89,13 @@ def replay_command(
     data: Annotated[Path, typer.Option(help="Folder that holds the cohort's files.")],
     out: Annotated[Path | None, typer.Option(help="Keep the lake and the reports here.")] = None,
     resamples: Annotated[int, typer.Option(help="Subject resamples for every interval.", min=100)] = 1000,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="The whole protocol: every split, ten seeds, the gain refitted.",
+        ),
+    ] = False,
     ablate: Ablate = False,
     as_json: Json = False,
 ) -> Answer:
@@ -97,7 +104,7 @@ def replay_command(
     from pipelines.replay import replay
 
     with progress_bar(as_json) as report:
-        found = replay(name, data, out, resamples, report, ablate)
+        found = replay(name, data, out, resamples, report, ablate, full)
     return _evaluated(
         "replay", found.results, found.ablation, found.alert_horizons, found.sentences, found.paths, as_json
     )

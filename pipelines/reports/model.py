@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 from models.baselines import MODEL as OWN
 from models.evaluation import GAIN
+from models.operational import THRESHOLDS
+from models.refitting import REFITTED_GAIN
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
 from pipelines.errors import Fault
 from pipelines.reports import ablation as ablations
@@ -18,9 +20,25 @@ from pipelines.reports.site import Context, write_page
 
 # The table beside the plot; everything else that was measured is in the complete table.
 COMPARED = ("auroc", "fold_mean_auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
+ALERTS = (
+    "new_information_yield",
+    "episodes_caught",
+    "false_alerts_per_subject_month",
+    "lead_time_days",
+    "alert_persistence",
+)
+WORTH = tuple(f"net_benefit_{threshold:.0%}" for threshold in THRESHOLDS)
 CALIBRATED = ("calibration_slope", "calibration_intercept", "ici", "e90", "brier", "scaled_brier")
 # Squared and mean errors of rare events are small: two decimals would print them all alike.
-FINE = {"brier": 4, "scaled_brier": 3, "ici": 3, "e90": 3}
+FINE = {
+    "brier": 4,
+    "scaled_brier": 3,
+    "ici": 3,
+    "e90": 3,
+    **dict.fromkeys(WORTH, 4),
+    "lead_time_days": 0,
+    "new_information_yield": 1,
+}
 HEADLINE_FIRST = (UNSEEN_AND_LATER, UNSEEN_SUBJECTS)
 TASK_FIRST = ("onset", "burden")
 
@@ -64,10 +82,10 @@ def write_model(
     Raises:
         Fault: no tidy rows of this outcome.
     """
-    own = rows[(rows["outcome"] == outcome) & ((rows["group"] == "all") | (rows["metric"] == GAIN))]
+    own = rows[(rows["outcome"] == outcome) & ((rows["group"] == "all") | rows["metric"].isin([GAIN, REFITTED_GAIN]))]
     if own.empty:
         raise Fault(f"There are no result rows of outcome `{outcome}`. Run `foretide train` before its report.")
-    gains = [_gain(row) for row in _ordered(own[(own["metric"] == GAIN) & (own["horizon_days"] == alert_horizon_days)])]
+    gains = [_gain(row) for row in _ordered(_surest(own[own["horizon_days"] == alert_horizon_days]))]
     return write_page(
         folder,
         f"model {outcome}",
@@ -85,7 +103,9 @@ def write_model(
         complete=[_line(row) for row in _ordered(own)],
         alert_horizon_days=alert_horizon_days,
         terms=[
-            words.metric(m) for m in dict.fromkeys((*COMPARED, *CALIBRATED, *own["metric"])) if m in set(own["metric"])
+            words.metric(m)
+            for m in dict.fromkeys((*COMPARED, *ALERTS, *WORTH, *CALIBRATED, *own["metric"]))
+            if m in set(own["metric"])
         ],
         words=words,
     )
@@ -113,6 +133,12 @@ def _ordered(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [row for _, _, part in _parts(rows) for row in part.to_dict("records")]
 
 
+def _surest(rows: pd.DataFrame) -> pd.DataFrame:
+    """One gain for each task and split: that whose interval holds what refitting adds, where it was refitted."""
+    gains = rows[rows["metric"].isin([GAIN, REFITTED_GAIN])]
+    return gains.sort_values("metric", key=lambda of: of == GAIN, kind="stable").drop_duplicates(["task", "split"])
+
+
 def _gain(row: dict[str, Any]) -> dict[str, str]:
     """Whether the model beats the best baseline, in one sentence."""
     where = f"{words.TASKS.get(row['task'], row['task'])}, {words.SPLITS.get(row['split'], row['split'])}"
@@ -123,7 +149,10 @@ def _gain(row: dict[str, Any]) -> dict[str, str]:
             "text": "Not estimable: too few subjects with an event.",
         }
     interval = words.span(row["low"], row["high"], is_signed=True)
-    figure = f"{words.number(row['value'], is_signed=True)}" + (f" (95\u00a0% interval {interval})" if interval else "")
+    how = ", refitted" if row["metric"] == REFITTED_GAIN else ""
+    figure = f"{words.number(row['value'], is_signed=True)}" + (
+        f" (95\u00a0% interval{how} {interval})" if interval else ""
+    )
     if math.isfinite(row["low"]) and row["low"] > 0:
         return {
             "where": where,
@@ -158,6 +187,8 @@ def _contest(rows: pd.DataFrame, task: str, split: str, horizon_days: int) -> di
         "n_episodes": words.count(rows["n_episodes"].max()),
         "counted": "episodes" if task == "onset" else "event days",
         "compared": _table(at, COMPARED),
+        "alerts": _table(at, ALERTS),
+        "worth": _table(at, WORTH),
         "calibrated": _table(at, CALIBRATED),
     }
 

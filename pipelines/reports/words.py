@@ -37,6 +37,26 @@ METRICS: dict[str, Word] = {
     "within_subject_auroc": Word("Within-subject AUROC", "ranking of days within one person; 0.5 is a coin"),
     "quiet_auroc": Word("Quiet-onset AUROC", "ranking among subjects without an event for 28 days"),
     "auroc_minus_best_baseline": Word("AUROC gain", "AUROC minus that of the best simple baseline"),
+    "auroc_minus_best_baseline_refitted": Word(
+        "AUROC gain, refitted", "the same; its interval holds what fitting again adds"
+    ),
+    "auroc_over_seeds": Word(
+        "AUROC over seeds", "mean over folds and fits drawn anew; with the lowest and the highest"
+    ),
+    "new_information_yield": Word(
+        "New information", "episodes of quiet subjects that the history rule missed, per 100 alerts"
+    ),
+    "episodes_caught": Word("Episodes caught", "share of episodes with a flagged day within the horizon before"),
+    "alerts_per_100_subject_weeks": Word("Alerts per 100 a week", "flagged days per 100 subjects and week"),
+    "false_alerts_per_subject_month": Word(
+        "False alerts a month", "flagged days without an event after, per subject and month"
+    ),
+    "lead_time_days": Word("Lead time", "days from the first flag to the onset; median and quartiles"),
+    "alert_persistence": Word("Persistence", "share of flagged days that are flagged on the next day too"),
+    "net_benefit_2%": Word("Net benefit at 2 %", "worth of acting from a risk of 2 % on; 0 is acting on nobody"),
+    "net_benefit_5%": Word("Net benefit at 5 %", "worth of acting from a risk of 5 % on; 0 is acting on nobody"),
+    "net_benefit_10%": Word("Net benefit at 10 %", "worth of acting from a risk of 10 % on; 0 is acting on nobody"),
+    "net_benefit_20%": Word("Net benefit at 20 %", "worth of acting from a risk of 20 % on; 0 is acting on nobody"),
     "brier": Word("Brier score", "mean squared error of the risk; smaller is better"),
     "scaled_brier": Word("Scaled Brier", "1 is perfect, 0 is no better than the mean risk"),
     "ici": Word("Calibration error (ICI)", "mean distance between given and observed risk"),
@@ -55,6 +75,9 @@ PREDICTORS: dict[str, str] = {
     "history_only": "Baseline: episode history only",
     "history_and_tenure": "Baseline: history and time enrolled",
     "last_mood": "Baseline: last mood answer",
+    "adherence_only": "Baseline: how much was worn and answered",
+    "wide_logistic": "Baseline: logistic regression on 100 features",
+    "identity_only": "Baseline: who it is, and nothing else",
 }
 
 TASKS: dict[str, str] = {"onset": "start of a new episode", "burden": "any event day"}
@@ -62,6 +85,8 @@ TASKS: dict[str, str] = {"onset": "start of a new episode", "burden": "any event
 SPLITS: dict[str, str] = {
     "unseen_subjects": "unseen subjects",
     "unseen_and_later": "unseen subjects, later in time",
+    "same_subjects_later": "the same subjects, later in time",
+    "unseen_site": "a site that was not learnt from",
 }
 
 # Symbol, words, CSS class: never colour alone.

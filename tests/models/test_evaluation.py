@@ -24,7 +24,9 @@ def evaluated(signal: float) -> tuple[list[Predictions], pd.DataFrame]:
     found = protocol.cross_predict(
         matrix, labels, OUTCOME.horizons_days, PREDICTORS, planned, 7, 1, 2, lambda share: None
     )
-    return found, pd.concat([evaluation.evaluate(p, "made up", "crisis", 200, 1) for p in found], ignore_index=True)
+    return found, pd.concat(
+        [evaluation.evaluate(p, "made up", "crisis", 200, 1, 0.1) for p in found], ignore_index=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +115,22 @@ def sloping(rows: pd.DataFrame, value: float, low: float, high: float) -> pd.Dat
     is_slope = rows["metric"] == "calibration_slope"
     return rows.assign(**{name: rows[name].mask(is_slope, figure) for name, figure in
                           (("value", value), ("low", low), ("high", high))})  # fmt: skip
+
+
+def test_identity_alone_is_worth_much_on_the_same_subjects_later():
+    """Who falls ill again and again is known by name; the rate of one's own past rows is shrunk to everybody's."""
+    seen = pd.DataFrame({"subject_id": ["ann"] * 5 + ["bob"] * 5, "is_masked": False, "followed_days": 30,
+                         "days_to_event": [1.0] * 5 + [float("nan")] * 5})  # fmt: skip
+    unseen = pd.DataFrame({"subject_id": ["ann", "bob", "cleo"]})
+    # (5 + 5 * 0.5) / 10, (0 + 5 * 0.5) / 10, everybody's
+    assert protocol.own_rates(seen, unseen, (7,))[:, 0].tolist() == [0.75, 0.25, 0.5]
+
+
+def test_seeds_are_told_by_their_mean_and_their_ends(with_signal):
+    """Of the same split and task, beside the first seed's row."""
+    predictions, rows = with_signal
+    other = evaluation.aurocs(predictions[0])
+    told = evaluation.over_seeds(rows, pd.concat([other, other.assign(auroc=other["auroc"] - 0.1)]), "unseen_subjects")
+    own = told[(told["model"] == MODEL) & (told["horizon_days"] == 14)].iloc[0]
+    assert own["high"] == pytest.approx(value(rows, "auroc"))
+    assert (own["value"], own["low"]) == pytest.approx((own["high"] - 0.05, own["high"] - 0.1))

@@ -41,3 +41,22 @@ def test_too_few_event_subjects_are_refused_with_their_number():
     few = LABELS.assign(days_to_event=LABELS["days_to_event"].where(LABELS["subject_id"] < "p004"))
     with pytest.raises(ModelsError, match="too few for 5 folds"):
         splits.folds(few, 5, 1)
+
+
+def test_the_same_subjects_later_are_learnt_from_their_past_alone():
+    """Split (a): nobody is kept apart, the future is."""
+    for split in splits.same_subjects_later(LABELS, 3, 14):
+        assert set(LABELS["subject_id"][split.test]) <= set(LABELS["subject_id"][split.train])
+        assert (LABELS["index_date"][split.train] + pd.Timedelta(days=14)).max() <= LABELS["index_date"][
+            split.test
+        ].min()
+
+
+def test_each_site_is_tested_once_by_a_model_of_the_others():
+    """Split (d): whose site is not known is learnt from only; one site alone is no split."""
+    site = LABELS["subject_id"].map(lambda name: {"0": "north", "1": "south"}.get(name[2]))
+    found = list(splits.unseen_site(site))
+    assert [set(site[split.test]) for split in found] == [{"north"}, {"south"}]
+    assert all((split.train == ~split.test).all() for split in found)
+    assert site.isna().any()
+    assert not list(splits.unseen_site(site.where(site != "south")))

@@ -1,0 +1,137 @@
+"""What alerts would have done: whom a capacity flags night by night, what that catches, and what nobody knew before.
+
+Flags are drawn once, on the rows as they are; an interval resamples the subjects whose flags they were.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models import resampling
+from models.fairness.alerts import queue_rows
+
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
+Metric = tuple[float, float, float]
+# What a clinician knows without a model; a yield is what this rule misses.
+RULE = "history_and_tenure"
+# Without an event for so long nobody expects one.
+QUIET_DAYS = 28
+DAYS_PER_MONTH = 30
+# Risks from which on acting could be worth it: one in fifty to one in five.
+THRESHOLDS = (0.02, 0.05, 0.10, 0.20)
+
+
+def flags(rows: pd.DataFrame, risk: Values, top_share: float, seed: int) -> Flags:
+    """Which rows a capacity flags: the `top_share` of each night, of all rows where nights are too small; ties by chance.
+
+    Args:
+        rows: `subject_id, index_date`, row by row beside the risks.
+    """
+    subject = pd.factorize(rows["subject_id"])[0].astype(np.int64)
+    queue = queue_rows(rows[["subject_id", "index_date"]].assign(probability=risk), subject, top_share, seed)
+    flagged = np.zeros(len(rows), dtype=bool)
+    flagged[queue.rows] = queue.flagged(np.ones((subject.max(initial=-1) + 1, 1), np.int32))[:, 0] > 0
+    return flagged
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Labelled rows by subject and by the episode that they come before (-1: none), and whose episode each is."""
+
+    rows: pd.DataFrame
+    label: Values
+    subject: Places
+    episode: Places
+    owner: Places
+    weights: Values
+
+    def by_subject(self, of: Values | Flags) -> Values:
+        """Sum over each subject's rows."""
+        return np.bincount(self.subject, of, self.weights.shape[1]).astype(np.float64)
+
+    def caught(self, of: Flags) -> Flags:
+        """Episodes before which any of these rows lies."""
+        return np.bincount(self.episode[of & (self.episode >= 0)], minlength=len(self.owner)) > 0
+
+    def by_owner(self, of: Flags) -> Values:
+        """Sum over each subject's episodes."""
+        return np.bincount(self.owner, of, self.weights.shape[1]).astype(np.float64)
+
+    def ratio(self, part: Values, whole: Values, scale: float = 1.0) -> Metric:
+        """One sum over subjects by another, in every resample; the first is the estimate."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = scale * (self.weights @ part) / (self.weights @ whole)
+        return float(values[0]), *resampling.interval(values[1:])
+
+
+def measure(
+    rows: pd.DataFrame, label: Values, risks: Mapping[str, Values], weights: Values, top_share: float, seed: int
+) -> dict[str, dict[str, Metric]]:
+    """Metrics by predictor, each with its 95 % interval over resampled subjects.
+
+    Args:
+        rows: `subject_id, index_date, days_to_event, days_since_event` of labelled test rows.
+        label: 1 where an event came within the horizon, else 0.
+        risks: by predictor, row by row.
+        weights: how often each subject was drawn, everybody first; of shape (n, n_subjects), subjects in order of appearance.
+        top_share: share of the rows of a night that is flagged.
+    """
+    test = _test(rows.reset_index(drop=True), label, weights)
+    flagged = {name: flags(rows, risk, top_share, seed) for name, risk in risks.items()}
+    is_quiet = np.nan_to_num(rows["days_since_event"].to_numpy(dtype=np.float64), nan=np.inf) >= QUIET_DAYS
+    every, episodes = test.by_subject(np.ones(len(rows))), test.by_owner(np.ones(len(test.owner), dtype=bool))
+    found: dict[str, dict[str, Metric]] = {}
+    for name, of in flagged.items():
+        alerts = test.by_subject(of)
+        found[name] = {
+            "alerts_per_100_subject_weeks": test.ratio(alerts, every, 700.0),
+            "false_alerts_per_subject_month": test.ratio(test.by_subject(of & (label == 0)), every, DAYS_PER_MONTH),
+            "episodes_caught": test.ratio(test.by_owner(test.caught(of)), episodes),
+            "alert_persistence": _persistence(test, of), **_lead_time(test, of),
+            **{f"net_benefit_{t:.0%}": test.ratio(test.by_subject(_worth(risks[name], label, t)), every) for t in THRESHOLDS},
+        }  # fmt: skip
+        if RULE in flagged and name != RULE:
+            new = test.caught(of & is_quiet) & ~test.caught(flagged[RULE])
+            found[name]["new_information_yield"] = test.ratio(test.by_owner(new), alerts, 100.0)
+    return found
+
+
+def _test(rows: pd.DataFrame, label: Values, weights: Values) -> _Test:
+    subject = pd.factorize(rows["subject_id"])[0].astype(np.int64)
+    onset = rows["index_date"] + pd.to_timedelta(rows["days_to_event"].where(label == 1), unit="D")
+    ahead = pd.DataFrame({"subject": subject, "onset": onset}).groupby(["subject", "onset"])
+    episode = ahead.ngroup().fillna(-1).to_numpy().astype(np.int64)
+    owner = ahead["subject"].first().to_numpy().astype(np.int64)
+    return _Test(rows, label, subject, episode, owner, weights)
+
+
+def _worth(risk: Values, label: Values, threshold: float) -> Values:
+    """What acting on each row from a risk on is worth, in rows with an event (Vickers 2006)."""
+    gained = np.where(label == 1, 1.0, -threshold / (1 - threshold))
+    return np.where(risk >= threshold, gained, 0.0)
+
+
+def _persistence(test: _Test, of: Flags) -> Metric:
+    """Share of flagged rows after which the same subject is flagged on the next day, of those that have a next day."""
+    rows = test.rows[["subject_id", "index_date"]].assign(of=of, row=np.arange(len(of)))
+    after = rows.assign(index_date=rows["index_date"] - pd.Timedelta(days=1)).drop(columns="row")
+    pairs = rows[of].merge(after, on=["subject_id", "index_date"], suffixes=("", "_after"))
+    is_pair, is_again = np.zeros(len(of), dtype=bool), np.zeros(len(of), dtype=bool)
+    is_pair[pairs["row"]] = True
+    is_again[pairs.loc[pairs["of_after"], "row"]] = True
+    return test.ratio(test.by_subject(is_again), test.by_subject(is_pair))
+
+
+def _lead_time(test: _Test, of: Flags) -> dict[str, Metric]:
+    """Days from the first flag before each caught episode to its onset: the median, and its quartiles instead of an interval."""
+    before = of & (test.episode >= 0)
+    if not before.any():
+        return {}
+    first = test.rows.loc[before, "days_to_event"].groupby(test.episode[before]).max()
+    low, middle, high = np.quantile(first, [0.25, 0.5, 0.75])
+    return {"lead_time_days": (float(middle), float(low), float(high))}
