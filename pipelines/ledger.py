@@ -5,7 +5,7 @@ done is recorded before the alias is moved, so that nothing serves unrecorded; a
 deed the next command makes up for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -107,8 +107,12 @@ def override_of(log: AuditLog, model: ModelVersion) -> Entry | None:
     return promoted[-1] if promoted and promoted[-1].override else None
 
 
-def in_words(entry: Entry) -> str:
-    """An override in one sentence, for everything that people read."""
+def overrides(log: AuditLog, models: Iterable[ModelVersion]) -> tuple[str, ...]:
+    """A sentence for everything that people read about each of the versions that serves outside the release policy."""
+    return tuple(_in_words(entry) for model in models if (entry := override_of(log, model)) is not None)
+
+
+def _in_words(entry: Entry) -> str:
     reasons = "; ".join(entry.reasons)
     return (
         f"{entry.model} version {entry.after} serves outside the release policy, on the word of {entry.by}: "

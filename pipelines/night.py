@@ -177,17 +177,17 @@ def report(installation: Installation, night: str) -> Counts:
     page = Context(
         as_of=date.fromisoformat(night), dataset=dataset_name(installation), code_version=made.code_version,
         model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
-        overrides=_overrides(installation),
+        overrides=overrides(installation),
     )  # fmt: skip
     write_nightly(settings.reports_folder, count_rows(scores), notices, made.roster_size, page)
     report_data(installation, night, installation.lake.load("plausibility_counts"))
     return {"notices": len(notices)}
 
 
-def _overrides(installation: Installation) -> tuple[str, ...]:
+def overrides(installation: Installation) -> tuple[str, ...]:
+    """In sentences, which champions serve outside the release policy, as far as the verified cache where need be."""
     served = [installation.registry.champion(model_name(name)).model for name in installation.settings.outcomes]
-    found = [ledger.override_of(installation.audit_log, model) for model in served]
-    return tuple(ledger.in_words(entry) for entry in found if entry is not None)
+    return ledger.overrides(installation.audit_log, served)
 
 
 def report_data(installation: Installation, night: str, implausible: pd.DataFrame | None = None) -> Path:

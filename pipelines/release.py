@@ -58,14 +58,13 @@ def _audit(installation: Installation, night: str, outcome: str) -> Audit:
 
 def _context(installation: Installation, night: str, outcome: str) -> Context:
     challenger = installation.registry.find(model_name(outcome), CHALLENGER)
-    override = None if challenger is None else ledger.override_of(installation.audit_log, challenger)
     return Context(
         as_of=date.fromisoformat(night),
         dataset=dataset_name(installation),
         model_version="" if challenger is None else f"{challenger.name}/{challenger.version}",
         policy_version=policy_version(installation.settings),
         code_version=code_version(),
-        overrides=() if override is None else (ledger.in_words(override),),
+        overrides=() if challenger is None else ledger.overrides(installation.audit_log, [challenger]),
     )
 
 
@@ -140,8 +139,7 @@ def last_night(installation: Installation) -> str:
 def overrides(installation: Installation, outcome: str) -> tuple[str, ...]:
     """In a sentence, that the outcome's champion serves outside the release policy; nothing where it does not."""
     champion = installation.registry.find(model_name(outcome), CHAMPION)
-    entry = None if champion is None else ledger.override_of(installation.audit_log, champion)
-    return () if entry is None else (ledger.in_words(entry),)
+    return () if champion is None else ledger.overrides(installation.audit_log, [champion])
 
 
 def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:

@@ -49,7 +49,8 @@ def promote_command(
             rules = [vars(rule) for rule in decision_of(installation, name).rules]
             outside = overrides(installation, name)
     said = "It is champion already." if done is None else f"{done.model} version {done.after} serves from now on."
-    return Answer("promote", rules, [settings.reports_folder / "index.html"], [said, *outside])
+    return Answer("promote", rules, [settings.reports_folder / "index.html"], [said, *outside],
+                  extra={"overrides": outside})  # fmt: skip
 
 
 @app.command("rollback")
