@@ -1,6 +1,7 @@
 """The release policy: what is served, and whether it may be promoted."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import pandas as pd
@@ -15,20 +16,98 @@ from models.refitting import REFITTED_GAIN
 class Policy:
     """Limits that a challenger must keep; the predetermined change control plan.
 
-    A slope is outside its limits when its whole interval is.
+    A slope is outside its limits when its whole interval is. Gain and margin are onset AUROC.
     """
 
+    min_gain_low: float
+    non_inferiority_margin: float
     calibration_slope_low: float
     calibration_slope_high: float
     block_on_fairness_fail: bool
+    min_subjects: int
+    min_event_subjects: int
+
+
+class Standing(Enum):
+    """How the champion's predictor stands to the challenger's."""
+
+    SAME = "the same features and learner"
+    WEIGHED = "among the predictors of which the challenger's is the one that earned it"
+    COMPARED = "fitted in the same folds, compared on the same rows"
+    ALTERED = "in files that were altered, so that it cannot serve either"
+    GONE = "made of features that no longer exist, so that it cannot serve either"
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Onset AUROC of the challenger's predictor minus that of the champion's, named `champion`, and how they compare.
+
+    Only the figures of a comparison mean anything; NaN where it could not be estimated.
+    """
+
+    champion: str
+    standing: Standing
+    value: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a challenger when it is to serve.
+
+    Args:
+        rows: tidy result rows of its outcome.
+        served: its predictor.
+        split, horizon_days: what headlines.
+        n_subjects, n_event_subjects: in the headline's test rows.
+        fairness_fails: comparisons with the verdict fail.
+        controls: `control, is_passed` and more; None where none were run.
+        contest: against the champion; None where there is none yet.
+    """
+
+    rows: pd.DataFrame
+    served: str
+    split: str
+    horizon_days: int
+    n_subjects: int
+    n_event_subjects: int
+    fairness_fails: int
+    controls: pd.DataFrame | None
+    contest: Contest | None
+
+    @property
+    def headline(self) -> pd.DataFrame:
+        """Result rows of what headlines."""
+        rows = self.rows
+        is_headline = (rows["task"] == "onset") & (rows["split"] == self.split)
+        return rows[is_headline & (rows["horizon_days"] == self.horizon_days)]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the policy as it turned out: kept or not, and the figure that says so."""
+
+    name: str
+    is_kept: bool
+    told: str
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the challenger is promoted, and every reason for and against."""
+    """Whether the challenger is promoted, and every rule for and against."""
 
-    is_promoted: bool
-    reasons: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether every rule is kept."""
+        return all(rule.is_kept for rule in self.rules)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What speaks against; where nothing does, what speaks for it."""
+        return tuple(rule.told for rule in self.rules if self.is_promoted or not rule.is_kept)
 
 
 def candidate(rows: pd.DataFrame, split: str, horizon_days: int, best_baseline: str) -> tuple[str, str]:
@@ -37,16 +116,17 @@ def candidate(rows: pd.DataFrame, split: str, horizon_days: int, best_baseline: 
     Raises:
         ModelsError: the headline metric was not estimable.
     """
-    gain = rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
-    refitted = gain[gain["metric"] == REFITTED_GAIN]
-    gain = gain[gain["metric"] == GAIN] if refitted.empty else refitted
+    gain = _surest_gain(
+        rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
+    )
     if gain.empty:
         raise ModelsError(
             "Too few episodes to evaluate a model at all. Gather more data; `foretide doctor` shows the lake."
         )
     value, low, high = (float(gain[name].iloc[0]) for name in ("value", "low", "high"))
     told = f"{value:+.3f} ({low:+.3f} to {high:+.3f}) onset AUROC against {best_baseline}, horizon {horizon_days} d"
-    how = "conditional on the fitted models" if refitted.empty else "refitted on resampled subjects"
+    is_refitted = gain["metric"].iloc[0] == REFITTED_GAIN
+    how = "refitted on resampled subjects" if is_refitted else "conditional on the fitted models"
     if low > 0:
         return MODEL, f"The model beats the best simple rule: {told}, {how}."
     return (
@@ -55,24 +135,87 @@ def candidate(rows: pd.DataFrame, split: str, horizon_days: int, best_baseline: 
     )
 
 
-def decide(rows: pd.DataFrame, served: str, split: str, horizon_days: int, fails: int, policy: Policy) -> Decision:
-    """May the challenger become champion?
+def _surest_gain(rows: pd.DataFrame) -> pd.DataFrame:
+    """The model's gain: that whose interval holds what refitting adds, where it was refitted."""
+    refitted = rows[rows["metric"] == REFITTED_GAIN]
+    return rows[(rows["metric"] == GAIN) & (rows["model"] == MODEL)] if refitted.empty else refitted
 
-    Args:
-        rows: tidy result rows.
-        served: the predictor that would serve.
-        split, horizon_days: what headlines.
-        fails: fairness comparisons with the verdict fail.
-        policy: the limits.
+
+def decide(evidence: Evidence, policy: Policy) -> Decision:
+    """May the challenger become champion?"""
+    rules = (_controls, _data, _gain, _no_worse, _calibration, _fairness)
+    return Decision(tuple(rule(evidence, policy) for rule in rules))
+
+
+def _controls(evidence: Evidence, policy: Policy) -> Rule:
+    if evidence.controls is None:
+        return Rule("controls", True, "no controls were run")
+    failed = evidence.controls.loc[~evidence.controls["is_passed"].astype(bool), "control"]
+    if len(failed):
+        return Rule("controls", False, f"controls that failed, so that no figure can be trusted: {', '.join(failed)}")
+    return Rule("controls", True, f"no control failed of {len(evidence.controls)}")
+
+
+def _data(evidence: Evidence, policy: Policy) -> Rule:
+    is_kept = (
+        evidence.n_subjects >= policy.min_subjects and evidence.n_event_subjects >= policy.min_event_subjects
+    )  # fmt: skip
+    told = f"tested on {evidence.n_subjects} subjects, {evidence.n_event_subjects} of them with an event"
+    least = f"at least {policy.min_subjects} and {policy.min_event_subjects} are asked for"
+    return Rule("data", is_kept, told if is_kept else f"{told}; {least}")
+
+
+def _gain(evidence: Evidence, policy: Policy) -> Rule:
+    if evidence.served != MODEL:
+        return Rule("gain", True, "a simple rule is to serve, which needs no gain")
+    found = _surest_gain(evidence.headline)
+    low = float(found["low"].iloc[0]) if len(found) else float("nan")
+    if np.isnan(low):
+        return Rule("gain", False, "gain over the best simple rule could not be estimated")
+    is_kept = low > policy.min_gain_low
+    verb = "is proven" if is_kept else "is not proven"
+    told = f"a gain of more than {policy.min_gain_low:g} over the best simple rule {verb}: at least {low:+.3f}"
+    return Rule("gain", is_kept, told)
+
+
+def _no_worse(evidence: Evidence, policy: Policy) -> Rule:
+    """A model must be proven not to be much worse than the champion; a simple rule only not be proven worse.
+
+    For a champion keeps its place against a simple rule as a challenger gains its own: by a gain that is proven.
     """
-    found = rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
-    against: list[str] = []
-    kept: list[str] = []
-    (kept if _is_calibrated(found, served, policy) else against).append(_slope_words(found, served, policy))
-    if fails and policy.block_on_fairness_fail:
-        against.append(f"fairness comparisons that fail: {fails}")
-    kept.append(f"fairness comparisons that fail: {fails}" if fails else "no fairness comparison fails")
-    return Decision(not against, tuple(against or kept))
+    name, contest = "champion", evidence.contest
+    if contest is None:
+        return Rule(name, True, "there is no champion yet to be compared with")
+    if contest.standing is not Standing.COMPARED:
+        return Rule(name, True, f"the champion's predictor, {contest.champion}, is {contest.standing.value}")
+    told = f"onset AUROC against the champion's predictor, {contest.champion}: {contest.value:+.3f}"
+    told = f"{told} ({contest.low:+.3f} to {contest.high:+.3f})"
+    if np.isnan(contest.low):
+        return Rule(name, False, f"the champion's predictor, {contest.champion}, could not be compared with")
+    if evidence.served == MODEL:
+        is_kept = contest.low > -policy.non_inferiority_margin
+        verb = "not worse" if is_kept else "not proven not to be worse"
+        return Rule(name, is_kept, f"{told}, {verb} by {policy.non_inferiority_margin:g} or more")
+    is_kept = contest.high >= -policy.min_gain_low
+    return Rule(name, is_kept, f"{told}, the champion {'is not' if is_kept else 'is'} proven better")
+
+
+def _calibration(evidence: Evidence, policy: Policy) -> Rule:
+    """Whether the slope may lie within the limits: with few events only a slope proven wrong blocks."""
+    value, low, high = _slope(evidence.headline, evidence.served)
+    if np.isnan(value):
+        return Rule("calibration", False, "calibration slope could not be estimated")
+    limits = f"{policy.calibration_slope_low} to {policy.calibration_slope_high}"
+    is_kept = low <= policy.calibration_slope_high and high >= policy.calibration_slope_low
+    is_inside = policy.calibration_slope_low <= low and high <= policy.calibration_slope_high
+    verb = "lies within" if is_inside else "is not proven to lie outside" if is_kept else "lies outside"
+    return Rule("calibration", is_kept, f"calibration slope {value:.2f} ({low:.2f} to {high:.2f}) {verb} {limits}")
+
+
+def _fairness(evidence: Evidence, policy: Policy) -> Rule:
+    fails = evidence.fairness_fails
+    told = f"fairness comparisons that fail: {fails}" if fails else "no fairness comparison fails"
+    return Rule("fairness", not (fails and policy.block_on_fairness_fail), told)
 
 
 def _slope(rows: pd.DataFrame, served: str) -> tuple[float, float, float]:
@@ -81,20 +224,3 @@ def _slope(rows: pd.DataFrame, served: str) -> tuple[float, float, float]:
         return float("nan"), float("nan"), float("nan")
     value, low, high = (float(found[name].iloc[0]) for name in ("value", "low", "high"))
     return (value, value, value) if np.isnan(low) else (value, low, high)
-
-
-def _is_calibrated(rows: pd.DataFrame, served: str, policy: Policy) -> bool:
-    """Whether the slope may lie within the limits: with few events only a slope proven wrong blocks."""
-    _, low, high = _slope(rows, served)
-    return low <= policy.calibration_slope_high and high >= policy.calibration_slope_low
-
-
-def _slope_words(rows: pd.DataFrame, served: str, policy: Policy) -> str:
-    value, low, high = _slope(rows, served)
-    if np.isnan(value):
-        return "calibration slope could not be estimated"
-    is_inside = policy.calibration_slope_low <= low and high <= policy.calibration_slope_high
-    not_proven = "is not proven to lie outside" if _is_calibrated(rows, served, policy) else "lies outside"
-    verb = "lies within" if is_inside else not_proven
-    limits = f"{policy.calibration_slope_low} to {policy.calibration_slope_high}"
-    return f"calibration slope {value:.2f} ({low:.2f} to {high:.2f}) {verb} {limits}"

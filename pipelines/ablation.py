@@ -53,7 +53,7 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> pd.
     stored, labels = lake.load(f"training_matrix_{outcome.name}"), lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
     full = ablation.core(settings.catalog())
-    x = _in_full(installation, night, outcome, stored, sorted(full.difference(stored.columns)))
+    x = engineering.widened(installation, night, outcome, stored, full)
     contrasts = ablation.plan(training.feature_families(x), settings.features_on(), full)
 
     def progress(share: float) -> None:
@@ -83,13 +83,3 @@ def headline(installation: Installation, outcome: Outcome) -> str:
         return str(installation.lake.load("served").set_index("outcome").loc[outcome.name, "split"])
     except KeyError as error:
         raise Refused(f"Nothing was evaluated yet for `{outcome.name}`. Run `foretide train --ablate`.") from error
-
-
-def _in_full(
-    installation: Installation, night: str, outcome: Outcome, stored: pd.DataFrame, further: list[str]
-) -> pd.DataFrame:
-    """The training matrix and, row by row beside it, the features that it lacks."""
-    parts = engineering.built(
-        installation, engineering.panel(installation, night), outcome, stored[training.KEY], further
-    )
-    return stored.merge(pd.concat(parts), on=training.KEY, how="left", validate="one_to_one")

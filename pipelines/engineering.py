@@ -1,6 +1,6 @@
 """Builds and stores what a model sees: the cohort, the day panel, and feature matrices for training or for a night."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -116,6 +116,18 @@ def built(
                 days.load(some, begin, needs.columns, begins), events, known.enrolments, rows, outcome.merge_within_days, features,
                 catalog, days.restarts, settings.training.threads,
             )  # fmt: skip
+
+
+def widened(
+    installation: Installation, night: str, outcome: Outcome, stored: pd.DataFrame, asked: Iterable[str]
+) -> pd.DataFrame:
+    """A training matrix and, row by row beside it, the features that are asked for and that it lacks."""
+    further = sorted(set(asked).difference(stored.columns))
+    if not further:
+        return stored
+    key = ["subject_id", "index_date"]
+    parts = built(installation, panel(installation, night), outcome, stored[key], further)
+    return stored.merge(pd.concat(parts), on=key, how="left", validate="one_to_one")
 
 
 def _store(

@@ -10,7 +10,7 @@ from features import phrases
 from features.tables import TABLES
 from models import explanation, outcomes, risk
 from pipelines import cohort as cohorts
-from pipelines import data_nights, engineering
+from pipelines import data_nights, engineering, ledger
 from pipelines.cohort import Cohort
 from pipelines.delivery import rows as delivery_rows
 from pipelines.delivery import standing, tiers
@@ -33,8 +33,8 @@ def refuse_early(installation: Installation, night: str) -> None:
     """Find out whether the night can be scored before anything is written.
 
     Raises:
-        Refused: nobody was known by then, an outcome has no champion, its files were altered, or it was trained on
-            what came to be known after that night.
+        Refused: nobody was known by then, an outcome has no champion, its files were altered, no promotion on record made
+            it champion, or it was trained on what came to be known after that night.
     """
     known = engineering.cohort(installation, night)
     for outcome in installation.settings.outcomes:
@@ -43,6 +43,11 @@ def refuse_early(installation: Installation, night: str) -> None:
 
 def _champion(installation: Installation, known: Cohort, outcome: str) -> ServedModel:
     served = installation.registry.champion(model_name(outcome))
+    if not ledger.is_released(installation.audit_log, served.model):
+        raise Refused(
+            f"`{served.name}` version {served.version} is champion in MLflow, but no promotion on record made it so. Give "
+            "`foretide promote` or `foretide rollback`."
+        )
     trained = served.model.tags.get("known_at")
     if trained is not None and pd.Timestamp(trained) > known.known_at:
         raise Refused(
@@ -134,7 +139,7 @@ def context(installation: Installation, night: str) -> DeliveryContext:
     return DeliveryContext(
         as_of=known.as_of,
         known_at=known.known_at,
-        model_versions={name: _version(model) for name, model in served.items()},
+        model_versions={name: _version(installation, model) for name, model in served.items()},
         policy_version=policy_version(settings),
         input_content=installation.lake.content_version(known.known_at),
         code_version=code_version(),
@@ -143,9 +148,10 @@ def context(installation: Installation, night: str) -> DeliveryContext:
     )
 
 
-def _version(served: ServedModel) -> str:
-    """What made a score: name, version, and whether it is the model or a baseline by name."""
-    return f"{served.name}/{served.version} ({risk.load(served.folder).name})"
+def _version(installation: Installation, served: ServedModel) -> str:
+    """What made a score: name, version, whether it is the model or a baseline by name, and whether outside the policy."""
+    override = ", released by override" if ledger.override_of(installation.audit_log, served.model) else ""
+    return f"{served.name}/{served.version} ({risk.load(served.folder).name}{override})"
 
 
 def deliver(installation: Installation, night: str) -> Counts:
@@ -171,10 +177,17 @@ def report(installation: Installation, night: str) -> Counts:
     page = Context(
         as_of=date.fromisoformat(night), dataset=dataset_name(installation), code_version=made.code_version,
         model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
+        overrides=overrides(installation),
     )  # fmt: skip
     write_nightly(settings.reports_folder, count_rows(scores), notices, made.roster_size, page)
     report_data(installation, night, installation.lake.load("plausibility_counts"))
     return {"notices": len(notices)}
+
+
+def overrides(installation: Installation) -> tuple[str, ...]:
+    """In sentences, which champions serve outside the release policy, as far as the verified cache where need be."""
+    served = [installation.registry.champion(model_name(name)).model for name in installation.settings.outcomes]
+    return ledger.overrides(installation.audit_log, served)
 
 
 def report_data(installation: Installation, night: str, implausible: pd.DataFrame | None = None) -> Path:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 CONTENT_TAG = "content_sha256"
+# Which results were measured in the training that made a version.
+RESULTS_TAG = "results_sha256"
 SERVING_CODE = Path(__file__).with_name("serving_model.py")
 # What loading and scoring need besides Foretide itself, which is on no index: naming it would invite an impostor.
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "xgboost")
@@ -162,6 +164,15 @@ class Registry:
                 return None
             raise
         return None if number is None else _version(self._client.get_model_version(name, str(number)))
+
+    def version(self, name: str, number: str) -> ModelVersion | None:
+        """A version by its number; none if it was deleted."""
+        try:
+            return _version(self._client.get_model_version(name, number))
+        except tracking.import_mlflow().exceptions.MlflowException as error:
+            if error.error_code == tracking.NOT_FOUND:
+                return None
+            raise
 
     def set_alias(self, model: ModelVersion, alias: str) -> None:
         """Point an alias to a version; a new champion's files are verified and cached first.

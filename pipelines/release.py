@@ -1,22 +1,21 @@
-"""Audits the challenger, decides by the release policy whether it serves, and writes what people read about it."""
+"""Audits the challenger, and writes what people read about it and about what the release policy says of it."""
 
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from models import evaluation, gate
+from models import evaluation
 from models.baselines import MODEL
 from models.fairness.audit import Audit, Audited
 from models.fairness.audit import audit as audit_scores
-from models.fairness.verdicts import FAIL
-from pipelines import ablation, engineering
+from pipelines import ablation, engineering, judgement, ledger, tracking
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
+from pipelines.registry import CHALLENGER, CHAMPION, model_name
 from pipelines.reports.fairness import write_fairness
-from pipelines.reports.model import write_model
-from pipelines.reports.site import Context, write_index
+from pipelines.reports.model import page_name, write_model
+from pipelines.reports.site import Context, slug, write_index
 from pipelines.settings import Settings
 from pipelines.training import Counts, code_version, dataset_name
 
@@ -31,7 +30,8 @@ def audit(installation: Installation, night: str) -> Counts:
         verdicts.append(found.verdicts.assign(outcome=outcome))
         told = found.verdicts["verdict"].value_counts().to_dict()
         counts[outcome] = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in sorted(told.items()))
-    installation.lake.replace("verdicts", pd.concat(verdicts, ignore_index=True))
+    results = tracking.content_of(installation.lake.load("results"))
+    installation.lake.replace("verdicts", pd.concat(verdicts, ignore_index=True), version=results)
     write_index(installation.settings.reports_folder)
     return counts
 
@@ -39,7 +39,7 @@ def audit(installation: Installation, night: str) -> Counts:
 def _audit(installation: Installation, night: str, outcome: str) -> Audit:
     settings, lake = installation.settings, installation.lake
     declared = settings.outcomes[outcome]
-    served, split = _served(installation, outcome)
+    served, split = judgement.served(installation, outcome)
     scored = lake.load(f"predictions_{outcome}").query("split == @split").rename(columns={served: "probability"})
     subjects = engineering.cohort(installation, night).subjects
     scored = scored[["subject_id", "index_date", "probability", "label"]].merge(subjects[["subject_id", "site"]])
@@ -56,15 +56,6 @@ def _audit(installation: Installation, night: str, outcome: str) -> Audit:
     )
 
 
-def _served(installation: Installation, outcome: str) -> tuple[str, str]:
-    """The predictor that earned being served, and the headline split."""
-    try:
-        row = installation.lake.load("served").set_index("outcome").loc[outcome]
-    except KeyError as error:
-        raise Refused(f"Nothing was trained yet for `{outcome}`. Run `foretide train` first.") from error
-    return str(row["served"]), str(row["split"])
-
-
 def _context(installation: Installation, night: str, outcome: str) -> Context:
     challenger = installation.registry.find(model_name(outcome), CHALLENGER)
     return Context(
@@ -73,6 +64,7 @@ def _context(installation: Installation, night: str, outcome: str) -> Context:
         model_version="" if challenger is None else f"{challenger.name}/{challenger.version}",
         policy_version=policy_version(installation.settings),
         code_version=code_version(),
+        overrides=() if challenger is None else ledger.overrides(installation.audit_log, [challenger]),
     )
 
 
@@ -83,58 +75,43 @@ def policy_version(settings: Settings) -> str:
     return short_hash(settings.release_policy.model_dump_json(), settings.alert_policy.model_dump_json())[:12]
 
 
-def decide(installation: Installation, night: str) -> Counts:
-    """Pass every challenger through the gate; promote it to champion where the policy allows. Every step is recorded."""
-    counts: Counts = {}
-    for outcome in installation.settings.outcomes:
-        decision = decision_of(installation, outcome)
-        challenger = _challenger(installation, outcome)
-        if decision.is_promoted:
-            before = installation.registry.find(challenger.name, CHAMPION)
-            installation.registry.set_alias(challenger, CHAMPION)
-            installation.audit_log.append(
-                "promotion",
-                {"model": challenger.name, "from": None if before is None else before.version, "to": challenger.version,
-                 "policy": policy_version(installation.settings), "reasons": list(decision.reasons)},
-                engineering.cohort(installation, night).known_at,
-            )  # fmt: skip
-        counts[challenger.name] = ("promoted: " if decision.is_promoted else "not promoted: ") + "; ".join(
-            decision.reasons
-        )
-    return counts
-
-
-def _challenger(installation: Installation, outcome: str) -> ModelVersion:
-    challenger = installation.registry.find(model_name(outcome), CHALLENGER)
-    if challenger is None:
-        raise Refused(f"`{model_name(outcome)}` has no challenger. Run `foretide train` first.")
-    return challenger
-
-
-def decision_of(installation: Installation, outcome: str) -> gate.Decision:
-    """What the gate says of the stored results and verdicts of an outcome."""
-    served, split = _served(installation, outcome)
-    verdicts = installation.lake.load("verdicts").query("outcome == @outcome")
-    rows = installation.lake.load("results").query("outcome == @outcome")
-    policy = gate.Policy(**installation.settings.release_policy.model_dump())
-    fails = int((verdicts["verdict"] == FAIL).sum())
-    return gate.decide(rows, served, split, installation.settings.outcomes[outcome].alert_horizon, fails, policy)
-
-
 def model_report(installation: Installation, night: str) -> Counts:
-    """Write the model report of every outcome and the index of the report site."""
+    """Judge every outcome's challenger, write its model report, and the index of the report site."""
+    judgement.judge(installation, night)
     lake, folder = installation.lake, installation.settings.reports_folder
     ablated = ablation.tables(installation, night)
     for outcome, declared in installation.settings.outcomes.items():
-        served, split = _served(installation, outcome)
+        served, split = judgement.served(installation, outcome)
         predictions = lake.load(f"predictions_{outcome}").query("split == @split")
         names = dict.fromkeys((served, MODEL))
         label = predictions["label"].to_numpy()
         curves = {name: evaluation.reliability(predictions[name].to_numpy(), label) for name in names}
-        write_model(folder, outcome, lake.load("results"), lake.load("flow"), curves, served,
-                    decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome),
-                    ablated.get(ablation.TABLE))  # fmt: skip
+        write_model(
+            folder, outcome, lake.load("results"), lake.load("flow"), curves, served,
+            judgement.decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome),
+            ablated.get(ablation.TABLE), _remark(installation, outcome),
+        )  # fmt: skip
     return {"pages": str(write_index(folder).name)}
+
+
+def model_page(settings: Settings, outcome: str) -> Path:
+    """Where an outcome's model report lies."""
+    return settings.reports_folder / f"{slug(page_name(outcome))}.html"
+
+
+def _remark(installation: Installation, outcome: str) -> str:
+    """What else decides whether the challenger serves, where it is not the policy alone."""
+    name = model_name(outcome)
+    challenger, champion = (installation.registry.find(name, of) for of in (CHALLENGER, CHAMPION))
+    if (
+        challenger is not None
+        and challenger == champion
+        and not judgement.decision_of(installation, outcome).is_promoted
+    ):
+        return "It serves already: by an override, or since the policy was another."
+    if ledger.is_taken_back(installation.audit_log, name):
+        return "Not yet: a person took the last champion back, and nothing follows it before a person says so."
+    return ""
 
 
 def audit_again(installation: Installation) -> tuple[list[dict[str, object]], Path]:
@@ -159,12 +136,23 @@ def last_night(installation: Installation) -> str:
     return f"{pd.Timestamp(trained[-1]).tz_convert(installation.settings.sites.default_time_zone):%Y-%m-%d}"
 
 
+def overrides(installation: Installation, outcome: str) -> tuple[str, ...]:
+    """In a sentence, that the outcome's champion serves outside the release policy; nothing where it does not."""
+    champion = installation.registry.find(model_name(outcome), CHAMPION)
+    return () if champion is None else ledger.overrides(installation.audit_log, [champion])
+
+
 def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
     """Tidy result rows of the last evaluation, and in sentences what earned being served and whether it may be."""
     served = installation.lake.load("served")
     sentences = [str(reason) for reason in served["reason"]]
     for outcome in installation.settings.outcomes:
-        decision = decision_of(installation, outcome)
+        decision = judgement.decision_of(installation, outcome)
         verb = "lets" if decision.is_promoted else "does NOT let"
         sentences.append(f"The release policy {verb} it serve {outcome}: {'; '.join(decision.reasons)}.")
+        if ledger.is_taken_back(installation.audit_log, model_name(outcome)):
+            sentences.append(
+                f"A person took the last champion of {outcome} back; `foretide promote` lets its successor serve."
+            )
+        sentences += overrides(installation, outcome)
     return installation.lake.load("results"), sentences

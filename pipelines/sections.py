@@ -223,11 +223,25 @@ class AuditSettings(_Strict):
 
 
 class ReleasePolicy(_Strict):
-    """What a challenger must show before it serves; the predetermined change control plan."""
+    """What a challenger must show before it serves; the predetermined change control plan (docs/release.md).
 
+    `min_gain_low` is what the interval of a model's gain over the best simple rule must lie above, and
+    `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC.
+    """
+
+    min_gain_low: float = Field(0.0, ge=0, lt=1)
+    non_inferiority_margin: float = Field(0.05, gt=0, lt=1)
     calibration_slope_low: float = 0.7
     calibration_slope_high: float = 1.4
     block_on_fairness_fail: bool = True
+    min_subjects: int = Field(20, ge=0)
+    min_event_subjects: int = Field(10, ge=0)
+
+    @model_validator(mode="after")
+    def _limits_hold_something(self) -> "ReleasePolicy":
+        if self.calibration_slope_low >= self.calibration_slope_high:
+            raise ValueError("`calibration_slope_low:` must lie below `calibration_slope_high:`")
+        return self
 
 
 class AlertPolicy(_Strict):

@@ -4,6 +4,7 @@ Holds what is about MLflow itself; which model serves is `pipelines.registry`'s 
 """
 
 import fcntl
+import hashlib
 import logging
 import os
 import warnings
@@ -93,6 +94,11 @@ def log_results(tables: Mapping[str, pd.DataFrame], figures: Mapping[str, "Figur
         mlflow.log_table(table, f"tables/{name}.json")
     for name, figure in figures.items():
         mlflow.log_figure(figure, f"figures/{name}.png")
+
+
+def content_of(rows: pd.DataFrame) -> str:
+    """Hash of tidy rows, by which a model and the results of its training know one another."""
+    return hashlib.sha256(rows.to_json(orient="values", double_precision=15).encode()).hexdigest()
 
 
 def metrics_of(rows: pd.DataFrame) -> dict[str, float]:

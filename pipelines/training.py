@@ -23,11 +23,11 @@ from models.outcomes import Outcome, at_horizon
 from models.protocol import Predictions
 from models.splits import Split
 from pipelines import cohort as cohorts
-from pipelines import engineering
+from pipelines import engineering, tracking
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Report
-from pipelines.registry import CHALLENGER, model_name
+from pipelines.registry import CHALLENGER, RESULTS_TAG, model_name
 from pipelines.sections import OutcomeSettings, Training
 
 KEY = ["subject_id", "index_date"]
@@ -289,6 +289,7 @@ def _log(  # type: ignore[no-untyped-def]
               "features": len(model.features), **{f"outcome.{k}": v for k, v in vars(outcome).items()}}  # fmt: skip
     tags = {"code_version": code_version(), "data_version": lake.content_version(known.known_at),
             "known_at": known.known_at.isoformat(), "outcome": outcome.name, "predictor": model.name,
+            RESULTS_TAG: tracking.content_of(rows),
             # A training with more to show is another one, and is recorded.
             **{f"{name}_table": "logged" for name in tables}}  # fmt: skip
     declared = settings.outcomes[outcome.name]

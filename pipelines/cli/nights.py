@@ -40,7 +40,7 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
     from pipelines.installation import Installation
-    from pipelines.night import delivered, refuse_early
+    from pipelines.night import delivered, overrides, refuse_early
     from pipelines.progress import progress_bar
     from pipelines.settings import load_settings
     from pipelines.turn import alone
@@ -53,4 +53,5 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
             refuse_early(installation, night)
             execute(installation, "nightly", night)
             counts, folder = delivered(installation, night)
-    return Answer("score", counts, [folder])
+            outside = overrides(installation)
+    return Answer("score", counts, [folder], outside)

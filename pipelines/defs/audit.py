@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, MaterializeResult, asset
 from pipelines import release
 from pipelines.defs.engineer import INSTALLATION
 from pipelines.defs.partitions import nights
-from pipelines.defs.train import model_challenger, model_champion
+from pipelines.defs.train import model_challenger
 
 
 @asset(group_name="report", deps=[model_challenger], partitions_def=nights, required_resource_keys=INSTALLATION)
@@ -14,9 +14,9 @@ def report_fairness(context: AssetExecutionContext) -> MaterializeResult:
     return MaterializeResult(metadata=release.audit(context.resources.installation, context.partition_key))
 
 
-@asset(group_name="report", deps=[model_champion], partitions_def=nights, required_resource_keys=INSTALLATION)
+@asset(group_name="report", deps=[report_fairness], partitions_def=nights, required_resource_keys=INSTALLATION)
 def report_model(context: AssetExecutionContext) -> MaterializeResult:
-    """The model against every baseline, how well it is calibrated, and what the gate decided."""
+    """The model against every baseline, how well it is calibrated, and what the gate decides."""
     return MaterializeResult(metadata=release.model_report(context.resources.installation, context.partition_key))
 
 

@@ -2,7 +2,7 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
-from pipelines import ablation, release, training
+from pipelines import ablation, promotion, training
 from pipelines.defs.engineer import INSTALLATION, features_matrix
 from pipelines.defs.partitions import nights
 
@@ -34,10 +34,10 @@ def model_challenger(context: AssetExecutionContext) -> MaterializeResult:
     return MaterializeResult(metadata=training.register(installation, night, ablation.tables(installation, night)))
 
 
-@asset(group_name="model", deps=["report_fairness"], partitions_def=nights, required_resource_keys=INSTALLATION)
+@asset(group_name="model", deps=["report_model"], partitions_def=nights, required_resource_keys=INSTALLATION)
 def model_champion(context: AssetExecutionContext) -> MaterializeResult:
     """The release decision: the challenger serves if the policy, the audit included, allows it."""
-    return MaterializeResult(metadata=release.decide(context.resources.installation, context.partition_key))
+    return MaterializeResult(metadata=promotion.decide(context.resources.installation, context.partition_key))
 
 
 ASSETS = (model_labels, model_evaluation, model_challenger, model_champion)

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from models.baselines import MODEL as OWN
 from models.evaluation import GAIN
+from models.gate import Decision
 from models.operational import THRESHOLDS
 from models.refitting import REFITTED_GAIN
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
@@ -43,16 +44,9 @@ HEADLINE_FIRST = (UNSEEN_AND_LATER, UNSEEN_SUBJECTS)
 TASK_FIRST = ("onset", "burden")
 
 
-class Decided(Protocol):
-    """What the gate decided; `models.gate.Decision` is one."""
-
-    @property
-    def is_promoted(self) -> bool:
-        """Whether the challenger becomes champion."""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why, in sentences."""
+def page_name(outcome: str) -> str:
+    """What the page of an outcome's model is called."""
+    return f"model {outcome}"
 
 
 def write_model(
@@ -62,10 +56,11 @@ def write_model(
     flow: pd.DataFrame,
     curves: Mapping[str, pd.DataFrame],
     served: str,
-    decision: Decided,
+    decision: Decision,
     alert_horizon_days: int,
     context: Context,
     ablation: pd.DataFrame | None = None,
+    remark: str = "",
 ) -> Path:
     """Write the report of one outcome's model and give its path.
 
@@ -78,6 +73,7 @@ def write_model(
         decision: of the gate, about that predictor.
         alert_horizon_days: the horizon that findings and compared tables refer to.
         ablation: what each family of features adds (`models.ablation.ablate`), where it was tried.
+        remark: a sentence about what else decides whether it serves, where that is not the policy alone.
 
     Raises:
         Fault: no tidy rows of this outcome.
@@ -88,10 +84,10 @@ def write_model(
     gains = [_gain(row) for row in _ordered(_surest(own[own["horizon_days"] == alert_horizon_days]))]
     return write_page(
         folder,
-        f"model {outcome}",
+        page_name(outcome),
         "model",
         f"Model report: {words.plain(outcome)}",
-        _served(served, decision),
+        f"{_served(served, decision)} {remark}".strip(),
         context,
         decision=decision,
         served=served,
@@ -111,7 +107,7 @@ def write_model(
     )
 
 
-def _served(served: str, decision: Decided) -> str:
+def _served(served: str, decision: Decision) -> str:
     name = words.predictor(served)
     if not decision.is_promoted:
         return f"Held back, for the reasons below: {name[0].lower() + name[1:] if served != OWN else name}."

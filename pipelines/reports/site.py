@@ -26,7 +26,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Context:
-    """What a page belongs to. Texts are printed as given; empty ones are left out."""
+    """What a page belongs to. Texts are printed as given; empty ones are left out.
+
+    `overrides` says of each model on the page that serves outside the release policy who answers for it, and why.
+    """
 
     as_of: date
     dataset: str
@@ -34,6 +37,7 @@ class Context:
     policy_version: str = ""
     code_version: str = ""
     run_id: str = ""
+    overrides: tuple[str, ...] = ()
 
 
 def write_page(folder: Path, name: str, kind: str, title: str, finding: str, context: Context, **content: Any) -> Path:

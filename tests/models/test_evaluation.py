@@ -14,7 +14,6 @@ PREDICTORS = (
     Predictor("prevalence", "logistic", ()),
     Predictor("history_only", "logistic", ("history_episode_rate",)),
 )
-POLICY = gate.Policy(0.7, 1.4, True)
 
 
 def evaluated(signal: float) -> tuple[list[Predictions], pd.DataFrame]:
@@ -96,25 +95,6 @@ def test_a_split_with_fewer_than_twenty_event_subjects_does_not_headline(with_si
     some = found.rows["subject_id"] < "p015"
     few = Predictions("onset", "unseen_and_later", found.horizons_days, found.rows[some], {})
     assert evaluation.headline_split([few], 14) == "unseen_subjects"
-
-
-def test_the_gate_holds_back_what_is_uncalibrated_or_fails_a_group(with_signal):
-    """One reason each, in words."""
-    rows = with_signal[1]
-    assert gate.decide(sloping(rows, 1.2, 0.9, 1.6), MODEL, "unseen_subjects", 14, 0, POLICY).is_promoted
-    assert gate.decide(sloping(rows, 1.5, 1.3, 1.7), MODEL, "unseen_subjects", 14, 0, POLICY).is_promoted
-    unfair = gate.decide(sloping(rows, 1.0, 0.9, 1.1), MODEL, "unseen_subjects", 14, 2, POLICY)
-    assert unfair == gate.Decision(False, ("fairness comparisons that fail: 2",))
-    steep = gate.decide(sloping(rows, 2.0, 1.5, 2.6), MODEL, "unseen_subjects", 14, 0, POLICY)
-    assert not steep.is_promoted
-    assert steep.reasons == ("calibration slope 2.00 (1.50 to 2.60) lies outside 0.7 to 1.4",)
-
-
-def sloping(rows: pd.DataFrame, value: float, low: float, high: float) -> pd.DataFrame:
-    """The rows with this calibration slope."""
-    is_slope = rows["metric"] == "calibration_slope"
-    return rows.assign(**{name: rows[name].mask(is_slope, figure) for name, figure in
-                          (("value", value), ("low", low), ("high", high))})  # fmt: skip
 
 
 def test_identity_alone_is_worth_much_on_the_same_subjects_later():

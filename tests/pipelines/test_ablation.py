@@ -12,6 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from models.ablation import ADDS, ALONE, ALONE_IN_FULL, COLUMNS, IN_FULL, LEFT_OUT, NOT_SHOWN, TAKES_AWAY
+from models.gate import Decision
 from pipelines import ablation, tracking
 from pipelines.cli.main import app
 from pipelines.definitions import defs
@@ -172,7 +173,7 @@ def test_the_table_shows_the_alert_horizon_and_the_switch_of_each_row():
 @pytest.mark.parametrize("is_tried", [True, False])
 def test_the_report_says_what_was_tried_or_that_nothing_was(tmp_path: Path, is_tried: bool):
     """With rows a table, escaped, and the names behind a recommended `add`; without, the command that makes them."""
-    decision = SimpleNamespace(is_promoted=True, reasons=())
+    decision = Decision(())
     path = write_model(tmp_path, "crisis", tidy(), pd.DataFrame({"outcome": ["crisis"], "subjects": [9]}), {},
                        "boosted_hazard", decision, 14, Context(as_of=date(2026, 6, 30), dataset="made up"),
                        made_up(in_full=ADDS) if is_tried else None)  # fmt: skip

@@ -1,16 +1,17 @@
 """Reports: whole, self-contained, escaped, silent about small groups."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from models.fairness.audit import TIDY, Audited, audit
+from models.gate import Decision, Rule
 from pipelines.errors import Fault
 from pipelines.reports import words
 from pipelines.reports.fairness import write_fairness
@@ -90,7 +91,7 @@ def tidy(gain_low: float = 0.01) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TIDY))
 
 
-def model_page(folder: Path, rows: pd.DataFrame, decision: SimpleNamespace, served: str = "boosted_hazard") -> str:
+def model_page(folder: Path, rows: pd.DataFrame, decision: Decision, served: str = "boosted_hazard") -> str:
     """The text of one model report."""
     flow = pd.DataFrame({"outcome": ["crisis", "other"], "task": ["onset", "onset"], "subjects": [90, 7777]})
     curve = pd.DataFrame(
@@ -100,7 +101,7 @@ def model_page(folder: Path, rows: pd.DataFrame, decision: SimpleNamespace, serv
     return path.read_text(encoding="utf-8")
 
 
-PROMOTED = SimpleNamespace(is_promoted=True, reasons=("Its gain is <proven>.",))
+PROMOTED = Decision((Rule("gain", True, "Its gain is <proven>."),))
 
 
 def test_a_page_loads_nothing_from_elsewhere(fairness_page):
@@ -160,10 +161,25 @@ def test_the_model_report_says_what_serves_and_why(tmp_path):
     assert "7,777" not in text
 
 
+def test_a_model_held_back_has_every_rule_for_and_against_it(tmp_path):
+    """What speaks for it stands beside what holds it back."""
+    held = Decision((Rule("gain", True, "Its gain is proven."), Rule("fairness", False, "Two comparisons fail.")))
+    text = model_page(tmp_path, tidy(), held)
+    assert "Held back, for the reasons below" in text
+    assert re.search(r"for: Its gain is proven\..*against: Two comparisons fail\.", text)
+
+
+def test_an_override_stands_at_the_head_of_a_page(tmp_path):
+    """Who reads a page about a model that serves outside the policy meets that first."""
+    overridden = replace(CONTEXT, overrides=("Served on the word of <somebody>.",))
+    scores = pd.DataFrame({"outcome": ["crisis"], "horizon_days": [14], "status": ["scored"], "tier": ["high"]})
+    text = write_nightly(tmp_path, count_rows(scores), [], 1, overridden).read_text(encoding="utf-8")
+    assert text.index("Served on the word of &lt;somebody&gt;.") < text.index('<main id="content">')
+
+
 def test_an_unproven_gain_is_called_unproven(tmp_path):
     """An interval that holds zero is no success, and the baseline served is named."""
-    promoted = SimpleNamespace(is_promoted=True, reasons=())
-    text = model_page(tmp_path, tidy(gain_low=-0.02), promoted, "history_only")
+    text = model_page(tmp_path, tidy(gain_low=-0.02), PROMOTED, "history_only")
     assert "Not proven better" in text
     assert "The model did not beat the bar, so the bar is served. Baseline: episode history only." in text
 

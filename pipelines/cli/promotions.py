@@ -1,0 +1,103 @@
+"""Commands about what serves: `promote`, `rollback`, `promotions`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli.answer import Answer
+from pipelines.cli.app import Config, Json, answering, app
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+OfOutcome = Annotated[str | None, typer.Option("--outcome", help="Which one, where several are declared.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who answers for it; stays on record.")]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; names no subject.")]
+
+
+@app.command("promote")
+@answering
+def promote_command(
+    outcome: OfOutcome = None,
+    override: Annotated[
+        bool, typer.Option("--override", help="Serve it though the policy holds it back; needs --by and --reason.")
+    ] = False,
+    by: By = None,
+    reason: Reason = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Answer:
+    """Pass the challenger of the last training through the gate again, and make it champion."""
+    from pipelines import promotion
+    from pipelines.errors import Usage
+    from pipelines.installation import Installation
+    from pipelines.judgement import decision_of
+    from pipelines.progress import progress_bar
+    from pipelines.release import overrides
+    from pipelines.settings import load_settings
+    from pipelines.turn import alone
+
+    settings = load_settings(config)
+    name = _one(settings, outcome)
+    if reason is not None and not override:
+        raise Usage("`--reason` goes with `--override`; within the policy its rules are the reason.")
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report)
+        with alone(installation):
+            word = promotion.words(installation, by, reason) if override else None
+            done = promotion.promote(installation, name, promotion.name_of(installation, by), word)
+            rules = [vars(rule) for rule in decision_of(installation, name).rules]
+            outside = overrides(installation, name)
+    said = "It is champion already." if done is None else f"{done.model} version {done.after} serves from now on."
+    return Answer("promote", rules, [settings.reports_folder / "index.html"], [said, *outside],
+                  extra={"overrides": outside})  # fmt: skip
+
+
+@app.command("rollback")
+@answering
+def rollback_command(
+    outcome: OfOutcome = None, by: By = None, reason: Reason = None, config: Config = None, as_json: Json = False
+) -> Answer:
+    """Take the champion back: the version that served before it serves again."""
+    from pipelines import promotion
+    from pipelines.installation import Installation
+    from pipelines.release import overrides
+    from pipelines.settings import load_settings
+    from pipelines.turn import alone
+
+    settings = load_settings(config)
+    name = _one(settings, outcome)
+    installation = Installation(settings)
+    with alone(installation):
+        done = promotion.rollback(installation, name, promotion.words(installation, by, reason))
+        outside = overrides(installation, name)
+    said = f"{done.model} version {done.after} serves again; version {done.before} was taken back."
+    more = "Trainings promote nothing until you do: `foretide promote`."
+    return Answer("rollback", [vars(done)], sentences=[said, more, *outside])
+
+
+@app.command("promotions")
+@answering
+def promotions_command(config: Config = None, as_json: Json = False) -> Answer:
+    """The ledger: who made which version champion, when, instead of which, by which policy, and why."""
+    from pipelines import ledger
+    from pipelines.installation import Installation
+    from pipelines.settings import load_settings
+
+    log = Installation(load_settings(config)).audit_log
+    faults = log.verify()
+    rows = [] if faults else ledger.table(log)
+    return Answer(
+        "promotions", rows, sentences=faults or ([] if rows else ["Nothing was promoted yet."]), ok=not faults
+    )
+
+
+def _one(settings: "Settings", outcome: str | None) -> str:
+    from pipelines.errors import Usage
+
+    names = ", ".join(f"`{name}`" for name in settings.outcomes)
+    if outcome is None and len(settings.outcomes) > 1:
+        raise Usage(f"Several outcomes are declared. Say which by `--outcome`: {names}.")
+    if outcome is not None and outcome not in settings.outcomes:
+        raise Usage(f"No such outcome is declared. `--outcome` is one of {names}.")
+    return outcome or next(iter(settings.outcomes))

@@ -1,0 +1,87 @@
+"""The challenger against the champion: what each is made by, fitted in the same folds, on the same rows.
+
+A champion was trained on the very subjects that a challenger is tested on, so its file cannot be compared. Its recipe
+can: features and learner, fitted anew by today's code as every predictor of the evaluation is (decision 0019).
+"""
+
+import pandas as pd
+
+from models import contest, protocol, risk
+from models.baselines import MODEL, Predictor
+from models.gate import Contest, Standing
+from models.outcomes import Outcome
+from pipelines import engineering, ledger, training
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
+
+INCUMBENT = "champion"
+
+
+def against_champion(
+    installation: Installation, night: str, outcome: Outcome, served: str, split: str
+) -> Contest | None:
+    """How the predictor that is to serve compares with the champion's; None where there is no champion yet.
+
+    A challenger that is champion already is compared with the one that it took the place of, so that the same training
+    is judged alike before and after.
+    """
+    champion = _rival(installation, model_name(outcome.name))
+    if champion is None:
+        return None
+    try:
+        model = risk.load(installation.registry.fetch(champion))
+    except Refused:
+        return Contest(champion.tags.get("predictor", "unknown"), Standing.ALTERED)
+    matrix = installation.lake.load(f"training_matrix_{outcome.name}")
+    today = {p.name: p for p in training.candidates(matrix, installation.settings.features_on())}
+    twin = next((p for p in today.values() if _recipe(p) == (model.learner, set(model.features))), None)
+    if twin is not None and twin.name == served:
+        return Contest(model.name, Standing.SAME)
+    if twin is not None and served != MODEL:
+        return Contest(model.name, Standing.WEIGHED)
+    known = installation.settings.catalog().by_name
+    if not all(name in matrix.columns or name in known for name in model.features):
+        return Contest(model.name, Standing.GONE)
+    if twin is not None:
+        rows, name = installation.lake.load(f"predictions_{outcome.name}").query("split == @split"), twin.name
+    else:
+        incumbent = Predictor(INCUMBENT, model.learner, model.features)
+        rows, name = _fitted(installation, night, outcome, (today[served], incumbent), split), INCUMBENT
+    if rows.empty:
+        return Contest(model.name, Standing.COMPARED)
+    how = installation.settings.training
+    figures = contest.difference(rows, served, name, how.resamples, how.seed)
+    return Contest(model.name, Standing.COMPARED, *figures)
+
+
+def _rival(installation: Installation, name: str) -> ModelVersion | None:
+    registry = installation.registry
+    champion = registry.find(name, CHAMPION)
+    if champion is None or champion != registry.find(name, CHALLENGER):
+        return champion
+    earlier = ledger.before(installation.audit_log, champion)
+    return None if earlier is None else registry.version(name, earlier)
+
+
+def _recipe(predictor: Predictor) -> tuple[str, set[str]]:
+    return predictor.learner, set(predictor.features)
+
+
+def _fitted(
+    installation: Installation, night: str, outcome: Outcome, predictors: tuple[Predictor, ...], split: str
+) -> pd.DataFrame:
+    """Test rows of the split with the risks of both, for the evaluation has no column of the champion's predictor."""
+    installation.report(f"comparing with the champion, {outcome.name}")
+    how, lake = installation.settings.training, installation.lake
+    asked = {name for predictor in predictors for name in predictor.features}
+    matrix = engineering.widened(installation, night, outcome, lake.load(f"training_matrix_{outcome.name}"), asked)
+    labels = lake.load(f"labels_{outcome.name}")
+    onset = labels[labels["task"] == "onset"].reset_index(drop=True)
+    planned = [s for s in training.planned_splits(onset, outcome, how, how.seed) if s.name == split]
+    found = protocol.cross_predict(
+        matrix, onset, outcome.horizons_days, predictors, planned, how.train_every_days, how.seed, how.threads,
+        lambda share: installation.report(f"comparing with the champion, {outcome.name}", share),
+    )  # fmt: skip
+    declared = installation.settings.outcomes[outcome.name]
+    return training.tested(found[0], declared) if found else pd.DataFrame()

@@ -1,0 +1,71 @@
+"""What the release policy says of a training: its evidence gathered, judged by `models.gate`, and stored as `decisions`."""
+
+import pandas as pd
+
+from models import gate
+from models.fairness.verdicts import FAIL
+from models.outcomes import Outcome
+from pipelines import engineering, tracking
+from pipelines.contest import against_champion
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+
+TABLE = "decisions"
+
+
+def judge(installation: Installation, night: str) -> None:
+    """Judge every outcome's challenger and store each rule as it turned out: `outcome, name, is_kept, told`.
+
+    Raises:
+        Refused: nothing was trained, or the fairness verdicts are of another training.
+    """
+    policy = gate.Policy(**installation.settings.release_policy.model_dump())
+    found = [
+        pd.DataFrame(gate.decide(_evidence(installation, night, outcome), policy).rules).assign(outcome=outcome.name)
+        for outcome in engineering.outcomes(installation)
+    ]
+    installation.lake.replace(TABLE, pd.concat(found, ignore_index=True))
+
+
+def decision_of(installation: Installation, outcome: str) -> gate.Decision:
+    """What was decided of an outcome's challenger when it was last judged."""
+    rows = installation.lake.load(TABLE).query("outcome == @outcome")[["name", "is_kept", "told"]]
+    return gate.Decision(tuple(gate.Rule(**row) for row in rows.to_dict("records")))
+
+
+def served(installation: Installation, outcome: str) -> tuple[str, str]:
+    """The predictor that earned being served, and the headline split."""
+    try:
+        row = installation.lake.load("served").set_index("outcome").loc[outcome]
+    except KeyError as error:
+        raise Refused(f"Nothing was trained yet for `{outcome}`. Run `foretide train` first.") from error
+    return str(row["served"]), str(row["split"])
+
+
+def _evidence(installation: Installation, night: str, outcome: Outcome) -> gate.Evidence:
+    lake, name = installation.lake, outcome.name
+    predictor, split = served(installation, name)
+    results = lake.load("results")
+    if lake.derived_version("verdicts") != tracking.content_of(results):
+        raise Refused("The fairness verdicts are of another training than the results. Run `foretide audit` first.")
+    verdicts = lake.load("verdicts").query("outcome == @name")
+    tested = lake.load(f"predictions_{name}").query("split == @split")
+    return gate.Evidence(
+        rows=results.query("outcome == @name"),
+        served=predictor,
+        split=split,
+        horizon_days=installation.settings.outcomes[name].alert_horizon,
+        n_subjects=tested["subject_id"].nunique(),
+        n_event_subjects=tested.loc[tested["label"] == 1, "subject_id"].nunique(),
+        fairness_fails=int((verdicts["verdict"] == FAIL).sum()),
+        controls=_controls(installation, name),
+        contest=against_champion(installation, night, outcome, predictor, split),
+    )
+
+
+def _controls(installation: Installation, outcome: str) -> pd.DataFrame | None:
+    """How the controls of the training came out; None where it ran none."""
+    try:
+        return installation.lake.load("controls").query("outcome == @outcome")
+    except KeyError:
+        return None

@@ -1,0 +1,283 @@
+"""`promote`, `rollback`, `promotions`: what serves has passed the gate or has somebody who answers for it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from models import risk
+from models.baselines import MODEL, Predictor
+from models.gate import Standing
+from pipelines import contest, engineering, judgement, ledger, night, promotion, training
+from pipelines.cli.main import app
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.ledger import ROLLBACK
+from pipelines.registry import CHALLENGER, CHAMPION, ModelVersion
+from pipelines.settings import load_settings
+from tests.pipelines.small_job import NIGHT, foretide, make_home
+
+NAME = "foretide-crisis"
+REASON = "The site's board accepts it until autumn"
+# No slope of any model lies there.
+STRICT = {
+    "FORETIDE_RELEASE_POLICY__CALIBRATION_SLOPE_LOW": "50",
+    "FORETIDE_RELEASE_POLICY__CALIBRATION_SLOPE_HIGH": "60",
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A small home that was trained once; version 1 serves."""
+    folder = make_home(tmp_path_factory.mktemp("promoted"), subjects=60)
+    content = yaml.safe_load((folder / "foretide.yaml").read_text())
+    content["training"] |= {"folds": 2, "cuts": 1, "train_every_days": 14}
+    content["outcomes"]["crisis"] |= {"horizons_days": [14]}
+    content["features"] = {"drop": ["mood", "circadian", "heart", "own_past", "adherence"]}
+    content["release_policy"] |= {
+        "block_on_fairness_fail": False,
+        "calibration_slope_low": -50,
+        "calibration_slope_high": 50,
+    }
+    (folder / "foretide.yaml").write_text(yaml.safe_dump(content))
+    code, answer, said = foretide(folder, "train", "--as-of", NIGHT)
+    assert code == 0, (answer, said)
+    return folder
+
+
+@pytest.fixture
+def made(home: Path, monkeypatch) -> Iterator[Installation]:
+    """The installation with version 1 as champion and a twin of it as challenger; its alias and log as they were."""
+    monkeypatch.chdir(home)
+    installation = Installation(load_settings(home / "foretide.yaml"))
+    first = installation.registry.find(NAME, CHAMPION)
+    assert first is not None
+    files = {path: path.read_bytes() for path in (home / ".state").glob("audit*/*") if path.is_file()}
+    files |= {path: path.read_bytes() for path in (home / ".state").glob("audit.*")}
+    decided = installation.lake.load(judgement.TABLE)
+    yield installation
+    for path, content in files.items():
+        path.write_bytes(content)
+    installation.lake.replace(judgement.TABLE, decided)
+    for alias in (CHAMPION, CHALLENGER):
+        installation.registry.set_alias(first, alias)
+
+
+def challenger(installation: Installation, mark: str, model: Path | None = None, **tags: str) -> ModelVersion:
+    """A further version as if a training had made it: the files and results of version 1 unless told otherwise."""
+    first = installation.registry.version(NAME, "1")
+    assert first is not None
+    folder = model or installation.registry.fetch(first)
+    loaded = risk.load(folder)
+    example = pd.DataFrame([dict.fromkeys(loaded.features, 1.0)])
+    rows = installation.lake.load("results")
+    version = installation.registry.log_training(
+        NAME, mark, {}, {**{k: v for k, v in first.tags.items() if k != "content_sha256"}, "mark": mark, **tags}, rows, {}, {},
+        folder, loaded.features, loaded.horizons_days, example,
+    )  # fmt: skip
+    installation.registry.set_alias(version, CHALLENGER)
+    return version
+
+
+def champion(installation: Installation) -> str:
+    """Which version serves."""
+    found = installation.registry.find(NAME, CHAMPION)
+    assert found is not None
+    return found.version
+
+
+def command(*arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and answer of a command, given in this process."""
+    done = CliRunner().invoke(app, [*arguments, "--json"], env=environment)
+    return done.exit_code, json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_the_training_promoted_within_the_policy_and_recorded_it(made):
+    """The ledger has the promotion with the sha256 of the report that it was decided on, a copy of which is kept."""
+    (entry,) = ledger.entries(made.audit_log, NAME)
+    assert (entry.before, entry.after, entry.by, entry.override) == (None, champion(made), promotion.JOB, "")
+    kept = made.settings.state_folder / promotion.KEPT / f"{NAME}-{entry.after}.html"
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() == entry.report
+    assert any("calibration slope" in reason for reason in entry.reasons)
+
+
+def test_a_challenger_within_the_policy_serves_once_and_for_all(made):
+    """It becomes champion, by name; asked again, nothing is recorded."""
+    second = challenger(made, "twin")
+    code, answer = command("promote", "--by", "A. Clinician")
+    assert (code, champion(made)) == (0, second.version), answer
+    assert {"name", "is_kept", "told"} == set(answer["rows"][0])
+    assert command("promote")[0] == 0
+    assert [(e.before, e.after, e.by) for e in ledger.entries(made.audit_log, NAME)][1:] == [
+        ("1", second.version, "A. Clinician")
+    ]
+
+
+def test_outside_the_policy_nothing_serves_without_somebody_who_answers_for_it(made):
+    """Refused with the reasons, exit code 1; an override without name or reason is wrong usage, 2; nothing changes."""
+    challenger(made, "strict")
+    before = made.audit_log.entries()
+    code, answer = command("promote", **STRICT)
+    assert code == 1
+    assert "lies outside 50.0 to 60.0" in answer["error"]
+    for given in (["--override"], ["--override", "--by", "A. Clinician"], ["--override", "--reason", REASON],
+                  ["--override", "--by", " ", "--reason", REASON], ["--override", "--by", "A.", "--reason", "short"],
+                  ["--reason", REASON], ["--outcome", "relapse"]):  # fmt: skip
+        assert command("promote", *given, **STRICT)[0] == 2, given
+    assert (champion(made), made.audit_log.entries()) == ("1", before)
+
+
+def test_an_override_serves_is_recorded_and_seen_wherever_the_model_is(made):
+    """The ledger, the answer, the model and fairness reports and the version that a delivery names all say so."""
+    second = challenger(made, "override")
+    code, answer = command("promote", "--override", "--by", "A. Clinician", "--reason", REASON, **STRICT)
+    assert (code, champion(made)) == (0, second.version), answer
+    entry = ledger.entries(made.audit_log, NAME)[-1]
+    assert (entry.by, entry.override) == ("A. Clinician", REASON)
+    assert REASON in answer["overrides"][0]
+    pages = list(made.settings.reports_folder.glob("model-*.html")) + list(
+        made.settings.reports_folder.glob("fairness-*.html")
+    )
+    assert len(pages) == 2
+    for page in pages:
+        assert "on the word of A. Clinician" in page.read_text(encoding="utf-8"), page.name
+    assert "released by override" in night.context(made, NIGHT).model_versions["crisis"]
+    assert REASON in str(command("promotions")[1]["rows"][-1])
+
+
+def test_an_override_that_is_not_needed_is_not_used(made):
+    """Where the policy lets it serve, nothing is said to be outside of it."""
+    challenger(made, "needless")
+    assert command("promote", "--override", "--by", "A. Clinician", "--reason", REASON)[0] == 0
+    assert ledger.entries(made.audit_log, NAME)[-1].override == ""
+
+
+def test_a_failed_control_cannot_be_overridden(made):
+    """Its figures may be a leak's: nobody can answer for them."""
+    challenger(made, "leaking")
+    table = pd.DataFrame({"outcome": ["crisis"], "control": ["shifted_labels"], "is_passed": [False]})
+    made.lake.replace("controls", table)
+    try:
+        code, answer = command("promote", "--override", "--by", "A. Clinician", "--reason", REASON)
+    finally:
+        made.lake.replace("controls", table.assign(is_passed=True))
+    assert (code, champion(made)) == (1, "1")
+    assert "shifted_labels" in answer["error"]
+
+
+def test_results_of_another_training_say_nothing_of_a_challenger(made):
+    """After a training that was cut off the challenger of before is not judged by the new results."""
+    challenger(made, "stale", results_sha256="0")
+    code, answer = command("promote")
+    assert (code, champion(made)) == (1, "1")
+    assert "did not come to its end" in answer["error"]
+
+
+def test_no_subject_gets_into_the_record_by_name_or_reason(made):
+    """A word that is a subject_id is refused, for the record can never be edited."""
+    challenger(made, "named")
+    with made.lake.connection() as connection:
+        ((subject,), *_) = made.lake.rows("subjects", connection).project("subject_id").fetchall()
+    for given in (
+        ["--by", "A.", "--reason", f"because of {subject.upper()}, who left"],
+        ["--by", subject, "--reason", REASON],
+    ):
+        code, answer = command("rollback", *given)
+        assert code == 1
+        assert "subject_id" in answer["error"]
+        assert subject.casefold() not in answer["error"].casefold()
+
+
+def test_rollbacks_go_back_one_by_one_until_there_is_nothing_before(made):
+    """Three served: two rollbacks bring the first back, a third is refused; each is on record with who and why."""
+    second = challenger(made, "second")
+    command("promote")
+    third = challenger(made, "third")
+    command("promote")
+    told = ["--by", "A. Clinician", "--reason", "Too many false alarms on the ward"]
+    for expected in (second.version, "1"):
+        code, answer = command("rollback", *told)
+        assert (code, champion(made)) == (0, expected), answer
+    code, answer = command("rollback", *told)
+    assert (code, champion(made)) == (1, "1")
+    assert "nothing to go back to" in answer["error"]
+    last = ledger.entries(made.audit_log, NAME)[-2:]
+    assert [(e.kind, e.before, e.after, e.by) for e in last] == [
+        (ROLLBACK, third.version, second.version, "A. Clinician"), (ROLLBACK, second.version, "1", "A. Clinician"),
+    ]  # fmt: skip
+    assert command("rollback")[0] == 2
+
+
+def test_a_training_does_not_undo_a_rollback_but_a_person_may(made):
+    """Until somebody promotes again, the gate of a training leaves what was brought back."""
+    second = challenger(made, "taken back")
+    promotion.decide(made, NIGHT)
+    assert champion(made) == second.version
+    promotion.rollback(made, "crisis", promotion.words(made, "A. Clinician", REASON))
+    assert "took the last champion back" in str(promotion.decide(made, NIGHT)[NAME])
+    assert champion(made) == "1"
+    assert command("promote")[0] == 0
+    assert champion(made) == second.version
+
+
+def test_what_was_cut_off_between_record_and_alias_is_made_up_for_and_recorded_once(made, monkeypatch):
+    """A kill leaves an entry without its deed; the same command again does it and adds nothing."""
+    second = challenger(made, "killed")
+    for deed in (lambda: promotion.decide(made, NIGHT),
+                 lambda: promotion.rollback(made, "crisis", promotion.Word("A. Clinician", REASON))):  # fmt: skip
+        serving = champion(made)
+        with monkeypatch.context() as killed:
+            killed.setattr(type(made.registry), "set_alias", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                deed()
+        assert champion(made) == serving
+        recorded = made.audit_log.entries()
+        deed()
+        assert (champion(made) != serving, made.audit_log.entries()) == (True, recorded)
+    assert second.version != champion(made)
+
+
+def test_a_champion_that_no_promotion_made_scores_nobody(made):
+    """An alias moved in MLflow by hand is found before anything is written; `rollback` mends it."""
+    stranger = challenger(made, "by hand")
+    made.registry.set_alias(stranger, CHAMPION)
+    with pytest.raises(Refused, match="no promotion on record made it so"):
+        night.refuse_early(made, NIGHT)
+    assert promotion.rollback(made, "crisis", promotion.Word("A. Clinician", REASON)).after == "1"
+    night.refuse_early(made, NIGHT)
+
+
+def test_a_version_that_was_deleted_is_not_gone_back_to(made, monkeypatch):
+    """Refused by name, and nothing is recorded."""
+    challenger(made, "last")
+    command("promote")
+    before = made.audit_log.entries()
+    monkeypatch.setattr(type(made.registry), "version", lambda *_: None)
+    with pytest.raises(Refused, match="no longer in the registry"):
+        promotion.rollback(made, "crisis", promotion.Word("A. Clinician", REASON))
+    assert made.audit_log.entries() == before
+
+
+def test_a_champion_of_other_features_is_fitted_in_the_same_folds(made, tmp_path):
+    """Its recipe, features that are off by now included, is compared with the challenger's on the same rows."""
+    outcome = engineering.outcomes(made)[0]
+    matrix, labels = made.lake.load("training_matrix_crisis"), made.lake.load("labels_crisis")
+    features = ("history_episode_rate", "mood_valence_mean_7d")
+    assert features[1] not in matrix.columns
+    wide = engineering.widened(made, NIGHT, outcome, matrix, features)
+    other = training.fit_final(wide, labels, outcome, Predictor("other", "logistic", features), made.settings.training)
+    risk.save(other, tmp_path / "other")
+    version = challenger(made, "other", tmp_path / "other")
+    made.registry.set_alias(version, CHAMPION)
+    made.registry.set_alias(replace(version, version="1"), CHALLENGER)
+    found = contest.against_champion(made, NIGHT, outcome, MODEL, judgement.served(made, "crisis")[1])
+    assert found is not None
+    assert (found.champion, found.standing) == ("other", Standing.COMPARED)
+    assert -1 < found.low <= found.value <= found.high < 1
