@@ -10,7 +10,7 @@ from models.baselines import MODEL
 from models.fairness.audit import Audit, Audited
 from models.fairness.audit import audit as audit_scores
 from models.fairness.verdicts import FAIL
-from pipelines import ablation, engineering
+from pipelines import ablation, controls, engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
@@ -18,7 +18,7 @@ from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import write_model
 from pipelines.reports.site import Context, write_index
 from pipelines.settings import Settings
-from pipelines.training import Counts, code_version, dataset_name
+from pipelines.training import CONTROLS, Counts, code_version, dataset_name
 
 
 def audit(installation: Installation, night: str) -> Counts:
@@ -167,4 +167,5 @@ def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
         decision = decision_of(installation, outcome)
         verb = "lets" if decision.is_promoted else "does NOT let"
         sentences.append(f"The release policy {verb} it serve {outcome}: {'; '.join(decision.reasons)}.")
+    sentences.append(controls.sentence(installation.lake.load(CONTROLS)))
     return installation.lake.load("results"), sentences
