@@ -23,7 +23,7 @@ from pipelines.training import CONTROLS, Counts
 
 DECLARED, RECOMPUTED, REFITTED = "features_are_declared", "features_recomputed", "fit_repeated_without_test_rows"
 # Index rows that are computed again, of how many subjects at most, on how many dates at most.
-ROWS, SUBJECTS, DATES = 60, 12, 8
+ROWS, SUBJECTS, DATES = 60, 12, 6
 FUTURE_ROW, LATER_REVISION, FULL_DATA_FIT = "future row", "later revision", "full-data fit"
 
 
@@ -110,19 +110,19 @@ def _recomputed(
     raw = Recomputation(installation, engineering.cohort(installation, night), outcome, rows["subject_id"].unique())
     again = raw.of(rows, features)
     stored = again[KEY].merge(rows, on=KEY)
+    if stored.empty:
+        return _row(RECOMPUTED, np.nan, True, "not estimable: all sampled subjects came to another site since")
     differs = _differs(stored, again, features)
     what = f"{len(stored)} rows of {stored['subject_id'].nunique()} subjects on {stored['index_date'].nunique()} dates"
     if not differs.any():
         return _row(RECOMPUTED, 0.0, True, f"{len(features)} features of {what} are what raw rows of their time give")
     changed = [name for name, differ in zip(features, differs.any(axis=0), strict=True) if differ]
-    later = raw.of_later_knowledge(stored, changed)
-    is_later = ~(differs[:, differs.any(axis=0)] & _differs(stored, stored[KEY].merge(later, on=KEY), changed)).any(
-        axis=0
-    )
+    later = stored[KEY].merge(raw.of_later_knowledge(stored, changed), on=KEY)
+    is_else = (differs[:, differs.any(axis=0)] & _differs(stored, later, changed)).any(axis=0)
     leaks: dict[str, list[str]] = {}
-    for name, of_later in zip(changed, is_later, strict=True):
-        leak = leak_of(matrix[name], onset, outcome.horizons_days) or (LATER_REVISION if of_later else FUTURE_ROW)
-        leaks.setdefault(leak, []).append(name)
+    for name, not_by_later in zip(changed, is_else, strict=True):
+        of_time = FUTURE_ROW if not_by_later else LATER_REVISION
+        leaks.setdefault(leak_of(matrix[name], onset, outcome.horizons_days) or of_time, []).append(name)
     told = "; ".join(f"{leak} in {len(names)} features, first `{names[0]}`" for leak, names in leaks.items())
     n = int(differs.sum())
     return _row(RECOMPUTED, float(n), False, f"{n} values of {what} are not what raw rows of their time give: {told}")

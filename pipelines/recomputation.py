@@ -35,7 +35,7 @@ class Recomputation:
 
     def __init__(self, installation: Installation, night: Cohort, outcome: Outcome, subjects: Collection[str]) -> None:
         self._installation, self._night, self._outcome = installation, night, outcome
-        self._lake = installation.lake
+        self._lake, self._catalog = installation.lake, installation.settings.catalog()
         self._zones = night.zones[night.zones.index.isin(subjects)]
         self._connection = self._lake.connection()
         self._connection.register("asked", pd.DataFrame({"subject_id": pd.Series(list(subjects), dtype="str")}))
@@ -83,7 +83,7 @@ class Recomputation:
         mine = known.enrolments["subject_id"].isin(index["subject_id"])
         return build_matrix(
             panel, events[events["subject_id"].isin(index["subject_id"])], known.enrolments[mine], index[KEY],
-            self._outcome.merge_within_days, features, self._installation.settings.catalog(), restarts_of(flags_of(found)),
+            self._outcome.merge_within_days, features, self._catalog, restarts_of(flags_of(found)),
         )  # fmt: skip
 
     def _days(self, known: Cohort) -> Days:
