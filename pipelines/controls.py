@@ -23,7 +23,7 @@ from pipelines.training import CONTROLS, Counts
 
 DECLARED, RECOMPUTED, REFITTED = "features_are_declared", "features_recomputed", "fit_repeated_without_test_rows"
 # Index rows that are computed again, of how many subjects at most, on how many dates at most.
-ROWS, SUBJECTS, DATES = 60, 12, 6
+ROWS, SUBJECTS, DATES = 60, 12, 5
 FUTURE_ROW, LATER_REVISION, FULL_DATA_FIT = "future row", "later revision", "full-data fit"
 
 
