@@ -1,7 +1,5 @@
 """Tries every family of features on a training's own cohort, and stores what each adds; switches nothing."""
 
-import hashlib
-
 import pandas as pd
 
 from models import ablation
@@ -26,7 +24,7 @@ def ablate(installation: Installation, night: str) -> Counts:
     """
     parts = [_of_outcome(installation, night, outcome) for outcome in engineering.outcomes(installation)]
     rows = pd.concat(parts, ignore_index=True)
-    installation.lake.replace(TABLE, rows, version=_basis(installation, night))
+    installation.lake.replace(TABLE, rows, version=training.basis(installation, night))
     return {"configurations": int(rows["configurations"].max()), "comparisons": len(rows)}
 
 
@@ -34,18 +32,9 @@ def tables(installation: Installation, night: str) -> dict[str, pd.DataFrame]:
     """The stored rows by the table's name, where they were made of what the night's training is made of; else nothing."""
     stored = installation.lake.derived_version(TABLE)
     # Nothing stored, nothing to compare it with: an ordinary training does not pay for it.
-    if stored is None or stored != _basis(installation, night):
+    if stored is None or stored != training.basis(installation, night):
         return {}
     return {TABLE: installation.lake.load(TABLE)}
-
-
-def _basis(installation: Installation, night: str) -> str:
-    """What an ablation follows from: data known, declarations, code."""
-    settings = installation.settings
-    declared = settings.model_dump_json(include={"features", "signals", "sites", "door", "outcomes", "training"})
-    known_at = engineering.cohort(installation, night).known_at
-    parts = (installation.lake.content_version(known_at), declared, training.code_version())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> pd.DataFrame:

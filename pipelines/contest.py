@@ -1,7 +1,7 @@
 """The challenger against the champion: what each is made by, fitted in the same folds, on the same rows.
 
 A champion was trained on the very subjects that a challenger is tested on, so its file cannot be compared. Its recipe
-can: features and learner, fitted anew by today's code as every predictor of the evaluation is (decision 0019).
+can: features and learner, fitted anew by today's code as every predictor of the evaluation is (decision 0018).
 """
 
 import pandas as pd

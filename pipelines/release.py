@@ -9,7 +9,7 @@ from models import evaluation
 from models.baselines import MODEL
 from models.fairness.audit import Audit, Audited
 from models.fairness.audit import audit as audit_scores
-from pipelines import ablation, engineering, judgement, ledger, tracking
+from pipelines import ablation, controls, engineering, judgement, ledger, tracking
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.registry import CHALLENGER, CHAMPION, model_name
@@ -17,7 +17,7 @@ from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import page_name, write_model
 from pipelines.reports.site import Context, slug, write_index
 from pipelines.settings import Settings
-from pipelines.training import Counts, code_version, dataset_name
+from pipelines.training import CONTROLS, Counts, code_version, dataset_name
 
 
 def audit(installation: Installation, night: str) -> Counts:
@@ -155,4 +155,5 @@ def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
                 f"A person took the last champion of {outcome} back; `foretide promote` lets its successor serve."
             )
         sentences += overrides(installation, outcome)
+    sentences.append(controls.sentence(installation.lake.load(CONTROLS)))
     return installation.lake.load("results"), sentences

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines import ablation, engineering, release, training
+from pipelines import ablation, controls, engineering, release, training
 from pipelines.cohort import newest_night
 from pipelines.errors import Refused, Usage
 from pipelines.ingestion import ingest_all
@@ -96,6 +96,7 @@ def replay(
         engineering.training_matrices(installation, night)
         training.make_labels(installation, night)
         training.evaluate(installation, night)
+        controls.check(installation, night)
         if is_ablated:
             ablation.ablate(installation, night)
         release.audit(installation, night)

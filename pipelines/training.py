@@ -1,9 +1,11 @@
 """From stored feature matrices to a registered challenger: labels, honest evaluation, final fit.
 
 Every step stores its result in the lake, so that the next one, a person or a report can pick it up:
-`labels_<outcome>`, `predictions_<outcome>`, `results` (tidy rows of all outcomes), `flow`, `served`.
+`labels_<outcome>`, `predictions_<outcome>`, `results` (tidy rows of all outcomes), `flow`, `served`; `controls` are run
+on these by `pipelines.controls`.
 """
 
+import hashlib
 import subprocess
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -31,6 +33,7 @@ from pipelines.registry import CHALLENGER, RESULTS_TAG, model_name
 from pipelines.sections import OutcomeSettings, Training
 
 KEY = ["subject_id", "index_date"]
+CONTROLS = "controls"
 # Below this share of index dates with any data in the 28 days before, the past was not known when it happened.
 FEWEST_WITH_DATA = 0.05
 Counts = dict[str, int | float | str]
@@ -245,7 +248,11 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
 
     Args:
         tables: what else is logged with the training, by name; no subject may be in them.
+
+    Raises:
+        Refused: a control failed, or none was run on this training.
     """
+    tables = {CONTROLS: _passed_controls(installation, night), **tables}
     served = installation.lake.load("served").set_index("outcome")
     counts: Counts = {}
     for outcome in engineering.outcomes(installation):
@@ -263,6 +270,31 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
         )  # fmt: skip
         counts[registered.name] = f"version {registered.version}, {name}"
     return counts
+
+
+def basis(installation: Installation, night: str) -> str:
+    """What a training and all that is tried on it follow from, as a hash: data known, declarations, code."""
+    declared = installation.settings.model_dump_json(
+        include={"features", "signals", "sites", "door", "outcomes", "training"}
+    )
+    known_at = engineering.cohort(installation, night).known_at
+    parts = (installation.lake.content_version(known_at), declared, code_version())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _passed_controls(installation: Installation, night: str) -> pd.DataFrame:
+    """What the controls of this very training found, all of which passed."""
+    if installation.lake.derived_version(CONTROLS) != basis(installation, night):
+        raise Refused("No controls were run on this training, so nothing is registered. Run `foretide train`.")
+    rows = installation.lake.load(CONTROLS)
+    failed = rows[~rows["is_passed"]]
+    if len(failed):
+        told = "; ".join(f"`{row.control}` for `{row.outcome}`: {row.told}" for row in failed.itertuples())
+        raise Refused(
+            f"{len(failed)} of {len(rows)} controls failed, so nothing is registered: {told}. Figures of this training cannot "
+            "be relied on. Mend what leaks, or take the named features away by `features: {drop: [...]}`, and train again."
+        )
+    return rows
 
 
 def fit_final(

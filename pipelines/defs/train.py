@@ -2,7 +2,7 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
-from pipelines import ablation, promotion, training
+from pipelines import ablation, controls, promotion, training
 from pipelines.defs.engineer import INSTALLATION, features_matrix
 from pipelines.defs.partitions import nights
 
@@ -25,8 +25,14 @@ def model_ablation(context: AssetExecutionContext) -> MaterializeResult:
     return MaterializeResult(metadata=ablation.ablate(context.resources.installation, context.partition_key))
 
 
+@asset(group_name="model", deps=[model_evaluation], partitions_def=nights, required_resource_keys=INSTALLATION)
+def model_controls(context: AssetExecutionContext) -> MaterializeResult:
+    """Whether anything leaks: labels that say nothing, features from raw rows, a fit without its test rows."""
+    return MaterializeResult(metadata=controls.check(context.resources.installation, context.partition_key))
+
+
 # Of the ablation only what belongs to this very training is logged with it.
-@asset(group_name="model", deps=[model_evaluation, model_ablation], partitions_def=nights,
+@asset(group_name="model", deps=[model_evaluation, model_controls, model_ablation], partitions_def=nights,
        required_resource_keys=INSTALLATION)  # fmt: skip
 def model_challenger(context: AssetExecutionContext) -> MaterializeResult:
     """The predictor that earned it, fitted on everybody and registered as challenger."""
@@ -40,5 +46,5 @@ def model_champion(context: AssetExecutionContext) -> MaterializeResult:
     return MaterializeResult(metadata=promotion.decide(context.resources.installation, context.partition_key))
 
 
-ASSETS = (model_labels, model_evaluation, model_challenger, model_champion)
+ASSETS = (model_labels, model_evaluation, model_controls, model_challenger, model_champion)
 ON_REQUEST = (model_ablation,)

@@ -121,7 +121,7 @@ def test_the_runs_are_seen_by_dagster_with_their_assets_and_checks(home: Path, m
         assert all(run.status == DagsterRunStatus.SUCCESS for run in runs)
         assert all(run.tags[".dagster/repository"] == "__repository__@pipelines.definitions" for run in runs)
         wanted = [f"raw_{table}" for table in TABLES] + [
-            "core_roster", "core_days", "features_matrix", "features_night", "model_labels", "model_evaluation",
+            "core_roster", "core_days", "features_matrix", "features_night", "model_labels", "model_evaluation", "model_controls",
             "model_challenger", "model_champion", "model_scores", "report_fairness", "report_model", "report_delivery",
             "report_nightly",
         ]  # fmt: skip
