@@ -26,6 +26,8 @@ Values = NDArray[np.float64]
 CROSS_FITS = 3
 # Weekly rows of one subject are near-copies of each other, so a row counts for less than a row.
 RIDGE = 10.0
+# From more on a logistic regression is solved by gradients.
+FEW_FEATURES = 30
 ROUNDS = 120
 TREES = {
     "objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "eta": 0.05, "min_child_weight": 20,
@@ -149,7 +151,9 @@ def _fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tup
     scale = np.where(scale > 0, scale, 1.0)
     levels = np.eye(intervals)[interval]
     design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known, levels])
-    solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver="newton-cholesky", max_iter=100)
+    # Exact steps cost the square of the width.
+    how = "newton-cholesky" if len(features) <= FEW_FEATURES else "lbfgs"
+    solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver=how, max_iter=300)
     weights = solver.fit(design, y).coef_[0]
     n = x.shape[1]
     return Linear(features, *(tuple(map(float, part)) for part in

@@ -92,7 +92,7 @@ def test_with_one_seed_the_value_is_the_difference_that_evaluation_measures():
     (predicted,) = protocol.cross_predict(
         matrix, labels, OUTCOME.horizons_days, (more, less), list(made.splits[4]), 7, 4, 1, lambda s: None
     )
-    told = evaluation.evaluate(predicted, "d", "crisis", 100, 4).query("metric == 'auroc' and horizon_days == 14")
+    told = evaluation.evaluate(predicted, "d", "crisis", 100, 4, 0.1).query("metric == 'auroc' and horizon_days == 14")
     apart = told.set_index("model")["value"]
     assert row(found, "sleep", ALONE)["value"] == apart["more"] - apart["less"]
     counted = row(found, "sleep", ALONE)[["n_subjects", "n_episodes"]]

@@ -13,7 +13,7 @@ from tests.pipelines.small_job import ROOT
 DATA = Path(os.environ.get("FORETIDE_DATA_DIR", ROOT.parent / "shared" / "data"))
 PREDICTORS = {
     "boosted_hazard", "prevalence", "past_episode_rate", "days_since_last_episode", "last_mood", "tenure_only",
-    "history_only", "history_and_tenure",
+    "history_only", "history_and_tenure", "adherence_only", "wide_logistic",
 }  # fmt: skip
 
 
