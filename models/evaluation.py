@@ -73,6 +73,8 @@ def evaluate(
         if test.is_estimable:
             risks = {model: risk[kept, k] for model, risk in predictions.risks.items()}
             rows += [{**told, **row} for row in _all_metrics(test, risks)]
+        # Within an episode everybody knows: only what begins is worth an alert.
+        if test.is_estimable and predictions.task == "onset":
             alerts = operational.measure(predictions.rows[kept], test.label, risks, test.weights, top_share, seed)
             rows += [
                 {**told, **_row(model, metric, of)} for model, found in alerts.items() for metric, of in found.items()
