@@ -5,10 +5,11 @@ import pandas as pd
 from models import ablation
 from models.ablation import Trial
 from models.outcomes import Outcome
-from pipelines import engineering, training
+from pipelines import engineering, evaluating
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.training import Counts
+from pipelines.progress import Counts
+from pipelines.provenance import basis, dataset_name
 
 TABLE = "ablation"
 # Folds and fits are drawn anew so often: one draw moves a difference by as much as a small family adds.
@@ -24,7 +25,7 @@ def ablate(installation: Installation, night: str) -> Counts:
     """
     parts = [_of_outcome(installation, night, outcome) for outcome in engineering.outcomes(installation)]
     rows = pd.concat(parts, ignore_index=True)
-    installation.lake.replace(TABLE, rows, version=training.basis(installation, night))
+    installation.lake.replace(TABLE, rows, version=basis(installation, night))
     return {"configurations": int(rows["configurations"].max()), "comparisons": len(rows)}
 
 
@@ -32,7 +33,7 @@ def tables(installation: Installation, night: str) -> dict[str, pd.DataFrame]:
     """The stored rows by the table's name, where they were made of what the night's training is made of; else nothing."""
     stored = installation.lake.derived_version(TABLE)
     # Nothing stored, nothing to compare it with: an ordinary training does not pay for it.
-    if stored is None or stored != training.basis(installation, night):
+    if stored is None or stored != basis(installation, night):
         return {}
     return {TABLE: installation.lake.load(TABLE)}
 
@@ -43,12 +44,12 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> pd.
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
     full = ablation.core(settings.catalog())
     x = engineering.widened(installation, night, outcome, stored, full)
-    contrasts = ablation.plan(training.feature_families(x), settings.features_on(), full)
+    contrasts = ablation.plan(evaluating.feature_families(x), settings.features_on(), full)
 
     def progress(share: float) -> None:
         installation.report(f"trying families of features, {outcome.name}", share)
 
-    return ablation.ablate(x, onset, contrasts, _trial(installation, outcome, onset), training.dataset_name(installation),
+    return ablation.ablate(x, onset, contrasts, _trial(installation, outcome, onset), dataset_name(installation),
                            progress)  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def _trial(installation: Installation, outcome: Outcome, onset: pd.DataFrame) ->
     how = installation.settings.training
     split = headline(installation, outcome)
     splits = {
-        seed: [s for s in training.planned_splits(onset, outcome, how, seed) if s.name == split]
+        seed: [s for s in evaluating.planned_splits(onset, outcome, how, seed) if s.name == split]
         for seed in range(how.seed, how.seed + SEEDS)
     }
     return Trial(outcome.horizons_days, splits, how.train_every_days, how.resamples, how.threads)

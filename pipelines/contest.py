@@ -10,7 +10,7 @@ from models import contest, protocol, risk
 from models.baselines import MODEL, Predictor
 from models.gate import Contest, Standing
 from models.outcomes import Outcome
-from pipelines import engineering, ledger, training
+from pipelines import engineering, evaluating, ledger
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
@@ -34,7 +34,7 @@ def against_champion(
     except Refused:
         return Contest(champion.tags.get("predictor", "unknown"), Standing.ALTERED)
     matrix = installation.lake.load(f"training_matrix_{outcome.name}")
-    today = {p.name: p for p in training.candidates(matrix, installation.settings.features_on())}
+    today = {p.name: p for p in evaluating.candidates(matrix, installation.settings.features_on())}
     twin = next((p for p in today.values() if _recipe(p) == (model.learner, set(model.features))), None)
     if twin is not None and twin.name == served:
         return Contest(model.name, Standing.SAME)
@@ -78,10 +78,10 @@ def _fitted(
     matrix = engineering.widened(installation, night, outcome, lake.load(f"training_matrix_{outcome.name}"), asked)
     labels = lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
-    planned = [s for s in training.planned_splits(onset, outcome, how, how.seed) if s.name == split]
+    planned = [s for s in evaluating.planned_splits(onset, outcome, how, how.seed) if s.name == split]
     found = protocol.cross_predict(
         matrix, onset, outcome.horizons_days, predictors, planned, how.train_every_days, how.seed, how.threads,
         lambda share: installation.report(f"comparing with the champion, {outcome.name}", share),
     )  # fmt: skip
     declared = installation.settings.outcomes[outcome.name]
-    return training.tested(found[0], declared) if found else pd.DataFrame()
+    return evaluating.tested(found[0], declared) if found else pd.DataFrame()

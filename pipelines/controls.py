@@ -16,11 +16,14 @@ from models.baselines import MODEL, Predictor
 from models.controls import COLUMNS, FALSE_ALARMS, Trial, leak_of, negative_controls
 from models.outcomes import Outcome
 from models.splits import UNSEEN_SUBJECTS, Split
-from pipelines import engineering, training
+from pipelines import engineering, evaluating
 from pipelines.installation import Installation
-from pipelines.recomputation import KEY, Recomputation
-from pipelines.training import CONTROLS, Counts
+from pipelines.labelling import KEY
+from pipelines.progress import Counts
+from pipelines.provenance import basis
+from pipelines.recomputation import Recomputation
 
+CONTROLS = "controls"
 DECLARED, RECOMPUTED, REFITTED = "features_are_declared", "features_recomputed", "fit_repeated_without_test_rows"
 # Index rows that are computed again, of how many subjects at most, on how many dates at most.
 ROWS, SUBJECTS, DATES = 60, 12, 5
@@ -37,7 +40,7 @@ def check(installation: Installation, night: str) -> Counts:
         rows = pd.DataFrame(_of_outcome(installation, night, outcome), columns=COLUMNS)
         parts.append(rows.assign(outcome=outcome.name)[["outcome", *COLUMNS]])
     found = pd.concat(parts, ignore_index=True)
-    installation.lake.replace(CONTROLS, found, version=training.basis(installation, night))
+    installation.lake.replace(CONTROLS, found, version=basis(installation, night))
     return {f"{row['outcome']}: {row['control']}": str(row["told"]) for row in found.to_dict("records")}
 
 
@@ -55,8 +58,8 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> Ite
     lake, how = installation.lake, installation.settings.training
     matrix, labels = lake.load(f"training_matrix_{outcome.name}"), lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
-    predictors = training.candidates(matrix, installation.settings.features_on())
-    planned = [s for s in training.planned_splits(onset, outcome, how, how.seed) if s.name == UNSEEN_SUBJECTS]
+    predictors = evaluating.candidates(matrix, installation.settings.features_on())
+    planned = [s for s in evaluating.planned_splits(onset, outcome, how, how.seed) if s.name == UNSEEN_SUBJECTS]
 
     def progress(share: float) -> None:
         installation.report(f"controls, {outcome.name}", share)

@@ -18,12 +18,13 @@ from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.progress import Counts
+from pipelines.provenance import code_version, dataset_name
 from pipelines.registry import ServedModel, model_name
 from pipelines.release import policy_version
 from pipelines.reports.data_page import write_data_page
 from pipelines.reports.nightly import count_rows, write_nightly
 from pipelines.reports.site import Context, write_index
-from pipelines.training import Counts, code_version, dataset_name
 from pipelines.validation import held
 
 DRIVERS = 5

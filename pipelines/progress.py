@@ -8,6 +8,9 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+# What a step did, in numbers and words for its asset's page; never of one subject.
+Counts = dict[str, int | float | str]
+
 
 class Report(Protocol):
     """Tells how far the work has come: what is being done, and the share done (0 to 1) where it is known."""

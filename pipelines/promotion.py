@@ -12,8 +12,8 @@ from pipelines import durable, engineering, judgement, ledger, release, tracking
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.ledger import PROMOTION, ROLLBACK, Entry
+from pipelines.progress import Counts
 from pipelines.registry import CHALLENGER, CHAMPION, RESULTS_TAG, ModelVersion, model_name
-from pipelines.training import Counts
 
 # By whom it was done where it followed from the policy.
 JOB = "foretide"

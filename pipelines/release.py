@@ -10,14 +10,16 @@ from models.baselines import MODEL
 from models.fairness.audit import Audit, Audited
 from models.fairness.audit import audit as audit_scores
 from pipelines import ablation, controls, engineering, judgement, ledger, tracking
+from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.progress import Counts
+from pipelines.provenance import code_version, dataset_name
 from pipelines.registry import CHALLENGER, CHAMPION, model_name
 from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import page_name, write_model
 from pipelines.reports.site import Context, slug, write_index
 from pipelines.settings import Settings
-from pipelines.training import CONTROLS, Counts, code_version, dataset_name
 
 
 def audit(installation: Installation, night: str) -> Counts:

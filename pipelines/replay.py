@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines import ablation, controls, engineering, release, training
+from pipelines import ablation, controls, engineering, evaluating, labelling, release
 from pipelines.cohort import newest_night
 from pipelines.errors import Refused, Usage
 from pipelines.ingestion import ingest_all
@@ -94,8 +94,8 @@ def replay(
         ingest_all(installation)
         night = f"{newest_night(installation.lake, installation.settings.sites):%Y-%m-%d}"
         engineering.training_matrices(installation, night)
-        training.make_labels(installation, night)
-        training.evaluate(installation, night)
+        labelling.make_labels(installation, night)
+        evaluating.evaluate(installation, night)
         controls.check(installation, night)
         if is_ablated:
             ablation.ablate(installation, night)

@@ -2,7 +2,7 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
-from pipelines import ablation, controls, promotion, training
+from pipelines import ablation, controls, evaluating, labelling, promotion, training
 from pipelines.defs.engineer import INSTALLATION, features_matrix
 from pipelines.defs.partitions import nights
 
@@ -10,13 +10,13 @@ from pipelines.defs.partitions import nights
 @asset(group_name="model", deps=[features_matrix], partitions_def=nights, required_resource_keys=INSTALLATION)
 def model_labels(context: AssetExecutionContext) -> MaterializeResult:
     """For each index row and task: days to the next onset or event, days followed up, masked or not."""
-    return MaterializeResult(metadata=training.make_labels(context.resources.installation, context.partition_key))
+    return MaterializeResult(metadata=labelling.make_labels(context.resources.installation, context.partition_key))
 
 
 @asset(group_name="model", deps=[model_labels], partitions_def=nights, required_resource_keys=INSTALLATION)
 def model_evaluation(context: AssetExecutionContext) -> MaterializeResult:
     """The model and every baseline on subjects they never saw, with intervals from resampled subjects."""
-    return MaterializeResult(metadata=training.evaluate(context.resources.installation, context.partition_key))
+    return MaterializeResult(metadata=evaluating.evaluate(context.resources.installation, context.partition_key))
 
 
 @asset(group_name="model", deps=[model_evaluation], partitions_def=nights, required_resource_keys=INSTALLATION)

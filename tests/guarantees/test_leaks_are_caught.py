@@ -12,7 +12,7 @@ import pytest
 from features.warm_up import warm_up_days
 from models import protocol
 from models.controls import IDENTITY, TARGET
-from pipelines import controls, engineering, training
+from pipelines import controls, engineering, evaluating, labelling, training
 from pipelines.controls import DECLARED, FULL_DATA_FIT, FUTURE_ROW, LATER_REVISION, RECOMPUTED, REFITTED
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -56,8 +56,8 @@ def passed(clean: tuple[Installation, str]) -> pd.DataFrame:
 def train(made: Installation, night: str) -> pd.DataFrame:
     """What the controls say of a training, by control."""
     engineering.training_matrices(made, night)
-    training.make_labels(made, night)
-    training.evaluate(made, night)
+    labelling.make_labels(made, night)
+    evaluating.evaluate(made, night)
     controls.check(made, night)
     return made.lake.load("controls").set_index("control")
 
@@ -105,11 +105,11 @@ def test_a_matrix_of_what_was_not_known_is_caught(
 def planted(made: Installation, night: str, name: str, values: Callable[[pd.DataFrame], pd.Series]) -> pd.DataFrame:
     """The controls where a column of the training matrix holds what it should not."""
     engineering.training_matrices(made, night)
-    training.make_labels(made, night)
+    labelling.make_labels(made, night)
     matrix, labels = made.lake.load("training_matrix_crisis"), made.lake.load("labels_crisis")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
     made.lake.replace("training_matrix_crisis", matrix.copy().assign(**{name: values(onset).to_numpy(dtype=float)}))
-    training.evaluate(made, night)
+    evaluating.evaluate(made, night)
     controls.check(made, night)
     return made.lake.load("controls").set_index("control")
 
@@ -138,7 +138,7 @@ def test_a_column_that_is_the_target_or_the_person_is_caught(
 
 def scaled_on_all(matrix: pd.DataFrame) -> pd.DataFrame:
     """Features scaled by all rows of a matrix, test rows included."""
-    values = matrix.drop(columns=training.KEY)
+    values = matrix.drop(columns=labelling.KEY)
     scaled = (values - values.mean()) / values.std().replace(0.0, 1.0)
     return matrix.assign(**{name: scaled[name] for name in scaled if name != "tenure_days_enrolled"})
 

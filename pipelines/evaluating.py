@@ -1,0 +1,183 @@
+"""Evaluates the model and every baseline on labelled rows: the splits, the refits, the seeds, and what earned being served.
+
+Stores `predictions_<outcome>`, `results` (tidy rows of all outcomes) and `served`.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features import catalog
+from features.warm_up import warm_up_days
+from models import evaluation, gate, outcomes, protocol, refitting, risk, splits
+from models.baselines import Predictor, predictors
+from models.errors import ModelsError
+from models.outcomes import Outcome, at_horizon
+from models.protocol import Predictions
+from models.splits import Split
+from pipelines import engineering
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.labelling import KEY
+from pipelines.progress import Counts, Report
+from pipelines.provenance import dataset_name
+from pipelines.sections import OutcomeSettings, Training
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One outcome's evaluation: out-of-sample predictions, tidy result rows, and what earned being served and why."""
+
+    predictions: list[Predictions]
+    rows: pd.DataFrame
+    split: str
+    served: str
+    reason: str
+
+
+def evaluate(installation: Installation, night: str) -> Counts:
+    """Evaluate every outcome; store tidy results, out-of-sample predictions and what earned being served."""
+    results, served = [], []
+    for outcome in engineering.outcomes(installation):
+        declared = installation.settings.outcomes[outcome.name]
+        matrix = installation.lake.load(f"training_matrix_{outcome.name}")
+        labels = installation.lake.load(f"labels_{outcome.name}")
+        site = engineering.cohort(installation, night).subjects.set_index("subject_id")["site"]
+        found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
+                                 candidates(matrix, installation.settings.features_on()), installation.settings.training,
+                                 installation.settings.audit.top_share, site, installation.report)  # fmt: skip
+        results.append(found.rows)
+        served.append({"outcome": outcome.name, "served": found.served, "split": found.split, "reason": found.reason})
+        stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
+        installation.lake.replace(f"predictions_{outcome.name}", pd.concat(stored, ignore_index=True))
+    installation.lake.replace("results", pd.concat(results, ignore_index=True))
+    installation.lake.replace("served", pd.DataFrame(served))
+    return {f"{row['outcome']}: to be served": str(row["served"]) for row in served}
+
+
+def candidates(matrix: pd.DataFrame, features_on: Collection[str]) -> tuple[Predictor, ...]:
+    """The model over those features that are on and have any value, and every baseline.
+
+    Raises:
+        Refused: there is no such feature.
+    """
+    families = feature_families(matrix)
+    seen = [name for names in families.values() for name in names if name in features_on]
+    if not seen:
+        raise Refused(
+            f"None of the {len(features_on)} features that are on has a value in this cohort. Switch others on by `features:`, or "
+            "bring the data that these are made of."
+        )
+    return predictors(families, seen)
+
+
+def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:
+    """Names by family of the features of the matrix that this cohort has any value of."""
+    families: dict[str, list[str]] = {"history": [], "tenure": []}
+    for name in matrix.columns.drop(KEY):
+        if matrix[name].notna().any():
+            families.setdefault(catalog.family(name), []).append(name)
+    return families
+
+
+def evaluate_outcome(
+    dataset: str, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, alert_horizon: int,
+    predictors: Sequence[Predictor], training: Training, top_share: float, site: pd.Series, report: Report,
+) -> Evaluated:  # fmt: skip
+    """Fit the model and every baseline on every split of both tasks, measure them, and see which one earned it.
+
+    Args:
+        site: of each subject, by subject.
+    """
+    found, rows = [], []
+    for task in outcomes.TASKS:
+        of_task = labels[labels["task"] == task].reset_index(drop=True)
+        planned = planned_splits(of_task, outcome, training, training.seed)
+        if training.every_split:
+            planned += splits.same_subjects_later(of_task, training.cuts, max(outcome.horizons_days))
+            planned += splits.unseen_site(of_task["subject_id"].map(site))
+
+        def progress(share: float, task: str = task) -> None:
+            report(f"evaluating {outcome.name}, {task}", share)
+
+        predicted = protocol.cross_predict(
+            matrix, of_task, outcome.horizons_days, predictors, planned, training.train_every_days, training.seed,
+            training.threads, progress,
+        )  # fmt: skip
+        found += predicted
+        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share)
+                 for p in predicted]  # fmt: skip
+    if not any(p.task == "onset" for p in found):
+        raise ModelsError(_too_short(predictors))
+    results = pd.concat(rows, ignore_index=True)
+    split = evaluation.headline_split([p for p in found if p.task == "onset"], alert_horizon)
+    if training.refits:
+        again = refit(matrix, labels, outcome, predictors, split, training, report)
+        results = pd.concat([results, refitting.gains(results, again, split, outcome.horizons_days)], ignore_index=True)
+    if training.seeds > 1:
+        again = [
+            _aurocs(matrix, labels, outcome, predictors, split, training, seed, report)
+            for seed in range(training.seeds)
+        ]
+        results = pd.concat([results, evaluation.over_seeds(results, pd.concat(again), split)], ignore_index=True)
+    bar = evaluation.best_baseline(results, split, alert_horizon)
+    served, reason = gate.candidate(results, split, alert_horizon, bar)
+    return Evaluated(found, results, split, served, reason)
+
+
+def refit(
+    matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, predictors: Sequence[Predictor], split: str,
+    training: Training, report: Report,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """AUROC of onset by every predictor on the headline split, refitted on resampled subjects."""
+    onset = labels[labels["task"] == "onset"].reset_index(drop=True)
+    periods = splits.periods(onset, split, training.cuts, max(outcome.horizons_days))
+    return refitting.refit(
+        matrix, onset, outcome.horizons_days, predictors, periods, training.train_every_days, training.refits,
+        training.seed, training.threads, lambda share: report(f"refitting {outcome.name}", share),
+    )  # fmt: skip
+
+
+def _aurocs(
+    matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, predictors: Sequence[Predictor], split: str,
+    training: Training, seed: int, report: Report,
+) -> pd.DataFrame:  # fmt: skip
+    """AUROC of onset on the headline split by other folds and fits."""
+    onset = labels[labels["task"] == "onset"].reset_index(drop=True)
+    own = training.seed + seed
+    planned = [planned for planned in planned_splits(onset, outcome, training, own) if planned.name == split]
+    predicted = protocol.cross_predict(
+        matrix, onset, outcome.horizons_days, predictors, planned, training.train_every_days, own, training.threads,
+        lambda share: report(f"seed {seed + 1} of {training.seeds}, {outcome.name}", share),
+    )  # fmt: skip
+    return pd.concat([evaluation.aurocs(p) for p in predicted])
+
+
+def _too_short(predictors: Sequence[Predictor]) -> str:
+    """Why no fold could be learnt from, and what to do."""
+    names = {name for predictor in predictors for name in predictor.features}
+    longest = max(sorted(names), key=lambda name: warm_up_days((name,)))
+    return (
+        f"No fold has {2 * risk.CROSS_FITS} subjects with an event to learn from, later than {warm_up_days(names)} days after "
+        f"their enrolment, the time that `{longest}` needs. Drop such features under `features:`, or gather more data."
+    )
+
+
+def planned_splits(labels: pd.DataFrame, outcome: Outcome, training: Training, seed: int) -> list[Split]:
+    """Both splits of one task's labels, their folds drawn by the seed."""
+    return [
+        *splits.unseen_subjects(labels, training.folds, seed),
+        *splits.unseen_and_later(labels, training.folds, training.cuts, max(outcome.horizons_days), seed),
+    ]
+
+
+def tested(predictions: Predictions, declared: OutcomeSettings) -> pd.DataFrame:
+    """Labelled test rows at the alert horizon: `subject_id, index_date, split, label`, one column per predictor."""
+    label = at_horizon(predictions.rows, declared.alert_horizon)
+    kept = np.isfinite(label)
+    horizon = predictions.horizons_days.index(declared.alert_horizon)
+    risks = {name: values[kept, horizon] for name, values in predictions.risks.items()}
+    rows = predictions.rows.loc[kept, KEY].reset_index(drop=True)
+    return rows.assign(split=predictions.split, label=label[kept], **risks)

@@ -1,0 +1,57 @@
+"""Labels of every outcome for the rows of its stored matrix: `labels_<outcome>`, and the flow to them in `flow`."""
+
+import pandas as pd
+
+from models import outcomes
+from models.outcomes import Outcome, at_horizon
+from pipelines import cohort as cohorts
+from pipelines import engineering
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.progress import Counts
+
+KEY = ["subject_id", "index_date"]
+# Below this share of index dates with any data in the 28 days before, the past was not known when it happened.
+FEWEST_WITH_DATA = 0.05
+
+
+def make_labels(installation: Installation, night: str) -> Counts:
+    """Store labels of every outcome and the flow from index dates to labelled rows; how many are positive."""
+    days = engineering.panel(installation, night)
+    known = days.cohort
+    counts: Counts = {}
+    flows = []
+    for outcome in engineering.outcomes(installation):
+        matrix = installation.lake.load(f"training_matrix_{outcome.name}")
+        _refuse_an_unknown_past(matrix)
+        reports = days.load(columns=cohorts.reporting_columns(outcome))
+        until = cohorts.follow_up(installation.lake, known, outcome, reports)
+        events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
+        labels = label_all(matrix, outcome, events, until, reports)
+        installation.lake.replace(f"labels_{outcome.name}", labels)
+        flows.append(outcomes.flow(labels, outcome.horizons_days).assign(outcome=outcome.name))
+        counts[f"{outcome.name} rows with an onset within {outcome.horizons_days[-1]} days"] = int(
+            (at_horizon(labels[labels["task"] == "onset"], outcome.horizons_days[-1]) == 1).sum()
+        )
+    installation.lake.replace("flow", pd.concat(flows, ignore_index=True))
+    return counts
+
+
+def label_all(
+    matrix: pd.DataFrame, outcome: Outcome, events: pd.DataFrame, until: pd.DataFrame, panel: pd.DataFrame
+) -> pd.DataFrame:
+    """Labels of both tasks for every row of the matrix, with the days since the newest event."""
+    reported = cohorts.reporting_days(panel, outcome)
+    since = outcomes.days_since_event(matrix[KEY], events)
+    parts = [outcomes.label(matrix[KEY], outcome, task, events, until, reported) for task in outcomes.TASKS]
+    return pd.concat([part.assign(days_since_event=since) for part in parts], ignore_index=True)
+
+
+def _refuse_an_unknown_past(matrix: pd.DataFrame) -> None:
+    """History that was loaded in one go was known at no cutoff of its own; nothing can be learnt from it."""
+    had_data = float((matrix[engineering.COMPLETENESS] > 0).mean())
+    if had_data < FEWEST_WITH_DATA:
+        raise Refused(
+            f"{1 - had_data:.0%} of {len(matrix)} past index dates had no data that were received by their own cutoff. "
+            "Say when the rows were received: map `received_at`, or write `received: end_of_local_day` in the mapping."
+        )
