@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.baselines import MODEL
 from models.errors import ModelsError
-from models.evaluation import GAIN
+from models.evaluation import GAIN, best_baseline
 from models.refitting import REFITTED_GAIN
 
 
@@ -110,8 +110,13 @@ class Decision:
         return tuple(rule.told for rule in self.rules if self.is_promoted or not rule.is_kept)
 
 
-def candidate(rows: pd.DataFrame, split: str, horizon_days: int, best_baseline: str) -> tuple[str, str]:
+def candidate(rows: pd.DataFrame, split: str, horizon_days: int, min_gain_low: float) -> tuple[str, str]:
     """Which predictor earned being served, and the sentence that says why.
+
+    Args:
+        rows: tidy result rows of one outcome.
+        split, horizon_days: what headlines.
+        min_gain_low: of the policy: what the interval of the model's gain must lie above.
 
     Raises:
         ModelsError: the headline metric was not estimable.
@@ -124,15 +129,14 @@ def candidate(rows: pd.DataFrame, split: str, horizon_days: int, best_baseline: 
             "Too few episodes to evaluate a model at all. Gather more data; `foretide doctor` shows the lake."
         )
     value, low, high = (float(gain[name].iloc[0]) for name in ("value", "low", "high"))
-    told = f"{value:+.3f} ({low:+.3f} to {high:+.3f}) onset AUROC against {best_baseline}, horizon {horizon_days} d"
+    rule = best_baseline(rows, split, horizon_days)
+    told = f"{value:+.3f} ({low:+.3f} to {high:+.3f}) onset AUROC against {rule}, horizon {horizon_days} d"
     is_refitted = gain["metric"].iloc[0] == REFITTED_GAIN
     how = "refitted on resampled subjects" if is_refitted else "conditional on the fitted models"
-    if low > 0:
-        return MODEL, f"The model beats the best simple rule: {told}, {how}."
-    return (
-        best_baseline,
-        f"The model is not proven better than the best simple rule, so the rule serves: {told}, {how}.",
-    )
+    by = f" by more than {min_gain_low:g}" if min_gain_low else ""
+    if low > min_gain_low:
+        return MODEL, f"The model beats the best simple rule{by}: {told}, {how}."
+    return rule, f"The model is not proven better than the best simple rule{by}, so the rule serves: {told}, {how}."
 
 
 def _surest_gain(rows: pd.DataFrame) -> pd.DataFrame:
@@ -149,7 +153,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
 def _controls(evidence: Evidence, policy: Policy) -> Rule:
     if evidence.controls is None:
-        return Rule("controls", True, "no controls were run")
+        return Rule("controls", False, "no controls were run on this training")
     failed = evidence.controls.loc[~evidence.controls["is_passed"].astype(bool), "control"]
     if len(failed):
         return Rule("controls", False, f"controls that failed, so that no figure can be trusted: {', '.join(failed)}")

@@ -28,13 +28,11 @@ from pipelines.sections import OutcomeSettings, Training
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One outcome's evaluation: out-of-sample predictions, tidy result rows, and what earned being served and why."""
+    """One outcome's evaluation: out-of-sample predictions, tidy result rows, and the split that headlines."""
 
     predictions: list[Predictions]
     rows: pd.DataFrame
     split: str
-    served: str
-    reason: str
 
 
 def evaluate(installation: Installation, night: str) -> Counts:
@@ -49,7 +47,9 @@ def evaluate(installation: Installation, night: str) -> Counts:
                                  candidates(matrix, installation.settings.features_on()), installation.settings.training,
                                  installation.settings.audit.top_share, site, installation.report)  # fmt: skip
         results.append(found.rows)
-        served.append({"outcome": outcome.name, "served": found.served, "split": found.split, "reason": found.reason})
+        least = installation.settings.release_policy.min_gain_low
+        earned, reason = gate.candidate(found.rows, found.split, declared.alert_horizon, least)
+        served.append({"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason})
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
         installation.lake.replace(f"predictions_{outcome.name}", pd.concat(stored, ignore_index=True))
     installation.lake.replace("results", pd.concat(results, ignore_index=True))
@@ -86,7 +86,7 @@ def evaluate_outcome(
     dataset: str, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, alert_horizon: int,
     predictors: Sequence[Predictor], training: Training, top_share: float, site: pd.Series, report: Report,
 ) -> Evaluated:  # fmt: skip
-    """Fit the model and every baseline on every split of both tasks, measure them, and see which one earned it.
+    """Fit the model and every baseline on every split of both tasks, and measure them.
 
     Args:
         site: of each subject, by subject.
@@ -122,9 +122,7 @@ def evaluate_outcome(
             for seed in range(training.seeds)
         ]
         results = pd.concat([results, evaluation.over_seeds(results, pd.concat(again), split)], ignore_index=True)
-    bar = evaluation.best_baseline(results, split, alert_horizon)
-    served, reason = gate.candidate(results, split, alert_horizon, bar)
-    return Evaluated(found, results, split, served, reason)
+    return Evaluated(found, results, split)
 
 
 def refit(

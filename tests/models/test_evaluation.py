@@ -51,8 +51,15 @@ def test_a_real_signal_beats_the_best_baseline_and_the_model_is_served(with_sign
     rows = with_signal[1]
     assert value(rows, "auroc") > 0.7
     assert value(rows, GAIN, column="low") > 0
-    best = evaluation.best_baseline(rows, "unseen_subjects", 14)
-    assert gate.candidate(rows, "unseen_subjects", 14, best)[0] == MODEL
+    assert gate.candidate(rows, "unseen_subjects", 14, 0.0)[0] == MODEL
+
+
+def test_a_gain_below_what_the_policy_asks_for_serves_the_rule(with_signal):
+    """The interval must lie above the declared least gain, not above 0 only, and the sentence says so."""
+    rows = with_signal[1]
+    served, reason = gate.candidate(rows, "unseen_subjects", 14, value(rows, GAIN, column="low"))
+    assert served == evaluation.best_baseline(rows, "unseen_subjects", 14)
+    assert "not proven better than the best simple rule by more than" in reason
 
 
 def test_without_a_signal_the_best_rule_is_served_and_said_so(without_signal):
@@ -60,7 +67,7 @@ def test_without_a_signal_the_best_rule_is_served_and_said_so(without_signal):
     rows = without_signal[1]
     assert value(rows, GAIN, column="low") <= 0
     best = evaluation.best_baseline(rows, "unseen_subjects", 14)
-    served, reason = gate.candidate(rows, "unseen_subjects", 14, best)
+    served, reason = gate.candidate(rows, "unseen_subjects", 14, 0.0)
     assert served == best != MODEL
     assert "the rule serves" in reason
 

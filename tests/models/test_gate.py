@@ -117,7 +117,12 @@ def test_where_nothing_is_to_be_compared_the_reason_is_told(standing: Standing):
     decision = gate.decide(replace(BETTER, contest=Contest("history_only", standing)), POLICY)
     assert decision.is_promoted
     assert any(standing.value in reason for reason in decision.reasons)
-    assert gate.decide(replace(BETTER, contest=None, controls=None), POLICY).is_promoted
+    assert gate.decide(replace(BETTER, contest=None), POLICY).is_promoted
+
+
+def test_a_training_without_controls_is_held_back():
+    """Nothing says that its figures are free of leaks."""
+    assert against(replace(BETTER, controls=None)) == ["controls"]
 
 
 def test_a_difference_is_paired():

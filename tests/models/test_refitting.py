@@ -44,9 +44,7 @@ def gained(found: dict[str, np.ndarray], signal: float) -> pd.Series:
     )
     rows = evaluation.evaluate(predicted[0], "made up", "crisis", 100, 1, 0.1)
     again = refitting.gains(rows, found, splits.UNSEEN_SUBJECTS, OUTCOME.horizons_days)
-    assert gate.candidate(pd.concat([rows, again]), splits.UNSEEN_SUBJECTS, 14, "history_only")[1].endswith(
-        "resampled subjects."
-    )
+    assert gate.candidate(pd.concat([rows, again]), splits.UNSEEN_SUBJECTS, 14, 0.0)[1].endswith("resampled subjects.")
     return again.set_index("horizon_days").loc[14]
 
 
