@@ -69,10 +69,10 @@ def _of_gain(plan: Plan) -> list[str]:
     least, low, high = (words.number(row[name], decimals=DECIMALS) for name in ("detectable", "low", "high"))
     return [
         f"{about} can prove a gain of {least} AUROC or more {over} {POWER}. {_missing(row)}",
-        f"Assumed: the model's figures vary over subjects as much as the rule's, its AUROC along with it (correlation {CORRELATION:g}; "
-        f"at {HIGH_CORRELATION:g} the gain would have to be {low}, at {LOW_CORRELATION:g} {high}); new subjects are like these. "
-        f"{_conditional(plan)}",
-    ]  # fmt: skip
+        "Assumed: the model's figures vary over subjects as much as the rule's, its AUROC along with it (correlation "
+        f"{CORRELATION:g}; at {HIGH_CORRELATION:g} the gain would have to be {low}, at {LOW_CORRELATION:g} {high}); new "
+        f"subjects are like these. {_conditional(plan)}",
+    ]
 
 
 def _missing(row: pd.Series) -> str:

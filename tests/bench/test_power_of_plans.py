@@ -27,7 +27,7 @@ def gained(strength: float) -> tuple[float, float]:
 
 
 def gap_of(strength: float) -> float:
-    """How much better men are ranked in a large cohort, by AUROC, where their events are seen so much better."""
+    """How much better men are ranked in a large cohort, by AUROC, where their events are seen so much better than women's."""
     rows = cohort(0, 0.0, LARGE, gap=strength)
     is_man = np.repeat(np.arange(LARGE) % 2 == 1, len(rows) // LARGE)
     men, women = (

@@ -15,14 +15,14 @@ def cohort(seed: int, gain: float = 0.0, subjects: int = SUBJECTS, gap: float = 
     """Rows scored by a rule (`probability`) and by a model that is better by `gain` (log odds) before an event.
 
     Two in five have an event. Of each subject both scores know the same, and each something of its own. Every second
-    subject's events are seen better by `gap`.
+    subject's events are seen better by half of `gap`, the others' worse.
     """
     rng = np.random.default_rng([seed, 5])
     person = np.repeat(np.arange(subjects), DAYS)
     is_ill = np.arange(subjects) % 5 < 2
     label = (is_ill[person] & (np.tile(np.arange(DAYS), subjects) >= DAYS - 10)).astype(int)
     shared = rng.normal(0, 0.8, subjects)[person] + rng.normal(0, 0.6, len(person)) + 1.2 * label
-    shared = shared + gap * label * (person % 2)
+    shared = shared + gap * label * (person % 2 - 0.5)
     rule, model = (shared + rng.normal(0, 0.6, subjects)[person] + rng.normal(0, 0.6, len(person)) for _ in range(2))
     model = model + gain * label
     return pd.DataFrame({
