@@ -62,13 +62,13 @@ def _of_gain(plan: Plan) -> list[str]:
         f"{_count(row['n_subjects'])} tested ({words.SPLITS[audited.split]}), this cohort"
     )
     over = f"over the best simple rule ({_rule(plan)}: AUROC {words.number(plan.auroc)})"
-    if plan.auroc + row["detectable"] > 1:
-        return [
-            f"{about} can prove no gain {over}: it would have to be {words.number(row['detectable'])}, more than there is left."
-        ]
     least, low, high = (words.number(row[name], decimals=DECIMALS) for name in ("detectable", "low", "high"))
+    if plan.auroc + row["detectable"] > 1:
+        found = f"can prove no gain {over}: it would have to be {least}, more than there is left."
+    else:
+        found = f"can prove a gain of {least} AUROC or more {over} {POWER}."
     return [
-        f"{about} can prove a gain of {least} AUROC or more {over} {POWER}. {_missing(row)}",
+        f"{about} {found} {_missing(row)}",
         "Assumed: the model's figures vary over subjects as much as the rule's, its AUROC along with it (correlation "
         f"{CORRELATION:g}; at {HIGH_CORRELATION:g} the gain would have to be {low}, at {LOW_CORRELATION:g} {high}); new "
         f"subjects are like these. {_conditional(plan)}",
