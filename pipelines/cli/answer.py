@@ -26,7 +26,10 @@ STOPPED = 130
 
 @dataclass
 class Answer:
-    """What a command has to say: tidy rows, the files it made, and a sentence or two."""
+    """What a command has to say: tidy rows, the files it made, and a sentence or two.
+
+    Sentences follow the table, where the eye is when a command ends, unless the table is only their detail.
+    """
 
     command: str
     rows: Sequence[Mapping[str, Any]] = ()
@@ -34,6 +37,7 @@ class Answer:
     sentences: Sequence[str] = ()
     ok: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
+    is_told_first: bool = False
 
 
 def give(answer: Answer, as_json: bool) -> None:
@@ -45,10 +49,12 @@ def give(answer: Answer, as_json: bool) -> None:
         return
     # In a pipe nothing limits the width; a terminal wraps by itself.
     console = Console() if sys.stdout.isatty() else Console(width=WIDE)
-    if answer.rows:
+    if answer.rows and not answer.is_told_first:
         console.print(_table(answer.rows))
     for sentence in answer.sentences:
         console.print(sentence, markup=False, highlight=False)
+    if answer.rows and answer.is_told_first:
+        console.print(_table(answer.rows))
     for path in answer.paths:
         console.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""Commands about models: `train`, `audit`, `replay`."""
+"""Commands about models: `train`, `audit`, `replay`, `plan`."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,3 +108,26 @@ def replay_command(
     return _evaluated(
         "replay", found.results, found.ablation, found.alert_horizons, found.sentences, found.paths, as_json
     )
+
+
+@app.command("plan")
+@answering
+def plan_command(as_of: AsOf = None, config: Config = None, as_json: Json = False) -> Answer:
+    """Before training: which gain and which group gap this cohort can prove, and how many event subjects are missing."""
+    from models import power
+    from pipelines.cli.night_of import night_of
+    from pipelines.installation import Installation
+    from pipelines.planning import plan
+    from pipelines.progress import progress_bar
+    from pipelines.reports import prospects
+    from pipelines.settings import load_settings
+    from pipelines.turn import alone
+
+    settings = load_settings(config)
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report, datetime.now(UTC))
+        with alone(installation):
+            plans = plan(installation, night_of(installation, as_of))
+    tidy = [row for found in plans for row in power.tidy(found.prospects, found.audit).to_dict("records")]
+    rows = tidy if as_json else prospects.table(plans)
+    return Answer("plan", rows, sentences=prospects.sentences(plans), is_told_first=True)

@@ -1,0 +1,137 @@
+"""Before training: what this cohort can prove, from labels and cross-fitted simple rules alone.
+
+Features beside history are not built, and no model that sees them is fitted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features import history
+from models import evaluation, outcomes, power, protocol
+from models.baselines import Predictor, predictors
+from models.errors import ModelsError
+from models.fairness.audit import Audit, Audited, audit
+from models.outcomes import Outcome
+from pipelines import cohort as cohorts
+from pipelines import engineering, training
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+
+# Baselines that see nothing but past episodes and time enrolled.
+RULES = (
+    "prevalence",
+    "past_episode_rate",
+    "days_since_last_episode",
+    "tenure_only",
+    "history_only",
+    "history_and_tenure",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What can be proven of one outcome: `models.power.prospects`, beside the rule and the audit that they rest on.
+
+    `auroc` is the rule's, `hidden` counts the groups of each attribute that are too small to be shown, and `is_refitted` says
+    whether the rule was fitted again on resampled subjects.
+    """
+
+    audit: Audit
+    auroc: float
+    is_refitted: bool
+    prospects: pd.DataFrame
+    hidden: dict[str, int]
+
+
+def plan(installation: Installation, night: str) -> list[Plan]:
+    """What the subjects known for the night can prove of each declared outcome.
+
+    Raises:
+        Refused: no attribute is declared, or nobody was enrolled and followed up.
+        ModelsError: too few subjects, or too few of them with an event.
+    """
+    if not installation.settings.audit.attributes:
+        raise Refused(
+            "No attribute is declared, so there is no group gap to plan for. Name some under `audit: attributes:`."
+        )
+    return [_plan(installation, night, outcome) for outcome in engineering.outcomes(installation)]
+
+
+def _plan(installation: Installation, night: str, outcome: Outcome) -> Plan:
+    settings = installation.settings
+    matrix, labels = _history(installation, night, outcome)
+    rules = _rules(matrix)
+    planned = training.planned_splits(labels, outcome, settings.training, settings.training.seed)
+    predicted = protocol.cross_predict(
+        matrix, labels, outcome.horizons_days, rules, planned, settings.training.train_every_days, settings.training.seed,
+        settings.training.threads, lambda share: installation.report(f"trying simple rules on {outcome.name}", share),
+    )  # fmt: skip
+    horizon = settings.outcomes[outcome.name].alert_horizon
+    split = evaluation.headline_split(predicted, horizon)
+    headline = next((p for p in predicted if p.split == split), None)
+    found = pd.DataFrame() if headline is None else evaluation.aurocs(headline).query("horizon_days == @horizon")
+    if headline is None or found.empty:
+        raise ModelsError(
+            f"Too few subjects with an episode of `{outcome.name}` to try even the simplest rule on others, so nothing can be "
+            "said of what this cohort could prove. Gather more data, or set fewer `training.folds`."
+        )
+    best = found.sort_values(["auroc", "model"], ascending=[False, True]).iloc[0]
+    bar = next(rule for rule in rules if rule.name == best["model"])
+    tested = training.tested(headline, settings.outcomes[outcome.name]).rename(columns={bar.name: "probability"})
+    error = _standard_error(installation, matrix, labels, outcome, bar, split, tested)
+    audited = _audit(installation, night, Audited(
+        training.dataset_name(installation), outcome.name, "onset", horizon, split, bar.name), tested)  # fmt: skip
+    prospects, hidden = power.prospects(audited, error), power.n_hidden(audited)
+    return Plan(audited, float(best["auroc"]), settings.training.refits > 0, prospects, hidden)
+
+
+def _history(installation: Installation, night: str, outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """History and tenure of every past index date, and its onset labels, row by row."""
+    days = engineering.panel(installation, night)
+    reports = days.load(columns=cohorts.reporting_columns(outcome))
+    until = cohorts.follow_up(installation.lake, days.cohort, outcome, reports)
+    index = cohorts.index_rows(days.cohort, until, installation.settings.training.index_every_days)
+    if index.empty:
+        raise Refused(
+            f"No index date before {night} knew a subject to be enrolled and followed up for `{outcome.name}`, so there is "
+            "nothing to plan with. Say when the rows of `subjects` were received: map `received_at`."
+        )
+    features = (*history.NAMES, engineering.COMPLETENESS)
+    matrix = pd.concat(engineering.built(installation, days, outcome, index, features), ignore_index=True)
+    training._refuse_an_unknown_past(matrix)
+    events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, days.cohort, outcome), days.cohort.as_of)
+    reported = cohorts.reporting_days(reports, outcome)
+    labels = outcomes.label(matrix[training.KEY], outcome, "onset", events, until, reported)
+    return matrix, labels.assign(days_since_event=outcomes.days_since_event(matrix[training.KEY], events))
+
+
+def _rules(matrix: pd.DataFrame) -> tuple[Predictor, ...]:
+    families = training.feature_families(matrix)
+    return tuple(rule for rule in predictors(families, seen=()) if rule.name in RULES)
+
+
+def _standard_error(
+    installation: Installation, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, bar: Predictor, split: str,
+    tested: pd.DataFrame,
+) -> float:  # fmt: skip
+    """How much the rule's AUROC varies over subjects, with what fitting again adds where the installation asks for it."""
+    settings = installation.settings.training
+    if not settings.refits:
+        return power.standard_error(tested, settings.resamples, settings.seed)
+    again = training.refit(matrix, labels, outcome, (bar,), split, settings, installation.report)[bar.name]
+    horizon = installation.settings.outcomes[outcome.name].alert_horizon
+    return float(np.nanstd(again[:, outcome.horizons_days.index(horizon)], ddof=1))
+
+
+def _audit(installation: Installation, night: str, audited: Audited, tested: pd.DataFrame) -> Audit:
+    settings = installation.settings
+    subjects = engineering.cohort(installation, night).subjects
+    scored = tested[[*training.KEY, "probability", "label"]].merge(subjects[["subject_id", "site"]])
+    has_sites = scored["site"].notna().all()
+    return audit(
+        scored if has_sites else scored.drop(columns="site"), subjects[["subject_id", *settings.audit.attributes]], audited,
+        top_share=settings.audit.top_share, margin=settings.audit.margin, resamples=settings.audit.resamples,
+        seed=settings.training.seed, reference_groups=settings.audit.reference_groups,
+    )  # fmt: skip
