@@ -52,15 +52,28 @@ def training_matrices(installation: Installation, night: str) -> Shapes:
     days, shapes = panel(installation, night), {}
     for outcome in outcomes(installation):
         until = cohorts.follow_up(installation.lake, days.cohort, outcome, days.load(columns=()))
-        index = cohorts.index_rows(days.cohort, until, installation.settings.training.index_every_days)
-        if index.empty:
-            raise Refused(
-                f"No index date before {night} knew a subject to be enrolled and followed up for `{outcome.name}`. Say "
-                "when the rows of `subjects` were received: map `received_at`, or write `received: end_of_local_day` in "
-                "the mapping."
-            )
+        index = training_index(installation, days, outcome, until)
         shapes[outcome.name] = _store(installation, days, outcome, index, "training")
     return shapes
+
+
+def training_index(installation: Installation, days: Panel, outcome: Outcome, until: pd.DataFrame) -> pd.DataFrame:
+    """The past index dates to learn from: `subject_id, index_date`.
+
+    Args:
+        until: how long each subject is followed up.
+
+    Raises:
+        Refused: there is no such date.
+    """
+    index = cohorts.index_rows(days.cohort, until, installation.settings.training.index_every_days)
+    if index.empty:
+        raise Refused(
+            f"No index date before {days.cohort.as_of:%Y-%m-%d} knew a subject to be enrolled and followed up for "
+            f"`{outcome.name}`. Say when the rows of `subjects` were received: map `received_at`, or write `received: "
+            "end_of_local_day` in the mapping."
+        )
+    return index
 
 
 def night_matrices(installation: Installation, night: str) -> Shapes:

@@ -23,7 +23,7 @@ def make_labels(installation: Installation, night: str) -> Counts:
     flows = []
     for outcome in engineering.outcomes(installation):
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
-        _refuse_an_unknown_past(matrix)
+        refuse_an_unknown_past(matrix)
         reports = days.load(columns=cohorts.reporting_columns(outcome))
         until = cohorts.follow_up(installation.lake, known, outcome, reports)
         events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
@@ -47,8 +47,12 @@ def label_all(
     return pd.concat([part.assign(days_since_event=since) for part in parts], ignore_index=True)
 
 
-def _refuse_an_unknown_past(matrix: pd.DataFrame) -> None:
-    """History that was loaded in one go was known at no cutoff of its own; nothing can be learnt from it."""
+def refuse_an_unknown_past(matrix: pd.DataFrame) -> None:
+    """Refuse history that was loaded in one go: it was known at no cutoff of its own; nothing can be learnt from it.
+
+    Raises:
+        Refused: hardly any index date had data by then.
+    """
     had_data = float((matrix[engineering.COMPLETENESS] > 0).mean())
     if had_data < FEWEST_WITH_DATA:
         raise Refused(

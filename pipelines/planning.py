@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 
 from features import history
-from models import evaluation, outcomes, power, protocol
+from models import evaluation, power, protocol
 from models.baselines import Predictor, predictors
 from models.errors import ModelsError
-from models.fairness.audit import Audit, Audited, audit
+from models.fairness.audit import Audit, Audited
 from models.outcomes import Outcome
 from pipelines import cohort as cohorts
-from pipelines import engineering, training
+from pipelines import engineering, evaluating, labelling
+from pipelines.auditing import audit_of
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.provenance import dataset_name
 
 # Baselines that see nothing but past episodes and time enrolled.
 RULES = (
@@ -63,7 +65,7 @@ def _plan(installation: Installation, night: str, outcome: Outcome) -> Plan:
     settings = installation.settings
     matrix, labels = _history(installation, night, outcome)
     rules = _rules(matrix)
-    planned = training.planned_splits(labels, outcome, settings.training, settings.training.seed)
+    planned = evaluating.planned_splits(labels, outcome, settings.training, settings.training.seed)
     predicted = protocol.cross_predict(
         matrix, labels, outcome.horizons_days, rules, planned, settings.training.train_every_days, settings.training.seed,
         settings.training.threads, lambda share: installation.report(f"trying simple rules on {outcome.name}", share),
@@ -79,10 +81,10 @@ def _plan(installation: Installation, night: str, outcome: Outcome) -> Plan:
         )
     best = found.sort_values(["auroc", "model"], ascending=[False, True]).iloc[0]
     bar = next(rule for rule in rules if rule.name == best["model"])
-    tested = training.tested(headline, settings.outcomes[outcome.name]).rename(columns={bar.name: "probability"})
+    tested = evaluating.tested(headline, settings.outcomes[outcome.name]).rename(columns={bar.name: "probability"})
     error = _standard_error(installation, matrix, labels, outcome, bar, split, tested)
-    audited = _audit(installation, night, Audited(
-        training.dataset_name(installation), outcome.name, "onset", horizon, split, bar.name), tested)  # fmt: skip
+    audited = audit_of(installation, night, Audited(
+        dataset_name(installation), outcome.name, "onset", horizon, split, bar.name), tested)  # fmt: skip
     prospects, hidden = power.prospects(audited, error), power.n_hidden(audited)
     return Plan(audited, float(best["auroc"]), settings.training.refits > 0, prospects, hidden)
 
@@ -92,23 +94,17 @@ def _history(installation: Installation, night: str, outcome: Outcome) -> tuple[
     days = engineering.panel(installation, night)
     reports = days.load(columns=cohorts.reporting_columns(outcome))
     until = cohorts.follow_up(installation.lake, days.cohort, outcome, reports)
-    index = cohorts.index_rows(days.cohort, until, installation.settings.training.index_every_days)
-    if index.empty:
-        raise Refused(
-            f"No index date before {night} knew a subject to be enrolled and followed up for `{outcome.name}`, so there is "
-            "nothing to plan with. Say when the rows of `subjects` were received: map `received_at`."
-        )
+    index = engineering.training_index(installation, days, outcome, until)
     features = (*history.NAMES, engineering.COMPLETENESS)
     matrix = pd.concat(engineering.built(installation, days, outcome, index, features), ignore_index=True)
-    training._refuse_an_unknown_past(matrix)
+    labelling.refuse_an_unknown_past(matrix)
     events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, days.cohort, outcome), days.cohort.as_of)
-    reported = cohorts.reporting_days(reports, outcome)
-    labels = outcomes.label(matrix[training.KEY], outcome, "onset", events, until, reported)
-    return matrix, labels.assign(days_since_event=outcomes.days_since_event(matrix[training.KEY], events))
+    labels = labelling.label_all(matrix, outcome, events, until, reports)
+    return matrix, labels[labels["task"] == "onset"].reset_index(drop=True)
 
 
 def _rules(matrix: pd.DataFrame) -> tuple[Predictor, ...]:
-    families = training.feature_families(matrix)
+    families = evaluating.feature_families(matrix)
     return tuple(rule for rule in predictors(families, seen=()) if rule.name in RULES)
 
 
@@ -120,18 +116,6 @@ def _standard_error(
     settings = installation.settings.training
     if not settings.refits:
         return power.standard_error(tested, settings.resamples, settings.seed)
-    again = training.refit(matrix, labels, outcome, (bar,), split, settings, installation.report)[bar.name]
+    again = evaluating.refit(matrix, labels, outcome, (bar,), split, settings, installation.report)[bar.name]
     horizon = installation.settings.outcomes[outcome.name].alert_horizon
     return float(np.nanstd(again[:, outcome.horizons_days.index(horizon)], ddof=1))
-
-
-def _audit(installation: Installation, night: str, audited: Audited, tested: pd.DataFrame) -> Audit:
-    settings = installation.settings
-    subjects = engineering.cohort(installation, night).subjects
-    scored = tested[[*training.KEY, "probability", "label"]].merge(subjects[["subject_id", "site"]])
-    has_sites = scored["site"].notna().all()
-    return audit(
-        scored if has_sites else scored.drop(columns="site"), subjects[["subject_id", *settings.audit.attributes]], audited,
-        top_share=settings.audit.top_share, margin=settings.audit.margin, resamples=settings.audit.resamples,
-        seed=settings.training.seed, reference_groups=settings.audit.reference_groups,
-    )  # fmt: skip

@@ -8,8 +8,8 @@ import pandas as pd
 from models import evaluation
 from models.baselines import MODEL
 from models.fairness.audit import Audit, Audited
-from models.fairness.audit import audit as audit_scores
-from pipelines import ablation, controls, engineering, judgement, ledger, tracking
+from pipelines import ablation, controls, judgement, ledger, tracking
+from pipelines.auditing import audit_of
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -39,23 +39,11 @@ def audit(installation: Installation, night: str) -> Counts:
 
 
 def _audit(installation: Installation, night: str, outcome: str) -> Audit:
-    settings, lake = installation.settings, installation.lake
-    declared = settings.outcomes[outcome]
+    declared = installation.settings.outcomes[outcome]
     served, split = judgement.served(installation, outcome)
-    scored = lake.load(f"predictions_{outcome}").query("split == @split").rename(columns={served: "probability"})
-    subjects = engineering.cohort(installation, night).subjects
-    scored = scored[["subject_id", "index_date", "probability", "label"]].merge(subjects[["subject_id", "site"]])
-    has_sites = scored["site"].notna().all()
-    return audit_scores(
-        scored if has_sites else scored.drop(columns="site"),
-        subjects[["subject_id", *settings.audit.attributes]],
-        Audited(dataset_name(installation), outcome, "onset", declared.alert_horizon, split, served),
-        top_share=settings.audit.top_share,
-        margin=settings.audit.margin,
-        resamples=settings.audit.resamples,
-        seed=settings.training.seed,
-        reference_groups=settings.audit.reference_groups,
-    )
+    audited = Audited(dataset_name(installation), outcome, "onset", declared.alert_horizon, split, served)
+    tested = installation.lake.load(f"predictions_{outcome}").query("split == @split")
+    return audit_of(installation, night, audited, tested.rename(columns={served: "probability"}))
 
 
 def _context(installation: Installation, night: str, outcome: str) -> Context:

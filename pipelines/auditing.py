@@ -1,0 +1,30 @@
+"""The fairness audit of anybody's risks, by the attributes and with the limits that the installation declares."""
+
+import pandas as pd
+
+from models.fairness.audit import Audit, Audited, audit
+from pipelines import engineering
+from pipelines.installation import Installation
+from pipelines.labelling import KEY
+
+
+def audit_of(installation: Installation, night: str, audited: Audited, scored: pd.DataFrame) -> Audit:
+    """Audit test rows by what was known of their subjects at the night's cutoff.
+
+    Args:
+        scored: `subject_id, index_date, probability, label`; other columns are not looked at.
+    """
+    settings = installation.settings
+    subjects = engineering.cohort(installation, night).subjects
+    scored = scored[[*KEY, "probability", "label"]].merge(subjects[["subject_id", "site"]])
+    has_sites = scored["site"].notna().all()
+    return audit(
+        scored if has_sites else scored.drop(columns="site"),
+        subjects[["subject_id", *settings.audit.attributes]],
+        audited,
+        top_share=settings.audit.top_share,
+        margin=settings.audit.margin,
+        resamples=settings.audit.resamples,
+        seed=settings.training.seed,
+        reference_groups=settings.audit.reference_groups,
+    )
