@@ -128,9 +128,8 @@ def _with_interval(values: Values) -> Metric:
 
 def _fold_mean(test: _Test, score: Values) -> Metric:
     """Mean of the AUROCs of each fit: pooling compares risks of different models, which punishes flat ones."""
-    fits = [test.fit == fit for fit in np.unique(test.fit)]
-    found = [roc_auc_score(test.label[rows], score[rows]) for rows in fits if len(np.unique(test.label[rows])) == 2]
-    return float(np.mean(found)) if found else float("nan"), float("nan"), float("nan")
+    found = resampling.own_aurocs(score, test.label, test.fit, int(test.fit.max()) + 1, fewest=1)
+    return float(pd.Series(found).mean()), float("nan"), float("nan")
 
 
 def _ranking(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:

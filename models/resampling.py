@@ -53,14 +53,16 @@ class Concordance:
             return np.where(total > 0, right / total, np.nan)
 
 
-def own_aurocs(score: Values, label: Values, unit: NDArray[np.int64], n_units: int) -> Values:
-    """AUROC within each unit (a subject under one fit); missing below 5 positive and 5 negative rows."""
+def own_aurocs(
+    score: Values, label: Values, unit: NDArray[np.int64], n_units: int, fewest: int = FEWEST_OWN
+) -> Values:
+    """AUROC within each unit (a fit, a subject under one fit); missing below the fewest positive and negative rows."""
     frame = pd.DataFrame({"unit": unit, "label": label, "score": score})
     rank = frame.groupby("unit")["score"].rank()
     positives = np.bincount(unit, label, n_units)
     negatives = np.bincount(unit, 1 - label, n_units)
     above = np.bincount(unit, rank * label, n_units) - positives * (positives + 1) / 2
-    enough = (positives >= FEWEST_OWN) & (negatives >= FEWEST_OWN)
+    enough = (positives >= fewest) & (negatives >= fewest)
     return np.where(enough, above / np.where(enough, positives * negatives, 1), np.nan)
 
 
