@@ -13,7 +13,8 @@ Days = NDArray[np.float64]
 MEASURES = (
     Measure(
         "adherence_wear_minutes", "min", "time the device was worn",
-        "minutes with a word of being worn, a pulse or a step; missing without such a word and with a pulse in fewer than 3 hours",
+        "minutes with a word of being worn, a pulse, its variability or a step, none of a stuck sensor; missing without such a word "
+        "and with a pulse in fewer than 3 hours of a day with steps",
         "Foretide",
         ("mean_7d", "mean_28d", "z_7d"),
     ),

@@ -16,7 +16,7 @@ import pandas as pd
 from features import devices, hours, minutes, mood, plausibility, sleep
 from features.calendar import DEFAULT_CUTOFF
 from features.measures import HAS_DATA
-from features.signals import VENDOR, of_the_worn
+from features.signals import VENDOR, by_standing, of_the_worn
 from features.tables import AHEAD_FEWEST_ROWS, CLOCK_AHEAD_MIN
 from features.versions import KEY, Versions, no_days, with_known_on
 
@@ -120,19 +120,22 @@ def _wearable(
     connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, sums: pd.DataFrame, zones: pd.Series,
     cutoff: time, preference: devices.Preference, kept: duckdb.DuckDBPyRelation | None,
 ) -> _Part:  # fmt: skip
-    kept_names = pd.DataFrame(columns=["subject_id", "device", *minutes.DEVICE])
+    kept_sums, kept_names = sums.iloc[:0], pd.DataFrame(columns=["subject_id", "device", *minutes.DEVICE])
     if kept is not None:
         kept_sums, kept_names = minutes.from_kept(connection, kept)
-        sums = pd.concat([sums, kept_sums[kept_sums["subject_id"].isin(zones.index)]], ignore_index=True)
+        kept_sums = kept_sums[kept_sums["subject_id"].isin(zones.index)]
+        sums = pd.concat([sums, kept_sums], ignore_index=True)
     if sums.empty:
         return _Part(no_days())
     told, names = devices.numbered(connection, sums, kept_names)
-    found = hours.without_silent_hours(hours.versions_of(told))
+    found = hours.versions_of(told)
     two = devices.days_of_two(found).assign(stream="wearable", rule=plausibility.TWO_DEVICES)
-    # First, by device: what fills a stuck sensor's gaps would hide it, and a sound device has a say in its hours.
+    # First, by device: what fills a stuck sensor's gaps would hide it, a sound device has a say in its hours, and a stuck pulse
+    # shows no wear.
     found, findings = plausibility.without_stuck_hours(found)
+    found = hours.without_silent_hours(found)
     if preference:
-        found = devices.minute_by_minute(connection, relation, found, names, zones, cutoff, preference)
+        found = devices.minute_by_minute(connection, relation, found, names, kept_sums, zones, cutoff, preference)
     findings = pd.concat([findings, plausibility.first_told(two)])
     daily = hours.measures(hours.one_voice(found))
     return _Part(daily, findings, devices.origins(sums, names), offsets=_offsets(sums))
@@ -176,9 +179,9 @@ def _ahead(versions: Versions, stream: str) -> pd.DataFrame:
 def _vendor(versions: Versions, preference: devices.Preference) -> _Part:
     columns = ["metric", "value", *minutes.DEVICE]
     rows = versions.rows(", ".join([*KEY, *columns]))
-    rows = of_the_worn(rows.assign(preference=-devices.rank(rows, preference)), [*KEY, *minutes.DEVICE])
-    rows = rows.sort_values([*KEY, "metric", "preference", "device_id", "source"])
-    rows = rows.drop_duplicates([*KEY, "metric"], keep="last")
+    of_device = [*KEY, *minutes.DEVICE]
+    rows = of_the_worn(rows.assign(preference=-devices.rank(rows, preference)), of_device)
+    rows = by_standing(rows, KEY, of_device).drop_duplicates([*KEY, "metric"], keep="last")
     wide = rows.pivot(index=KEY, columns="metric", values="value")
     known = {metric: wide[metric] * factor for metric, (_, factor) in VENDOR.items() if metric in wide.columns}
     further = {f"signals_{metric}": wide[metric] for metric in wide.columns if metric not in VENDOR}

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from features.calendar import day_number
-from features.hours import DayHours, dates, speaker
-from features.minutes import BIT_SQL, DEVICE, OF_SUBJECT, SUMS, SUMS_SQL, device_names
+from features.hours import DayHours, dates, shows, speaker
+from features.minutes import BIT_SQL, DEVICE, OF_SUBJECT, SIGN, SUMS, SUMS_SQL, device_names
 from features.versions import Versions, with_known_on
 
 Preference = Sequence[str]
@@ -95,24 +95,26 @@ def days_of_two(found: DayHours) -> pd.DataFrame:
 
 def minute_by_minute(
     connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, found: DayHours, names: pd.DataFrame,
-    zones: pd.Series, cutoff: time, preference: Preference,
+    kept: pd.DataFrame, zones: pd.Series, cutoff: time, preference: Preference,
 ) -> DayHours:  # fmt: skip
     """Days of two devices told anew: each value of a minute from the preferred device that gives it.
 
-    A device that says it was not worn comes after those that do not. Days of which no device is named stay. A sensor has no say
-    in an hour of which `found` holds nothing from it, for it was stuck, or its device silent.
+    A device that says it was not worn comes after those that do not, and a still minute of one that shows no wear after any other
+    minute: it may lie on a table. Versions that know of no named device stay, and so do days of which minutes are no more. A sensor
+    has no say in an hour of which `found` holds nothing from it, for it was stuck, or its device silent.
 
     Args:
         names: as `numbered` gives them.
+        kept: hour sums of minutes that are no more.
     """
     two = days_of_two(found)
+    is_kept = pd.MultiIndex.from_arrays([kept["subject_id"], dates(kept["hour"] // 24)])
+    two = two[~pd.MultiIndex.from_frame(two[["subject_id", "local_date"]]).isin(is_kept)]
     if two.empty:
         return found
-    told_by_two = two[["subject_id", "local_date"]].drop_duplicates()
-    versions_told = found.keys.rename_axis("version").reset_index().merge(told_by_two)
-    connection.register("days_of_two", told_by_two)
-    connection.register("versions_of_two", versions_told)
-    connection.register("without_values", _without_values(found, versions_told, names))
+    connection.register("days_of_two", two[["subject_id", "local_date"]].drop_duplicates())
+    connection.register("versions_of_two", two)
+    connection.register("told_of_two", _told(found, two, names))
     days = "make_timestamp(epoch_us(minute_at) + utc_offset_min::BIGINT * 60000000)::DATE"
     relation.create_view("rows_of_two", replace=True)
     rows = connection.sql(f"""
@@ -125,18 +127,19 @@ def minute_by_minute(
     return _with_hours(found, told)
 
 
-def _without_values(found: DayHours, versions: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Hours of devices, in some versions, in which a sensor tells nothing: `KEY`, `source`, `device_id`, `hour`, and which sensor."""
-    hours = found.hours[["version", "device", "hour"]].assign(
-        no_steps=found.hours["step_minutes"] == 0, no_heart_rate=found.hours["beat_minutes"] == 0
-    )
-    hours = hours[hours["no_steps"] | hours["no_heart_rate"]].merge(versions, on="version")
+def _told(found: DayHours, versions: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
+    """Hours of devices in some versions: `KEY`, `source`, `device_id`, `hour`, which sensor tells nothing, and `shows`."""
+    hours = found.hours.merge(versions, on="version")
+    hours = hours[["subject_id", "local_date", "known_on", "device", "hour"]].assign(
+        no_steps=hours["step_minutes"] == 0, no_heart_rate=hours["beat_minutes"] == 0,
+        shows=shows(hours, ["version", "device"]),
+    )  # fmt: skip
     told = names[["subject_id", "device", "source", "device_id"]].drop_duplicates()
-    return hours.merge(told, on=["subject_id", "device"]).drop(columns=["version", "device"])
+    return hours.merge(told, on=["subject_id", "device"]).drop(columns="device")
 
 
 def _merged_sql(rows: str, preference: Preference) -> str:
-    order = f"row(coalesce(worn, TRUE) = FALSE, {_rank_sql(preference)}, device_id, source)"
+    order = f"row(coalesce(worn, TRUE) = FALSE, NOT shows AND coalesce(steps = 0, FALSE), {_rank_sql(preference)}, device_id, source)"
     columns = ("steps", "heart_rate", "hrv_rmssd", "worn", "shown")
     # Of the rows that have a value: `arg_min` passes over those that have none.
     best = ", ".join(f"arg_min({c}, {order}) AS {c}" for c in columns)
@@ -147,8 +150,8 @@ def _merged_sql(rows: str, preference: Preference) -> str:
                 CASE WHEN NOT coalesce(s.no_steps, FALSE) THEN {OF_SUBJECT["steps"]} END AS steps,
                 CASE WHEN NOT coalesce(s.no_heart_rate, FALSE) THEN {OF_SUBJECT["heart_rate"]} END AS heart_rate,
                 {OF_SUBJECT["hrv_rmssd"]} AS hrv_rmssd),
-                coalesce(worn, nullif(heart_rate IS NOT NULL OR steps > 0, FALSE)) AS shown
-            FROM {rows} r LEFT JOIN without_values s
+                coalesce(worn, nullif({SIGN}, FALSE)) AS shown, coalesce(s.shows, FALSE) AS shows
+            FROM {rows} r LEFT JOIN told_of_two s
             ON (r.subject_id, r.local_date, r.known_on, r.source, r.device_id, hour(r.local_time))
              = (s.subject_id, s.local_date, s.known_on, s.source, s.device_id, s.hour)),
         minutes AS (
@@ -156,19 +159,18 @@ def _merged_sql(rows: str, preference: Preference) -> str:
                    min({_rank_sql(preference)}) <= {len(preference)} AS is_named
             FROM sound GROUP BY ALL)
         SELECT subject_id, local_date, known_on, hour(local_minute) AS hour, {SUMS_SQL} FROM (SELECT *, {bit} FROM minutes)
-        WHERE (subject_id, local_date) IN (SELECT (subject_id, local_date) FROM minutes WHERE is_named)
+        WHERE (subject_id, local_date, known_on) IN (SELECT (subject_id, local_date, known_on) FROM minutes WHERE is_named)
         GROUP BY ALL"""
 
 
 def _with_hours(found: DayHours, told: pd.DataFrame) -> DayHours:
-    """The hours of every version of some days replaced."""
+    """The hours of some versions replaced."""
     versions = found.versions.assign(version=found.versions.index)
     told = told.assign(
         subject=found.subjects.get_indexer(pd.Index(told["subject_id"])), day=day_number(told["local_date"]),
         known_on=day_number(told["known_on"]), device=0,
     )  # fmt: skip
-    days = versions.merge(told[["subject", "day"]].drop_duplicates(), on=["subject", "day"])
-    new = told.merge(days[["subject", "day", "known_on", "version"]], on=["subject", "day", "known_on"])
-    kept = found.hours[~found.hours["version"].isin(days["version"])]
+    new = told.merge(versions[["subject", "day", "known_on", "version"]], on=["subject", "day", "known_on"])
+    kept = found.hours[~found.hours["version"].isin(new["version"])]
     hours = pd.concat([kept, new[["version", "device", "hour", *SUMS]]], ignore_index=True)
     return DayHours(found.subjects, found.versions, hours)

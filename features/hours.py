@@ -117,51 +117,59 @@ def _place(rows: pd.DataFrame) -> Places:
     return place
 
 
-def signs(hours: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Whether a device's day shows by more than steps that somebody wears it, and whether an hour tells nothing of anybody.
+def shows(hours: pd.DataFrame, by: list[str]) -> pd.Series:
+    """Whether a device's day shows by more than steps that somebody wears it, row by row beside the hours.
 
-    It shows by its word, or by a pulse in three hours or more. Silent is an hour with neither a step nor a pulse nor its word, of
-    a day with such signs, or without a step all day: a flat battery is no calm hour. Of a pedometer, a still hour may be either.
+    By its word, or by a pulse in three hours or more.
 
     Args:
         hours: sums per hour and device.
         by: columns that tell apart days of devices.
-
-    Returns:
-        `shows` and `is_silent`, row by row beside the hours.
     """
-    told = {"pulse": hours["beat_minutes"] > 0, "word": hours["said_worn"] > 0, "worn": hours["worn"] > 0}
-    day = hours[by].assign(**told).groupby(by, sort=False)
-    shows = (day["pulse"].transform("sum") >= FEWEST_PULSE_HOURS) | day["word"].transform("any")
-    is_silent = (hours["worn"] == 0) & (shows | ~day["worn"].transform("any"))
-    return pd.DataFrame({"shows": shows, "is_silent": is_silent})
+    pulse = (hours["beat_minutes"] > 0) | (hours["hrv_minutes"] > 0)
+    day = hours[by].assign(pulse=pulse, word=hours["said_worn"] > 0).groupby(by, sort=False)
+    is_shown: pd.Series = (day["pulse"].transform("sum") >= FEWEST_PULSE_HOURS) | day["word"].transform("any")
+    return is_shown
 
 
 def without_silent_hours(found: DayHours) -> DayHours:
-    """The same versions with no steps told in hours in which a device shows no sign of being worn (`signs`)."""
-    hours = found.hours
-    is_silent = signs(hours, ["version", "device"])["is_silent"]
-    silent = {
-        "step_minutes": hours["step_minutes"].mask(is_silent, 0),
-        "still_bits": hours["still_bits"].mask(is_silent, 0),
-    }
+    """The same versions with no steps told in hours in which a device shows no sign of being worn.
+
+    That is an hour with neither a step nor a pulse nor the device's word, of a day that shows wear (`shows`), or without any sign
+    all day: a flat battery is no calm hour. Of a pedometer, a still hour may be either.
+    """
+    hours, by = found.hours, ["version", "device"]
+    has_any_sign = (hours["worn"] > 0).groupby([hours[name] for name in by]).transform("any")
+    is_silent = (hours["worn"] == 0) & (shows(hours, by) | ~has_any_sign)
+    silent = {name: hours[name].mask(is_silent, 0) for name in ("step_minutes", "still_bits")}
     return DayHours(found.subjects, found.versions, hours.assign(**silent))
 
 
 def speaker(hours: pd.DataFrame, by: list[str], device: str) -> pd.DataFrame:
-    """Which device speaks for each day: one that tells a whole day, then one that shows that it is worn, then of more minutes.
+    """Which device speaks for each day.
+
+    One that tells a whole day in hours with a sign of wear comes first, then one that shows that it is worn (`shows`), then a
+    pedometer with the still hours that it tells of, then the one of more minutes: a phone that lies on a table says little.
 
     Args:
         hours: sums per hour and device.
         by: columns that tell apart days.
         device: the column of devices.
     """
-    told = signs(hours, [*by, device])
-    rows = hours[[*by, device, "minutes"]].assign(spoken=spoken(hours).mask(told["is_silent"], 0), shows=told["shows"])
-    daily = rows.groupby([*by, device], as_index=False).agg({"spoken": "sum", "minutes": "sum", "shows": "any"})
-    daily = daily.assign(is_day=daily["spoken"] >= activity.FEWEST_DAY_MINUTES)
-    order = [*by, "is_day", "shows", "spoken", "minutes", device]
-    return daily.sort_values(order).drop_duplicates(by, keep="last")
+    of_device, clock = [*by, device], hours["hour"] % 24
+    is_waking = (clock >= activity.WAKING_HOURS.start) & (clock < activity.WAKING_HOURS.stop)
+    told = spoken(hours)
+    worn = told.mask(hours["worn"] == 0, 0)
+    rows = hours[[*of_device, "minutes"]].assign(
+        told=told, told_waking=told.where(is_waking, 0), spoken=worn, waking=worn.where(is_waking, 0),
+        shows=shows(hours, of_device),
+    )  # fmt: skip
+    daily = rows.groupby(of_device).sum().astype({"shows": bool})
+    daily["is_day"] = _is_day(daily["waking"].to_numpy(), daily["spoken"].to_numpy())
+    is_told = _is_day(daily["told_waking"].to_numpy(), daily["told"].to_numpy())
+    daily["is_told"] = is_told & (daily["spoken"] > 0)
+    order = [*by, "is_day", "shows", "is_told", "spoken", "minutes", device]
+    return daily.reset_index().sort_values(order).drop_duplicates(by, keep="last")
 
 
 def one_voice(found: DayHours) -> DayHours:
@@ -186,18 +194,24 @@ def measures(found: DayHours) -> pd.DataFrame:
 
     wide = {name: by_hour(name, np.float64) for name in TOLD}
     bits = {name: by_hour(name, np.int64) for name in BITS}
-    parts = [pd.DataFrame({**_movement(wide), **_rest(wide, bits), **_heart(wide)})]
+    shows_wear = np.zeros(len(found.versions), dtype=np.bool_)
+    shows_wear[place[0]] = shows(hours, ["version"])
+    parts = [pd.DataFrame({**_movement(wide), **_rest(wide, bits, shows_wear), **_heart(wide)})]
     hourly_steps = activity.hourly(wide["steps"], wide["step_minutes"])
     for columns, values in ((activity, hourly_steps), (heart, heart.hourly(wide["beats"], wide["beat_minutes"]))):
         parts.append(pd.DataFrame(values, columns=list(columns.HOUR_COLUMNS)))
     return pd.concat([found.keys, *parts], axis=1)
 
 
-def _is_day(minutes: NDArray[np.float64]) -> Hours:
-    """Days of which enough hours are told, of minutes of shape (n_versions, 24)."""
-    waking = minutes[:, activity.WAKING_HOURS].sum(axis=1) >= activity.FEWEST_DAY_MINUTES
-    is_day: Hours = waking | (minutes.sum(axis=1) >= activity.FEWEST_MINUTES_OF_24_HOURS)
+def _is_day(waking: NDArray[np.float64], minutes: NDArray[np.float64]) -> Hours:
+    """Days of which enough is told: of the waking hours, or of all."""
+    is_day: Hours = (waking >= activity.FEWEST_DAY_MINUTES) | (minutes >= activity.FEWEST_MINUTES_OF_24_HOURS)
     return is_day
+
+
+def _tells_a_day(minutes: NDArray[np.float64]) -> Hours:
+    """`_is_day` of minutes by hour, of shape (n_versions, 24)."""
+    return _is_day(minutes[:, activity.WAKING_HOURS].sum(axis=1), minutes.sum(axis=1))
 
 
 def _active(wide: Wide) -> NDArray[np.float64]:
@@ -212,7 +226,7 @@ def _known(wide: Wide, name: str, count: str, fewest: int = 1) -> NDArray[np.flo
 
 
 def _movement(wide: Wide) -> Wide:
-    told = _is_day(wide["step_minutes"])
+    told = _tells_a_day(wide["step_minutes"])
     counts = {"steps": "steps", **{f"{band}_minutes": band for band in ("incidental", "slow", "brisk")}}
     totals = {
         f"activity_{name}": np.where(told, _known(wide, of, "step_minutes"), np.nan) for name, of in counts.items()
@@ -221,20 +235,22 @@ def _movement(wide: Wide) -> Wide:
     return {**totals, "activity_entropy": np.where(np.isnan(totals["activity_steps"]), np.nan, entropy)}
 
 
-def _rest(wide: Wide, bits: dict[str, Places]) -> Wide:
+def _rest(wide: Wide, bits: dict[str, Places], shows_wear: Hours) -> Wide:
     """Wear, and rest in the hours of which it is known that a device was on.
 
     Of a pedometer, which shows no sign of being worn but its steps, nobody knows on whom it lay still.
+
+    Args:
+        shows_wear: of shape (n_versions,).
     """
     active, told = _active(wide), wide["step_minutes"]
-    shows = ((wide["beat_minutes"] > 0).sum(axis=1) >= FEWEST_PULSE_HOURS) | (wide["said_worn"] > 0).any(axis=1)
-    on = (wide["worn"] > 0) & shows[:, None]
-    is_day = _is_day(told * on)
+    on = (wide["worn"] > 0) & shows_wear[:, None]
+    is_day = _tells_a_day(told * on)
     # An hour that lacks a band has too few minutes with steps for its bits, or fewer than none.
     moving, still = activity.known_bits(bits["active_bits"], bits["still_bits"], active, told - active)
     moving, still = moving * on, still * on
     share = (told - active).sum(axis=1, where=on) / np.maximum(told.sum(axis=1, where=on), 1)
-    is_known = shows | (active.sum(axis=1) == 0)
+    is_known = shows_wear | (active.sum(axis=1) == 0)
     return {
         "adherence_wear_minutes": np.where(is_known, _known(wide, "worn", "minutes"), np.nan),
         "activity_sedentary_share": np.where(

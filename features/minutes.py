@@ -19,7 +19,9 @@ from features.tables import TABLES
 from features.versions import known_by
 
 DEVICE = ("source", "device_id", "device_model", "algorithm_version")
-IS_WORN = "coalesce(worn, heart_rate IS NOT NULL OR steps > 0)"
+# What of a minute shows that somebody wears the device, where it does not say so itself: variability needs a pulse, too.
+SIGN = "(heart_rate IS NOT NULL OR hrv_rmssd IS NOT NULL OR steps > 0)"
+IS_WORN = f"coalesce(worn, {SIGN})"
 # A row with nothing but its time is no evidence of anything: not of a device off the body, nor of a contact.
 SAYS_ANYTHING = " OR ".join(f"{name} IS NOT NULL" for name in ("steps", "heart_rate", "hrv_rmssd", "worn"))
 WHOLE = f"{2**63 - 1}::HUGEINT"

@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 import numpy as np
 import pandas as pd
 
+from features.activity import FEWEST_DAY_MINUTES
 from features.errors import FeaturesError
 from features.measures import Measure
 from features.tables import ATTRIBUTE_NAME, DAILY_METRICS
@@ -27,13 +28,14 @@ MOVEMENT = (
     "sedentary_minutes",
     *(m for m in DAILY_METRICS if "heart_zone_" in m),
 )
-# Figures that need more than a glance at a device that lies around.
+# Figures that no device gives that lies around: sitting it does.
 WORN = ("steps", "active_minutes", "exercise_minutes", "resting_heart_rate", "hrv_rmssd", "worn_minutes",
         "heart_zone_fat_burn_minutes", "heart_zone_cardio_minutes", "heart_zone_peak_minutes")  # fmt: skip
 # Of these a zero says that there is none.
-ABOVE_ZERO = ("minutes_asleep", "sleep_efficiency", "resting_heart_rate", "heart_rate_mean", "heart_rate_max", "heart_rate_variance",
-              "hrv_rmssd")  # fmt: skip
-MINUTES_PER_DAY = 1440
+ABOVE_ZERO = ("minutes_asleep", "sleep_efficiency", "sleep_score", "resting_heart_rate", "heart_rate_mean", "heart_rate_max",
+              "heart_rate_variance", "hrv_rmssd")  # fmt: skip
+# What there is not without sleep.
+OF_SLEEP = ("minutes_awake", "sleep_efficiency", "sleep_score")
 DEFAULT = ("mean_7d", "z_7d")
 # What the panel's columns of signals begin with.
 SIGNAL = "signals_"
@@ -49,18 +51,49 @@ def measure(name: str, unit: str, usual_spread: float | None = None) -> Measure:
 def of_the_worn(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """A vendor's figures, without zeros that stand for none, and without those of movement on days that nobody wore it.
 
-    Nobody did where a device gives no step, no active, exercising, worn or quickened minute, no resting pulse, and nothing less
-    than a whole day of sitting: a flat battery is no calm day.
+    Nobody did where a device gives no step, no active, exercising, worn or quickened minute and no resting pulse, or says itself
+    that it was worn for less than a day counts from: a flat battery is no calm day. What belongs to a sleep of 0 minutes is none.
 
     Args:
         rows: `metric, value`, and what tells apart the days of devices.
         by: those columns.
+
+    Returns:
+        The rows that are left, with `is_worn`.
     """
-    rows = rows[~(rows["metric"].isin(ABOVE_ZERO) & (rows["value"] == 0))]
-    is_sign = rows["metric"].isin(WORN) & (rows["value"] > 0)
-    is_sign |= (rows["metric"] == "sedentary_minutes") & (rows["value"] < MINUTES_PER_DAY)
-    is_worn = is_sign.groupby([rows[name] for name in by], dropna=False).transform("any")
-    return rows[is_worn | ~rows["metric"].isin(MOVEMENT)]
+    metric, value = rows["metric"], rows["value"]
+
+    def on_its_day(is_so: pd.Series) -> pd.Series:
+        found: pd.Series = is_so.groupby([rows[name] for name in by], dropna=False).transform("any")
+        return found
+
+    is_worn = on_its_day(metric.isin(WORN) & (value > 0))
+    is_worn &= ~on_its_day((metric == "worn_minutes") & (value < FEWEST_DAY_MINUTES))
+    is_none = metric.isin(ABOVE_ZERO) & (value == 0)
+    is_none |= metric.isin(OF_SLEEP) & on_its_day((metric == "minutes_asleep") & (value == 0))
+    return rows.assign(is_worn=is_worn)[~is_none & (is_worn | ~metric.isin(MOVEMENT))]
+
+
+def by_standing(rows: pd.DataFrame, day: list[str], by: list[str]) -> pd.DataFrame:
+    """A vendor's figures of two devices in the order of who speaks, the last first: worn, for longer, with more steps.
+
+    An unworn device has nothing to say of wear on a day on which another was worn.
+
+    Args:
+        rows: of `of_the_worn`, with `preference`: the higher the more preferred.
+        day: columns that tell apart days.
+        by: columns that tell apart days of devices.
+    """
+    standing = {
+        name: rows["value"].where(rows["metric"] == name).groupby([rows[c] for c in by], dropna=False).transform("max")
+        for name in ("worn_minutes", "steps")
+    }
+    is_any_worn = rows["is_worn"].groupby([rows[name] for name in day]).transform("any")
+    rows = rows.assign(**{f"of_{name}": values.fillna(-1.0) for name, values in standing.items()})
+    rows = rows[rows["is_worn"] | ~is_any_worn | (rows["metric"] != "worn_minutes")]
+    return rows.sort_values(
+        [*day, "metric", "preference", "is_worn", "of_worn_minutes", "of_steps", "device_id", "source"]
+    )
 
 
 def check_declared(declared: Mapping[str, tuple[str, float | None]], measures: Container[str]) -> None:

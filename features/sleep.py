@@ -146,7 +146,7 @@ def _with_night(rows: pd.DataFrame) -> pd.DataFrame:
     order = ["is_main", "minutes_in_bed", "midpoint"]
     rows = rows.sort_values([*KEY, "began"], ignore_index=True)
     day = rows.groupby(KEY, sort=False).ngroup()
-    gap = rows["began"] - rows["ended"].groupby(day).shift(1)
+    gap = rows["began"] - rows["ended"].groupby(day).cummax().groupby(day).shift(1)
     is_first = gap.isna() | (gap > SPLIT_NIGHT_GAP_MIN)
     run = is_first.cumsum()
     main = rows.assign(day=day).sort_values(["day", *order]).drop_duplicates("day", keep="last").index

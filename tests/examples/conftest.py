@@ -10,6 +10,7 @@ import pytest
 
 from features.days import Days, build_days
 from features.matrix import NO_RESTARTS, build_matrix
+from features.minutes import kept_hours
 from features.tables import TABLES
 
 SUBJECT = "ann"
@@ -21,14 +22,18 @@ UNSAID = {
 }  # fmt: skip
 
 Rows = list[dict[str, object]]
+UNKEPT: Rows = []
 
 
 @pytest.fixture
 def panel_of() -> Callable[..., pd.DataFrame]:
-    """Builds the day panel from rows of raw tables, e.g. `panel_of(mood=[{...}, {...}], zone="Europe/Berlin")`."""
+    """Builds the day panel from rows of raw tables, e.g. `panel_of(mood=[{...}, {...}], zone="Europe/Berlin")`.
 
-    def build(zone: str = "UTC", preference: Sequence[str] = (), **tables: Rows) -> pd.DataFrame:
-        return days_from(zone, preference, **tables).panel
+    Of the rows `kept` the minutes are no more, and their hours were kept.
+    """
+
+    def build(zone: str = "UTC", preference: Sequence[str] = (), kept: Rows = UNKEPT, **tables: Rows) -> pd.DataFrame:
+        return days_from(zone, preference, kept, **tables).panel
 
     return build
 
@@ -38,17 +43,20 @@ def days_of() -> Callable[..., Days]:
     """Builds the day panel as `panel_of` does, with what was noticed on the way."""
 
     def build(zone: str = "UTC", preference: Sequence[str] = (), **tables: Rows) -> Days:
-        return days_from(zone, preference, **tables)
+        return days_from(zone, preference, UNKEPT, **tables)
 
     return build
 
 
-def days_from(zone: str, preference: Sequence[str], **tables: Rows) -> Days:
+def days_from(zone: str, preference: Sequence[str], kept: Rows, **tables: Rows) -> Days:
     """`build_days` over rows of raw tables of one subject."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        zones, hours = pd.Series({SUBJECT: zone}), None
+        if kept:
+            hours = connection.from_df(kept_hours(connection, _relation(connection, "wearable", kept), zones))
         streams = {name: _relation(connection, name, rows) for name, rows in tables.items()}
-        return build_days(connection, streams, pd.Series({SUBJECT: zone}), preference=preference)
+        return build_days(connection, streams, zones, preference=preference, kept_hours=hours)
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> duckdb.DuckDBPyRelation:

@@ -59,7 +59,7 @@ def test_a_heart_rate_that_is_constant_for_six_hours_is_missing_and_not_calm(day
     day = on(found.panel, "2026-03-02", "2026-03-03")
     assert day["heart_resting"] == 70.5
     assert day["heart_mean"] == 70.5
-    assert day["adherence_wear_minutes"] == 480
+    assert day["adherence_wear_minutes"] == 120
     assert told(found) == [("03-02", "03-03", "stuck_heart_rate")]
 
 

@@ -304,3 +304,24 @@ def test_of_one_sleep_told_twice_the_same_record_speaks_whatever_the_order(panel
     rows = [{**episode(-1, 7, 400), "record_id": "a"}, {**episode(-1, 7, 420), "record_id": "b"}]
     assert the_day(panel_of(sleep=rows))["sleep_duration"] == 400
     assert the_day(panel_of(sleep=rows[::-1]))["sleep_duration"] == 400
+
+
+def test_time_up_between_naps_is_not_spent_in_bed(panel_of):
+    """Half an hour between two naps of half an hour: 420 + 2 x 25 asleep of 480 + 2 x 30 min."""
+    naps = [episode(14, 14.5, 25), episode(15, 15.5, 25)]
+    assert the_day(panel_of(sleep=[episode(-1, 7, 420), *naps]))["sleep_efficiency"] == pytest.approx(470 / 540)
+
+
+def test_parts_that_touch_leave_no_time_up(panel_of):
+    """The second begins 12 min before the first ends, of which only its other 108 min count: 400 + 90 of 480 + 108 min."""
+    day = the_day(panel_of(sleep=[episode(-1, 7, 400, minutes_awake=80), episode(6.8, 8.8, 100, minutes_awake=10)]))
+    assert day["sleep_efficiency"] == pytest.approx(490 / 588)
+    assert day["sleep_waso"] == pytest.approx(80 + 9)
+
+
+def test_a_part_follows_the_last_end_of_those_before_it(panel_of):
+    """Called the main one, 2 to 4 lies within 22 to 8; what begins at 8:30 is half an hour from its end, and of the night."""
+    night = [episode(-2, 8, 500), episode(2, 4, 110, is_main=True), episode(8.5, 9, 25)]
+    day = the_day(panel_of(sleep=night))
+    assert day["sleep_midpoint"] == pytest.approx(3.5)
+    assert day["sleep_naps"] == 0

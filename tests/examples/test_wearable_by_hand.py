@@ -204,11 +204,12 @@ def test_a_flat_device_does_not_silence_the_worn_one(panel_of, preference):
      ({"steps": 0, "sedentary_minutes": 1440, "heart_rate_mean": 71, "heart_zone_below_minutes": 1440}, False),
      ({"steps": 0, "resting_heart_rate": 0}, False), ({"steps": 0, "worn_minutes": 0}, False),
      ({"steps": 0, "resting_heart_rate": 60}, True), ({"steps": 12, "sedentary_minutes": 1440}, True),
-     ({"steps": 9000, "worn_minutes": 0}, True), ({"sedentary_minutes": 700}, True), ({"steps": 0, "worn_minutes": 300}, True),
+     ({"steps": 9000, "worn_minutes": 599}, False), ({"steps": 0, "sedentary_minutes": 48}, False),
+     ({"steps": 0, "worn_minutes": 600}, True),
      ({"steps": 0, "exercise_minutes": 20}, True), ({"steps": 0, "heart_zone_peak_minutes": 2}, True)],
 )  # fmt: skip
 def test_a_vendors_zeros_of_a_day_that_nobody_wore_it_are_no_calm_day(panel_of, told, known):
-    """Without a step, a resting pulse, a worn minute or anything less than a whole day of sitting, movement is not known."""
+    """Without a step, a resting pulse or a worn minute movement is not known, nor of a day worn for less than ten hours."""
     panel = panel_of(wearable_days=[summary(metric, value) for metric, value in told.items()])
     found = [
         name for name in ("activity_steps", "activity_sedentary_share") if name in panel and panel[name].notna().any()
@@ -275,7 +276,7 @@ def test_minutes_synced_later_complete_the_day_from_then_on(panel_of):
 def test_minutes_without_a_word_are_no_minutes(panel_of):
     """A row with a time and nothing else says nothing, not even that a device was not worn: no day, and no wear time of 0."""
     assert panel_of(wearable=minutes(7, 900)).empty
-    day = the_day(panel_of(wearable=minutes(7, 300, heart_rate=60) + minutes(12, 600)))
+    day = the_day(panel_of(wearable=lively(minutes(7, 300, heart_rate=60)) + minutes(12, 600)))
     assert day["adherence_wear_minutes"] == 300
 
 
@@ -289,5 +290,143 @@ def test_a_minute_that_is_emptied_by_a_correction_is_gone(panel_of):
     """From the day on that the correction was known; before it counts."""
     emptied = [{**row, "version": 1, "heart_rate": None, "received_at": datetime(2026, 3, 5, tzinfo=UTC)}
                for row in minutes(7, 100, heart_rate=60)]  # fmt: skip
-    panel = panel_of(wearable=minutes(7, 300, heart_rate=60) + emptied)
+    panel = panel_of(wearable=lively(minutes(7, 300, heart_rate=60)) + emptied)
     assert panel["adherence_wear_minutes"].tolist() == [300, 200]
+
+
+def test_a_pulse_that_is_stuck_shows_no_wear(panel_of):
+    """The same 70 all day beside no step: a faulty sensor is the only sign, so that nobody knows of a calm day."""
+    panel = panel_of(wearable=minutes(0, 1440, steps=0, heart_rate=70))
+    assert panel.filter(regex="^(activity|heart)").isna().all(axis=None)
+    assert panel["adherence_wear_minutes"].tolist() == [0]
+
+
+def test_steps_that_are_stuck_show_no_wear(panel_of):
+    """A pedometer that tells 5 steps in each minute tells nothing, not even that it was never worn."""
+    assert panel_of(wearable=minutes(0, 1440, steps=5)).filter(regex="^(activity|adherence)").isna().all(axis=None)
+
+
+def test_a_stuck_device_silences_no_other(panel_of):
+    """A pulse of 70 all day against a phone that was carried for 15 hours: the phone speaks."""
+    stuck = minutes(0, 1440, "z", heart_rate=70, steps=0)
+    carried = lively(minutes(8, 900, "a", steps=10))
+    assert the_day(panel_of(wearable=stuck + carried))["activity_steps"] == 9000
+
+
+@pytest.mark.parametrize(("word", "worn"), [(True, 180), (None, 60)])
+def test_a_stuck_hour_of_a_device_that_says_it_is_worn_was_worn(panel_of, word, worn):
+    """Its word needs no pulse; without one only the sound hour counts."""
+    rows = minutes(9, 120, heart_rate=70, worn=word) + lively(minutes(12, 60, heart_rate=70, worn=word))
+    rows += [{**minutes(20 + hour, 1, heart_rate=70)[0], "worn": False} for hour in range(3)]
+    assert the_day(panel_of(wearable=rows))["adherence_wear_minutes"] == worn
+
+
+def test_variability_shows_wear_as_a_pulse_does(panel_of):
+    """Eight hours of it are eight hours worn."""
+    assert the_day(panel_of(wearable=minutes(0, 480, hrv_rmssd=40)))["adherence_wear_minutes"] == 480
+
+
+@pytest.mark.parametrize("preference", [(), ("Phone",)])
+def test_a_phone_on_the_table_does_not_speak_for_a_watch(panel_of, preference):
+    """Three steps in a day of still minutes against 590 worn minutes, or 16 hours with a preference for the phone."""
+    n = 960 if preference else 590
+    watch = lively(minutes(7, n, "a", steps=4, heart_rate=70, device_model="Watch"))
+    phone = minutes(0, 1440, "b", steps=0, device_model="Phone")
+    phone[600] = {**phone[600], "steps": 3}
+    day = the_day(panel_of(wearable=watch + phone, preference=preference))
+    assert day["heart_mean"] == 70
+    if preference:
+        # The preferred device's own three steps in place of the watch's in that minute.
+        assert day["activity_steps"] == pytest.approx(960 * 4 - 5 + 3)
+        assert day["activity_sedentary_share"] == 0.0
+    else:
+        assert pd.isna(day["activity_steps"])
+
+
+def test_a_night_in_bed_with_a_watch_does_not_silence_the_phone_of_the_day(panel_of):
+    """Ten hours from midnight, four of them waking ones, tell of no day: fourteen with the phone do."""
+    watch = lively(minutes(0, 600, "a", steps=0, heart_rate=60))
+    phone = lively(minutes(10, 840, "b", steps=10))
+    assert the_day(panel_of(wearable=watch + phone))["activity_steps"] == 8400
+
+
+def test_a_second_device_that_comes_later_changes_no_earlier_version(panel_of):
+    """What was known of one device by the first night is the same whether another came in afterwards or not."""
+    early = minutes(9, 60, "b", steps=0, device_model="B")
+    late = lively(minutes(9, 900, "a", steps=10, device_model="A", received_at=datetime(2026, 3, 9, 12, tzinfo=UTC)))
+    alone, both = (panel_of(wearable=rows, preference=("B",)) for rows in (early, early + late))
+    assert len(both) == 2
+    pd.testing.assert_frame_equal(both.iloc[:1][alone.columns], alone)
+
+
+def test_a_named_device_that_comes_later_changes_no_earlier_version(panel_of):
+    """Two devices that no preference names, and a third that it does: only from then on it speaks."""
+    two = lively(minutes(9, 700, "a", steps=10, device_model="A")) + lively(
+        minutes(8, 800, "c", steps=20, device_model="C")
+    )
+    late = lively(minutes(9, 900, "b", steps=30, device_model="B", received_at=datetime(2026, 3, 9, 12, tzinfo=UTC)))
+    alone, all_three = (panel_of(wearable=rows, preference=("B",)) for rows in (two, two + late))
+    pd.testing.assert_frame_equal(all_three.iloc[:1][alone.columns], alone)
+    assert alone["activity_steps"].tolist() == [16000]
+
+
+def test_a_day_of_which_minutes_are_no_more_is_not_told_anew(panel_of):
+    """Eight hours of a watch were kept, eight more are minutes still; five of a phone that is preferred make it no smaller."""
+    watch = [lively(minutes(hour, 480, "a", steps=4, heart_rate=70, device_model="Watch")) for hour in (6, 14)]
+    phone = minutes(15, 5, "b", steps=9, device_model="Phone", received_at=datetime(2026, 3, 9, tzinfo=UTC))
+    panel = panel_of(kept=watch[0], wearable=watch[1] + phone, preference=("Phone",))
+    assert panel["activity_steps"].tolist() == [960 * 4, 960 * 4]
+    assert panel["adherence_wear_minutes"].tolist() == [960, 960]
+
+
+def test_two_vendors_days_are_one_devices_day(panel_of):
+    """Worn for 1300 minutes against 3: whoever is the later by name, steps and sitting are those of the one that was worn."""
+    worn = {"steps": 8000, "worn_minutes": 1300, "sedentary_minutes": 720}
+    lay = {"steps": 5, "worn_minutes": 3, "sedentary_minutes": 1435}
+    for first, second in (("a", "z"), ("z", "a")):
+        rows = [{**summary(m, v), "device_id": first} for m, v in worn.items()]
+        rows += [{**summary(m, v), "device_id": second} for m, v in lay.items()]
+        day = the_day(panel_of(wearable_days=rows))
+        assert day[["activity_steps", "adherence_wear_minutes", "activity_sedentary_share"]].tolist() == [
+            8000,
+            1300,
+            0.5,
+        ]
+
+
+def test_of_two_vendors_days_without_wear_the_one_with_more_steps_speaks(panel_of):
+    """Neither says for how long it was worn."""
+    rows = [{**summary(m, v), "device_id": "a"} for m, v in {"steps": 8000, "sedentary_minutes": 720}.items()]
+    rows += [{**summary(m, v), "device_id": "z"} for m, v in {"steps": 5, "sedentary_minutes": 1435}.items()]
+    assert the_day(panel_of(wearable_days=rows))[["activity_steps", "activity_sedentary_share"]].tolist() == [8000, 0.5]
+
+
+def test_an_unworn_device_says_nothing_of_the_wear_of_another(panel_of):
+    """Zeros of the one in the drawer stand beside no step of the one on the wrist, which does not say for how long it was."""
+    rows = [summary("steps", 8000), {**summary("worn_minutes", 0), "device_id": "z"}]
+    assert "adherence_wear_minutes" not in panel_of(wearable_days=rows)
+    assert the_day(panel_of(wearable_days=rows[1:]))["adherence_wear_minutes"] == 0
+
+
+def test_a_vendors_zeros_of_a_night_without_sleep_are_none(panel_of):
+    """Nobody lay awake for 0 minutes, nor slept with a score of 0; of a night that was slept 0 minutes awake are a figure."""
+    told = {"minutes_asleep": 0, "minutes_awake": 0, "sleep_efficiency": 0, "sleep_score": 0, "heart_rate_variance": 0}
+    assert panel_of(wearable_days=[summary(m, v) for m, v in told.items()]).empty
+    slept = panel_of(wearable_days=[summary("minutes_asleep", 400), summary("minutes_awake", 0)])
+    assert the_day(slept)[["sleep_duration", "sleep_waso"]].tolist() == [400, 0]
+    assert "sleep_waso" not in panel_of(wearable_days=[summary("minutes_asleep", 0), summary("minutes_awake", 12)])
+
+
+def test_zones_of_a_day_that_nobody_wore_it_are_none(panel_of):
+    """All of a day below the lowest zone is no figure of a heart."""
+    rows = [summary("steps", 0), summary("heart_zone_below_minutes", 1440)]
+    assert panel_of(wearable_days=rows).empty
+
+
+@pytest.mark.parametrize(
+    ("hour", "n", "is_known"), [(6, 600, True), (6, 599, False), (4, 600, False), (0, 840, True), (0, 839, False)]
+)
+def test_ten_waking_hours_or_fourteen_of_all_are_a_day(panel_of, hour, n, is_known):
+    """From 6 o'clock on, or from midnight on."""
+    day = the_day(panel_of(wearable=lively(minutes(hour, n, steps=4, heart_rate=70))))
+    assert pd.notna(day["activity_steps"]) == is_known
