@@ -53,9 +53,7 @@ class Concordance:
             return np.where(total > 0, right / total, np.nan)
 
 
-def own_aurocs(
-    score: Values, label: Values, unit: NDArray[np.int64], n_units: int, fewest: int = FEWEST_OWN
-) -> Values:
+def own_aurocs(score: Values, label: Values, unit: NDArray[np.int64], n_units: int, fewest: int = FEWEST_OWN) -> Values:
     """AUROC within each unit (a fit, a subject under one fit); missing below the fewest positive and negative rows."""
     frame = pd.DataFrame({"unit": unit, "label": label, "score": score})
     rank = frame.groupby("unit")["score"].rank()
