@@ -16,7 +16,7 @@ import pandas as pd
 from features import devices, hours, minutes, mood, plausibility, sleep
 from features.calendar import DEFAULT_CUTOFF
 from features.measures import HAS_DATA
-from features.signals import VENDOR, by_standing, of_the_worn
+from features.signals import VENDOR, of_the_first, of_the_worn
 from features.tables import AHEAD_FEWEST_ROWS, CLOCK_AHEAD_MIN
 from features.versions import KEY, Versions, no_days, with_known_on
 
@@ -179,9 +179,9 @@ def _ahead(versions: Versions, stream: str) -> pd.DataFrame:
 def _vendor(versions: Versions, preference: devices.Preference) -> _Part:
     columns = ["metric", "value", *minutes.DEVICE]
     rows = versions.rows(", ".join([*KEY, *columns]))
-    of_device = [*KEY, *minutes.DEVICE]
+    of_device = [*KEY, "source", "device_id"]
     rows = of_the_worn(rows.assign(preference=-devices.rank(rows, preference)), of_device)
-    rows = by_standing(rows, KEY, of_device).drop_duplicates([*KEY, "metric"], keep="last")
+    rows = of_the_first(rows, KEY, of_device)
     wide = rows.pivot(index=KEY, columns="metric", values="value")
     known = {metric: wide[metric] * factor for metric, (_, factor) in VENDOR.items() if metric in wide.columns}
     further = {f"signals_{metric}": wide[metric] for metric in wide.columns if metric not in VENDOR}

@@ -61,7 +61,7 @@ def numbered(
 
 
 def origins(sums: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Which device and algorithm told of most of each day's minutes, as the day was first known: `ORIGIN` and `device`.
+    """Which device and algorithm spoke for each day as it was first known, stuck hours included: `ORIGIN` and `device`.
 
     Args:
         sums: hour sums with `device` still hashed.
@@ -150,14 +150,15 @@ def _merged_sql(rows: str, preference: Preference) -> str:
                 CASE WHEN NOT coalesce(s.no_steps, FALSE) THEN {OF_SUBJECT["steps"]} END AS steps,
                 CASE WHEN NOT coalesce(s.no_heart_rate, FALSE) THEN {OF_SUBJECT["heart_rate"]} END AS heart_rate,
                 {OF_SUBJECT["hrv_rmssd"]} AS hrv_rmssd),
-                coalesce(worn, nullif({SIGN}, FALSE)) AS shown, coalesce(s.shows, FALSE) AS shows
+                coalesce(s.shows, FALSE) AS shows
             FROM {rows} r LEFT JOIN told_of_two s
             ON (r.subject_id, r.local_date, r.known_on, r.source, r.device_id, hour(r.local_time))
              = (s.subject_id, s.local_date, s.known_on, s.source, s.device_id, s.hour)),
+        signed AS (SELECT *, coalesce(worn, nullif({SIGN}, FALSE)) AS shown FROM sound),
         minutes AS (
             SELECT subject_id, local_date, known_on, utc_offset_min, date_trunc('minute', local_time) AS local_minute, {best},
                    min({_rank_sql(preference)}) <= {len(preference)} AS is_named
-            FROM sound GROUP BY ALL)
+            FROM signed GROUP BY ALL)
         SELECT subject_id, local_date, known_on, hour(local_minute) AS hour, {SUMS_SQL} FROM (SELECT *, {bit} FROM minutes)
         WHERE (subject_id, local_date, known_on) IN (SELECT (subject_id, local_date, known_on) FROM minutes WHERE is_named)
         GROUP BY ALL"""

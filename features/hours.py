@@ -24,8 +24,8 @@ Places = NDArray[np.int64]
 Hours = NDArray[np.bool_]
 # A sum by version and clock hour, of shape (n_versions, 24).
 Wide = dict[str, NDArray[np.float64]]
-# A pulse in fewer hours is a spot check, and no wear.
-FEWEST_PULSE_HOURS = 3
+# A pulse in fewer hours is a spot check, and no wear; steps in fewer are no day that a pedometer was carried.
+FEWEST_SIGN_HOURS = 3
 BITS = ("active_bits", "still_bits")
 # Squares served to find stuck sensors.
 TOLD = [name for name in SUMS if name not in (*BITS, "step_squares", "beat_squares")]
@@ -128,7 +128,7 @@ def shows(hours: pd.DataFrame, by: list[str]) -> pd.Series:
     """
     pulse = (hours["beat_minutes"] > 0) | (hours["hrv_minutes"] > 0)
     day = hours[by].assign(pulse=pulse, word=hours["said_worn"] > 0).groupby(by, sort=False)
-    is_shown: pd.Series = (day["pulse"].transform("sum") >= FEWEST_PULSE_HOURS) | day["word"].transform("any")
+    is_shown: pd.Series = (day["pulse"].transform("sum") >= FEWEST_SIGN_HOURS) | day["word"].transform("any")
     return is_shown
 
 
@@ -148,8 +148,9 @@ def without_silent_hours(found: DayHours) -> DayHours:
 def speaker(hours: pd.DataFrame, by: list[str], device: str) -> pd.DataFrame:
     """Which device speaks for each day.
 
-    One that tells a whole day in hours with a sign of wear comes first, then one that shows that it is worn (`shows`), then a
-    pedometer with the still hours that it tells of, then the one of more minutes: a phone that lies on a table says little.
+    One that tells a whole day comes first: in hours with a sign of wear where it shows wear (`shows`), in all hours where it is a
+    pedometer that was carried, by steps in three of them or more. Then one that shows wear, then a pedometer with still hours, then
+    the one of more minutes: a phone that lies on a table says little.
 
     Args:
         hours: sums per hour and device.
@@ -158,16 +159,17 @@ def speaker(hours: pd.DataFrame, by: list[str], device: str) -> pd.DataFrame:
     """
     of_device, clock = [*by, device], hours["hour"] % 24
     is_waking = (clock >= activity.WAKING_HOURS.start) & (clock < activity.WAKING_HOURS.stop)
-    told = spoken(hours)
-    worn = told.mask(hours["worn"] == 0, 0)
+    told, has_sign = spoken(hours), hours["worn"] != 0
+    worn = told.where(has_sign, 0)
     rows = hours[[*of_device, "minutes"]].assign(
-        told=told, told_waking=told.where(is_waking, 0), spoken=worn, waking=worn.where(is_waking, 0),
+        told=told, told_waking=told.where(is_waking, 0), spoken=worn, waking=worn.where(is_waking, 0), signs=has_sign,
         shows=shows(hours, of_device),
     )  # fmt: skip
     daily = rows.groupby(of_device).sum().astype({"shows": bool})
-    daily["is_day"] = _is_day(daily["waking"].to_numpy(), daily["spoken"].to_numpy())
     is_told = _is_day(daily["told_waking"].to_numpy(), daily["told"].to_numpy())
-    daily["is_told"] = is_told & (daily["spoken"] > 0)
+    is_worn = _is_day(daily["waking"].to_numpy(), daily["spoken"].to_numpy())
+    daily["is_told"] = is_told & (daily["signs"] > 0)
+    daily["is_day"] = np.where(daily["shows"], is_worn, is_told & (daily["signs"] >= FEWEST_SIGN_HOURS))
     order = [*by, "is_day", "shows", "is_told", "spoken", "minutes", device]
     return daily.reset_index().sort_values(order).drop_duplicates(by, keep="last")
 

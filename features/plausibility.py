@@ -11,7 +11,6 @@ import pandas as pd
 
 from features.calendar import is_known_on
 from features.hours import DayHours, with_versions
-from features.minutes import spoken
 from features.tables import STUCK_FEWEST_MINUTES, WEARABLE
 from features.versions import with_days
 
@@ -68,16 +67,18 @@ def without_stuck_hours(found: DayHours) -> tuple[DayHours, pd.DataFrame]:
             hours.loc[at, [sensor.total, sensor.minutes, sensor.squares, *sensor.further]] = 0
             told.append(pd.DataFrame({"version": hours.loc[at, "version"], "rule": f"{rule}_{sensor.measure}"}))
     findings = pd.concat(told)
-    hours.loc[findings.index.unique()] = _what_is_left(hours.loc[findings.index.unique()])
+    hours.loc[findings.index.unique(), "worn"] = _what_is_left(hours.loc[findings.index.unique()])
     return DayHours(found.subjects, found.versions, hours), _findings(found, findings)
 
 
-def _what_is_left(hours: pd.DataFrame) -> pd.DataFrame:
-    """Hours without their stuck sensor, which shows no wear and tells of no minute any more."""
+def _what_is_left(hours: pd.DataFrame) -> pd.Series:
+    """Worn minutes of hours without their stuck sensor, which shows no wear: at least those of the sensor that tells most of it.
+
+    Where hours that were kept lack what others show, nothing is known of that.
+    """
     moving = hours[["incidental", "slow", "brisk"]].sum(axis=1)
-    others = pd.concat([moving, hours[["said_worn", "beat_minutes", "hrv_minutes"]]], axis=1).max(axis=1).clip(lower=0)
-    hours = hours.assign(worn=hours["worn"].clip(upper=others))
-    return hours.assign(minutes=hours["minutes"].clip(upper=spoken(hours)))
+    others = pd.concat([moving, hours[["said_worn", "beat_minutes", "hrv_minutes"]]], axis=1)
+    return hours["worn"].clip(upper=others.max(axis=1)).where(others.min(axis=1) >= 0, hours["worn"])
 
 
 def _constant(found: DayHours, sensor: Sensor) -> pd.DataFrame:

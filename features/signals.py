@@ -51,8 +51,9 @@ def measure(name: str, unit: str, usual_spread: float | None = None) -> Measure:
 def of_the_worn(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """A vendor's figures, without zeros that stand for none, and without those of movement on days that nobody wore it.
 
-    Nobody did where a device gives no step, no active, exercising, worn or quickened minute and no resting pulse, or says itself
-    that it was worn for less than a day counts from: a flat battery is no calm day. What belongs to a sleep of 0 minutes is none.
+    Nobody did where a device gives no step, no active, exercising, worn or quickened minute and no resting pulse, or says so
+    itself: a flat battery is no calm day. Where it says that it was worn for less than a day counts from, movement is not known
+    (NaN). What belongs to a sleep of 0 minutes is none.
 
     Args:
         rows: `metric, value`, and what tells apart the days of devices.
@@ -62,38 +63,39 @@ def of_the_worn(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         The rows that are left, with `is_worn`.
     """
     metric, value = rows["metric"], rows["value"]
+    is_movement, is_wear = metric.isin(MOVEMENT), metric == "worn_minutes"
 
     def on_its_day(is_so: pd.Series) -> pd.Series:
         found: pd.Series = is_so.groupby([rows[name] for name in by], dropna=False).transform("any")
         return found
 
-    is_worn = on_its_day(metric.isin(WORN) & (value > 0))
-    is_worn &= ~on_its_day((metric == "worn_minutes") & (value < FEWEST_DAY_MINUTES))
+    is_worn = on_its_day(metric.isin(WORN) & (value > 0)) & ~on_its_day(is_wear & (value == 0))
+    is_short = on_its_day(is_wear & (value < FEWEST_DAY_MINUTES))
     is_none = metric.isin(ABOVE_ZERO) & (value == 0)
     is_none |= metric.isin(OF_SLEEP) & on_its_day((metric == "minutes_asleep") & (value == 0))
-    return rows.assign(is_worn=is_worn)[~is_none & (is_worn | ~metric.isin(MOVEMENT))]
+    rows = rows.assign(is_worn=is_worn, value=value.mask(is_movement & is_short))
+    return rows[~is_none & (is_worn | ~is_movement)]
 
 
-def by_standing(rows: pd.DataFrame, day: list[str], by: list[str]) -> pd.DataFrame:
-    """A vendor's figures of two devices in the order of who speaks, the last first: worn, for longer, with more steps.
+def of_the_first(rows: pd.DataFrame, day: list[str], by: list[str]) -> pd.DataFrame:
+    """One figure a metric and day: of the preferred device, then of one that was worn, for longer, with more steps.
 
-    An unworn device has nothing to say of wear on a day on which another was worn.
+    What a device does not give, the next does; but an unworn one says nothing of wear on a day on which another was worn.
 
     Args:
         rows: of `of_the_worn`, with `preference`: the higher the more preferred.
         day: columns that tell apart days.
         by: columns that tell apart days of devices.
     """
-    standing = {
-        name: rows["value"].where(rows["metric"] == name).groupby([rows[c] for c in by], dropna=False).transform("max")
-        for name in ("worn_minutes", "steps")
-    }
     is_any_worn = rows["is_worn"].groupby([rows[name] for name in day]).transform("any")
-    rows = rows.assign(**{f"of_{name}": values.fillna(-1.0) for name, values in standing.items()})
-    rows = rows[rows["is_worn"] | ~is_any_worn | (rows["metric"] != "worn_minutes")]
-    return rows.sort_values(
-        [*day, "metric", "preference", "is_worn", "of_worn_minutes", "of_steps", "device_id", "source"]
-    )
+    of_device = [rows[name] for name in by]
+    standing = {
+        name: rows["value"].where(rows["metric"] == metric).groupby(of_device).transform("max").fillna(-1.0)
+        for name, metric in (("for_long", "worn_minutes"), ("steps", "steps"))
+    }
+    rows = rows.assign(**standing)[rows["is_worn"] | ~is_any_worn | (rows["metric"] != "worn_minutes")]
+    order = [*day, "metric", "preference", "is_worn", "for_long", "steps", "device_id", "source"]
+    return rows.sort_values(order).drop_duplicates([*day, "metric"], keep="last").dropna(subset="value")
 
 
 def check_declared(declared: Mapping[str, tuple[str, float | None]], measures: Container[str]) -> None:

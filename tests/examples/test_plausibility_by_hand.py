@@ -174,7 +174,7 @@ def test_hours_of_a_stuck_device_are_the_sound_ones(days_of):
     """The strap is stuck in all 60 minutes of two hours, the band has 40 of the first: its are there."""
     panel = days_of(wearable=strap_and_band(2, 0, varied(40)), preference=["Strap"]).panel
     assert panel["heart_mean"].tolist() == [70.5]
-    assert panel["adherence_wear_minutes"].tolist() == [120]
+    assert panel["adherence_wear_minutes"].tolist() == [40]
 
 
 def test_two_devices_that_agree_are_not_stuck(days_of):

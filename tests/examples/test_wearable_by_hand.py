@@ -302,8 +302,10 @@ def test_a_pulse_that_is_stuck_shows_no_wear(panel_of):
 
 
 def test_steps_that_are_stuck_show_no_wear(panel_of):
-    """A pedometer that tells 5 steps in each minute tells nothing, not even that it was never worn."""
-    assert panel_of(wearable=minutes(0, 1440, steps=5)).filter(regex="^(activity|adherence)").isna().all(axis=None)
+    """A pedometer that tells 5 steps in each minute shows no minute worn."""
+    day = the_day(panel_of(wearable=minutes(0, 1440, steps=5)))
+    assert pd.isna(day["activity_steps"])
+    assert day["adherence_wear_minutes"] == 0
 
 
 def test_a_stuck_device_silences_no_other(panel_of):
@@ -341,6 +343,22 @@ def test_a_phone_on_the_table_does_not_speak_for_a_watch(panel_of, preference):
         assert day["activity_sedentary_share"] == 0.0
     else:
         assert pd.isna(day["activity_steps"])
+
+
+@pytest.mark.parametrize("watch", [{"heart_rate": 60}, {"hrv_rmssd": 40}])
+def test_a_phone_that_was_carried_speaks_beside_a_watch_worn_at_night(panel_of, watch):
+    """Steps in nine hours of a phone's day, still in the others; eight hours with the watch tell no day."""
+    night = lively(minutes(0, 480, "a", **watch))
+    phone = minutes(0, 540, "b", steps=0) + lively(minutes(9, 540, "b", steps=10)) + minutes(18, 360, "b", steps=0)
+    assert the_day(panel_of(wearable=night + phone))["activity_steps"] == 5400
+
+
+@pytest.mark.parametrize("preference", [("A",), ("B",)])
+def test_a_stuck_pulse_shows_no_wear_minute_by_minute(panel_of, preference):
+    """A's 70 all day does not; three hours of B do."""
+    stuck = minutes(0, 1440, "a", heart_rate=70, steps=0, device_model="A")
+    sound = lively(minutes(9, 180, "b", heart_rate=80, device_model="B"))
+    assert the_day(panel_of(wearable=stuck + sound, preference=preference))["adherence_wear_minutes"] == 180
 
 
 def test_a_night_in_bed_with_a_watch_does_not_silence_the_phone_of_the_day(panel_of):
@@ -399,6 +417,20 @@ def test_of_two_vendors_days_without_wear_the_one_with_more_steps_speaks(panel_o
     rows = [{**summary(m, v), "device_id": "a"} for m, v in {"steps": 8000, "sedentary_minutes": 720}.items()]
     rows += [{**summary(m, v), "device_id": "z"} for m, v in {"steps": 5, "sedentary_minutes": 1435}.items()]
     assert the_day(panel_of(wearable_days=rows))[["activity_steps", "activity_sedentary_share"]].tolist() == [8000, 0.5]
+
+
+def test_what_the_longer_worn_device_does_not_know_the_other_does_not_say(panel_of):
+    """500 worn minutes are no day; 12 steps of the other device are none either, and the wear stands."""
+    rows = [summary("steps", 9000), summary("worn_minutes", 500), {**summary("steps", 12), "device_id": "z"}]
+    panel = panel_of(wearable_days=rows)
+    assert "activity_steps" not in panel
+    assert the_day(panel)["adherence_wear_minutes"] == 500
+
+
+def test_figures_of_one_device_under_two_algorithms_belong_together(panel_of):
+    """Steps are the sign that it was worn; sitting came with a newer algorithm."""
+    rows = [summary("steps", 4000), {**summary("sedentary_minutes", 720), "algorithm_version": "v2"}]
+    assert the_day(panel_of(wearable_days=rows))["activity_sedentary_share"] == 0.5
 
 
 def test_an_unworn_device_says_nothing_of_the_wear_of_another(panel_of):
