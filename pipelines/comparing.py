@@ -6,6 +6,7 @@ import pandas as pd
 
 from models import contest as contests
 from models.baselines import Predictor
+from models.evaluation import COLUMNS
 from models.outcomes import Outcome
 from models.risk import HazardModel
 from pipelines import contest, engineering, judgement, registered, release
@@ -58,7 +59,7 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
     tidy = found.assign(
         dataset=dataset_name(installation), outcome=outcome.name, task="onset", horizon_days=horizon, split=split
     )
-    return Compared(tidy, (one, other), settings.audit.top_share, hidden)
+    return Compared(tidy[list(COLUMNS)], (one, other), settings.audit.top_share, hidden)
 
 
 def _outcome(installation: Installation, models: list[HazardModel]) -> Outcome:

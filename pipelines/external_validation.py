@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.provenance import dataset_name
 from pipelines.registry import CHAMPION, ModelVersion, model_name
-from pipelines.settings import Settings
+from pipelines.settings import CONFIG_NAME, Settings, load_settings
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,21 @@ def validate(
     remarks = [*_differences(installation, model, declared), *_missing(model, matrix), *_too_few(predicted.risks),
                _who_is_in_both(installation, version, cohort, labels)]  # fmt: skip
     return Validated(rows, registered.label(version), declared.name, horizon, remarks)
+
+
+def cohort_settings(told: Path) -> Settings:
+    """The configuration of the cohort that a person means: its file, or the folder that holds it.
+
+    Raises:
+        Usage: there is none.
+    """
+    path = told / CONFIG_NAME if told.is_dir() else told
+    if not path.is_file():
+        raise Usage(
+            f"There is no cohort at `{told}`. Name the {CONFIG_NAME} of another installation, or a folder that `foretide replay "
+            "--out` kept."
+        )
+    return load_settings(path)
 
 
 def champion_of(settings: Settings, outcome: str | None) -> str:
