@@ -150,6 +150,9 @@ def _ranking(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
 def _calibration(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
     brier = resampling.subject_means((score - test.label) ** 2, test.subject, test.weights)
     prevalence = resampling.subject_means(test.label, test.subject, test.weights)
+    # A resample of a few event subjects may draw none of them.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = 1 - brier / (prevalence * (1 - prevalence))
     # Fewer resamples do where the second decimal of an end decides nothing.
     binned = curve.score, curve.rows[:CALIBRATION_RESAMPLES], curve.positives[:CALIBRATION_RESAMPLES]
     slopes, levels = binned_slopes(*binned), binned_levels(*binned)
@@ -158,7 +161,7 @@ def _calibration(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
     nan = float("nan")
     return {
         "brier": _with_interval(brier),
-        "scaled_brier": _with_interval(1 - brier / (prevalence * (1 - prevalence))),
+        "scaled_brier": _with_interval(scaled),
         "calibration_slope": _with_interval(slopes),
         "calibration_intercept": _with_interval(levels),
         "ici": _with_spread(ici, _binned_ici(*binned)[1:]),
