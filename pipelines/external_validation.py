@@ -180,10 +180,11 @@ def _who_is_in_both(
     """What can be told of persons in both cohorts: whether pseudonyms are the same, and that this proves nothing."""
     lake = installation.lake
     seen = lake.history("subjects", pd.Timestamp(version.tags["known_at"]), lake.connection()).df()["subject_id"]
-    again = int(labels["subject_id"].drop_duplicates().isin(seen).sum())
+    here = labels["subject_id"].drop_duplicates()
+    again = int(here.isin(seen).sum())
     if again:
         return (
-            f"{again} pseudonyms occur in the model's cohort too. If they are the same persons, these figures flatter; if each "
-            "sender counts from 1, they say nothing. Ask the senders."
+            f"{again} of {len(here)} pseudonyms occur in the model's cohort too. If they are the same persons, these figures "
+            "flatter; if each sender counts from 1, they say nothing. Ask the senders."
         )
     return "No pseudonym occurs in both cohorts. Whether a person does cannot be known: senders give pseudonyms of their own."

@@ -45,6 +45,11 @@ def _figure(metrics: pd.DataFrame, name: str) -> str:
     return words.number(row["value"], is_signed, decimals) + (f" ({span})" if span else "")
 
 
+def _told(metrics: pd.DataFrame, name: str) -> str:
+    """A figure within brackets, hence without any of its own."""
+    return _figure(metrics, name).replace(" (", ", 95 % ").removesuffix(")")
+
+
 def sentences(found: Validated) -> list[str]:
     """Whether the model ranks better than the cohort's best rule, whether its risks are right there, and what else to know."""
     rows = _shown(found)
@@ -67,7 +72,7 @@ def _ranking(found: Validated, own: pd.DataFrame, best: str | None) -> str:
         verdict = "the best simple rule there ranks better"
     else:
         verdict = "it is not proven to rank better, nor worse, than the best simple rule there"
-    return f"{about}; {verdict} ({rule}; difference {_figure(own, GAIN)})."
+    return f"{about}; {verdict} ({rule}; difference {_told(own, GAIN)})."
 
 
 def _calibration(own: pd.DataFrame) -> str:
@@ -83,9 +88,5 @@ def _calibration(own: pd.DataFrame) -> str:
     elif slope["low"] > 1:
         spread = "they differ less from one another than they should"
     else:
-        spread = (
-            "nor to differ too much or too little"
-            if "not proven" in level
-            else "how much they differ cannot be faulted"
-        )
-    return f"{level} (intercept {_figure(own, 'calibration_intercept')}), {spread} (slope {_figure(own, 'calibration_slope')})."
+        spread = "that they differ too much or too little from one another is not proven"
+    return f"{level} (intercept {_told(own, 'calibration_intercept')}); {spread} (slope {_told(own, 'calibration_slope')})."

@@ -1,12 +1,16 @@
 """Two models on the same rows, for a terminal: one sentence that a clinician understands, and a table by group."""
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
 from models.contest import DIFFERENCE, EVERYBODY
 from pipelines.comparing import Compared
 from pipelines.reports import words
 
-BRIER_DECIMALS = 4
+# Column headings, and decimals: squared errors are small.
+SHOWN = {"auroc": ("AUROC", words.DECIMALS), "tpr": ("Caught", words.DECIMALS), "brier": ("Brier", 4)}
 
 
 def table(found: Compared) -> list[dict[str, object]]:
@@ -17,17 +21,18 @@ def table(found: Compared) -> list[dict[str, object]]:
 def _line(found: Compared, group: str, rows: pd.DataFrame) -> dict[str, object]:
     by = rows.set_index(["model", "metric"])
     line: dict[str, object] = {"group": words.plain(group), "subjects": _count(rows["n_subjects"].iloc[0])}
-    for metric, decimals in (("auroc", words.DECIMALS), ("tpr", words.DECIMALS), ("brier", BRIER_DECIMALS)):
-        short = words.metric(metric).short
-        for model in found.models:
-            line[f"{short} {model}"] = words.number(by.loc[(model, metric), "value"], decimals=decimals)
-        line[f"{short} difference (95 %)"] = _difference(by.loc[(DIFFERENCE, metric)], decimals)
+    for metric, (short, decimals) in SHOWN.items():
+        both = [words.number(by.loc[(model, metric), "value"], decimals=decimals) for model in found.models]
+        row = by.loc[(DIFFERENCE, metric)]
+        span = words.span(row["low"], row["high"], is_signed=True, decimals=decimals) or words.DASH
+        line[f"{short} A, B"] = ", ".join(both)
+        line[f"{short} A − B (95 %)"] = f"{words.number(row['value'], is_signed=True, decimals=decimals)} ({span})"
     return line
 
 
-def _difference(row: pd.Series, decimals: int = words.DECIMALS) -> str:
-    span = words.span(row["low"], row["high"], is_signed=True, decimals=decimals)
-    return f"{words.number(row['value'], is_signed=True, decimals=decimals)} ({span or words.DASH})"
+def _difference(row: Mapping[Hashable, Any] | pd.Series) -> str:
+    span = words.span(row["low"], row["high"], is_signed=True)
+    return words.number(row["value"], is_signed=True) + (f", 95 % {span}" if span else "")
 
 
 def _count(value: float) -> str:
@@ -45,8 +50,8 @@ def sentences(found: Compared) -> list[str]:
         f"{words.SPLITS[found.rows['split'].iloc[0]]}); with the top {words.percent(found.top_share)} flagged, {one} catches "
         f"{100 * caught[0]:.0f} and {other} {100 * caught[1]:.0f} of 100 days before an event.",
         *_of_groups(found),
-        "Both were fitted anew, in the same folds: what is compared is how they are made, not their files. Intervals are "
-        "conditional on the fitted models.",
+        f"Both were fitted anew, in the same folds: what is compared is how they are made, not their files. Intervals are "
+        f"conditional on the fitted models. In the table A is {one} and B is {other}.",
     ]
 
 
@@ -63,7 +68,7 @@ def _of_groups(found: Compared) -> list[str]:
     apart = rows[(rows["metric"] == "auroc") & ((rows["low"] > 0) | (rows["high"] < 0))]
     told = []
     if len(apart):
-        named = [f"{words.plain(row['group'])} {_difference(row)}" for row in apart.to_dict("records")]
+        named = [f"{words.plain(row['group'])} ({_difference(row)})" for row in apart.to_dict("records")]
         told.append(f"By group the AUROC differs in {words.listing(named)}; of many groups some do by chance.")
     n_hidden = sum(found.hidden.values())
     if n_hidden:
