@@ -82,10 +82,8 @@ def fit(
     Raises:
         ModelsError: a feature is missing, an infinite value, or no event in the training rows.
     """
-    missing = [feature for feature in features if feature not in matrix.columns]
-    if missing:
-        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
-    x, rows, interval, y = _expand(matrix, labels, horizons_days, features)
+    rows, interval, y = at_risk(labels, horizons_days)
+    x = _values(matrix, features)[rows]
     if y.sum() == 0 or y.sum() == len(y):
         raise ModelsError("The training rows hold no event, or nothing but events: no risk can be learnt from them.")
     subject = labels["subject_id"].iloc[rows]
@@ -102,26 +100,32 @@ def fit(
     return replace(fitted, line=line, lines=lines)
 
 
-def _expand(
-    matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...]
-) -> tuple[Values, NDArray[np.int64], NDArray[np.int64], Values]:
-    """One row per index row and interval that it was at risk in and followed through."""
-    x = matrix[list(features)].to_numpy(dtype=np.float64)
+def _values(matrix: pd.DataFrame, features: tuple[str, ...]) -> Values:
+    missing = [feature for feature in features if feature not in matrix.columns]
+    if missing:
+        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
+    x = matrix[list(features)].to_numpy(dtype=np.float64).reshape(len(matrix), len(features))
     if np.isinf(x).any():
         raise ModelsError(
             f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them."
         )
+    return x
+
+
+def at_risk(
+    labels: pd.DataFrame, horizons_days: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Values]:
+    """Each interval that an index row was at risk in and followed through: the row, the interval, 1 if an event came."""
     to_event = np.nan_to_num(labels["days_to_event"].to_numpy(), nan=np.inf)
     followed = np.where(labels["is_masked"], 0, labels["followed_days"])
     bounds = (0, *horizons_days)
     rows, intervals, y = [], [], []
     for k in range(len(horizons_days)):
-        at_risk = np.flatnonzero((to_event >= bounds[k]) & (followed >= bounds[k + 1]))
-        rows.append(at_risk)
-        intervals.append(np.full(len(at_risk), k))
-        y.append((to_event[at_risk] < bounds[k + 1]).astype(np.float64))
-    row = np.concatenate(rows)
-    return x[row], row, np.concatenate(intervals), np.concatenate(y)
+        those = np.flatnonzero((to_event >= bounds[k]) & (followed >= bounds[k + 1]))
+        rows.append(those)
+        intervals.append(np.full(len(those), k))
+        y.append((to_event[those] < bounds[k + 1]).astype(np.float64))
+    return np.concatenate(rows), np.concatenate(intervals), np.concatenate(y)
 
 
 def _learn(
@@ -221,14 +225,7 @@ def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
     Raises:
         ModelsError: the matrix lacks a feature of the model, or holds an infinite value.
     """
-    missing = [feature for feature in model.features if feature not in matrix.columns]
-    if missing:
-        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
-    x = matrix[list(model.features)].to_numpy(dtype=np.float64).reshape(len(matrix), len(model.features))
-    if np.isinf(x).any():
-        raise ModelsError(
-            f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them."
-        )
+    x = _values(matrix, model.features)
     return np.column_stack(
         [_margin(model, x, np.full(len(matrix), k, dtype=np.int64)) for k in range(len(model.horizons_days))]
     )
@@ -236,20 +233,21 @@ def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
 
 def predict(model: HazardModel, matrix: pd.DataFrame) -> Values:
     """Calibrated risk within each horizon, of shape (n_rows, n_horizons), never falling from left to right."""
-    return _risks(hazards(model, matrix), model.line)
+    return risks(hazards(model, matrix), model.line)
 
 
 def predict_interval(model: HazardModel, matrix: pd.DataFrame) -> tuple[Values, Values]:
     """Interval (90 %) of the estimated mean risk at these scores, from resampled subjects; not an individual's."""
     margin = hazards(model, matrix)
-    drawn = np.stack([_risks(margin, line) for line in model.lines or (model.line,)])
+    drawn = np.stack([risks(margin, line) for line in model.lines or (model.line,)])
     tail = (1 - INTERVAL_LEVEL) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-    point = _risks(margin, model.line)
+    point = risks(margin, model.line)
     return np.minimum(low, point), np.maximum(high, point)
 
 
-def _risks(margin: Values, line: tuple[float, float]) -> Values:
+def risks(margin: Values, line: tuple[float, float]) -> Values:
+    """Risk within each horizon from log-odds of each interval's hazard, of shape (n_rows, n_horizons), by a calibration line."""
     risk: Values = 1 - np.cumprod(1 - expit(line[0] * margin + line[1]), axis=1)
     return risk
 
