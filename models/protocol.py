@@ -107,7 +107,8 @@ def fit_and_predict(
     risks = {}
     for predictor in predictors:
         known, seen = labels.iloc[train[predictor.name]], matrix.iloc[train[predictor.name]]
-        fitted = risk.fit(seen, known, horizons_days, predictor.features, predictor.learner, seed, 1, predictor.name)
+        fitted = risk.fit(seen, known, horizons_days, predictor.features, predictor.learner, seed, 1, predictor.name,
+                          growth=predictor.growth)  # fmt: skip
         risks[predictor.name] = risk.predict(fitted, unseen)
     return risks
 

@@ -1,7 +1,8 @@
 """The challenger against the champion: what each is made by, fitted in the same folds, on the same rows.
 
 A champion was trained on the very subjects that a challenger is tested on, so its file cannot be compared. Its recipe
-can: features and learner, fitted anew by today's code as every predictor of the evaluation is (decision 0018).
+can: features, learner and how its trees are grown, fitted anew by today's code as every predictor of the evaluation is
+(decision 0018).
 """
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from models import contest, protocol, risk
 from models.baselines import MODEL, Predictor
 from models.gate import Contest, Standing
+from models.growth import Growth
 from models.outcomes import Outcome
 from pipelines import engineering, evaluating, ledger
 from pipelines.errors import Refused
@@ -34,23 +36,25 @@ def against_champion(
     except Refused:
         return Contest(champion.tags.get("predictor", "unknown"), Standing.ALTERED)
     matrix = installation.lake.load(f"training_matrix_{outcome.name}")
-    today = {p.name: p for p in evaluating.candidates(matrix, installation.settings.features_on())}
-    twin = next((p for p in today.values() if _recipe(p) == (model.learner, set(model.features))), None)
+    settings = installation.settings
+    growth = settings.training.model.growth()
+    today = {p.name: p for p in evaluating.candidates(matrix, settings.features_on(), growth)}
+    twin = next((p for p in today.values() if _recipe(p) == _recipe(model)), None)
     if twin is not None and twin.name == served:
         return Contest(model.name, Standing.SAME)
     if twin is not None and served != MODEL:
         return Contest(model.name, Standing.WEIGHED)
-    known = installation.settings.catalog().by_name
+    known = settings.catalog().by_name
     if not all(name in matrix.columns or name in known for name in model.features):
         return Contest(model.name, Standing.GONE)
     if twin is not None:
         rows, name = installation.lake.load(f"predictions_{outcome.name}").query("split == @split"), twin.name
     else:
-        incumbent = Predictor(INCUMBENT, model.learner, model.features)
+        incumbent = Predictor(INCUMBENT, model.learner, model.features, model.growth)
         rows, name = _fitted(installation, night, outcome, (today[served], incumbent), split), INCUMBENT
     if rows.empty:
         return Contest(model.name, Standing.COMPARED)
-    how = installation.settings.training
+    how = settings.training
     figures = contest.difference(rows, served, name, how.resamples, how.seed)
     return Contest(model.name, Standing.COMPARED, *figures)
 
@@ -64,8 +68,8 @@ def _rival(installation: Installation, name: str) -> ModelVersion | None:
     return None if earlier is None else registry.version(name, earlier)
 
 
-def _recipe(predictor: Predictor) -> tuple[str, set[str]]:
-    return predictor.learner, set(predictor.features)
+def _recipe(of: Predictor | risk.HazardModel) -> tuple[str, set[str], Growth]:
+    return of.learner, set(of.features), of.growth
 
 
 def _fitted(
