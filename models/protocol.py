@@ -81,7 +81,7 @@ def cross_predict(
             progress((done + 1) / len(planned))
             if found is not None:
                 parts.setdefault(split.name, []).append(found)
-    return [_pooled(name, horizons_days, found) for name, found in parts.items()]
+    return [pooled(name, horizons_days, found) for name, found in parts.items()]
 
 
 def learnt_from(
@@ -133,9 +133,10 @@ def is_learnable(labels: pd.DataFrame) -> bool:
     return seen["subject_id"].nunique() >= 2 * risk.CROSS_FITS
 
 
-def _pooled(
+def pooled(
     name: str, horizons_days: tuple[int, ...], parts: list[tuple[pd.DataFrame, dict[str, Values]]]
 ) -> Predictions:
+    """Predictions of several fits of one split, one below the other."""
     rows = pd.concat([rows for rows, _ in parts], ignore_index=True)
     risks = {model: np.concatenate([risks[model] for _, risks in parts]) for model in parts[0][1]}
     return Predictions(str(rows["task"].iloc[0]), name, horizons_days, rows, risks)

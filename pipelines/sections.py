@@ -178,8 +178,8 @@ class ModelSettings(_Strict):
     rounds: int = Field(Growth.rounds, ge=1, le=2000)
     max_depth: int = Field(Growth.max_depth, ge=1, le=10)
     learning_rate: float = Field(Growth.learning_rate, gt=0, le=1)
-    min_child_weight: float = Field(Growth.min_child_weight, ge=0)
-    reg_lambda: float = Field(Growth.reg_lambda, ge=0)
+    min_child_weight: float = Field(Growth.min_child_weight, gt=0)
+    reg_lambda: float = Field(Growth.reg_lambda, gt=0)
     subsample: float = Field(Growth.subsample, gt=0, le=1)
     colsample_bytree: float = Field(Growth.colsample_bytree, gt=0, le=1)
 
