@@ -111,7 +111,8 @@ def _declared(installation: Installation, name: str) -> Outcome:
 def _search(installation: Installation, night: str, outcome: Outcome) -> tuple[Search, list[Predictor]]:
     """The search over everybody, and the baselines."""
     lake, settings = installation.lake, installation.settings
-    if lake.derived_version(CONTROLS) != basis(installation, night):
+    trained_on = lake.derived_version(CONTROLS)
+    if trained_on is None or trained_on != basis(installation, night):
         raise Refused(
             "Nothing was trained yet on what is known and declared now, so there is nothing to tune. Run `foretide train`."
         )

@@ -1,10 +1,11 @@
 """What tuning came to, for a terminal: the figure to quote, the one not to quote, and the lines to declare."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from models.evaluation import GAIN
-from models.tuning import GAIN_OF_TUNING
+from models.tuning import GAIN_OF_TUNING, TUNED
 from pipelines.reports import words
 from pipelines.tuning import Tuned
 
@@ -15,7 +16,7 @@ DECIMALS = 3
 def table(found: Tuned) -> list[dict[str, object]]:
     """One row per figure of the nested estimate."""
     return [
-        {"figure": words.metric(row["metric"]).short, "trees": "as tuned" if row["model"] == "tuned" else "as declared",
+        {"figure": words.metric(row["metric"]).short, "trees": "as tuned" if row["model"] == TUNED else "as declared",
          "against": row["group"].removeprefix("all").removeprefix("best baseline: "),
          "value": row["value"], "low": row["low"], "high": row["high"]}
         for row in found.rows.to_dict("records")
@@ -36,23 +37,28 @@ def warning(outcome: str) -> str:
 
 
 def _to_quote(found: Tuned) -> str:
-    of = {row["metric"]: row for row in found.rows.to_dict("records") if row["model"] == "tuned"}
-    tuning, bar = of[GAIN_OF_TUNING], of[GAIN]
-    verdict = "Tuning is proven to gain." if tuning["low"] > 0 else "That tuning gains anything is not proven."
+    of = {row["metric"]: row for row in found.rows.to_dict("records") if row["model"] == TUNED}
+    gain, bar = of[GAIN_OF_TUNING], of[GAIN]
     return (
-        f"TO QUOTE: on people whom neither search nor fit saw, tuning changes the AUROC by {_figure(tuning)} against trees as "
-        f"declared, mean over folds; tuned trees are {_figure(bar)} above the best simple rule, {_rule(bar)} ({tuning['outcome']}, onset within "
-        f"{tuning['horizon_days']} days, {words.plain(tuning['split'])}, {found.trials} trials of each search, intervals "
-        f"conditional on the fits). {verdict}"
+        f"TO QUOTE: on people whom neither search nor fit saw, tuning changes the AUROC by {_figure(gain)} against trees as "
+        f"declared, mean over folds. Tuned trees are {_figure(bar)} above the best simple rule, {_rule(bar)}. {_verdict(gain)} "
+        f"({gain['outcome']}, onset within {gain['horizon_days']} days, {words.plain(gain['split'])}; trials of each search: "
+        f"{found.trials}; intervals are conditional on the fits and on what was chosen.)"
     )
 
 
-def _figure(row: dict[str, Any]) -> str:
+def _verdict(gain: Mapping[str, Any]) -> str:
+    if gain["low"] > 0:
+        return "Tuning gains."
+    return "Tuning loses." if gain["high"] < 0 else "That tuning gains anything is not proven."
+
+
+def _figure(row: Mapping[str, Any]) -> str:
     span = words.span(row["low"], row["high"], is_signed=True, decimals=DECIMALS)
     return words.number(row["value"], is_signed=True, decimals=DECIMALS) + (f" ({span})" if span else "")
 
 
-def _rule(row: dict[str, Any]) -> str:
+def _rule(row: Mapping[str, Any]) -> str:
     return words.predictor(row["group"].removeprefix("best baseline: ")).removeprefix("Baseline: ")
 
 
