@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -144,3 +145,10 @@ def test_every_declared_way_to_grow_is_searched():
     """The space names each of them once, and holds the defaults."""
     assert list(tuning.SPACE) == list(asdict(USUAL))
     assert tuning.space(USUAL) == tuning.SPACE
+
+
+def test_the_page_on_tuning_tells_the_space_that_is_searched():
+    """Each range and default of docs/tuning.md is that of the code."""
+    page = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text()
+    for (name, range_), usual in zip(tuning.SPACE.items(), asdict(USUAL).values(), strict=True):
+        assert f"| `{name}` | {range_.low:g} | {range_.high:g} | {usual:g} |" in page
