@@ -50,7 +50,7 @@ def predict(
     labels = labels.reset_index(drop=True).assign(row=np.arange(len(labels)))
     fold = splits.folds(labels, folds, seed)
     frozen = _frozen(model, matrix, labels, fold)
-    recipe = Predictor(REFITTED, model.learner, model.features)
+    recipe = Predictor(REFITTED, model.learner, model.features, model.growth)
     planned = list(splits.unseen_subjects(labels, folds, seed))
     found = protocol.cross_predict(
         matrix, labels, model.horizons_days, (recipe, *rules), planned, train_every_days, seed, threads, progress

@@ -7,7 +7,7 @@ trees that correct a logistic regression on the history features. Saved as data 
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from models.calibration import fit_line, resampled_lines
 from models.errors import ModelsError
+from models.growth import USUAL, Growth
 
 Learner = Literal["logistic", "boosted_trees"]
 Values = NDArray[np.float64]
@@ -28,11 +29,8 @@ CROSS_FITS = 3
 RIDGE = 10.0
 # From more on a logistic regression is solved by gradients.
 FEW_FEATURES = 30
-ROUNDS = 120
-TREES = {
-    "objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "eta": 0.05, "min_child_weight": 20,
-    "lambda": 10.0, "subsample": 0.8, "colsample_bytree": 0.3, "max_bin": 64, "base_score": 0.5, "verbosity": 0,
-}  # fmt: skip
+MAX_BIN = 64
+TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_bin": MAX_BIN, "base_score": 0.5, "verbosity": 0}
 INTERVAL_LEVEL = 0.9
 
 
@@ -59,6 +57,7 @@ class HazardModel:
     features: tuple[str, ...]
     learner: Learner
     linear: Linear
+    growth: Growth = USUAL
     trees: bytes = b""
     line: tuple[float, float] = (1.0, 0.0)
     lines: tuple[tuple[float, float], ...] = ()
@@ -67,6 +66,7 @@ class HazardModel:
 def fit(
     matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...],
     learner: Learner, seed: int, threads: int = 2, name: str = "", with_intervals: bool = False,
+    growth: Growth = USUAL,
 ) -> HazardModel:  # fmt: skip
     """Fit a hazard model on rows whose labels are known.
 
@@ -78,6 +78,7 @@ def fit(
         learner: see the module.
         seed: makes the fit reproducible to the byte, whatever the number of threads.
         with_intervals: refit the calibration line on resampled subjects too, for `predict_interval`.
+        growth: of boosted trees.
 
     Raises:
         ModelsError: a feature is missing, an infinite value, or no event in the training rows.
@@ -88,7 +89,7 @@ def fit(
         raise ModelsError("The training rows hold no event, or nothing but events: no risk can be learnt from them.")
     subject = labels["subject_id"].iloc[rows]
     model = HazardModel(name, str(labels["outcome"].iloc[0]), str(labels["task"].iloc[0]), horizons_days, features,
-                        learner, Linear((), (), (), (), (), ()))  # fmt: skip
+                        learner, Linear((), (), (), (), (), ()), growth)  # fmt: skip
     fitted = _learn(model, x, interval, y, seed, threads)
     if learner == "logistic":
         # Maximum likelihood with so few weights is calibrated by itself; a second line would only add noise.
@@ -138,10 +139,10 @@ def _learn(
     if model.learner == "logistic":
         return replace(model, linear=linear)
     margin = _linear_margin(linear, x[:, columns], interval)
-    data = xgb.QuantileDMatrix(
-        np.column_stack([x, interval]), y, base_margin=margin, max_bin=TREES["max_bin"], nthread=threads
-    )
-    trees = xgb.train({**TREES, "seed": seed, "nthread": threads}, data, ROUNDS)
+    data = xgb.QuantileDMatrix(np.column_stack([x, interval]), y, base_margin=margin, max_bin=MAX_BIN, nthread=threads)
+    told = asdict(model.growth)
+    rounds = told.pop("rounds")
+    trees = xgb.train({**TREES, **told, "seed": seed, "nthread": threads}, data, rounds)
     return replace(model, linear=linear, trees=bytes(trees.save_raw("ubj")))
 
 
@@ -258,7 +259,7 @@ def save(model: HazardModel, folder: Path) -> None:
     told = {
         "name": model.name, "outcome": model.outcome, "task": model.task, "horizons_days": model.horizons_days,
         "features": model.features, "learner": model.learner, "linear": vars(model.linear), "line": model.line,
-        "lines": model.lines,
+        "lines": model.lines, "growth": asdict(model.growth),
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(told, sort_keys=True))
     if model.trees:
@@ -285,8 +286,11 @@ def load(folder: Path) -> HazardModel:
     told = json.loads((folder / "model.json").read_text())
     linear = Linear(**{key: tuple(value) for key, value in told.pop("linear").items()})
     trees = (folder / "model.ubj").read_bytes() if "model.ubj" in hashes else b""
+    growth = Growth(**told.pop("growth"))
     lists = {key: tuple(told[key]) for key in ("horizons_days", "features", "line")}
-    return HazardModel(**{**told, **lists, "lines": tuple(map(tuple, told["lines"]))}, linear=linear, trees=trees)
+    return HazardModel(
+        **{**told, **lists, "lines": tuple(map(tuple, told["lines"]))}, linear=linear, growth=growth, trees=trees
+    )
 
 
 def _hash(path: Path) -> str:

@@ -44,7 +44,8 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> pd.
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
     full = ablation.core(settings.catalog())
     x = engineering.widened(installation, night, outcome, stored, full)
-    contrasts = ablation.plan(evaluating.feature_families(x), settings.features_on(), full)
+    contrasts = ablation.plan(evaluating.feature_families(x), settings.features_on(), full,
+                              settings.training.model.growth())  # fmt: skip
 
     def progress(share: float) -> None:
         installation.report(f"trying families of features, {outcome.name}", share)

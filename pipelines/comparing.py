@@ -44,7 +44,8 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
     _, split = judgement.served(installation, outcome.name)
     night = release.last_night(installation)
     predictors = tuple(
-        Predictor(name, model.learner, model.features) for name, model in zip((one, other), models, strict=True)
+        Predictor(name, model.learner, model.features, model.growth)
+        for name, model in zip((one, other), models, strict=True)
     )
     rows = contest.fitted(installation, night, outcome, predictors, split)
     if rows.empty or rows["label"].nunique() < 2:

@@ -1,7 +1,8 @@
 """The challenger against the champion: what each is made by, fitted in the same folds, on the same rows.
 
 A champion was trained on the very subjects that a challenger is tested on, so its file cannot be compared. Its recipe
-can: features and learner, fitted anew by today's code as every predictor of the evaluation is (decision 0018).
+can: features, learner and how its trees are grown, fitted anew by today's code as every predictor of the evaluation is
+(decision 0018).
 """
 
 import pandas as pd
@@ -35,23 +36,25 @@ def against_champion(
     except Refused:
         return Contest(champion.tags.get("predictor", "unknown"), Standing.ALTERED)
     matrix = installation.lake.load(f"training_matrix_{outcome.name}")
-    today = {p.name: p for p in evaluating.candidates(matrix, installation.settings.features_on())}
+    settings = installation.settings
+    growth = settings.training.model.growth()
+    today = {p.name: p for p in evaluating.candidates(matrix, settings.features_on(), growth)}
     twin = next((p for p in today.values() if is_alike(p, model)), None)
     if twin is not None and twin.name == served:
         return Contest(model.name, Standing.SAME)
     if twin is not None and served != MODEL:
         return Contest(model.name, Standing.WEIGHED)
-    known = installation.settings.catalog().by_name
+    known = settings.catalog().by_name
     if not all(name in matrix.columns or name in known for name in model.features):
         return Contest(model.name, Standing.GONE)
     if twin is not None:
         rows, name = installation.lake.load(f"predictions_{outcome.name}").query("split == @split"), twin.name
     else:
-        incumbent = Predictor(INCUMBENT, model.learner, model.features)
+        incumbent = Predictor(INCUMBENT, model.learner, model.features, model.growth)
         rows, name = fitted(installation, night, outcome, (today[served], incumbent), split), INCUMBENT
     if rows.empty:
         return Contest(model.name, Standing.COMPARED)
-    how = installation.settings.training
+    how = settings.training
     figures = contest.difference(rows, served, name, how.resamples, how.seed)
     return Contest(model.name, Standing.COMPARED, *figures)
 
@@ -66,8 +69,8 @@ def _rival(installation: Installation, name: str) -> ModelVersion | None:
 
 
 def is_alike(one: Predictor | HazardModel, other: Predictor | HazardModel) -> bool:
-    """Whether both are made by the same learner from the same features."""
-    return (one.learner, set(one.features)) == (other.learner, set(other.features))
+    """Whether both are made by the same learner, grown alike, from the same features."""
+    return (one.learner, set(one.features), one.growth) == (other.learner, set(other.features), other.growth)
 
 
 def fitted(

@@ -53,8 +53,9 @@ def validate(
     _refuse_unknown_features(model, cohort.settings)
     features = tuple(dict.fromkeys([*engineering.needed(cohort.settings), *model.features]))
     matrix, labels = labelling.labelled_past(cohort, night, declared, features)
-    rules = tuple(p for p in evaluating.candidates(matrix, cohort.settings.features_on()) if p.name != MODEL)
     how, horizon = cohort.settings.training, cohort.settings.outcomes[declared.name].alert_horizon
+    today = evaluating.candidates(matrix, cohort.settings.features_on(), how.model.growth())
+    rules = tuple(predictor for predictor in today if predictor.name != MODEL)
     predicted = external_validation.predict(
         model, matrix, labels, rules, how.folds, how.train_every_days, how.seed, how.threads,
         lambda share: cohort.report(f"refitting on {declared.name}", share),

@@ -8,7 +8,7 @@ import pandas as pd
 from models import evaluation
 from models.baselines import MODEL
 from models.fairness.audit import Audit, Audited
-from pipelines import ablation, controls, judgement, ledger, tracking
+from pipelines import ablation, controls, judgement, ledger, tracking, tuning
 from pipelines.auditing import audit_of
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
@@ -16,6 +16,7 @@ from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.provenance import code_version, dataset_name
 from pipelines.registry import CHALLENGER, CHAMPION, model_name
+from pipelines.reports import tuning as tuning_report
 from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import page_name, write_model
 from pipelines.reports.site import Context, slug, write_index
@@ -145,5 +146,7 @@ def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
                 f"A person took the last champion of {outcome} back; `foretide promote` lets its successor serve."
             )
         sentences += overrides(installation, outcome)
+        if tuning.is_of_a_search(installation, outcome):
+            sentences.append(tuning_report.warning(outcome))
     sentences.append(controls.sentence(installation.lake.load(CONTROLS)))
     return installation.lake.load("results"), sentences
