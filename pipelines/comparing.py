@@ -9,7 +9,7 @@ from models.baselines import Predictor
 from models.evaluation import COLUMNS
 from models.outcomes import Outcome
 from models.risk import HazardModel
-from pipelines import contest, engineering, judgement, registered, release
+from pipelines import contest, engineering, judgement, looks, registered, release
 from pipelines.auditing import with_sites
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -50,6 +50,7 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
     rows = contest.fitted(installation, night, outcome, predictors, split)
     if rows.empty or rows["label"].nunique() < 2:
         raise Refused(f"Too few subjects with an event of `{outcome.name}` to fit both anew and test them on others.")
+    looks.record(installation, night, outcome.name, f"comparison of {one} and {other}", len(predictors))
     settings = installation.settings
     subjects = engineering.cohort(installation, night).subjects
     found, hidden = contests.by_group(

@@ -18,7 +18,7 @@ from models.growth import Growth
 from models.outcomes import Outcome, at_horizon
 from models.protocol import Predictions
 from models.splits import Split
-from pipelines import engineering
+from pipelines import engineering, looks
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.labelling import KEY
@@ -49,6 +49,7 @@ def evaluate(installation: Installation, night: str) -> Counts:
                                  candidates(matrix, installation.settings.features_on(), how.model.growth()), how,
                                  installation.settings.audit.top_share, site, installation.report)  # fmt: skip
         results.append(found.rows)
+        looks.record(installation, night, outcome.name, "evaluation", max(how.seeds, 1))
         least = installation.settings.release_policy.min_gain_low
         earned, reason = gate.candidate(found.rows, found.split, declared.alert_horizon, least)
         served.append({"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason})

@@ -1,4 +1,4 @@
-"""Tries a registered model on the cohort of another installation, which it never saw; stores nothing in either."""
+"""Tries a registered model on the cohort of another installation, which it never saw; stores nothing in either but the look."""
 
 import difflib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from models.baselines import MODEL
 from models.errors import ModelsError
 from models.outcomes import Outcome
 from models.risk import HazardModel
-from pipelines import engineering, evaluating, labelling, registered
+from pipelines import engineering, evaluating, labelling, looks, registered
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.provenance import dataset_name
@@ -62,6 +62,9 @@ def validate(
     )  # fmt: skip
     rows = external_validation.measure(
         predicted, dataset_name(cohort), declared.name, how.resamples, how.seed, cohort.settings.audit.top_share
+    )
+    looks.record(
+        cohort, night, declared.name, f"validation of {registered.label(version)}", len(external_validation.WAYS)
     )
     if not (rows["horizon_days"] == horizon).any():
         raise ModelsError(

@@ -20,7 +20,7 @@ from models.growth import Growth
 from models.outcomes import Outcome
 from models.splits import Split
 from models.tuning import Search
-from pipelines import engineering, evaluating, trials
+from pipelines import engineering, evaluating, looks, trials
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
@@ -87,6 +87,7 @@ def tune(installation: Installation, night: str, name: str, wanted: int, is_time
     n_earlier = sum(len(tuning.finished(study)) for of, study in known.items() if not of.startswith(identity))
     found = _found(installation, outcome, search, studies, baselines, planned, wanted, n_earlier)
     mirror.close(found.rows, asdict(found.proposed))
+    looks.record(installation, night, name, "tuning", found.n_tried)
     return found
 
 
