@@ -20,6 +20,7 @@ from models import resampling
 from models.baselines import Predictor
 from models.errors import ModelsError
 from models.fairness.verdicts import FALSE_DISCOVERY_RATE, POWER_FACTOR
+from models.growth import USUAL, Growth
 from models.outcomes import at_horizon
 from models.protocol import Predictions, cross_predict
 from models.splits import Split
@@ -81,7 +82,10 @@ def core(catalog: Catalog) -> frozenset[str]:
 
 
 def plan(
-    families: Mapping[str, Sequence[str]], features_on: Collection[str], full: Collection[str]
+    families: Mapping[str, Sequence[str]],
+    features_on: Collection[str],
+    full: Collection[str],
+    growth: Growth = USUAL,
 ) -> tuple[Contrast, ...]:
     """Every comparison that says something of a family.
 
@@ -90,11 +94,16 @@ def plan(
             left out.
         features_on: what models see.
         full: what they would see with every family in full.
+        growth: of all trees.
     """
+
+    def trees(name: str, features: tuple[str, ...]) -> Predictor:
+        return Predictor(name, "boosted_trees", features, growth)
+
     on = {kin: tuple(n for n in names if n in features_on) for kin, names in families.items() if kin != TENURE}
     further = {kin: tuple(n for n in families[kin] if n in full and n not in on[kin]) for kin in on}
     history, everything = tuple(families[HISTORY]), tuple(name for names in on.values() for name in names)
-    base, whole = _trees(HISTORY, history), _trees(EVERYTHING, everything)
+    base, whole = trees(HISTORY, history), trees(EVERYTHING, everything)
     brought = tuple(name for name in everything if name not in history)
     found = [
         Contrast(HISTORY, LEARNER, (), base, Predictor("history_only", "logistic", history)),
@@ -103,18 +112,14 @@ def plan(
     for kin in sorted(on, key=lambda kin: (kin != HISTORY, kin)):
         if on[kin]:
             left = tuple(name for name in everything if name not in on[kin])
-            found.append(Contrast(kin, LEFT_OUT, on[kin], whole, _trees(f"{EVERYTHING} - {kin}", left)))
+            found.append(Contrast(kin, LEFT_OUT, on[kin], whole, trees(f"{EVERYTHING} - {kin}", left)))
         if kin != HISTORY:
             added = on[kin] or further[kin]
             kind = ALONE if on[kin] else ALONE_IN_FULL
-            found.append(Contrast(kin, kind, added, _trees(f"{HISTORY} + {kin}", (*history, *added)), base))
-            more = _trees(f"{EVERYTHING} + {kin}", (*everything, *further[kin]))
+            found.append(Contrast(kin, kind, added, trees(f"{HISTORY} + {kin}", (*history, *added)), base))
+            more = trees(f"{EVERYTHING} + {kin}", (*everything, *further[kin]))
             found.append(Contrast(kin, IN_FULL, further[kin], more, whole))
     return tuple(contrast for contrast in found if contrast.names or contrast.comparison == LEARNER)
-
-
-def _trees(name: str, features: tuple[str, ...]) -> Predictor:
-    return Predictor(name, "boosted_trees", features)
 
 
 def ablate(

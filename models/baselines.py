@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from models.growth import USUAL, Growth
 from models.risk import Learner
 
 MODEL = "boosted_hazard"
@@ -13,24 +14,28 @@ WIDE = 100
 
 @dataclass(frozen=True)
 class Predictor:
-    """A named way to predict: which features, which learner."""
+    """A named way to predict: which features, which learner, and how its trees are grown where it has any."""
 
     name: str
     learner: Learner
     features: tuple[str, ...]
+    growth: Growth = USUAL
 
 
-def predictors(families: Mapping[str, Sequence[str]], seen: Sequence[str]) -> tuple[Predictor, ...]:
+def predictors(
+    families: Mapping[str, Sequence[str]], seen: Sequence[str], growth: Growth = USUAL
+) -> tuple[Predictor, ...]:
     """The model, then every baseline.
 
     Args:
         families: feature names by family.
         seen: what the model may see of them; never `tenure`: days since enrolment are an artefact of recruitment.
+        growth: of the model's trees.
     """
     history, tenure = tuple(families["history"]), tuple(families["tenure"])
     adherence = tuple(name for name in seen if name in families.get("adherence", ()))
     return (
-        Predictor(MODEL, "boosted_trees", tuple(name for name in seen if name not in tenure)),
+        Predictor(MODEL, "boosted_trees", tuple(name for name in seen if name not in tenure), growth),
         Predictor("prevalence", "logistic", ()),
         Predictor("past_episode_rate", "logistic", ("history_episode_rate",)),
         Predictor("days_since_last_episode", "logistic", ("history_days_since_last_episode",)),

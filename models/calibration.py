@@ -47,7 +47,11 @@ def resampled_lines(margin: Values, label: Values, subject: pd.Series, seed: int
 def slope_and_intercept(probability: Values, label: Values) -> tuple[float, float]:
     """Calibration slope, and intercept at slope 1 (calibration in the large): 1 and 0 are ideal."""
     margin = log_odds(probability)
-    slope = fit_line(margin, label)[0]
+    return fit_line(margin, label)[0], fit_level(margin, label)
+
+
+def fit_level(margin: Values, label: Values) -> float:
+    """The shift of the log-odds by which as many events are expected as were seen."""
     level = 0.0
     for _ in range(50):
         expected = expit(margin + level)
@@ -55,7 +59,7 @@ def slope_and_intercept(probability: Values, label: Values) -> tuple[float, floa
         level += step
         if abs(step) < 1e-10:
             break
-    return slope, level
+    return level
 
 
 def binned_slopes(score: Values, rows: Values, positives: Values) -> Values:
@@ -80,3 +84,14 @@ def binned_slopes(score: Values, rows: Values, positives: Values) -> Values:
         level = level - np.clip((a * gradient[1] - b * gradient[0]) / determinant, -3, 3)
     has_both = (positives.sum(axis=1) > 0) & (positives.sum(axis=1) < rows.sum(axis=1))
     return np.where(has_both, slope, np.nan)
+
+
+def binned_levels(score: Values, rows: Values, positives: Values) -> Values:
+    """Calibration in the large of each weighting, as `binned_slopes` gives the slope."""
+    margin, level = log_odds(score), np.zeros(len(rows))
+    for _ in range(25):
+        risk = expit(margin + level[:, None])
+        curvature = (rows * risk * (1 - risk)).sum(axis=1) + EPSILON
+        level = level + np.clip((positives - rows * risk).sum(axis=1) / curvature, -3, 3)
+    has_both = (positives.sum(axis=1) > 0) & (positives.sum(axis=1) < rows.sum(axis=1))
+    return np.where(has_both, level, np.nan)

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from models import operational, resampling
 from models.baselines import MODEL
-from models.calibration import binned_slopes, slope_and_intercept
+from models.calibration import binned_levels, binned_slopes, slope_and_intercept
 from models.outcomes import at_horizon
 from models.protocol import Predictions
 from models.resampling import Curve
@@ -29,7 +29,9 @@ FEWEST_EVENT_SUBJECTS = 20
 QUIET_DAYS = 28
 GAIN = "auroc_minus_best_baseline"
 ICI_BINS = 20
-SLOPE_RESAMPLES = 300
+# Half the width of a normal distribution's 95 % interval, in standard deviations.
+NORMAL = 1.96
+CALIBRATION_RESAMPLES = 300
 
 Metric = tuple[float, float, float]
 
@@ -147,17 +149,21 @@ def _ranking(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
 def _calibration(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
     brier = resampling.subject_means((score - test.label) ** 2, test.subject, test.weights)
     prevalence = resampling.subject_means(test.label, test.subject, test.weights)
-    # Fewer resamples do for an interval that only the gate reads.
-    slopes = binned_slopes(curve.score, curve.rows[:SLOPE_RESAMPLES], curve.positives[:SLOPE_RESAMPLES])
-    slopes[0], intercept = slope_and_intercept(score, test.label)
+    # A resample of a few event subjects may draw none of them.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = 1 - brier / (prevalence * (1 - prevalence))
+    # Fewer resamples do where the second decimal of an end decides nothing.
+    binned = curve.score, curve.rows[:CALIBRATION_RESAMPLES], curve.positives[:CALIBRATION_RESAMPLES]
+    slopes, levels = binned_slopes(*binned), binned_levels(*binned)
+    slopes[0], levels[0] = slope_and_intercept(score, test.label)
     ici, e90 = _calibration_error(score, test.label)
     nan = float("nan")
     return {
         "brier": _with_interval(brier),
-        "scaled_brier": _with_interval(1 - brier / (prevalence * (1 - prevalence))),
+        "scaled_brier": _with_interval(scaled),
         "calibration_slope": _with_interval(slopes),
-        "calibration_intercept": (intercept, nan, nan),
-        "ici": (ici, nan, nan),
+        "calibration_intercept": _with_interval(levels),
+        "ici": _with_spread(ici, _binned_ici(*binned)[1:]),
         "e90": (e90, nan, nan),
     }
 
@@ -177,6 +183,20 @@ def _calibration_error(score: Values, label: Values) -> tuple[float, float]:
     binned = reliability(score, label)
     error = (binned["predicted"] - binned["observed"]).abs()
     return float(np.average(error, weights=binned["rows"])), float(error.quantile(0.9))
+
+
+def _binned_ici(score: Values, rows: Values, positives: Values) -> Values:
+    """Distance between mean predicted and observed risk over `ICI_BINS` bins, by rows, under each weighting."""
+    merge = np.repeat(np.eye(ICI_BINS), len(score) // ICI_BINS, axis=0)
+    distance: Values = np.abs((rows * score) @ merge - positives @ merge).sum(axis=1) / rows.sum(axis=1)
+    return distance
+
+
+def _with_spread(value: float, resamples: Values) -> Metric:
+    """Around the estimate by the spread of its resamples: a distance only grows with their noise, so that their
+    percentiles could lie beyond it."""
+    reach = NORMAL * float(np.std(resamples, ddof=1))
+    return value, max(0.0, value - reach), value + reach
 
 
 def _within(test: _Test, score: Values) -> dict[str, Metric]:

@@ -30,10 +30,11 @@ def flags(rows: pd.DataFrame, risk: Values, top_share: float, seed: int) -> Flag
     """Which rows a capacity flags: the `top_share` of each night, of all rows where nights are too small; ties by chance.
 
     Args:
-        rows: `subject_id, index_date`, row by row beside the risks.
+        rows: `subject_id, index_date`, row by row beside the risks; with `site`, each site has its own capacity.
     """
     subject = pd.factorize(rows["subject_id"])[0].astype(np.int64)
-    queue = queue_rows(rows[["subject_id", "index_date"]].assign(probability=risk), subject, top_share, seed)
+    told = rows[[name for name in ("subject_id", "index_date", "site") if name in rows]]
+    queue = queue_rows(told.assign(probability=risk), subject, top_share, seed)
     flagged = np.zeros(len(rows), dtype=bool)
     flagged[queue.rows] = queue.flagged(np.ones((subject.max(initial=-1) + 1, 1), np.int32))[:, 0] > 0
     return flagged

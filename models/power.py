@@ -114,9 +114,8 @@ def _counts(group: Mapping[Hashable, Any], reference: Mapping[Hashable, Any], de
 
 def n_hidden(audit: Audit) -> dict[str, int]:
     """How many groups of each attribute are too small to be shown."""
-    groups = audit.groups[~audit.groups["is_crossed"] & (audit.groups["attribute"] != EVERYBODY)]
-    hidden = (~disclosure.is_showable(groups)).groupby(groups["attribute"], sort=False).sum()
-    return {str(name): int(count) for name, count in hidden.items()}
+    groups = audit.groups
+    return disclosure.n_hidden(groups[~groups["is_crossed"] & (groups["attribute"] != EVERYBODY)])
 
 
 def tidy(found: pd.DataFrame, audit: Audit) -> pd.DataFrame:

@@ -81,7 +81,7 @@ def cross_predict(
             progress((done + 1) / len(planned))
             if found is not None:
                 parts.setdefault(split.name, []).append(found)
-    return [_pooled(name, horizons_days, found) for name, found in parts.items()]
+    return [pooled(name, horizons_days, found) for name, found in parts.items()]
 
 
 def learnt_from(
@@ -107,7 +107,8 @@ def fit_and_predict(
     risks = {}
     for predictor in predictors:
         known, seen = labels.iloc[train[predictor.name]], matrix.iloc[train[predictor.name]]
-        fitted = risk.fit(seen, known, horizons_days, predictor.features, predictor.learner, seed, 1, predictor.name)
+        fitted = risk.fit(seen, known, horizons_days, predictor.features, predictor.learner, seed, 1, predictor.name,
+                          growth=predictor.growth)  # fmt: skip
         risks[predictor.name] = risk.predict(fitted, unseen)
     return risks
 
@@ -132,9 +133,10 @@ def is_learnable(labels: pd.DataFrame) -> bool:
     return seen["subject_id"].nunique() >= 2 * risk.CROSS_FITS
 
 
-def _pooled(
+def pooled(
     name: str, horizons_days: tuple[int, ...], parts: list[tuple[pd.DataFrame, dict[str, Values]]]
 ) -> Predictions:
+    """Predictions of several fits of one split, one below the other."""
     rows = pd.concat([rows for rows, _ in parts], ignore_index=True)
     risks = {model: np.concatenate([risks[model] for _, risks in parts]) for model in parts[0][1]}
     return Predictions(str(rows["task"].iloc[0]), name, horizons_days, rows, risks)

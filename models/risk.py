@@ -7,7 +7,7 @@ trees that correct a logistic regression on the history features. Saved as data 
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from models.calibration import fit_line, resampled_lines
 from models.errors import ModelsError
+from models.growth import USUAL, Growth
 
 Learner = Literal["logistic", "boosted_trees"]
 Values = NDArray[np.float64]
@@ -28,11 +29,8 @@ CROSS_FITS = 3
 RIDGE = 10.0
 # From more on a logistic regression is solved by gradients.
 FEW_FEATURES = 30
-ROUNDS = 120
-TREES = {
-    "objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "eta": 0.05, "min_child_weight": 20,
-    "lambda": 10.0, "subsample": 0.8, "colsample_bytree": 0.3, "max_bin": 64, "base_score": 0.5, "verbosity": 0,
-}  # fmt: skip
+MAX_BIN = 64
+TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_bin": MAX_BIN, "base_score": 0.5, "verbosity": 0}
 INTERVAL_LEVEL = 0.9
 
 
@@ -59,6 +57,7 @@ class HazardModel:
     features: tuple[str, ...]
     learner: Learner
     linear: Linear
+    growth: Growth = USUAL
     trees: bytes = b""
     line: tuple[float, float] = (1.0, 0.0)
     lines: tuple[tuple[float, float], ...] = ()
@@ -67,6 +66,7 @@ class HazardModel:
 def fit(
     matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...],
     learner: Learner, seed: int, threads: int = 2, name: str = "", with_intervals: bool = False,
+    growth: Growth = USUAL,
 ) -> HazardModel:  # fmt: skip
     """Fit a hazard model on rows whose labels are known.
 
@@ -78,19 +78,18 @@ def fit(
         learner: see the module.
         seed: makes the fit reproducible to the byte, whatever the number of threads.
         with_intervals: refit the calibration line on resampled subjects too, for `predict_interval`.
+        growth: of boosted trees.
 
     Raises:
         ModelsError: a feature is missing, an infinite value, or no event in the training rows.
     """
-    missing = [feature for feature in features if feature not in matrix.columns]
-    if missing:
-        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
-    x, rows, interval, y = _expand(matrix, labels, horizons_days, features)
+    rows, interval, y = at_risk(labels, horizons_days)
+    x = _values(matrix, features)[rows]
     if y.sum() == 0 or y.sum() == len(y):
         raise ModelsError("The training rows hold no event, or nothing but events: no risk can be learnt from them.")
     subject = labels["subject_id"].iloc[rows]
     model = HazardModel(name, str(labels["outcome"].iloc[0]), str(labels["task"].iloc[0]), horizons_days, features,
-                        learner, Linear((), (), (), (), (), ()))  # fmt: skip
+                        learner, Linear((), (), (), (), (), ()), growth)  # fmt: skip
     fitted = _learn(model, x, interval, y, seed, threads)
     if learner == "logistic":
         # Maximum likelihood with so few weights is calibrated by itself; a second line would only add noise.
@@ -102,26 +101,32 @@ def fit(
     return replace(fitted, line=line, lines=lines)
 
 
-def _expand(
-    matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...]
-) -> tuple[Values, NDArray[np.int64], NDArray[np.int64], Values]:
-    """One row per index row and interval that it was at risk in and followed through."""
-    x = matrix[list(features)].to_numpy(dtype=np.float64)
+def _values(matrix: pd.DataFrame, features: tuple[str, ...]) -> Values:
+    missing = [feature for feature in features if feature not in matrix.columns]
+    if missing:
+        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
+    x = matrix[list(features)].to_numpy(dtype=np.float64).reshape(len(matrix), len(features))
     if np.isinf(x).any():
         raise ModelsError(
             f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them."
         )
+    return x
+
+
+def at_risk(
+    labels: pd.DataFrame, horizons_days: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Values]:
+    """Each interval that an index row was at risk in and followed through: the row, the interval, 1 if an event came."""
     to_event = np.nan_to_num(labels["days_to_event"].to_numpy(), nan=np.inf)
     followed = np.where(labels["is_masked"], 0, labels["followed_days"])
     bounds = (0, *horizons_days)
     rows, intervals, y = [], [], []
     for k in range(len(horizons_days)):
-        at_risk = np.flatnonzero((to_event >= bounds[k]) & (followed >= bounds[k + 1]))
-        rows.append(at_risk)
-        intervals.append(np.full(len(at_risk), k))
-        y.append((to_event[at_risk] < bounds[k + 1]).astype(np.float64))
-    row = np.concatenate(rows)
-    return x[row], row, np.concatenate(intervals), np.concatenate(y)
+        those = np.flatnonzero((to_event >= bounds[k]) & (followed >= bounds[k + 1]))
+        rows.append(those)
+        intervals.append(np.full(len(those), k))
+        y.append((to_event[those] < bounds[k + 1]).astype(np.float64))
+    return np.concatenate(rows), np.concatenate(intervals), np.concatenate(y)
 
 
 def _learn(
@@ -134,10 +139,10 @@ def _learn(
     if model.learner == "logistic":
         return replace(model, linear=linear)
     margin = _linear_margin(linear, x[:, columns], interval)
-    data = xgb.QuantileDMatrix(
-        np.column_stack([x, interval]), y, base_margin=margin, max_bin=TREES["max_bin"], nthread=threads
-    )
-    trees = xgb.train({**TREES, "seed": seed, "nthread": threads}, data, ROUNDS)
+    data = xgb.QuantileDMatrix(np.column_stack([x, interval]), y, base_margin=margin, max_bin=MAX_BIN, nthread=threads)
+    told = asdict(model.growth)
+    rounds = told.pop("rounds")
+    trees = xgb.train({**TREES, **told, "seed": seed, "nthread": threads}, data, rounds)
     return replace(model, linear=linear, trees=bytes(trees.save_raw("ubj")))
 
 
@@ -221,14 +226,7 @@ def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
     Raises:
         ModelsError: the matrix lacks a feature of the model, or holds an infinite value.
     """
-    missing = [feature for feature in model.features if feature not in matrix.columns]
-    if missing:
-        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
-    x = matrix[list(model.features)].to_numpy(dtype=np.float64).reshape(len(matrix), len(model.features))
-    if np.isinf(x).any():
-        raise ModelsError(
-            f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them."
-        )
+    x = _values(matrix, model.features)
     return np.column_stack(
         [_margin(model, x, np.full(len(matrix), k, dtype=np.int64)) for k in range(len(model.horizons_days))]
     )
@@ -236,20 +234,21 @@ def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
 
 def predict(model: HazardModel, matrix: pd.DataFrame) -> Values:
     """Calibrated risk within each horizon, of shape (n_rows, n_horizons), never falling from left to right."""
-    return _risks(hazards(model, matrix), model.line)
+    return risks(hazards(model, matrix), model.line)
 
 
 def predict_interval(model: HazardModel, matrix: pd.DataFrame) -> tuple[Values, Values]:
     """Interval (90 %) of the estimated mean risk at these scores, from resampled subjects; not an individual's."""
     margin = hazards(model, matrix)
-    drawn = np.stack([_risks(margin, line) for line in model.lines or (model.line,)])
+    drawn = np.stack([risks(margin, line) for line in model.lines or (model.line,)])
     tail = (1 - INTERVAL_LEVEL) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-    point = _risks(margin, model.line)
+    point = risks(margin, model.line)
     return np.minimum(low, point), np.maximum(high, point)
 
 
-def _risks(margin: Values, line: tuple[float, float]) -> Values:
+def risks(margin: Values, line: tuple[float, float]) -> Values:
+    """Risk within each horizon from log-odds of each interval's hazard, of shape (n_rows, n_horizons), by a calibration line."""
     risk: Values = 1 - np.cumprod(1 - expit(line[0] * margin + line[1]), axis=1)
     return risk
 
@@ -260,7 +259,7 @@ def save(model: HazardModel, folder: Path) -> None:
     told = {
         "name": model.name, "outcome": model.outcome, "task": model.task, "horizons_days": model.horizons_days,
         "features": model.features, "learner": model.learner, "linear": vars(model.linear), "line": model.line,
-        "lines": model.lines,
+        "lines": model.lines, "growth": asdict(model.growth),
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(told, sort_keys=True))
     if model.trees:
@@ -287,8 +286,11 @@ def load(folder: Path) -> HazardModel:
     told = json.loads((folder / "model.json").read_text())
     linear = Linear(**{key: tuple(value) for key, value in told.pop("linear").items()})
     trees = (folder / "model.ubj").read_bytes() if "model.ubj" in hashes else b""
+    growth = Growth(**told.pop("growth"))
     lists = {key: tuple(told[key]) for key in ("horizons_days", "features", "line")}
-    return HazardModel(**{**told, **lists, "lines": tuple(map(tuple, told["lines"]))}, linear=linear, trees=trees)
+    return HazardModel(
+        **{**told, **lists, "lines": tuple(map(tuple, told["lines"]))}, linear=linear, growth=growth, trees=trees
+    )
 
 
 def _hash(path: Path) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 from models import ablation
 from models.ablation import Trial
 from models.outcomes import Outcome
-from pipelines import engineering, evaluating
+from pipelines import engineering, evaluating, looks
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
@@ -26,6 +26,8 @@ def ablate(installation: Installation, night: str) -> Counts:
     parts = [_of_outcome(installation, night, outcome) for outcome in engineering.outcomes(installation)]
     rows = pd.concat(parts, ignore_index=True)
     installation.lake.replace(TABLE, rows, version=basis(installation, night))
+    for outcome, own in rows.groupby("outcome"):
+        looks.record(installation, night, str(outcome), "ablation", int(own["configurations"].max()))
     return {"configurations": int(rows["configurations"].max()), "comparisons": len(rows)}
 
 
@@ -44,7 +46,8 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> pd.
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
     full = ablation.core(settings.catalog())
     x = engineering.widened(installation, night, outcome, stored, full)
-    contrasts = ablation.plan(evaluating.feature_families(x), settings.features_on(), full)
+    contrasts = ablation.plan(evaluating.feature_families(x), settings.features_on(), full,
+                              settings.training.model.growth())  # fmt: skip
 
     def progress(share: float) -> None:
         installation.report(f"trying families of features, {outcome.name}", share)

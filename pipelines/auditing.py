@@ -16,10 +16,8 @@ def audit_of(installation: Installation, night: str, audited: Audited, scored: p
     """
     settings = installation.settings
     subjects = engineering.cohort(installation, night).subjects
-    scored = scored[[*KEY, "probability", "label"]].merge(subjects[["subject_id", "site"]])
-    has_sites = scored["site"].notna().all()
     return audit(
-        scored if has_sites else scored.drop(columns="site"),
+        with_sites(scored[[*KEY, "probability", "label"]], subjects),
         subjects[["subject_id", *settings.audit.attributes]],
         audited,
         top_share=settings.audit.top_share,
@@ -28,3 +26,9 @@ def audit_of(installation: Installation, night: str, audited: Audited, scored: p
         seed=settings.training.seed,
         reference_groups=settings.audit.reference_groups,
     )
+
+
+def with_sites(scored: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """Rows with the site of each one's subject, where that is recorded for all: alerts are counted within sites then."""
+    found = scored.merge(subjects[["subject_id", "site"]])
+    return found if found["site"].notna().all() else found.drop(columns="site")

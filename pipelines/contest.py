@@ -1,7 +1,8 @@
 """The challenger against the champion: what each is made by, fitted in the same folds, on the same rows.
 
 A champion was trained on the very subjects that a challenger is tested on, so its file cannot be compared. Its recipe
-can: features and learner, fitted anew by today's code as every predictor of the evaluation is (decision 0018).
+can: features, learner and how its trees are grown, fitted anew by today's code as every predictor of the evaluation is
+(decision 0018).
 """
 
 import pandas as pd
@@ -10,6 +11,7 @@ from models import contest, protocol, risk
 from models.baselines import MODEL, Predictor
 from models.gate import Contest, Standing
 from models.outcomes import Outcome
+from models.risk import HazardModel
 from pipelines import engineering, evaluating, ledger
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -34,23 +36,25 @@ def against_champion(
     except Refused:
         return Contest(champion.tags.get("predictor", "unknown"), Standing.ALTERED)
     matrix = installation.lake.load(f"training_matrix_{outcome.name}")
-    today = {p.name: p for p in evaluating.candidates(matrix, installation.settings.features_on())}
-    twin = next((p for p in today.values() if _recipe(p) == (model.learner, set(model.features))), None)
+    settings = installation.settings
+    growth = settings.training.model.growth()
+    today = {p.name: p for p in evaluating.candidates(matrix, settings.features_on(), growth)}
+    twin = next((p for p in today.values() if is_alike(p, model)), None)
     if twin is not None and twin.name == served:
         return Contest(model.name, Standing.SAME)
     if twin is not None and served != MODEL:
         return Contest(model.name, Standing.WEIGHED)
-    known = installation.settings.catalog().by_name
+    known = settings.catalog().by_name
     if not all(name in matrix.columns or name in known for name in model.features):
         return Contest(model.name, Standing.GONE)
     if twin is not None:
         rows, name = installation.lake.load(f"predictions_{outcome.name}").query("split == @split"), twin.name
     else:
-        incumbent = Predictor(INCUMBENT, model.learner, model.features)
-        rows, name = _fitted(installation, night, outcome, (today[served], incumbent), split), INCUMBENT
+        incumbent = Predictor(INCUMBENT, model.learner, model.features, model.growth)
+        rows, name = fitted(installation, night, outcome, (today[served], incumbent), split), INCUMBENT
     if rows.empty:
         return Contest(model.name, Standing.COMPARED)
-    how = installation.settings.training
+    how = settings.training
     figures = contest.difference(rows, served, name, how.resamples, how.seed)
     return Contest(model.name, Standing.COMPARED, *figures)
 
@@ -64,15 +68,16 @@ def _rival(installation: Installation, name: str) -> ModelVersion | None:
     return None if earlier is None else registry.version(name, earlier)
 
 
-def _recipe(predictor: Predictor) -> tuple[str, set[str]]:
-    return predictor.learner, set(predictor.features)
+def is_alike(one: Predictor | HazardModel, other: Predictor | HazardModel) -> bool:
+    """Whether both are made by the same learner, grown alike, from the same features."""
+    return (one.learner, set(one.features), one.growth) == (other.learner, set(other.features), other.growth)
 
 
-def _fitted(
+def fitted(
     installation: Installation, night: str, outcome: Outcome, predictors: tuple[Predictor, ...], split: str
 ) -> pd.DataFrame:
-    """Test rows of the split with the risks of both, for the evaluation has no column of the champion's predictor."""
-    installation.report(f"comparing with the champion, {outcome.name}")
+    """Test rows of the split of the last training, with the risks of each predictor, all fitted in the same folds."""
+    installation.report(f"comparing models of {outcome.name}")
     how, lake = installation.settings.training, installation.lake
     asked = {name for predictor in predictors for name in predictor.features}
     matrix = engineering.widened(installation, night, outcome, lake.load(f"training_matrix_{outcome.name}"), asked)
@@ -81,7 +86,7 @@ def _fitted(
     planned = [s for s in evaluating.planned_splits(onset, outcome, how, how.seed) if s.name == split]
     found = protocol.cross_predict(
         matrix, onset, outcome.horizons_days, predictors, planned, how.train_every_days, how.seed, how.threads,
-        lambda share: installation.report(f"comparing with the champion, {outcome.name}", share),
+        lambda share: installation.report(f"comparing models of {outcome.name}", share),
     )  # fmt: skip
     declared = installation.settings.outcomes[outcome.name]
     return evaluating.tested(found[0], declared) if found else pd.DataFrame()

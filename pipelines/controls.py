@@ -58,7 +58,7 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> Ite
     lake, how = installation.lake, installation.settings.training
     matrix, labels = lake.load(f"training_matrix_{outcome.name}"), lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
-    predictors = evaluating.candidates(matrix, installation.settings.features_on())
+    predictors = evaluating.candidates(matrix, installation.settings.features_on(), how.model.growth())
     planned = [s for s in evaluating.planned_splits(onset, outcome, how, how.seed) if s.name == UNSEEN_SUBJECTS]
 
     def progress(share: float) -> None:

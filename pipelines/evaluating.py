@@ -14,10 +14,11 @@ from features.warm_up import warm_up_days
 from models import evaluation, gate, outcomes, protocol, refitting, risk, splits
 from models.baselines import Predictor, predictors
 from models.errors import ModelsError
+from models.growth import Growth
 from models.outcomes import Outcome, at_horizon
 from models.protocol import Predictions
 from models.splits import Split
-from pipelines import engineering
+from pipelines import engineering, looks
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.labelling import KEY
@@ -37,6 +38,7 @@ class Evaluated:
 
 def evaluate(installation: Installation, night: str) -> Counts:
     """Evaluate every outcome; store tidy results, out-of-sample predictions and what earned being served."""
+    how = installation.settings.training
     results, served = [], []
     for outcome in engineering.outcomes(installation):
         declared = installation.settings.outcomes[outcome.name]
@@ -44,9 +46,10 @@ def evaluate(installation: Installation, night: str) -> Counts:
         labels = installation.lake.load(f"labels_{outcome.name}")
         site = engineering.cohort(installation, night).subjects.set_index("subject_id")["site"]
         found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
-                                 candidates(matrix, installation.settings.features_on()), installation.settings.training,
+                                 candidates(matrix, installation.settings.features_on(), how.model.growth()), how,
                                  installation.settings.audit.top_share, site, installation.report)  # fmt: skip
         results.append(found.rows)
+        looks.record(installation, night, outcome.name, "evaluation", max(how.seeds, 1))
         least = installation.settings.release_policy.min_gain_low
         earned, reason = gate.candidate(found.rows, found.split, declared.alert_horizon, least)
         served.append({"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason})
@@ -57,7 +60,7 @@ def evaluate(installation: Installation, night: str) -> Counts:
     return {f"{row['outcome']}: to be served": str(row["served"]) for row in served}
 
 
-def candidates(matrix: pd.DataFrame, features_on: Collection[str]) -> tuple[Predictor, ...]:
+def candidates(matrix: pd.DataFrame, features_on: Collection[str], growth: Growth) -> tuple[Predictor, ...]:
     """The model over those features that are on and have any value, and every baseline.
 
     Raises:
@@ -70,7 +73,7 @@ def candidates(matrix: pd.DataFrame, features_on: Collection[str]) -> tuple[Pred
             f"None of the {len(features_on)} features that are on has a value in this cohort. Switch others on by `features:`, or "
             "bring the data that these are made of."
         )
-    return predictors(families, seen)
+    return predictors(families, seen, growth)
 
 
 def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:

@@ -1,5 +1,7 @@
 """Labels of every outcome for the rows of its stored matrix: `labels_<outcome>`, and the flow to them in `flow`."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from models import outcomes
@@ -35,6 +37,28 @@ def make_labels(installation: Installation, night: str) -> Counts:
         )
     installation.lake.replace("flow", pd.concat(flows, ignore_index=True))
     return counts
+
+
+def labelled_past(
+    installation: Installation, night: str, outcome: Outcome, features: Sequence[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Features of every past index date, and its onset labels, row by row; nothing is stored.
+
+    Args:
+        features: `engineering.COMPLETENESS` among them.
+
+    Raises:
+        Refused: there is no such date, or hardly any whose data were known by then.
+    """
+    days = engineering.panel(installation, night)
+    reports = days.load(columns=cohorts.reporting_columns(outcome))
+    until = cohorts.follow_up(installation.lake, days.cohort, outcome, reports)
+    index = engineering.training_index(installation, days, outcome, until)
+    matrix = pd.concat(engineering.built(installation, days, outcome, index, features), ignore_index=True)
+    refuse_an_unknown_past(matrix)
+    events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, days.cohort, outcome), days.cohort.as_of)
+    labels = label_all(matrix, outcome, events, until, reports)
+    return matrix, labels[labels["task"] == "onset"].reset_index(drop=True)
 
 
 def label_all(

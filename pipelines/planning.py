@@ -14,7 +14,6 @@ from models.baselines import Predictor, predictors
 from models.errors import ModelsError
 from models.fairness.audit import Audit, Audited
 from models.outcomes import Outcome
-from pipelines import cohort as cohorts
 from pipelines import engineering, evaluating, labelling
 from pipelines.auditing import audit_of
 from pipelines.errors import Refused
@@ -63,7 +62,8 @@ def plan(installation: Installation, night: str) -> list[Plan]:
 
 def _plan(installation: Installation, night: str, outcome: Outcome) -> Plan:
     settings = installation.settings
-    matrix, labels = _history(installation, night, outcome)
+    features = (*history.NAMES, engineering.COMPLETENESS)
+    matrix, labels = labelling.labelled_past(installation, night, outcome, features)
     rules = _rules(matrix)
     planned = evaluating.planned_splits(labels, outcome, settings.training, settings.training.seed)
     predicted = protocol.cross_predict(
@@ -87,20 +87,6 @@ def _plan(installation: Installation, night: str, outcome: Outcome) -> Plan:
         dataset_name(installation), outcome.name, "onset", horizon, split, bar.name), tested)  # fmt: skip
     prospects, hidden = power.prospects(audited, error), power.n_hidden(audited)
     return Plan(audited, float(best["auroc"]), settings.training.refits > 0, prospects, hidden)
-
-
-def _history(installation: Installation, night: str, outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """History and tenure of every past index date, and its onset labels, row by row."""
-    days = engineering.panel(installation, night)
-    reports = days.load(columns=cohorts.reporting_columns(outcome))
-    until = cohorts.follow_up(installation.lake, days.cohort, outcome, reports)
-    index = engineering.training_index(installation, days, outcome, until)
-    features = (*history.NAMES, engineering.COMPLETENESS)
-    matrix = pd.concat(engineering.built(installation, days, outcome, index, features), ignore_index=True)
-    labelling.refuse_an_unknown_past(matrix)
-    events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, days.cohort, outcome), days.cohort.as_of)
-    labels = labelling.label_all(matrix, outcome, events, until, reports)
-    return matrix, labels[labels["task"] == "onset"].reset_index(drop=True)
 
 
 def _rules(matrix: pd.DataFrame) -> tuple[Predictor, ...]:

@@ -8,7 +8,7 @@ import pandas as pd
 from models import evaluation
 from models.baselines import MODEL
 from models.fairness.audit import Audit, Audited
-from pipelines import ablation, controls, judgement, ledger, tracking
+from pipelines import ablation, controls, judgement, ledger, looks, tracking, tuning
 from pipelines.auditing import audit_of
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
@@ -16,6 +16,7 @@ from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.provenance import code_version, dataset_name
 from pipelines.registry import CHALLENGER, CHAMPION, model_name
+from pipelines.reports import tuning as tuning_report
 from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import page_name, write_model
 from pipelines.reports.site import Context, slug, write_index
@@ -79,7 +80,7 @@ def model_report(installation: Installation, night: str) -> Counts:
         write_model(
             folder, outcome, lake.load("results"), lake.load("flow"), curves, served,
             judgement.decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome),
-            ablated.get(ablation.TABLE), _remark(installation, outcome),
+            ablated.get(ablation.TABLE), " ".join([*_remarks(installation, outcome), looks.sentence(installation.audit_log, outcome)]),
         )  # fmt: skip
     return {"pages": str(write_index(folder).name)}
 
@@ -89,7 +90,7 @@ def model_page(settings: Settings, outcome: str) -> Path:
     return settings.reports_folder / f"{slug(page_name(outcome))}.html"
 
 
-def _remark(installation: Installation, outcome: str) -> str:
+def _remarks(installation: Installation, outcome: str) -> list[str]:
     """What else decides whether the challenger serves, where it is not the policy alone."""
     name = model_name(outcome)
     challenger, champion = (installation.registry.find(name, of) for of in (CHALLENGER, CHAMPION))
@@ -98,10 +99,10 @@ def _remark(installation: Installation, outcome: str) -> str:
         and challenger == champion
         and not judgement.decision_of(installation, outcome).is_promoted
     ):
-        return "It serves already: by an override, or since the policy was another."
+        return ["It serves already: by an override, or since the policy was another."]
     if ledger.is_taken_back(installation.audit_log, name):
-        return "Not yet: a person took the last champion back, and nothing follows it before a person says so."
-    return ""
+        return ["Not yet: a person took the last champion back, and nothing follows it before a person says so."]
+    return []
 
 
 def audit_again(installation: Installation) -> tuple[list[dict[str, object]], Path]:
@@ -144,6 +145,8 @@ def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
             sentences.append(
                 f"A person took the last champion of {outcome} back; `foretide promote` lets its successor serve."
             )
-        sentences += overrides(installation, outcome)
+        sentences += [looks.sentence(installation.audit_log, outcome), *overrides(installation, outcome)]
+        if tuning.is_of_a_search(installation, outcome):
+            sentences.append(tuning_report.warning(outcome))
     sentences.append(controls.sentence(installation.lake.load(CONTROLS)))
     return installation.lake.load("results"), sentences

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from pipelines import ablation, controls, engineering, evaluating, labelling, release
 from pipelines.cohort import newest_night
@@ -19,7 +20,7 @@ from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.progress import Report
 from pipelines.sections import FULL
-from pipelines.settings import settings_from
+from pipelines.settings import CONFIG_NAME, settings_from
 
 # What counts as an event in each cohort, and how its absence is known; why, in docs/decisions/0005.
 DECLARED: dict[str, dict[str, Any]] = {
@@ -91,6 +92,8 @@ def replay(
                    "state": ".",
                    "audit": {"attributes": ["sex", "age_band"], "resamples": resamples}}  # fmt: skip
         installation = Installation(settings_from(content, home, f"replay of {name}"), report)
+        # What is kept is an installation that other commands take, too.
+        (home / CONFIG_NAME).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         ingest_all(installation)
         night = f"{newest_night(installation.lake, installation.settings.sites):%Y-%m-%d}"
         engineering.training_matrices(installation, night)

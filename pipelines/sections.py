@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from features.tables import ATTRIBUTE_NAME, SUBJECTS, TABLES
+from models.growth import Growth
 
 # Fewer are too few for the ends of a 95 % interval.
 FEWEST_REFITS = 200
@@ -171,6 +172,22 @@ class FeatureChoice(_Strict):
     drop: tuple[str, ...] = ()
 
 
+class ModelSettings(_Strict):
+    """How the model's trees are grown, see `models.growth.Growth`; `foretide tune` proposes other values."""
+
+    rounds: int = Field(Growth.rounds, ge=1, le=2000)
+    max_depth: int = Field(Growth.max_depth, ge=1, le=10)
+    learning_rate: float = Field(Growth.learning_rate, gt=0, le=1)
+    min_child_weight: float = Field(Growth.min_child_weight, gt=0)
+    reg_lambda: float = Field(Growth.reg_lambda, gt=0)
+    subsample: float = Field(Growth.subsample, gt=0, le=1)
+    colsample_bytree: float = Field(Growth.colsample_bytree, gt=0, le=1)
+
+    def growth(self) -> Growth:
+        """The same as models take it."""
+        return Growth(**self.model_dump())
+
+
 class Training(_Strict):
     """How models are fitted and evaluated.
 
@@ -191,6 +208,7 @@ class Training(_Strict):
     index_every_days: int = Field(1, ge=1)
     train_every_days: int = Field(7, ge=1)
     threads: int = Field(2, ge=1)
+    model: ModelSettings = ModelSettings()
 
     @model_validator(mode="after")
     def _refits_suffice(self) -> "Training":

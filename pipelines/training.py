@@ -30,6 +30,7 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
     """
     tables = {CONTROLS: _passed_controls(installation, night), **tables}
     served = installation.lake.load("served").set_index("outcome")
+    how = installation.settings.training
     counts: Counts = {}
     for outcome in engineering.outcomes(installation):
         installation.report(f"registering {outcome.name}")
@@ -37,9 +38,11 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
         labels = installation.lake.load(f"labels_{outcome.name}")
         name = str(served.loc[outcome.name, "served"])
         predictor = next(
-            p for p in evaluating.candidates(matrix, installation.settings.features_on()) if p.name == name
+            p
+            for p in evaluating.candidates(matrix, installation.settings.features_on(), how.model.growth())
+            if p.name == name
         )
-        model = fit_final(matrix, labels, outcome, predictor, installation.settings.training)
+        model = fit_final(matrix, labels, outcome, predictor, how)
         registered = _log(installation, night, outcome, model, tables)
         installation.registry.set_alias(registered, CHALLENGER)
         installation.audit_log.append(
@@ -73,7 +76,7 @@ def fit_final(
     kept = protocol.learnt_from(matrix, onset, predictor.features, training.train_every_days)
     return risk.fit(
         matrix[kept], onset[kept], outcome.horizons_days, predictor.features, predictor.learner, training.seed,
-        training.threads, predictor.name, with_intervals=True,
+        training.threads, predictor.name, with_intervals=True, growth=predictor.growth,
     )  # fmt: skip
 
 

@@ -99,22 +99,13 @@ def audit(
             or a subject in two groups.
     """
     _refuse_unusable(scored, top_share)
-    codes, subjects = pd.factorize(scored["subject_id"], sort=True)
-    rows = Rows(codes, scored["label"].to_numpy(np.int64), scored["probability"].to_numpy(float), len(subjects))
-    episodes = _episodes(scored, codes, len(subjects))
-    everybody = Grouping(("all",), ("all",), np.zeros(len(subjects), np.int64), 0)
-    groupings = (
-        everybody,
-        *group_subjects(
-            attributes, pd.Index(subjects), rows.per_subject(rows.label.astype(float)) > 0, reference_groups or {}
-        ),
-    )
-    queue = queue_rows(scored, codes, top_share, seed)
-    weights = bootstrap.draw(len(subjects), resamples, seed)
+    rows, _ = _coded(scored)
+    groupings, groups = divide(scored, attributes, reference_groups or {})
+    queue = queue_rows(scored, rows.subject, top_share, seed)
+    weights = bootstrap.draw(rows.n_subjects, resamples, seed)
     is_flagged = np.zeros(len(scored), dtype=bool)
-    is_flagged[queue.rows] = queue.flagged(np.ones((len(subjects), 1), np.int32))[:, 0] > 0
+    is_flagged[queue.rows] = queue.flagged(np.ones((rows.n_subjects, 1), np.int32))[:, 0] > 0
 
-    groups = _describe(groupings, rows, episodes)
     values = _values(groupings, rows, is_flagged)
     drawn = _resample(groupings, rows, metrics.rates(bootstrap.count_groups(rows, queue, groupings, weights)), weights)
     return Audit(
@@ -125,6 +116,26 @@ def audit(
         _verdicts(groupings, groups, values, drawn, margin),
         calibrate(groupings, rows, weights),
     )
+
+
+def divide(
+    scored: pd.DataFrame, attributes: pd.DataFrame, reference_groups: Mapping[str, str]
+) -> tuple[tuple[Grouping, ...], pd.DataFrame]:
+    """Everybody, then the groups of each attribute and of pairs of them, and who they are: see `Audit.groups`.
+
+    Codes of subjects are places in the sorted ids. Arguments as of `audit`.
+    """
+    rows, subjects = _coded(scored)
+    everybody = Grouping(("all",), ("all",), np.zeros(len(subjects), np.int64), 0)
+    is_event_subject = rows.per_subject(rows.label.astype(float)) > 0
+    groupings = (everybody, *group_subjects(attributes, subjects, is_event_subject, reference_groups))
+    return groupings, _describe(groupings, rows, _episodes(scored, rows.subject, len(subjects)))
+
+
+def _coded(scored: pd.DataFrame) -> tuple[Rows, pd.Index]:
+    codes, subjects = pd.factorize(scored["subject_id"], sort=True)
+    label, probability = scored["label"].to_numpy(np.int64), scored["probability"].to_numpy(float)
+    return Rows(codes, label, probability, len(subjects)), pd.Index(subjects)
 
 
 def _refuse_unusable(scored: pd.DataFrame, top_share: float) -> None:

@@ -46,6 +46,12 @@ def is_countable(groups: pd.DataFrame) -> pd.Series:
     return countable
 
 
+def n_hidden(groups: pd.DataFrame) -> dict[str, int]:
+    """How many groups of each attribute are too small to be shown."""
+    hidden = (~is_showable(groups)).groupby(groups["attribute"], sort=False).sum()
+    return {str(name): int(count) for name, count in hidden.items()}
+
+
 def may_draw_curve(n_subjects: int) -> bool:
     """Whether a group is large enough for a curve or for its extremes."""
     return n_subjects >= SMALLEST_FOR_A_CURVE

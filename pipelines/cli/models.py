@@ -1,5 +1,8 @@
-"""Commands about models: `train`, `audit`, `replay`, `plan`."""
+"""Commands about models: `train`, `audit`, `replay`, `plan`, `validate`, `compare`, `tune`."""
 
+import math
+import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -131,3 +134,100 @@ def plan_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fals
     tidy = [row for found in plans for row in power.tidy(found.prospects, found.audit).to_dict("records")]
     rows = tidy if as_json else prospects.table(plans)
     return Answer("plan", rows, sentences=prospects.sentences(plans), is_told_first=True)
+
+
+@app.command("validate")
+@answering
+def validate_command(
+    cohort: Annotated[
+        Path, typer.Option(help="The other cohort: its foretide.yaml, or a folder that `foretide replay --out` kept.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="NAME/VERSION or NAME@ALIAS; the champion by default.", metavar="MODEL")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="Which of the cohort's, if named otherwise than the model's.")
+    ] = None,
+    as_of: AsOf = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Answer:
+    """Try a registered model on a cohort it never saw: as is, calibrated anew, and refitted."""
+    from pipelines.cli.night_of import night_of
+    from pipelines.external_validation import cohort_settings, validate
+    from pipelines.installation import Installation
+    from pipelines.progress import progress_bar
+    from pipelines.reports import elsewhere
+    from pipelines.settings import load_settings
+    from pipelines.turn import alone
+
+    settings, others = load_settings(config), cohort_settings(cohort)
+    with progress_bar(as_json) as report:
+        tested = Installation(others, report, datetime.now(UTC))
+        with alone(tested):
+            found = validate(Installation(settings, report), model, tested, night_of(tested, as_of), outcome)
+    rows = found.rows.to_dict("records") if as_json else elsewhere.table(found)
+    return Answer("validate", rows, sentences=elsewhere.sentences(found), is_told_first=True,
+                  extra={"model": found.model, "remarks": found.remarks})  # fmt: skip
+
+
+@app.command("compare")
+@answering
+def compare_command(
+    one: Annotated[str, typer.Argument(help="NAME/VERSION or NAME@ALIAS.", metavar="A")],
+    other: Annotated[str, typer.Argument(help="The other model, likewise.", metavar="B")],
+    config: Config = None,
+    as_json: Json = False,
+) -> Answer:
+    """Compare two registered models of one outcome on the same rows, overall and by group."""
+    from pipelines.comparing import compare
+    from pipelines.installation import Installation
+    from pipelines.progress import progress_bar
+    from pipelines.reports import versus
+    from pipelines.settings import load_settings
+    from pipelines.turn import alone
+
+    settings = load_settings(config)
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report, datetime.now(UTC))
+        with alone(installation):
+            found = compare(installation, (one, other))
+    rows = found.rows.to_dict("records") if as_json else versus.table(found)
+    return Answer("compare", rows, sentences=versus.sentences(found), is_told_first=True)
+
+
+@app.command("tune")
+@answering
+def tune_command(
+    outcome: Annotated[str, typer.Argument(help="A declared one, e.g. crisis.")],
+    trials: Annotated[
+        int, typer.Option(help="Of each search, those of earlier calls included; the first is what is declared.", min=2)
+    ] = 30,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Begin no round of trials after so long; the same command goes on later.", min=0),
+    ] = None,
+    as_of: AsOf = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Answer:
+    """Search for better ways to grow the model's trees, and say what the search itself gains; declares nothing."""
+    from pipelines.cli.night_of import night_of
+    from pipelines.installation import Installation
+    from pipelines.progress import progress_bar
+    from pipelines.reports import tuning as told
+    from pipelines.settings import load_settings
+    from pipelines.tuning import tune
+    from pipelines.turn import alone
+
+    settings = load_settings(config)
+    until = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    with progress_bar(as_json) as report:
+        installation = Installation(settings, report, datetime.now(UTC))
+        with alone(installation):
+            night = night_of(installation, as_of)
+            found = tune(installation, night, outcome, trials, lambda: time.monotonic() >= until)
+    extra = {"declared": asdict(found.declared), "proposed": asdict(found.proposed), "trials": found.trials,
+             "tried": found.n_tried, "cut_short": found.n_cut, "tried_before": found.n_earlier}  # fmt: skip
+    rows = found.rows.to_dict("records") if as_json else told.table(found)
+    return Answer("tune", rows, sentences=told.sentences(found), extra=extra)

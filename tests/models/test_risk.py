@@ -8,6 +8,7 @@ import pytest
 
 from models import calibration, explanation, outcomes, resampling, risk
 from models.errors import ModelsError
+from models.growth import Growth
 from tests.models.made_up import FEATURES, OUTCOME, cohort
 
 MATRIX, LABELS = cohort()
@@ -55,6 +56,29 @@ def test_a_saved_model_predicts_the_same_and_holds_no_code(model: risk.HazardMod
     risk.save(model, tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["hashes.json", "model.json", "model.ubj"]
     assert np.array_equal(risk.predict(risk.load(tmp_path), MATRIX), risk.predict(model, MATRIX))
+
+
+def test_trees_are_grown_as_declared_and_by_default_as_ever(model: risk.HazardModel, monkeypatch, tmp_path):
+    """What XGBoost is told is the declaration; the defaults are the values of before it could be declared; both are kept."""
+    told = {}
+    train = risk.xgb.train
+
+    def spied(parameters, data, rounds):
+        told.update(parameters, rounds=rounds)
+        return train(parameters, data, rounds)
+
+    monkeypatch.setattr(risk.xgb, "train", spied)
+    assert fitted().trees == model.trees
+    assert told == {
+        "objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "learning_rate": 0.05, "min_child_weight": 20,
+        "reg_lambda": 10.0, "subsample": 0.8, "colsample_bytree": 0.3, "max_bin": 64, "base_score": 0.5, "verbosity": 0,
+        "seed": 1, "nthread": 2, "rounds": 120,
+    }  # fmt: skip
+    other = fitted(growth=Growth(rounds=7, max_depth=2))
+    assert (told["rounds"], told["max_depth"]) == (7, 2)
+    assert other.trees != model.trees
+    risk.save(other, tmp_path)
+    assert risk.load(tmp_path) == other
 
 
 def test_an_altered_model_is_refused(model: risk.HazardModel, tmp_path):

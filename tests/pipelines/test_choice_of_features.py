@@ -17,6 +17,7 @@ from features.catalog import RATIONALE, STANDARD
 from features.literature import CITATIONS
 from models.baselines import MODEL, Predictor
 from models.errors import ModelsError
+from models.growth import Growth
 from pipelines.engineering import training_matrices
 from pipelines.errors import Refused
 from pipelines.evaluating import candidates, evaluate_outcome
@@ -132,8 +133,8 @@ def test_a_model_that_would_see_nothing_is_not_trained():
         {"subject_id": "ann", "index_date": [FIRST], "history_episodes_ever": 1.0, "mood_valence_mean_7d": np.nan}
     )
     with pytest.raises(Refused, match="None of the 1 features that are on has a value.*`features:`"):
-        candidates(matrix, ["mood_valence_mean_7d"])
-    model = candidates(matrix, ["mood_valence_mean_7d", "history_episodes_ever"])[0]
+        candidates(matrix, ["mood_valence_mean_7d"], Growth())
+    model = candidates(matrix, ["mood_valence_mean_7d", "history_episodes_ever"], Growth())[0]
     assert model.features == ("history_episodes_ever",)
 
 

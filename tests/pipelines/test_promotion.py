@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from models import risk
 from models.baselines import MODEL, Predictor
 from models.gate import Standing
-from pipelines import contest, engineering, judgement, ledger, night, promotion, training
+from models.growth import Growth
+from pipelines import contest, engineering, evaluating, judgement, ledger, night, promotion, training
 from pipelines.cli.main import app
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -281,3 +282,18 @@ def test_a_champion_of_other_features_is_fitted_in_the_same_folds(made, tmp_path
     assert found is not None
     assert (found.champion, found.standing) == ("other", Standing.COMPARED)
     assert -1 < found.low <= found.value <= found.high < 1
+
+
+@pytest.mark.parametrize(("growth", "standing"), [(Growth(), Standing.SAME), (Growth(rounds=5), Standing.COMPARED)])
+def test_a_champion_whose_trees_grew_otherwise_is_another_recipe(made, tmp_path, growth, standing):
+    """The same features and learner: a twin of the challenger only where the trees are grown alike, too."""
+    outcome = engineering.outcomes(made)[0]
+    matrix, labels = made.lake.load("training_matrix_crisis"), made.lake.load("labels_crisis")
+    model = evaluating.candidates(matrix, made.settings.features_on(), growth)[0]
+    risk.save(training.fit_final(matrix, labels, outcome, model, made.settings.training), tmp_path / "grown")
+    version = challenger(made, "grown", tmp_path / "grown")
+    made.registry.set_alias(version, CHAMPION)
+    made.registry.set_alias(replace(version, version="1"), CHALLENGER)
+    found = contest.against_champion(made, NIGHT, outcome, MODEL, judgement.served(made, "crisis")[1])
+    assert found is not None
+    assert found.standing == standing

@@ -8,6 +8,7 @@ import pytest
 from pipelines.errors import Refused, Usage
 from pipelines.progress import silent
 from pipelines.replay import replay
+from pipelines.settings import load_settings
 from tests.pipelines.small_job import ROOT
 
 DATA = Path(os.environ.get("FORETIDE_DATA_DIR", ROOT.parent / "shared" / "data"))
@@ -19,7 +20,8 @@ PREDICTORS = {
 
 @pytest.mark.skipif(not (DATA / "lifesnaps").is_dir(), reason=f"the public cohort lifesnaps is not at {DATA}")
 def test_the_rows_hold_the_model_and_every_baseline_for_both_tasks_with_intervals(tmp_path: Path):
-    """On lifesnaps, from its published files: nothing is left out, and every AUROC has an interval around it."""
+    """On lifesnaps, from its published files: nothing is left out, every AUROC has an interval around it, and what was
+    kept is an installation that other commands take."""
     found = replay("lifesnaps", DATA / "lifesnaps", tmp_path / "kept", 100, silent)
     auroc = found.results.query("metric == 'auroc'")
     for _, part in auroc.groupby(["task", "split"]):
@@ -28,6 +30,8 @@ def test_the_rows_hold_the_model_and_every_baseline_for_both_tasks_with_interval
     assert set(auroc["split"]) == {"unseen_subjects", "unseen_and_later"}
     assert ((auroc["low"] <= auroc["value"]) & (auroc["value"] <= auroc["high"])).all()
     assert found.paths[0].is_file()
+    kept = load_settings(tmp_path / "kept" / "foretide.yaml")
+    assert (kept.state_folder, list(kept.outcomes)) == ((tmp_path / "kept").resolve(), ["low_mood"])
 
 
 def test_an_unknown_cohort_a_missing_folder_and_a_full_one_are_refused(tmp_path: Path):

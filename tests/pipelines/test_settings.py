@@ -91,6 +91,8 @@ VALUES_THAT_ARE_OFF = {
     "a feature added whose family is dropped": (
         {"features": {"add": ["sleep_onset_sd_28d_h"], "drop": ["sleep"]}},
         ["`features`", "`sleep_onset_sd_28d_h` is added, and dropped"]),
+    "trees without a leaf": ({"training": {"model": {"max_depth": 0}}}, ["`training.model.max_depth`", "greater than or equal to 1"]),
+    "a mistyped way to grow": ({"training": {"model": {"depth": 3}}}, ["`training.model.depth` is not a key"]),
     "a text where a list belongs": ({"features": {"add": "sleep"}}, ["`features.add`", "must be a list, such as `[one, two]`"]),
     "a text where keys belong": ({"features": "sleep"}, ["`features`", "must hold keys of its own"]),
     "every feature dropped": (

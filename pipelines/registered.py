@@ -1,0 +1,50 @@
+"""The registered model that a person names: `NAME/VERSION` or `NAME@ALIAS`."""
+
+import re
+
+from models import risk
+from models.risk import HazardModel
+from pipelines import tracking
+from pipelines.errors import Refused, Usage
+from pipelines.installation import Installation
+from pipelines.registry import ModelVersion
+
+NAMED = re.compile(r"(?P<name>[^/@]+)(?:/(?P<number>[0-9]+)|@(?P<alias>[^/@]+))")
+
+
+def named(installation: Installation, told: str) -> ModelVersion:
+    """The version that a person means.
+
+    Raises:
+        Usage: it is not of that form.
+        Refused: there is no such model.
+    """
+    form = NAMED.fullmatch(told)
+    if form is None:
+        raise Usage(
+            "A model is named by `NAME/VERSION` or `NAME@ALIAS`, such as foretide-crisis/3 or foretide-crisis@champion."
+        )
+    registry, found = installation.registry, None
+    if tracking.is_there(registry.tracking_uri):
+        name, number, alias = form.group("name", "number", "alias")
+        found = registry.version(name, number) if number else registry.find(name, alias)
+    if found is None:
+        raise Refused(
+            f"There is no model `{told}` in this installation. `foretide promotions` lists what has served, and MLflow "
+            "(`foretide ui`) every version."
+        )
+    return found
+
+
+def load(installation: Installation, version: ModelVersion) -> HazardModel:
+    """The fitted model of a version, its files verified first.
+
+    Raises:
+        Refused: the files are not those that were registered.
+    """
+    return risk.load(installation.registry.fetch(version))
+
+
+def label(version: ModelVersion) -> str:
+    """How answers call it: `NAME/VERSION`."""
+    return f"{version.name}/{version.version}"

@@ -1,0 +1,242 @@
+"""`foretide tune`: what it quotes is of people no search saw; every trial is on record; what cannot be tuned is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from models import tuning as searches
+from models.baselines import MODEL, Predictor
+from models.growth import Growth
+from models.tuning import GAIN_OF_TUNING
+from pipelines import evaluating, release, tracking, trials, tuning
+from pipelines.cli.main import app
+from pipelines.controls import CONTROLS
+from pipelines.ingestion import ingest_all
+from pipelines.installation import Installation
+from pipelines.provenance import basis
+from pipelines.settings import load_settings
+from pipelines.tuning import Tuned
+from tests.models.made_up import FEATURES, cohort
+from tests.pipelines.small_job import NIGHT, make_home
+
+TRIALS, SEARCHES = 3, 3
+
+
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory) -> Path:
+    """A home with data and nothing trained: two folds, horizons as in the made-up cohort."""
+    home = make_home(tmp_path_factory.mktemp("tuned"), subjects=20)
+    content = yaml.safe_load((home / "foretide.yaml").read_text())
+    content["training"] |= {"folds": 2}
+    content["outcomes"]["crisis"] |= {"horizons_days": [7, 14]}
+    (home / "foretide.yaml").write_text(yaml.safe_dump(content))
+    ingest_all(installed(home))
+    return home
+
+
+def installed(home: Path) -> Installation:
+    """The home's installation, opened anew."""
+    return Installation(load_settings(home / "foretide.yaml"))
+
+
+@pytest.fixture(scope="module")
+def few_features() -> Any:
+    """The model and one baseline over the features of the made-up cohort, whatever is on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluating, "candidates", lambda matrix, on, growth: (
+            Predictor(MODEL, "boosted_trees", FEATURES, growth), Predictor("history_only", "logistic", FEATURES[:1])))  # fmt: skip
+        yield
+
+
+@pytest.fixture(scope="module")
+def home(ingested: Path, few_features: None) -> Path:
+    """A home whose training is made up, as stored tables go: tuning reads nothing else."""
+    installation = installed(ingested)
+    matrix, labels = cohort(subjects=60, days=90)
+    installation.lake.replace("training_matrix_crisis", matrix)
+    installation.lake.replace("labels_crisis", labels)
+    controls = pd.DataFrame({"outcome": ["crisis"], "control": ["it"], "is_passed": [True], "told": [""]})
+    installation.lake.replace(CONTROLS, controls, version=basis(installation, NIGHT))
+    return ingested
+
+
+@pytest.fixture(scope="module")
+def tuned(home: Path) -> Tuned:
+    """What three trials of each search came to."""
+    return tuning.tune(installed(home), NIGHT, "crisis", TRIALS, lambda: False)
+
+
+def answered(home: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of the command."""
+    done = CliRunner().invoke(app, ["tune", *arguments, "--as-of", NIGHT, "--config", str(home / "foretide.yaml")])
+    return done.exit_code, " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("relapse",), 2, "No such outcome is declared. It is one of `crisis`."),
+        (("crisis", "--trials", "0"), 2, "greater than or equal to 2"),
+        (("crisis",), 1, "Nothing was trained yet"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused_with_the_cure(ingested, tmp_path, arguments, code, told):
+    """An outcome nobody declared, no trial, nothing trained: nothing is searched and no store is made."""
+    (tmp_path / ".state").symlink_to(ingested / ".state")
+    (tmp_path / "foretide.yaml").write_text((ingested / "foretide.yaml").read_text() + "\n")
+    if (ingested / ".state" / "lake" / "derived" / f"{CONTROLS}.version").exists():
+        other = yaml.safe_load((tmp_path / "foretide.yaml").read_text())
+        other["training"]["seed"] = 77
+        (tmp_path / "foretide.yaml").write_text(yaml.safe_dump(other))
+    found, output = answered(tmp_path, *arguments)
+    assert found == code, output
+    assert told in output
+
+
+def test_an_empty_lake_is_refused(tmp_path):
+    """Nothing was taken in, so there is nobody to tune on."""
+    code, output = answered(make_home(tmp_path / "empty"), "crisis")
+    assert code == 1
+    assert "Nothing was trained yet" in output
+
+
+def test_nobody_who_is_tested_was_in_the_search_that_chose(home, monkeypatch):
+    """The people of each outer fold are in neither fits nor folds of the search whose choice is tested on them."""
+    seen: dict[str, set[str]] = {}
+    tested: list[set[str]] = []
+    try_next, test = searches.try_next, searches.tested
+
+    def spied_search(study, search):
+        seen.setdefault(study.study_name.split(" ", 2)[2], set()).update(search.labels["subject_id"])
+        try_next(study, search)
+
+    def spied_test(search, planned, growths, baselines, threads):
+        tested.extend(set(search.labels["subject_id"][split.test]) for split in planned)
+        return test(search, planned, growths, baselines, threads)
+
+    monkeypatch.setattr(searches, "try_next", spied_search)
+    monkeypatch.setattr(searches, "tested", spied_test)
+    tuning.tune(apart(home, monkeypatch, "people"), NIGHT, "crisis", 1, lambda: False)
+    assert len(tested) == SEARCHES - 1
+    for fold, people in enumerate(tested):
+        assert people
+        assert not people & seen[f"without fold {fold}"]
+        assert people <= seen["everybody"]
+
+
+def apart(home: Path, monkeypatch, name: str) -> Installation:
+    """The installation, whose trials from now on are of another search: those of before are not gone on with."""
+    identity = tuning._identity
+    monkeypatch.setattr(tuning, "_identity", lambda *of: f"{identity(*of)}-{name}")
+    return installed(home)
+
+
+def test_every_trial_is_a_run_nested_in_one(home, tuned):
+    """Values tried and figures of each, below one run that says what tuning is worth; asked again, nothing is added."""
+    again = tuning.tune(installed(home), NIGHT, "crisis", TRIALS, lambda: False)
+    pd.testing.assert_frame_equal(again.rows, tuned.rows)
+    assert again.n_tried == tuned.n_tried == TRIALS * SEARCHES
+    parent, nested = logged(home)
+    assert len(nested) == TRIALS * SEARCHES
+    assert parent.data.metrics[f"nested/{GAIN_OF_TUNING}_tuned"] == pytest.approx(tuned.rows["value"].iloc[0])
+    first = next(run for run in nested if run.data.tags[trials.TRIAL_TAG] == "everybody 0")
+    assert Growth(**{k: type(getattr(Growth, k))(v) for k, v in first.data.params.items()}) == Growth()
+    assert first.data.metrics["auroc"] == pytest.approx(tuned.own[0])
+    assert {run.info.status for run in (parent, *nested)} == {"FINISHED"}
+
+
+def logged(home: Path) -> tuple[Any, list[Any]]:
+    """The run of the tuning and those nested in it."""
+    settings = load_settings(home / "foretide.yaml")
+    client, experiment = tracking.open_store(settings.tracking_uri, settings.artifacts_folder)
+    runs = client.search_runs([experiment])
+    (parent,) = (
+        run for run in runs if trials.TUNING_TAG in run.data.tags and "-" not in run.data.tags[trials.TUNING_TAG]
+    )
+    return parent, [run for run in runs if run.data.tags.get(trials.PARENT_TAG) == parent.info.run_id]
+
+
+def test_a_tuning_that_is_out_of_time_stands_alike_in_every_search_and_goes_on(home, tuned, monkeypatch):
+    """One round is always made, so that there is a nested figure; the same command then comes to what it would have."""
+    installation = apart(home, monkeypatch, "time")
+    short = tuning.tune(installation, NIGHT, "crisis", TRIALS, lambda: True)
+    assert (short.trials, short.n_tried, short.proposed) == (1, SEARCHES, short.declared)
+    whole = tuning.tune(installation, NIGHT, "crisis", TRIALS, lambda: False)
+    pd.testing.assert_frame_equal(whole.rows, tuned.rows)
+    assert whole.proposed == tuned.proposed
+
+
+def test_ctrl_c_keeps_the_trials_that_were_finished(home, tuned, monkeypatch):
+    """What was finished before one search was stopped is there, and the same command comes to what it would have."""
+    installation = apart(home, monkeypatch, "stopped")
+    try_next = searches.try_next
+
+    def stopped(study, search):
+        if "fold 1" in study.study_name and searches.finished(study):
+            raise KeyboardInterrupt
+        try_next(study, search)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(searches, "try_next", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            tuning.tune(installation, NIGHT, "crisis", TRIALS, lambda: False)
+    assert sum(finished(installation, "stopped").values()) >= SEARCHES
+    whole = tuning.tune(installation, NIGHT, "crisis", TRIALS, lambda: False)
+    pd.testing.assert_frame_equal(whole.rows, tuned.rows)
+
+
+def finished(installation: Installation, name: str) -> dict[str, int]:
+    """Finished trials of each search of that name."""
+    studies = trials.studies_of(trials.storage(installation), "crisis")
+    return {of: len(searches.finished(study)) for of, study in studies.items() if f"-{name} " in of}
+
+
+def test_other_declarations_begin_anew_and_say_so(home, tuned):
+    """Trials of another seed are others: none of before counts, and they are told as looks at these people."""
+    path = home / "foretide.yaml"
+    before = path.read_text()
+    content = yaml.safe_load(before)
+    content["training"]["seed"] = 5
+    try:
+        path.write_text(yaml.safe_dump(content))
+        installation = installed(home)
+        mark = installation.lake.derived(CONTROLS).with_suffix(".version")
+        kept = mark.read_text()
+        mark.write_text(basis(installation, NIGHT))
+        code, output = answered(home, "crisis", "--trials", "2")
+        mark.write_text(kept)
+    finally:
+        path.write_text(before)
+    assert code == 0, output
+    assert f"6 trials in {SEARCHES} searches" in output
+    assert "TO QUOTE: on people whom neither search nor fit saw" in output
+    assert "have changed since" in output
+
+
+def test_a_machine_gets_the_same_in_json(home, tuned):
+    """Tidy rows, and what was declared and proposed."""
+    done = CliRunner().invoke(app, ["tune", "crisis", "--trials", str(TRIALS), "--as-of", NIGHT, "--json",
+                                    "--config", str(home / "foretide.yaml")])  # fmt: skip
+    answer = json.loads(done.output.splitlines()[-1])
+    assert [row["value"] for row in answer["rows"]] == pytest.approx(list(tuned.rows["value"]))
+    assert Growth(**answer["proposed"]) == tuned.proposed
+    assert not any("p0" in str(value) for value in answer.values())
+
+
+def test_a_training_with_searched_trees_says_that_it_is_no_test_of_them(home, tuned):
+    """Values that a search tried were chosen by these people; those that were declared before were not."""
+    installation = installed(home)
+    assert not tuning.is_of_a_search(installation, "crisis")
+    studies = trials.studies_of(trials.storage(installation), "crisis")
+    everybody = next(s for name, s in studies.items() if "-" not in name and name.endswith("everybody"))
+    searched = searches.grown(searches.finished(everybody)[1].params)
+    model = installation.settings.training.model.model_copy(update=vars(searched))
+    training = installation.settings.training.model_copy(update={"model": model})
+    other = Installation(installation.settings.model_copy(update={"training": training}))
+    assert tuning.is_of_a_search(other, "crisis")
+    assert "no figure above is of people whom that choice never saw" in release.tuning_report.warning("crisis")
