@@ -6,7 +6,9 @@ from pipelines.audit_log import AuditLog
 
 def look(log: AuditLog, outcome: str, configurations: int) -> None:
     """One look, as a command leaves it behind."""
-    log.append(looks.KIND, {"what": "evaluation", "outcome": outcome, "configurations": configurations, "basis": "b"}, None)
+    log.append(
+        looks.KIND, {"what": "evaluation", "outcome": outcome, "configurations": configurations, "basis": "b"}, None
+    )
 
 
 def test_looks_and_configurations_of_an_outcome_add_up(tmp_path):
