@@ -1,5 +1,6 @@
 """Audits the challenger, and writes what people read about it and about what the release policy says of it."""
 
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pandas as pd
 
 from models import evaluation
 from models.baselines import MODEL
+from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
-from pipelines import ablation, controls, judgement, ledger, tracking
+from pipelines import ablation, controls, engineering, judgement, ledger, tracking
 from pipelines.auditing import audit_of
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
@@ -17,7 +19,7 @@ from pipelines.progress import Counts
 from pipelines.provenance import code_version, dataset_name
 from pipelines.registry import CHALLENGER, CHAMPION, model_name
 from pipelines.reports.fairness import write_fairness
-from pipelines.reports.model import page_name, write_model
+from pipelines.reports.model import PEOPLE, page_name, write_model
 from pipelines.reports.site import Context, slug, write_index
 from pipelines.settings import Settings
 
@@ -79,9 +81,20 @@ def model_report(installation: Installation, night: str) -> Counts:
         write_model(
             folder, outcome, lake.load("results"), lake.load("flow"), curves, served,
             judgement.decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome),
-            ablated.get(ablation.TABLE), _remark(installation, outcome),
+            {**ablated, **_beside(installation, night, outcome)}, _remark(installation, outcome),
         )  # fmt: skip
     return {"pages": str(write_index(folder).name)}
+
+
+def _beside(installation: Installation, night: str, outcome: str) -> dict[str, pd.DataFrame]:
+    """What stands beside an outcome's results in its report, by name, as far as its training made it."""
+    lake, settings = installation.lake, installation.settings
+    subjects = engineering.cohort(installation, night).subjects[["subject_id", *settings.audit.attributes]]
+    onset = lake.load(f"labels_{outcome}").query("task == 'onset'")
+    found = {PEOPLE: characteristics(subjects, onset, settings.audit.reference_groups)}
+    with suppress(KeyError):
+        found[CONTROLS] = lake.load(CONTROLS)
+    return found
 
 
 def model_page(settings: Settings, outcome: str) -> Path:

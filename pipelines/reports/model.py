@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,8 @@ from models.refitting import REFITTED_GAIN
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
 from pipelines.errors import Fault
 from pipelines.reports import ablation as ablations
-from pipelines.reports import plots, words
+from pipelines.reports import controls, people, plots, words
+from pipelines.reports import flow as flows
 from pipelines.reports.site import Context, write_page
 
 # The table beside the plot; everything else that was measured is in the complete table.
@@ -40,6 +42,7 @@ FINE = {
     "lead_time_days": 0,
     "new_information_yield": 1,
 }
+PEOPLE = "characteristics"
 HEADLINE_FIRST = (UNSEEN_AND_LATER, UNSEEN_SUBJECTS)
 TASK_FIRST = ("onset", "burden")
 
@@ -59,20 +62,20 @@ def write_model(
     decision: Decision,
     alert_horizon_days: int,
     context: Context,
-    ablation: pd.DataFrame | None = None,
+    tables: Mapping[str, pd.DataFrame] = MappingProxyType({}),
     remark: str = "",
 ) -> Path:
     """Write the report of one outcome's model and give its path.
 
     Args:
         rows: tidy rows; those of other outcomes are left out, and groups of subjects.
-        flow: `models.outcomes.flow`, one row a step; shown as it is, with column names in words. Where there are
-            columns `outcome` and `horizon_days`, only rows of this outcome and the alert horizon are shown.
+        flow: `models.outcomes.flow`, one row a step (`reports.flow`).
         curves: name -> predicted, observed (`models.evaluation.reliability`), and low, high where there are intervals.
         served: name of the predictor that earned being served: the model, or the best baseline.
         decision: of the gate, about that predictor.
         alert_horizon_days: the horizon that findings and compared tables refer to.
-        ablation: what each family of features adds (`models.ablation.ablate`), where it was tried.
+        tables: what else the training found, by name, as far as it was made: `ablation` (`models.ablation`), `controls`
+            (`pipelines.controls`), `characteristics` of the cohort (`models.characteristics`).
         remark: a sentence about what else decides whether it serves, where that is not the policy alone.
 
     Raises:
@@ -94,8 +97,10 @@ def write_model(
         gains=gains,
         contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
-        families=None if ablation is None else ablations.section(ablation, outcome, alert_horizon_days),
-        flow=_flow(flow, outcome, alert_horizon_days),
+        families=ablations.section(tables["ablation"], outcome, alert_horizon_days) if "ablation" in tables else None,
+        controls=controls.section(tables["controls"], outcome) if "controls" in tables else None,
+        people=people.section(tables[PEOPLE]) if PEOPLE in tables else None,
+        flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),
         complete=[_line(row) for row in _ordered(own)],
         alert_horizon_days=alert_horizon_days,
         terms=[
@@ -105,6 +110,11 @@ def write_model(
         ],
         words=words,
     )
+
+
+def _known(tables: Mapping[str, pd.DataFrame]) -> int | None:
+    """How many subjects were known that night."""
+    return int(tables[PEOPLE]["n_subjects"].iloc[0]) if PEOPLE in tables else None
 
 
 def _served(served: str, decision: Decision) -> str:
@@ -212,26 +222,6 @@ def _cell(row: Any) -> dict[str, str]:
         "value": words.number(row["value"], decimals=decimals),
         "span": words.span(row["low"], row["high"], decimals=decimals),
     }
-
-
-def _flow(flow: pd.DataFrame, outcome: str, horizon_days: int) -> dict[str, Any]:
-    own = flow
-    for column, wanted in (("outcome", outcome), ("horizon_days", horizon_days)):
-        if column in own.columns:
-            own = own[own[column] == wanted].drop(columns=column)
-    is_number = {c: pd.api.types.is_numeric_dtype(own[c]) for c in own.columns}
-    return {
-        "columns": [(words.plain(str(c)).capitalize(), is_number[c]) for c in own.columns],
-        "lines": [[(_value(v), is_number[c]) for c, v in row.items()] for row in own.to_dict("records")],
-    }
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return words.TASKS.get(value, words.plain(value))
-    if pd.isna(value):
-        return words.DASH
-    return words.count(value) if float(value).is_integer() else words.number(value)
 
 
 def _line(row: dict[str, Any]) -> dict[str, str]:

@@ -1,0 +1,128 @@
+"""Sections of the model report: controls, Table 1, the flow."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.controls import PERMUTED, SHIFTED
+from models.outcomes import STEPS
+from pipelines.controls import RECOMPUTED
+from pipelines.reports import controls, flow, people
+from pipelines.reports.model import write_model
+from tests.pipelines.test_reports import CONTEXT, PROMOTED, Outline, tidy
+
+
+def control_rows(**failed: bool) -> pd.DataFrame:
+    """Three controls of two outcomes; of `crisis` one could not be estimated."""
+    rows = [
+        (outcome, control, figure, np.nan, not failed.get(control, False), f"<{control}> was found")
+        for outcome in ("crisis", "other")
+        for control, figure in ((RECOMPUTED, 0.0), (SHIFTED, 0.501), (PERMUTED, np.nan))
+    ]
+    return pd.DataFrame(rows, columns=["outcome", "control", "figure", "p", "is_passed", "told"])
+
+
+def group(attribute: str, name: str, n: int, n_event: int, largest: float = 0.1) -> dict[str, object]:
+    """A group of Table 1."""
+    return {"attribute": attribute, "group": name, "n_subjects": n, "n_followed": n, "n_event_subjects": n_event,
+            "n_episodes": 2 * n_event, "largest_event_share": largest, "followed_days": 120.4}  # fmt: skip
+
+
+GROUPS = pd.DataFrame(
+    [group("all", "all", 83, 32), group("sex", "F", 41, 17), group("sex", "M", 38, 14), group("sex", "<x>", 4, 1)]
+)
+
+
+def flow_rows() -> pd.DataFrame:
+    """Two horizons of the onset task."""
+    rows = [
+        {
+            "outcome": "crisis",
+            "task": "onset",
+            "horizon_days": h,
+            "step": step,
+            "rows": 1000 * h - 100 * k,
+            "subjects": 80 - k,
+        }
+        for h in (7, 14)
+        for k, step in enumerate(STEPS)
+    ]
+    return pd.DataFrame(rows)
+
+
+def page(folder, tables: dict[str, pd.DataFrame]) -> str:
+    """The text of a model report with these tables."""
+    path = write_model(folder, "crisis", tidy(), flow_rows(), {}, "boosted_hazard", PROMOTED, 14, CONTEXT, tables)
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_control_that_could_not_be_estimated_is_not_shown_as_passed():
+    """It stops nothing, and is called not estimable."""
+    found = controls.section(control_rows(), "crisis")
+    assert [line["result"] for line in found["lines"]] == ["passed", "passed", "not estimable"]
+    assert found["finding"] == "No control failed of 3; 1 could not be estimated."
+
+
+def test_a_failed_control_is_the_page_s_first_word_about_its_figures():
+    """Who reads the page is told that none of its figures can be relied on."""
+    found = controls.section(control_rows(**{SHIFTED: True}), "crisis")
+    assert found["verdict"] == "fail"
+    assert found["finding"] == "1 of 3 controls failed, so that no figure on this page can be relied on."
+
+
+def test_every_control_stands_in_the_report_with_its_figure(tmp_path):
+    """In words, escaped; those of other outcomes stay out."""
+    text = page(tmp_path, {"controls": control_rows()})
+    assert text.count("was found</td>") == 3
+    assert "&lt;features_recomputed&gt; was found" in text
+    assert "0.50 within-subject AUROC" in text
+
+
+def test_a_report_without_controls_says_so(tmp_path):
+    """Silence would read as success."""
+    assert "None were run on this training" in page(tmp_path, {})
+
+
+def test_table_1_hides_small_groups_and_what_they_follow_from():
+    """Four people: named, without figures; the counts of the next smallest group are hidden with theirs."""
+    lines = {line["group"]: line for line in people.section(GROUPS)["lines"]}
+    assert lines["Everybody"]["cells"] == ["85", "85", "120", "30", "50", "65"]
+    assert lines["<x>"]["cells"] is None
+    assert lines["M"]["cells"] == ["–", "–", "120", "–", "–", "–"]
+    assert lines["F"]["cells"][0] == "40"
+
+
+def test_table_1_is_in_the_report(tmp_path):
+    """Escaped, captioned, and silent about the small group."""
+    text = page(tmp_path, {"characteristics": GROUPS})
+    row = re.search(r"<td class=\"text\">&lt;x&gt;</td>(.*?)</tr>", text)
+    assert row
+    assert not re.search(r"\d\d", re.sub("<[^>]+>", "", row.group(1)))
+    outline = Outline(text)
+    assert outline.n_tables == outline.n_captions
+    assert outline.unscoped == []
+
+
+def test_the_flow_is_drawn_with_the_figures_of_its_table():
+    """At the alert horizon, from the subjects known down to those with an event; for screen readers too."""
+    drawn = str(flow.section(flow_rows(), "crisis", 14, n_known=99)["diagram"])
+    told = re.search(r'aria-label="([^"]+)"', drawn)
+    assert told
+    for figure in (
+        "99 subjects",
+        "14,000 rows, 80 subjects",
+        "13,900 rows",
+        "13,800 rows",
+        "13,700 rows",
+        "13,600 rows",
+    ):
+        assert figure in told.group(1)
+    assert "Without an event, 100 rows" in told.group(1)
+
+
+@pytest.mark.parametrize("missing", ["step", "task"])
+def test_a_flow_without_steps_is_a_table_only(missing):
+    """Nothing is drawn of what is not there."""
+    assert flow.section(flow_rows().drop(columns=missing), "crisis", 14)["diagram"] is None
