@@ -14,6 +14,7 @@ from pipelines import ablation, controls, engineering, judgement, ledger, tracki
 from pipelines.auditing import audit_of
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
+from pipelines.evaluating import IMPORTANCE
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.provenance import code_version, dataset_name
@@ -70,9 +71,9 @@ def policy_version(settings: Settings) -> str:
 def model_report(installation: Installation, night: str) -> Counts:
     """Judge every outcome's challenger, write its model report, and the index of the report site."""
     judgement.judge(installation, night)
-    lake, folder = installation.lake, installation.settings.reports_folder
-    ablated = ablation.tables(installation, night)
-    for outcome, declared in installation.settings.outcomes.items():
+    lake, settings = installation.lake, installation.settings
+    folder, ablated = settings.reports_folder, ablation.tables(installation, night)
+    for outcome, declared in settings.outcomes.items():
         served, split = judgement.served(installation, outcome)
         predictions = lake.load(f"predictions_{outcome}").query("split == @split")
         names = dict.fromkeys((served, MODEL))
@@ -81,9 +82,14 @@ def model_report(installation: Installation, night: str) -> Counts:
         write_model(
             folder, outcome, lake.load("results"), lake.load("flow"), curves, served,
             judgement.decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome),
-            {**ablated, **_beside(installation, night, outcome)}, _remark(installation, outcome),
+            {**ablated, **_beside(installation, night, outcome)}, _told(settings), _remark(installation, outcome),
         )  # fmt: skip
     return {"pages": str(write_index(folder).name)}
+
+
+def _told(settings: Settings) -> dict[str, str]:
+    """What a clinician calls each feature."""
+    return {name: feature.words for name, feature in settings.catalog().by_name.items()}
 
 
 def _beside(installation: Installation, night: str, outcome: str) -> dict[str, pd.DataFrame]:
@@ -92,8 +98,9 @@ def _beside(installation: Installation, night: str, outcome: str) -> dict[str, p
     subjects = engineering.cohort(installation, night).subjects[["subject_id", *settings.audit.attributes]]
     onset = lake.load(f"labels_{outcome}").query("task == 'onset'")
     found = {PEOPLE: characteristics(subjects, onset, settings.audit.reference_groups)}
-    with suppress(KeyError):
-        found[CONTROLS] = lake.load(CONTROLS)
+    for name in (CONTROLS, IMPORTANCE):
+        with suppress(KeyError):
+            found[name] = lake.load(name)
     return found
 
 

@@ -19,6 +19,7 @@ from pipelines.errors import Fault
 from pipelines.reports import ablation as ablations
 from pipelines.reports import controls, people, plots, words
 from pipelines.reports import flow as flows
+from pipelines.reports import importance as importances
 from pipelines.reports.site import Context, write_page
 
 # The table beside the plot; everything else that was measured is in the complete table.
@@ -63,6 +64,7 @@ def write_model(
     alert_horizon_days: int,
     context: Context,
     tables: Mapping[str, pd.DataFrame] = MappingProxyType({}),
+    told: Mapping[str, str] = MappingProxyType({}),
     remark: str = "",
 ) -> Path:
     """Write the report of one outcome's model and give its path.
@@ -75,7 +77,8 @@ def write_model(
         decision: of the gate, about that predictor.
         alert_horizon_days: the horizon that findings and compared tables refer to.
         tables: what else the training found, by name, as far as it was made: `ablation` (`models.ablation`), `controls`
-            (`pipelines.controls`), `characteristics` of the cohort (`models.characteristics`).
+            (`pipelines.controls`), `characteristics` of the cohort (`models.characteristics`), `importance` (`models.importance`).
+        told: what a clinician calls each feature, by its name.
         remark: a sentence about what else decides whether it serves, where that is not the policy alone.
 
     Raises:
@@ -98,6 +101,7 @@ def write_model(
         contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
         families=ablations.section(tables["ablation"], outcome, alert_horizon_days) if "ablation" in tables else None,
+        importance=importances.section(tables["importance"], outcome, told, served) if "importance" in tables else None,
         controls=controls.section(tables["controls"], outcome) if "controls" in tables else None,
         people=people.section(tables[PEOPLE]) if PEOPLE in tables else None,
         flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),

@@ -131,6 +131,25 @@ def contest(rows: pd.DataFrame, own: str, alt: str) -> Markup:
         return _svg(figure, alt)
 
 
+def importance(rows: pd.DataFrame, alt: str) -> Markup:
+    """Size of each feature's part of the log-odds with its interval, largest on top.
+
+    `rows`: name, value, low, high.
+    """
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(WIDTH_IN, 0.75 + 0.28 * len(rows)), layout="constrained")
+        axis = figure.subplots()
+        axis.tick_params(left=False)
+        axis.spines["left"].set_visible(False)
+        places = range(len(rows))
+        axis.hlines(places, rows["low"], rows["high"], color=BLUE, lw=1.8)
+        axis.plot(rows["value"], places, "o", color=BLUE, ms=6.5)
+        axis.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, None))
+        axis.set_yticks(places, [*rows["name"]])
+        axis.set_xlabel("mean size of its part of the log-odds, with 95 % interval", fontsize=8, color=GREY)
+        return _svg(figure, alt)
+
+
 def flow(main: Sequence[str], aside: Sequence[str], ends: Sequence[str], alt: str) -> Markup:
     """Boxes from the cohort down to what is labelled, what drops out beside the way, and how labelled rows end.
 

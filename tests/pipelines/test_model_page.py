@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from models.controls import PERMUTED, SHIFTED
+from models.importance import AGREEMENT, IN_TOP, SIZE
 from models.outcomes import STEPS
 from pipelines.controls import RECOMPUTED
-from pipelines.reports import controls, flow, people
+from pipelines.reports import controls, flow, importance, people
 from pipelines.reports.model import write_model
 from tests.pipelines.test_reports import CONTEXT, PROMOTED, Outline, tidy
 
@@ -50,6 +51,14 @@ def flow_rows() -> pd.DataFrame:
         for k, step in enumerate(STEPS)
     ]
     return pd.DataFrame(rows)
+
+
+def importance_rows(agreement: float = 0.9) -> pd.DataFrame:
+    """Two features in four fits: the larger in every fit's top ten, the other in three."""
+    told = {"outcome": "crisis", "split": "unseen_subjects", "n_fits": 4}
+    rows = [("feature=a_<b>", SIZE, 0.4, 0.3, 0.5), ("feature=c", SIZE, 0.2, 0.1, 0.3), ("feature=a_<b>", IN_TOP, 1.0, 0, 0),
+            ("feature=c", IN_TOP, 0.75, 0, 0), ("fits", AGREEMENT, agreement, 0.7, 0.95)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["group", "metric", "value", "low", "high"]).assign(**told)
 
 
 def page(folder, tables: dict[str, pd.DataFrame]) -> str:
@@ -126,3 +135,27 @@ def test_the_flow_is_drawn_with_the_figures_of_its_table():
 def test_a_flow_without_steps_is_a_table_only(missing):
     """Nothing is drawn of what is not there."""
     assert flow.section(flow_rows().drop(columns=missing), "crisis", 14)["diagram"] is None
+
+
+def test_what_scores_are_associated_with_is_said_in_a_clinician_s_words(tmp_path):
+    """Largest first, with how stable that is; another outcome's page has no such section."""
+    found = importance.section(importance_rows(), "crisis", {"c": "time asleep"}, "boosted_hazard")
+    assert found
+    assert [(line["name"], line["in_top"]) for line in found["lines"]] == [
+        ("a <b>", "4 of 4"),
+        ("time asleep", "3 of 4"),
+    ]
+    assert "Fits order the features much alike" in found["sentences"][1]
+    assert "1 of the 2 largest are among the 10 largest of every fit" in found["sentences"][1]
+    assert importance.section(importance_rows(), "other", {}, "boosted_hazard") is None
+    text = page(tmp_path, {"importance": importance_rows()})
+    assert "a &lt;b&gt;" in text
+    assert "because" not in text.partition("<h2>What the model")[2].partition("<h2>")[0]
+
+
+def test_an_order_that_differs_between_fits_is_not_called_stable():
+    """A rank correlation of 0.2 reads as what it is, and a rule that serves is told apart from the model."""
+    found = importance.section(importance_rows(0.2), "crisis", {}, "history_only")
+    assert found
+    assert found["sentences"][0] == "What earned being served is the simple rule, not this model."
+    assert "otherwise each time" in found["sentences"][2]
