@@ -10,7 +10,7 @@ from models import evaluation
 from models.baselines import MODEL
 from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
-from pipelines import ablation, controls, engineering, judgement, ledger, tracking
+from pipelines import ablation, card, controls, engineering, judgement, ledger, tracking
 from pipelines.auditing import audit_of
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
@@ -19,8 +19,9 @@ from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.provenance import code_version, dataset_name
 from pipelines.registry import CHALLENGER, CHAMPION, model_name
+from pipelines.reports.fairness import page_name as fairness_name
 from pipelines.reports.fairness import write_fairness
-from pipelines.reports.model import PEOPLE, page_name, write_model
+from pipelines.reports.model import PEOPLE, finding, page_name, write_model
 from pipelines.reports.site import Context, slug, write_index
 from pipelines.settings import Settings
 
@@ -42,11 +43,16 @@ def audit(installation: Installation, night: str) -> Counts:
 
 
 def _audit(installation: Installation, night: str, outcome: str) -> Audit:
-    declared = installation.settings.outcomes[outcome]
+    audited = _audited(installation, outcome)
+    tested = installation.lake.load(f"predictions_{outcome}").query("split == @audited.split")
+    return audit_of(installation, night, audited, tested.rename(columns={audited.model: "probability"}))
+
+
+def _audited(installation: Installation, outcome: str) -> Audited:
+    """Which scores the audit is of."""
     served, split = judgement.served(installation, outcome)
-    audited = Audited(dataset_name(installation), outcome, "onset", declared.alert_horizon, split, served)
-    tested = installation.lake.load(f"predictions_{outcome}").query("split == @split")
-    return audit_of(installation, night, audited, tested.rename(columns={served: "probability"}))
+    horizon = installation.settings.outcomes[outcome].alert_horizon
+    return Audited(dataset_name(installation), outcome, "onset", horizon, split, served)
 
 
 def _context(installation: Installation, night: str, outcome: str) -> Context:
@@ -71,20 +77,31 @@ def policy_version(settings: Settings) -> str:
 def model_report(installation: Installation, night: str) -> Counts:
     """Judge every outcome's challenger, write its model report, and the index of the report site."""
     judgement.judge(installation, night)
+    ablated = ablation.tables(installation, night)
+    for outcome in installation.settings.outcomes:
+        _report(installation, night, outcome, {**ablated, **_beside(installation, night, outcome)})
+    return {"pages": str(write_index(installation.settings.reports_folder).name)}
+
+
+def _report(installation: Installation, night: str, outcome: str, tables: dict[str, pd.DataFrame]) -> None:
+    """The model report of one outcome, and its card."""
     lake, settings = installation.lake, installation.settings
-    folder, ablated = settings.reports_folder, ablation.tables(installation, night)
-    for outcome, declared in settings.outcomes.items():
-        served, split = judgement.served(installation, outcome)
-        predictions = lake.load(f"predictions_{outcome}").query("split == @split")
-        names = dict.fromkeys((served, MODEL))
-        label = predictions["label"].to_numpy()
-        curves = {name: evaluation.reliability(predictions[name].to_numpy(), label) for name in names}
-        write_model(
-            folder, outcome, lake.load("results"), lake.load("flow"), curves, served,
-            judgement.decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome),
-            {**ablated, **_beside(installation, night, outcome)}, _told(settings), _remark(installation, outcome),
-        )  # fmt: skip
-    return {"pages": str(write_index(folder).name)}
+    served, split = judgement.served(installation, outcome)
+    predictions = lake.load(f"predictions_{outcome}").query("split == @split")
+    label = predictions["label"].to_numpy()
+    names = dict.fromkeys((served, MODEL))
+    curves = {name: evaluation.reliability(predictions[name].to_numpy(), label) for name in names}
+    decision, context = judgement.decision_of(installation, outcome), _context(installation, night, outcome)
+    told, remark = _told(settings), _remark(installation, outcome)
+    page = write_model(
+        settings.reports_folder, outcome, lake.load("results"), lake.load("flow"), curves, served, decision,
+        settings.outcomes[outcome].alert_horizon, context, tables, told, remark,
+    )  # fmt: skip
+    audited = fairness_name(_audited(installation, outcome))
+    card.make(
+        installation, night, outcome, page.stem, tables, told, context, finding(served, decision, remark),
+        f"{slug(audited)}.html",
+    )  # fmt: skip
 
 
 def _told(settings: Settings) -> dict[str, str]:

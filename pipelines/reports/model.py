@@ -20,7 +20,7 @@ from pipelines.reports import ablation as ablations
 from pipelines.reports import controls, people, plots, words
 from pipelines.reports import flow as flows
 from pipelines.reports import importance as importances
-from pipelines.reports.site import Context, write_page
+from pipelines.reports.site import Context, slug, write_page
 
 # The table beside the plot; everything else that was measured is in the complete table.
 COMPARED = ("auroc", "fold_mean_auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
@@ -93,10 +93,10 @@ def write_model(
         page_name(outcome),
         "model",
         f"Model report: {words.plain(outcome)}",
-        f"{_served(served, decision)} {remark}".strip(),
+        finding(served, decision, remark),
         context,
         decision=decision,
-        served=served,
+        stem=slug(page_name(outcome)),
         gains=gains,
         contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
@@ -119,6 +119,11 @@ def write_model(
 def _known(tables: Mapping[str, pd.DataFrame]) -> int | None:
     """How many subjects were known that night."""
     return int(tables[PEOPLE]["n_subjects"].iloc[0]) if PEOPLE in tables else None
+
+
+def finding(served: str, decision: Decision, remark: str) -> str:
+    """The page in a sentence: what serves, or that it is held back; and the remark."""
+    return f"{_served(served, decision)} {remark}".strip()
 
 
 def _served(served: str, decision: Decision) -> str:
