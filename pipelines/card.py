@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from features import catalog
-from pipelines import engineering, evaluating, judgement, tracking
+from pipelines import abstention, engineering, evaluating, judgement, tracking
 from pipelines.controls import CONTROLS
 from pipelines.evaluating import IMPORTANCE
 from pipelines.installation import Installation
@@ -26,7 +26,8 @@ def make(
 
     Args:
         stem: name of the report's file without its ending.
-        tables: what else the training found, as the model report gets it; `characteristics` among them.
+        tables: what else the training found, as the model report gets it; `characteristics` and
+            both of `pipelines.abstention` among them.
         told: what a clinician calls each feature.
         finding: what serves, in a sentence.
         fairness_page: name of the file with the audit.
@@ -46,7 +47,8 @@ def make(
         families=Counter(catalog.family(name) for name in predictor.features),
         decision=judgement.decision_of(installation, outcome), context=context, rows=results,
         flow=lake.load("flow").query("outcome == @outcome"), people=tables[PEOPLE], controls=tables.get(CONTROLS),
-        importance=tables.get(IMPORTANCE), verdicts=lake.load("verdicts").query("outcome == @outcome"),
+        importance=tables.get(IMPORTANCE), abstention=tables[abstention.FIGURES],
+        abstained_by_group=tables[abstention.BY_GROUP], verdicts=lake.load("verdicts").query("outcome == @outcome"),
         fairness_page=fairness_page, told=told, known_at=known_at.isoformat(), data_version=lake.content_version(known_at),
         model_hash="" if challenger is None else challenger.content_sha256, training=settings.training,
         release_policy=settings.release_policy, alert_policy=settings.alert_policy, audit=settings.audit,

@@ -10,7 +10,7 @@ from models import evaluation
 from models.baselines import MODEL
 from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
-from pipelines import ablation, card, controls, engineering, judgement, ledger, tracking
+from pipelines import ablation, abstention, card, controls, engineering, judgement, ledger, tracking
 from pipelines.auditing import audit_of
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
@@ -115,6 +115,7 @@ def _beside(installation: Installation, night: str, outcome: str) -> dict[str, p
     subjects = engineering.cohort(installation, night).subjects[["subject_id", *settings.audit.attributes]]
     onset = lake.load(f"labels_{outcome}").query("task == 'onset'")
     found = {PEOPLE: characteristics(subjects, onset, settings.audit.reference_groups)}
+    found |= abstention.tables(installation, night, outcome)
     for name in (CONTROLS, IMPORTANCE):
         with suppress(KeyError):
             found[name] = lake.load(name)

@@ -15,8 +15,10 @@ from models.gate import Decision
 from models.operational import THRESHOLDS
 from models.refitting import REFITTED_GAIN
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
+from pipelines.abstention import BY_GROUP, FIGURES
 from pipelines.errors import Fault
 from pipelines.reports import ablation as ablations
+from pipelines.reports import abstention as abstentions
 from pipelines.reports import controls, people, plots, words
 from pipelines.reports import flow as flows
 from pipelines.reports import importance as importances
@@ -77,7 +79,8 @@ def write_model(
         decision: of the gate, about that predictor.
         alert_horizon_days: the horizon that findings and compared tables refer to.
         tables: what else the training found, by name, as far as it was made: `ablation` (`models.ablation`), `controls`
-            (`pipelines.controls`), `characteristics` of the cohort (`models.characteristics`), `importance` (`models.importance`).
+            (`pipelines.controls`), `characteristics` of the cohort (`models.characteristics`), `importance` (`models.importance`),
+            and both of `pipelines.abstention`.
         told: what a clinician calls each feature, by its name.
         remark: a sentence about what else decides whether it serves, where that is not the policy alone.
 
@@ -103,6 +106,7 @@ def write_model(
         families=ablations.section(tables["ablation"], outcome, alert_horizon_days) if "ablation" in tables else None,
         importance=importances.section(tables["importance"], outcome, told, served) if "importance" in tables else None,
         controls=controls.section(tables["controls"], outcome) if "controls" in tables else None,
+        abstention=abstentions.section(tables[FIGURES], tables[BY_GROUP]) if FIGURES in tables else None,
         people=people.section(tables[PEOPLE]) if PEOPLE in tables else None,
         flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),
         complete=[_line(row) for row in _ordered(own)],

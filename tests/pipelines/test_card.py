@@ -21,7 +21,7 @@ from pipelines.reports.card.facts import BLANK, Facts
 from pipelines.reports.site import Context, write_index
 from pipelines.sections import AlertPolicy, AuditSettings, ReleasePolicy, Training
 from tests.models.made_up import OUTCOME
-from tests.pipelines.test_model_page import GROUPS, control_rows, flow_rows, importance_rows
+from tests.pipelines.test_model_page import GROUPS, abstention_rows, by_group, control_rows, flow_rows, importance_rows
 from tests.pipelines.test_reports import tidy
 
 CONTEXT = Context(date(2026, 6, 30), "made <up> | `it`", "foretide-crisis/3", "p0l1cy", "0.1")
@@ -49,7 +49,8 @@ def facts(**changed: object) -> Facts:
         alert_horizon=14, learner="boosted_trees", features=("sleep_a", "sleep_b", "history_c"),
         families={"sleep": 2, "history": 1}, decision=Decision((Rule("gain", True, "a gain"), Rule("fairness", False, "2 fail"))),
         context=CONTEXT, rows=results(), flow=flow_rows(), people=GROUPS, controls=control_rows(),
-        importance=importance_rows(), verdicts=verdicts(), fairness_page="fairness-crisis.html", told={}, known_at="2026-06-30T03:00",
+        importance=importance_rows(), abstention=abstention_rows(), abstained_by_group=by_group(), verdicts=verdicts(),
+        fairness_page="fairness-crisis.html", told={}, known_at="2026-06-30T03:00",
         data_version="da7a", model_hash="4a54", training=Training(), release_policy=ReleasePolicy(), alert_policy=AlertPolicy(),
         audit=AuditSettings(),
     )  # fmt: skip

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.abstention import ABSTAINED, ALL, MISSED, SCORED, SHARE
 from models.controls import PERMUTED, SHIFTED
 from models.importance import AGREEMENT, IN_TOP, SIZE
 from models.outcomes import STEPS
+from pipelines.abstention import BY_GROUP, FIGURES
 from pipelines.controls import RECOMPUTED
 from pipelines.reports import controls, flow, importance, people
+from pipelines.reports.abstention import METRICS
 from pipelines.reports.model import write_model
 from tests.pipelines.test_reports import CONTEXT, PROMOTED, Outline, tidy
 
@@ -59,6 +62,26 @@ def importance_rows(agreement: float = 0.9) -> pd.DataFrame:
     rows = [("feature=a_<b>", SIZE, 0.4, 0.3, 0.5), ("feature=c", SIZE, 0.2, 0.1, 0.3), ("feature=a_<b>", IN_TOP, 1.0, 0, 0),
             ("feature=c", IN_TOP, 0.75, 0, 0), ("fits", AGREEMENT, agreement, 0.7, 0.95)]  # fmt: skip
     return pd.DataFrame(rows, columns=["group", "metric", "value", "low", "high"]).assign(**told)
+
+
+def abstention_rows() -> pd.DataFrame:
+    """A tenth of the rows without a score, those of seven subjects."""
+    told = {ALL: (0.7, 1003, 83), SCORED: (0.74, 903, 81), ABSTAINED: (0.66, 100, 7)}
+    rows = [
+        {"group": group, "metric": metric, "value": value, "low": value - 0.1, "high": value + 0.1, "n_rows": n_rows,
+         "n_subjects": n, "n_episodes": 12, "n_event_subjects": n // 2, "largest_event_share": 0.1}
+        for group, (value, n_rows, n) in told.items() for metric in METRICS
+    ]  # fmt: skip
+    shares = [{**rows[0], "metric": metric, "value": 0.1, "low": 0.05, "high": 0.2} for metric in (SHARE, MISSED)]
+    return pd.DataFrame([*rows, *shares]).assign(least=0.25)
+
+
+def by_group() -> pd.DataFrame:
+    """Two groups, one of four people."""
+    few = {"attribute": "sex", "group": "<x>", "value": 0.91, "low": 0.7, "high": 1.0, "n_subjects": 4, "n_event_subjects": 1,
+           "largest_event_share": 1.0}  # fmt: skip
+    many = {**few, "group": "F", "value": 0.12, "n_subjects": 41, "n_event_subjects": 17, "largest_event_share": 0.1}
+    return pd.DataFrame([few, many])
 
 
 def page(folder, tables: dict[str, pd.DataFrame]) -> str:
@@ -159,3 +182,18 @@ def test_an_order_that_differs_between_fits_is_not_called_stable():
     assert found
     assert found["sentences"][0] == "What earned being served is the simple rule, not this model."
     assert "otherwise each time" in found["sentences"][2]
+
+
+def test_abstention_is_told_with_what_it_misses_and_for_whom(tmp_path):
+    """Counts rounded; of seven subjects' rows and of a group of four no figure."""
+    text = page(tmp_path, {FIGURES: abstention_rows(), BY_GROUP: by_group()})
+    part = text.partition("<h2>Who gets no score")[2].partition("<h2>")[0]
+    assert "fewer than 25 % of the last 28 days" in part
+    assert "10.0 % (5.0 to 20.0) of the episodes had no row with a score" in part
+    assert "<td>1,005</td><td>905</td><td>100</td>" in part
+    assert "<td>85</td><td>80</td><td>fewer than 10</td>" in part
+    assert "0.66" not in part
+    assert "<td>0.70 (0.60 to 0.80)</td><td>0.74 (0.64 to 0.84)</td><td>–</td>" in part
+    assert '<td class="text">&lt;x&gt;</td><td>too few to show</td>' in part
+    assert "91.0" not in part
+    assert '<td class="text">F</td><td>12.0 % (70.0 to 100.0)</td>' in part

@@ -16,7 +16,7 @@ from pipelines.reports.site import write_text
 SCHEMA = "foretide-model-card/1"
 SECTIONS = (
     purpose.use, rules.serving, people.data, people.cohort, people.flow, purpose.outcome, purpose.predictors,
-    purpose.learner, figures.calibration, figures.headline, figures.associated, rules.fairness, rules.controls,
+    purpose.learner, figures.calibration, figures.headline, figures.associated, figures.abstention, rules.fairness, rules.controls,
     purpose.limits, rules.change, rules.versions, tripod.section, probast.section, purpose.sources,
 )  # fmt: skip
 

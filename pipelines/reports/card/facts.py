@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from models.fairness import disclosure
 from models.gate import Decision
 from models.outcomes import Outcome
 from models.risk import Learner
@@ -57,6 +56,7 @@ class Facts:
         flow: of the outcome (`models.outcomes.flow`).
         people: of `models.characteristics`.
         controls, importance: as stored; None where the training has none.
+        abstention, abstained_by_group: of `pipelines.abstention`.
         verdicts: of the fairness audit; `fairness_page` is the file that shows them.
         families: how many of the features are of which family.
         told: what a clinician calls each feature.
@@ -79,6 +79,8 @@ class Facts:
     people: pd.DataFrame
     controls: pd.DataFrame | None
     importance: pd.DataFrame | None
+    abstention: pd.DataFrame
+    abstained_by_group: pd.DataFrame
     verdicts: pd.DataFrame
     fairness_page: str
     told: Mapping[str, str]
@@ -116,19 +118,12 @@ class Facts:
         """Rows or subjects at a step of the flow of onset at the alert horizon, rounded."""
         flow = self.flow
         at = flow[(flow["task"] == "onset") & (flow["horizon_days"] == self.alert_horizon) & (flow["step"] == step)]
-        return rounded(at[column].iloc[0])
+        return words.rounded(at[column].iloc[0])
 
 
 def blank(what: str) -> str:
     """A marked blank, with what belongs there."""
     return f"{BLANK}: {what}."
-
-
-def rounded(count: float) -> str:
-    """A count as a card shows it; below the least number of subjects that it is small, and no more."""
-    if count and count < disclosure.SMALLEST_SUBJECTS:
-        return f"fewer than {disclosure.SMALLEST_SUBJECTS}"
-    return words.count(disclosure.rounded_count(count))
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -9,6 +9,7 @@ from models.baselines import MODEL
 from models.evaluation import GAIN
 from models.fairness import disclosure
 from models.refitting import REFITTED_GAIN
+from pipelines.reports import abstention as abstentions
 from pipelines.reports import importance, words
 from pipelines.reports.card.facts import Facts, Section, table
 from pipelines.reports.model import FINE
@@ -107,3 +108,21 @@ def associated(facts: Facts) -> Section:
         "associated", "What its scores are associated with", tuple(found["sentences"]),
         tables=(table("Associated with scores; not why an episode comes.", columns, lines),),
     )  # fmt: skip
+
+
+def abstention(facts: Facts) -> Section:
+    """How good the rows with a score are, and who is left without."""
+    found = abstentions.section(facts.abstention, facts.abstained_by_group)
+    return Section(
+        "abstention",
+        "Who gets no score for want of data",
+        tuple(found["sentences"]),
+        tables=(
+            table(
+                "Labelled test rows; 95 % intervals over resampled subjects.",
+                ("Figure", *found["columns"]),
+                found["lines"],
+            ),
+            table("Share of rows without a score.", ("Attribute", "Group", "Without a score"), found["groups"]),
+        ),
+    )

@@ -3,7 +3,7 @@
 from models.outcomes import STEPS
 from pipelines.reports import people as table_1
 from pipelines.reports import words
-from pipelines.reports.card.facts import BLANK, Facts, Section, rounded, table
+from pipelines.reports.card.facts import BLANK, Facts, Section, table
 
 
 def data(facts: Facts) -> Section:
@@ -45,7 +45,12 @@ def flow(facts: Facts) -> Section:
     """From index dates to labelled rows, of both tasks at the alert horizon."""
     at = facts.flow[facts.flow["horizon_days"] == facts.alert_horizon]
     rows = [
-        (words.TASKS.get(row["task"], row["task"]), row["step"], rounded(row["rows"]), rounded(row["subjects"]))
+        (
+            words.TASKS.get(row["task"], row["task"]),
+            row["step"],
+            words.rounded(row["rows"]),
+            words.rounded(row["subjects"]),
+        )
         for row in at.to_dict("records")
     ]
     shown = table(f"Within {facts.alert_horizon} days; counts are rounded.", ("Task", "Step", "Rows", "Subjects"), rows)

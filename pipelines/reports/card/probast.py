@@ -8,7 +8,7 @@ from models.evaluation import FEWEST_EVENT_SUBJECTS
 from models.splits import UNSEEN_AND_LATER
 from pipelines.controls import DECLARED, RECOMPUTED, REFITTED
 from pipelines.reports import words
-from pipelines.reports.card.facts import BLANK, Facts, Section, rounded, table
+from pipelines.reports.card.facts import BLANK, Facts, Section, table
 
 DEVELOPMENT, EVALUATION = "development: quality", "evaluation: risk of bias"
 PEOPLE, PREDICTORS, OUTCOME, ANALYSIS = "participants and data sources", "predictors", "outcome", "analysis"
@@ -82,7 +82,7 @@ def _development(facts: Facts) -> list[Answer]:
     n = int(facts.people["n_event_subjects"].iloc[0])
     return [
         (DEVELOPMENT, ANALYSIS, "Were there enough people with the outcome?", NO if n < FEWEST_EVENT_SUBJECTS else UNKNOWN,
-         f"{rounded(n)} event subjects; `foretide plan` tells what they can prove"),
+         f"{words.rounded(n)} event subjects; `foretide plan` tells what they can prove"),
         (DEVELOPMENT, ANALYSIS, "Were missing values handled suitably?", YES, "kept missing, and seen by the model as such"),
         (DEVELOPMENT, ANALYSIS, "Were predictors chosen without being fitted to the outcome?", YES,
          "on by declaration, before this training read a label"),

@@ -2,7 +2,7 @@
 
 from models.risk import RIDGE, ROUNDS, TREES
 from pipelines.reports import words
-from pipelines.reports.card.facts import BLANK, Facts, Section, blank, rounded, table
+from pipelines.reports.card.facts import BLANK, Facts, Section, blank, table
 
 LEARNERS = {
     "logistic": "a ridge regression of each interval's hazard on the log-odds scale, of standardised features "
@@ -106,7 +106,7 @@ def learner(facts: Facts) -> Section:
 def limits(facts: Facts) -> Section:
     """What is not known."""
     tested = facts.headline
-    n = rounded(tested["n_subjects"].max()) if len(tested) else words.DASH
+    n = words.rounded(tested["n_subjects"].max()) if len(tested) else words.DASH
     return Section(
         "limits",
         "Limits",

@@ -6,7 +6,7 @@ Items and their numbers: Collins GS et al., BMJ 2024;385:e078378. The instrument
 from typing import NamedTuple
 
 from pipelines.reports import words
-from pipelines.reports.card.facts import Facts, Section, blank, rounded, table
+from pipelines.reports.card.facts import Facts, Section, blank, table
 
 
 class Item(NamedTuple):
@@ -140,10 +140,10 @@ def _known(facts: Facts) -> dict[str, str]:
         "as_of": facts.context.as_of.isoformat(),
         "known_at": facts.known_at,
         "n_features": str(len(facts.features)),
-        "n_subjects": rounded(everybody["n_subjects"]),
-        "n_events": rounded(everybody["n_event_subjects"]),
-        "n_tested": rounded(tested["n_subjects"].max()) if len(tested) else words.DASH,
-        "n_episodes": rounded(tested["n_episodes"].max()) if len(tested) else words.DASH,
+        "n_subjects": words.rounded(everybody["n_subjects"]),
+        "n_events": words.rounded(everybody["n_event_subjects"]),
+        "n_tested": words.rounded(tested["n_subjects"].max()) if len(tested) else words.DASH,
+        "n_episodes": words.rounded(tested["n_episodes"].max()) if len(tested) else words.DASH,
         "split": words.SPLITS.get(facts.split, facts.split),
         "folds": str(facts.training.folds),
         "cuts": str(facts.training.cuts),
