@@ -11,11 +11,11 @@ DAY = pd.Timestamp("2026-01-01")
 
 
 def by_hand() -> tuple[pd.DataFrame, np.ndarray]:
-    """Three subjects with one episode each; b's rows before it all lack data, a's only one of two, c's none."""
+    """Four subjects with one episode each; b's row before it lacks data, of a's two one, of c's and d's none."""
     rows = [
         ("a", 0, 2, 1, 0.9, 0.1), ("a", 1, 1, 1, 0.8, 0.5), ("a", 9, np.nan, 0, 0.2, np.nan),
         ("b", 0, 1, 1, 0.3, 0.2), ("b", 9, np.nan, 0, 0.4, 0.9),
-        ("c", 0, 1, 1, 0.7, 0.9), ("c", 9, 30, 0, 0.1, 0.25),
+        ("c", 0, 1, 1, 0.7, 0.25), ("c", 9, 30, 0, 0.1, 0.25), ("d", 0, 1, 1, 0.6, 0.9),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["subject_id", "day", "days_to_event", "label", "probability", "completeness"])
     table["index_date"] = DAY + pd.to_timedelta(table["day"], unit="D")
@@ -48,16 +48,16 @@ def figure(found: pd.DataFrame, group: str, metric: str) -> pd.Series:
 
 
 def test_an_episode_is_missed_only_if_no_row_before_it_gets_a_score():
-    """a has a scored row left, b has none, c loses nothing: one of three."""
+    """a has a scored row left, b has none, c and d lose nothing: one of four."""
     found = abstention.abstention(*by_hand(), 0.25, 100, 1)
-    assert figure(found, ALL, MISSED)["value"] == pytest.approx(1 / 3)
+    assert figure(found, ALL, MISSED)["value"] == pytest.approx(1 / 4)
 
 
 def test_no_data_is_too_little_and_exactly_enough_is_enough():
-    """A missing completeness abstains, one at the limit does not: as the night's standing has it; 3 of 7 rows."""
+    """A missing completeness abstains, one at the limit does not: as the night's standing has it; 3 of 8 rows."""
     found = abstention.abstention(*by_hand(), 0.25, 100, 1)
-    assert figure(found, ALL, SHARE)["value"] == pytest.approx(3 / 7)
-    assert figure(found, SCORED, "auroc")["n_rows"] == 4
+    assert figure(found, ALL, SHARE)["value"] == pytest.approx(3 / 8)
+    assert figure(found, SCORED, "auroc")["n_rows"] == 5
     assert figure(found, ABSTAINED, "auroc")["n_rows"] == 3
 
 
