@@ -1,7 +1,7 @@
 """The model report: what is served and why, the model against every baseline, calibration, and who was counted."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -103,11 +103,7 @@ def write_model(
         gains=gains,
         contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
-        families=ablations.section(tables["ablation"], outcome, alert_horizon_days) if "ablation" in tables else None,
-        importance=importances.section(tables["importance"], outcome, told, served) if "importance" in tables else None,
-        controls=controls.section(tables["controls"], outcome) if "controls" in tables else None,
-        abstention=abstentions.section(tables[FIGURES], tables[BY_GROUP]) if FIGURES in tables else None,
-        people=people.section(tables[PEOPLE]) if PEOPLE in tables else None,
+        **_sections(tables, outcome, alert_horizon_days, served, told),
         flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),
         complete=[_line(row) for row in _ordered(own)],
         alert_horizon_days=alert_horizon_days,
@@ -118,6 +114,20 @@ def write_model(
         ],
         words=words,
     )
+
+
+def _sections(
+    tables: Mapping[str, pd.DataFrame], outcome: str, horizon_days: int, served: str, told: Mapping[str, str]
+) -> dict[str, Any]:
+    """What else the training found, by its name in the page; None of what it did not make."""
+    made: dict[str, Callable[[], Any]] = {
+        "ablation": lambda: ablations.section(tables["ablation"], outcome, horizon_days),
+        "importance": lambda: importances.section(tables["importance"], outcome, told, served),
+        "controls": lambda: controls.section(tables["controls"], outcome),
+        PEOPLE: lambda: people.section(tables[PEOPLE]),
+        FIGURES: lambda: abstentions.section(tables[FIGURES], tables[BY_GROUP]),
+    }
+    return {name: make() if name in tables else None for name, make in made.items()}
 
 
 def _known(tables: Mapping[str, pd.DataFrame]) -> int | None:
