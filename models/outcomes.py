@@ -20,6 +20,9 @@ Days = NDArray[np.int64]
 Task = Literal["onset", "burden"]
 TASKS: tuple[Task, ...] = ("onset", "burden")
 DAY = pd.Timedelta(days=1)
+# From index dates to labelled rows; `flow` tells how many remain at each.
+STEPS = ("index dates", "masked: in an episode or refractory", "censored: horizon not followed up", "labelled",
+         "with an event")  # fmt: skip
 NEVER = np.iinfo(np.int64).max // 4
 
 
@@ -151,12 +154,12 @@ def flow(labels: pd.DataFrame, horizons_days: tuple[int, ...]) -> pd.DataFrame:
             known = at_horizon(part, horizon)
             kept = np.isfinite(known)
             masked, positive = part["is_masked"].to_numpy(), known == 1
-            steps = {
-                "index dates": np.ones(len(part), bool), "masked: in an episode or refractory": masked,
-                "censored: horizon not followed up": ~masked & ~kept, "labelled": kept, "with an event": positive,
-            }  # fmt: skip
-            rows += [{"task": task, "horizon_days": horizon, "step": step, "rows": int(of.sum()),
-                      "subjects": int(part["subject_id"][of].nunique())} for step, of in steps.items()]  # fmt: skip
+            of_steps = (np.ones(len(part), bool), masked, ~masked & ~kept, kept, positive)
+            rows += [
+                {"task": task, "horizon_days": horizon, "step": step, "rows": int(of.sum()),
+                 "subjects": int(part["subject_id"][of].nunique())}
+                for step, of in zip(STEPS, of_steps, strict=True)
+            ]  # fmt: skip
     return pd.DataFrame(rows)
 
 

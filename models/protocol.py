@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,13 @@ from features.warm_up import warm_up_days
 from models import risk, splits
 from models.baselines import Predictor
 from models.outcomes import at_horizon
+from models.risk import HazardModel
 from models.splits import Split
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.int64]
+# Of one split: its test rows, their risks, and the fitted models that gave them, by predictor.
+Part = tuple[pd.DataFrame, dict[str, Values], dict[str, HazardModel]]
 IDENTITY = "identity_only"
 # Weight of everybody's rate beside a subject's own, in rows.
 PRIOR_ROWS = 5
@@ -27,7 +30,8 @@ class Predictions:
     """Out-of-sample risks of one task on one split.
 
     `rows` is a label frame (`subject_id, index_date, days_to_event, followed_days, is_masked`) plus `fold, cut` and
-    `days_since_event`; `risks` holds an array of shape (n_rows, n_horizons) per predictor, row by row beside it.
+    `days_since_event`; `risks` holds an array of shape (n_rows, n_horizons) per predictor, row by row beside it. `fits`
+    holds what gave them: by cut and fold, the fitted model of each predictor.
     """
 
     task: str
@@ -35,6 +39,7 @@ class Predictions:
     horizons_days: tuple[int, ...]
     rows: pd.DataFrame
     risks: dict[str, Values]
+    fits: dict[tuple[int, int], dict[str, HazardModel]] = field(default_factory=dict)
 
 
 def cross_predict(
@@ -64,17 +69,18 @@ def cross_predict(
     labels = labels.reset_index(drop=True)
     learnt = {p.name: learnt_from(matrix, labels, p.features, train_every_days) for p in predictors}
 
-    def predict(split: Split) -> tuple[pd.DataFrame, dict[str, Values]] | None:
+    def predict(split: Split) -> Part | None:
         train = {name: np.flatnonzero(split.train & rows) for name, rows in learnt.items()}
         test = np.flatnonzero(split.test)
         if len(test) == 0 or not all(is_learnable(labels.iloc[rows]) for rows in train.values()):
             return None
-        risks = fit_and_predict(matrix, labels, train, test, horizons_days, predictors, seed)
+        fits = fit_each(matrix, labels, train, horizons_days, predictors, seed)
+        risks = {name: risk.predict(fitted, matrix.iloc[test]) for name, fitted in fits.items()}
         if split.name == splits.SAME_SUBJECTS_LATER:
             risks[IDENTITY] = own_rates(labels.iloc[np.flatnonzero(split.train)], labels.iloc[test], horizons_days)
-        return labels.iloc[test].assign(fold=split.fold, cut=split.cut), risks
+        return labels.iloc[test].assign(fold=split.fold, cut=split.cut), risks, fits
 
-    parts: dict[str, list[tuple[pd.DataFrame, dict[str, Values]]]] = {}
+    parts: dict[str, list[Part]] = {}
     # Fits are small: two side by side with one thread each are faster than one after the other with two.
     with ThreadPoolExecutor(threads) as pool:
         for done, (split, found) in enumerate(zip(planned, pool.map(predict, planned), strict=True)):
@@ -103,14 +109,21 @@ def fit_and_predict(
     predictors: Sequence[Predictor], seed: int,
 ) -> dict[str, Values]:  # fmt: skip
     """Risks of the test rows by every predictor, each fitted on its training rows."""
-    unseen = matrix.iloc[test]
-    risks = {}
+    fits = fit_each(matrix, labels, train, horizons_days, predictors, seed)
+    return {name: risk.predict(fitted, matrix.iloc[test]) for name, fitted in fits.items()}
+
+
+def fit_each(
+    matrix: pd.DataFrame, labels: pd.DataFrame, train: Mapping[str, Rows], horizons_days: tuple[int, ...],
+    predictors: Sequence[Predictor], seed: int,
+) -> dict[str, HazardModel]:  # fmt: skip
+    """Every predictor by its name, each fitted on its training rows."""
+    fits = {}
     for predictor in predictors:
         known, seen = labels.iloc[train[predictor.name]], matrix.iloc[train[predictor.name]]
-        fitted = risk.fit(seen, known, horizons_days, predictor.features, predictor.learner, seed, 1, predictor.name,
-                          growth=predictor.growth)  # fmt: skip
-        risks[predictor.name] = risk.predict(fitted, unseen)
-    return risks
+        fits[predictor.name] = risk.fit(seen, known, horizons_days, predictor.features, predictor.learner, seed, 1,
+                                        predictor.name, growth=predictor.growth)  # fmt: skip
+    return fits
 
 
 def own_rates(seen: pd.DataFrame, unseen: pd.DataFrame, horizons_days: tuple[int, ...]) -> Values:
@@ -133,10 +146,9 @@ def is_learnable(labels: pd.DataFrame) -> bool:
     return seen["subject_id"].nunique() >= 2 * risk.CROSS_FITS
 
 
-def pooled(
-    name: str, horizons_days: tuple[int, ...], parts: list[tuple[pd.DataFrame, dict[str, Values]]]
-) -> Predictions:
+def pooled(name: str, horizons_days: tuple[int, ...], parts: list[Part]) -> Predictions:
     """Predictions of several fits of one split, one below the other."""
-    rows = pd.concat([rows for rows, _ in parts], ignore_index=True)
-    risks = {model: np.concatenate([risks[model] for _, risks in parts]) for model in parts[0][1]}
-    return Predictions(str(rows["task"].iloc[0]), name, horizons_days, rows, risks)
+    rows = pd.concat([rows for rows, _, _ in parts], ignore_index=True)
+    risks = {model: np.concatenate([risks[model] for _, risks, _ in parts]) for model in parts[0][1]}
+    fits = {(int(rows["cut"].iloc[0]), int(rows["fold"].iloc[0])): fits for rows, _, fits in parts}
+    return Predictions(str(rows["task"].iloc[0]), name, horizons_days, rows, risks, fits)

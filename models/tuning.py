@@ -185,7 +185,7 @@ def tested(
         found = [predicted for parts in pool.map(one, planned, growths) for predicted in parts]
     if not found:
         raise ModelsError("Too few subjects with an event to test what was chosen on others. Gather more data.")
-    return protocol.pooled(found[0].split, search.horizons_days, [(p.rows, p.risks) for p in found])
+    return protocol.pooled(found[0].split, search.horizons_days, [(p.rows, p.risks, {}) for p in found])
 
 
 def gains(predicted: Predictions, search: Search, dataset: str, outcome: str, resamples: int) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Evaluates the model and every baseline on labelled rows: the splits, the refits, the seeds, and what earned being served.
 
-Stores `predictions_<outcome>`, `results` (tidy rows of all outcomes) and `served`.
+Stores `predictions_<outcome>`, `results` (tidy rows of all outcomes), `served`, and `importance` of the model's features.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,8 +11,8 @@ import pandas as pd
 
 from features import catalog
 from features.warm_up import warm_up_days
-from models import evaluation, gate, outcomes, protocol, refitting, risk, splits
-from models.baselines import Predictor, predictors
+from models import evaluation, gate, importance, outcomes, protocol, refitting, risk, splits
+from models.baselines import MODEL, Predictor, predictors
 from models.errors import ModelsError
 from models.growth import Growth
 from models.outcomes import Outcome, at_horizon
@@ -25,6 +25,8 @@ from pipelines.labelling import KEY
 from pipelines.progress import Counts, Report
 from pipelines.provenance import dataset_name
 from pipelines.sections import OutcomeSettings, Training
+
+IMPORTANCE = "importance"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Evaluated:
 def evaluate(installation: Installation, night: str) -> Counts:
     """Evaluate every outcome; store tidy results, out-of-sample predictions and what earned being served."""
     how = installation.settings.training
-    results, served = [], []
+    results, served, moved = [], [], []
     for outcome in engineering.outcomes(installation):
         declared = installation.settings.outcomes[outcome.name]
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
@@ -55,9 +57,24 @@ def evaluate(installation: Installation, night: str) -> Counts:
         served.append({"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason})
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
         installation.lake.replace(f"predictions_{outcome.name}", pd.concat(stored, ignore_index=True))
+        moved.append(_importance(installation, outcome, matrix, found))
+    installation.lake.replace(IMPORTANCE, pd.concat(moved, ignore_index=True))
     installation.lake.replace("results", pd.concat(results, ignore_index=True))
     installation.lake.replace("served", pd.DataFrame(served))
     return {f"{row['outcome']}: to be served": str(row["served"]) for row in served}
+
+
+def _importance(
+    installation: Installation, outcome: Outcome, matrix: pd.DataFrame, found: Evaluated
+) -> pd.DataFrame:  # fmt: skip
+    """Tidy rows of what the model's scores are associated with, on the split that headlines."""
+    installation.report(f"weighing features, {outcome.name}")
+    how = installation.settings.training
+    headline = next(p for p in found.predictions if p.task == "onset" and p.split == found.split)
+    rows = importance.importance(headline, matrix, MODEL, how.resamples, how.seed)
+    rows.insert(0, "dataset", dataset_name(installation))
+    rows.insert(1, "outcome", outcome.name)
+    return rows
 
 
 def candidates(matrix: pd.DataFrame, features_on: Collection[str], growth: Growth) -> tuple[Predictor, ...]:

@@ -1,5 +1,6 @@
 """Audits the challenger, and writes what people read about it and about what the release policy says of it."""
 
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -7,18 +8,21 @@ import pandas as pd
 
 from models import evaluation
 from models.baselines import MODEL
+from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
-from pipelines import ablation, controls, judgement, ledger, looks, tracking, tuning
+from pipelines import ablation, abstention, card, controls, engineering, judgement, ledger, looks, tracking, tuning
 from pipelines.auditing import audit_of
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
+from pipelines.evaluating import IMPORTANCE
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.provenance import code_version, dataset_name
 from pipelines.registry import CHALLENGER, CHAMPION, model_name
 from pipelines.reports import tuning as tuning_report
+from pipelines.reports.fairness import page_name as fairness_name
 from pipelines.reports.fairness import write_fairness
-from pipelines.reports.model import page_name, write_model
+from pipelines.reports.model import PEOPLE, finding, page_name, write_model
 from pipelines.reports.site import Context, slug, write_index
 from pipelines.settings import Settings
 
@@ -40,11 +44,16 @@ def audit(installation: Installation, night: str) -> Counts:
 
 
 def _audit(installation: Installation, night: str, outcome: str) -> Audit:
-    declared = installation.settings.outcomes[outcome]
+    audited = _audited(installation, outcome)
+    tested = installation.lake.load(f"predictions_{outcome}").query("split == @audited.split")
+    return audit_of(installation, night, audited, tested.rename(columns={audited.model: "probability"}))
+
+
+def _audited(installation: Installation, outcome: str) -> Audited:
+    """Which scores the audit is of."""
     served, split = judgement.served(installation, outcome)
-    audited = Audited(dataset_name(installation), outcome, "onset", declared.alert_horizon, split, served)
-    tested = installation.lake.load(f"predictions_{outcome}").query("split == @split")
-    return audit_of(installation, night, audited, tested.rename(columns={served: "probability"}))
+    horizon = installation.settings.outcomes[outcome].alert_horizon
+    return Audited(dataset_name(installation), outcome, "onset", horizon, split, served)
 
 
 def _context(installation: Installation, night: str, outcome: str) -> Context:
@@ -69,20 +78,50 @@ def policy_version(settings: Settings) -> str:
 def model_report(installation: Installation, night: str) -> Counts:
     """Judge every outcome's challenger, write its model report, and the index of the report site."""
     judgement.judge(installation, night)
-    lake, folder = installation.lake, installation.settings.reports_folder
     ablated = ablation.tables(installation, night)
-    for outcome, declared in installation.settings.outcomes.items():
-        served, split = judgement.served(installation, outcome)
-        predictions = lake.load(f"predictions_{outcome}").query("split == @split")
-        names = dict.fromkeys((served, MODEL))
-        label = predictions["label"].to_numpy()
-        curves = {name: evaluation.reliability(predictions[name].to_numpy(), label) for name in names}
-        write_model(
-            folder, outcome, lake.load("results"), lake.load("flow"), curves, served,
-            judgement.decision_of(installation, outcome), declared.alert_horizon, _context(installation, night, outcome),
-            ablated.get(ablation.TABLE), " ".join([*_remarks(installation, outcome), looks.sentence(installation.audit_log, outcome)]),
-        )  # fmt: skip
-    return {"pages": str(write_index(folder).name)}
+    for outcome in installation.settings.outcomes:
+        _report(installation, night, outcome, {**ablated, **_beside(installation, night, outcome)})
+    return {"pages": str(write_index(installation.settings.reports_folder).name)}
+
+
+def _report(installation: Installation, night: str, outcome: str, tables: dict[str, pd.DataFrame]) -> None:
+    """The model report of one outcome, and its card."""
+    lake, settings = installation.lake, installation.settings
+    served, split = judgement.served(installation, outcome)
+    predictions = lake.load(f"predictions_{outcome}").query("split == @split")
+    label = predictions["label"].to_numpy()
+    names = dict.fromkeys((served, MODEL))
+    curves = {name: evaluation.reliability(predictions[name].to_numpy(), label) for name in names}
+    decision, context = judgement.decision_of(installation, outcome), _context(installation, night, outcome)
+    told = _told(settings)
+    remark = " ".join([*_remarks(installation, outcome), looks.sentence(installation.audit_log, outcome)])
+    page = write_model(
+        settings.reports_folder, outcome, lake.load("results"), lake.load("flow"), curves, served, decision,
+        settings.outcomes[outcome].alert_horizon, context, tables, told, remark,
+    )  # fmt: skip
+    audited = fairness_name(_audited(installation, outcome))
+    card.make(
+        installation, night, outcome, page.stem, tables, told, context, finding(served, decision, remark),
+        f"{slug(audited)}.html",
+    )  # fmt: skip
+
+
+def _told(settings: Settings) -> dict[str, str]:
+    """What a clinician calls each feature."""
+    return {name: feature.words for name, feature in settings.catalog().by_name.items()}
+
+
+def _beside(installation: Installation, night: str, outcome: str) -> dict[str, pd.DataFrame]:
+    """What stands beside an outcome's results in its report, by name, as far as its training made it."""
+    lake, settings = installation.lake, installation.settings
+    subjects = engineering.cohort(installation, night).subjects[["subject_id", *settings.audit.attributes]]
+    onset = lake.load(f"labels_{outcome}").query("task == 'onset'")
+    found = {PEOPLE: characteristics(subjects, onset, settings.audit.reference_groups)}
+    found |= abstention.tables(installation, night, outcome)
+    for name in (CONTROLS, IMPORTANCE):
+        with suppress(KeyError):
+            found[name] = lake.load(name)
+    return found
 
 
 def model_page(settings: Settings, outcome: str) -> Path:

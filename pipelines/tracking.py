@@ -96,6 +96,13 @@ def log_results(tables: Mapping[str, pd.DataFrame], figures: Mapping[str, "Figur
         mlflow.log_figure(figure, f"figures/{name}.png")
 
 
+def log_texts(tracking_uri: str, run_id: str, folder: str, texts: Mapping[str, str]) -> None:
+    """Put texts into a folder of a run that is over, by file name; a text already there is replaced."""
+    client = import_mlflow().MlflowClient(tracking_uri)
+    for name, text in texts.items():
+        client.log_text(run_id, text, f"{folder}/{name}")
+
+
 def content_of(rows: pd.DataFrame) -> str:
     """Hash of tidy rows, by which a model and the results of its training know one another."""
     return hashlib.sha256(rows.to_json(orient="values", double_precision=15).encode()).hexdigest()

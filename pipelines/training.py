@@ -12,6 +12,7 @@ from models.outcomes import Outcome
 from pipelines import engineering, evaluating, tracking
 from pipelines.controls import CONTROLS
 from pipelines.errors import Refused
+from pipelines.evaluating import IMPORTANCE
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.provenance import basis, code_version
@@ -28,7 +29,8 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
     Raises:
         Refused: a control failed, or none was run on this training.
     """
-    tables = {CONTROLS: _passed_controls(installation, night), **tables}
+    controls = _passed_controls(installation, night)
+    tables = {CONTROLS: controls, IMPORTANCE: installation.lake.load(IMPORTANCE), **tables}
     served = installation.lake.load("served").set_index("outcome")
     how = installation.settings.training
     counts: Counts = {}

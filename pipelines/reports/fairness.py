@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from models.fairness import disclosure
-from models.fairness.audit import Audit
+from models.fairness.audit import Audit, Audited
 from models.fairness.metrics import JUDGED, JUDGED_RATES
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
 from pipelines.reports import plots, words
@@ -35,6 +35,11 @@ class Section:
     calibration: Markup | None = None
 
 
+def page_name(of: Audited) -> str:
+    """What the page of an audit is called."""
+    return f"fairness {of.outcome} {of.task} {of.horizon_days}d {of.split} {of.model}"
+
+
 def write_fairness(folder: Path, audit: Audit, context: Context) -> Path:
     """Write the report of one audit and give its path.
 
@@ -47,7 +52,7 @@ def write_fairness(folder: Path, audit: Audit, context: Context) -> Path:
     of = audit.audited
     return write_page(
         folder,
-        f"fairness {of.outcome} {of.task} {of.horizon_days}d {of.split} {of.model}",
+        page_name(of),
         "fairness",
         f"Fairness audit: {words.plain(of.outcome)} within {of.horizon_days} days",
         _finding(sections, crossed),

@@ -1,8 +1,9 @@
 """The model report: what is served and why, the model against every baseline, calibration, and who was counted."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -14,10 +15,14 @@ from models.gate import Decision
 from models.operational import THRESHOLDS
 from models.refitting import REFITTED_GAIN
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
+from pipelines.abstention import BY_GROUP, FIGURES
 from pipelines.errors import Fault
 from pipelines.reports import ablation as ablations
-from pipelines.reports import plots, words
-from pipelines.reports.site import Context, write_page
+from pipelines.reports import abstention as abstentions
+from pipelines.reports import controls, people, plots, words
+from pipelines.reports import flow as flows
+from pipelines.reports import importance as importances
+from pipelines.reports.site import Context, slug, write_page
 
 # The table beside the plot; everything else that was measured is in the complete table.
 COMPARED = ("auroc", "fold_mean_auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
@@ -40,6 +45,7 @@ FINE = {
     "lead_time_days": 0,
     "new_information_yield": 1,
 }
+PEOPLE = "characteristics"
 HEADLINE_FIRST = (UNSEEN_AND_LATER, UNSEEN_SUBJECTS)
 TASK_FIRST = ("onset", "burden")
 
@@ -59,20 +65,23 @@ def write_model(
     decision: Decision,
     alert_horizon_days: int,
     context: Context,
-    ablation: pd.DataFrame | None = None,
+    tables: Mapping[str, pd.DataFrame] = MappingProxyType({}),
+    told: Mapping[str, str] = MappingProxyType({}),
     remark: str = "",
 ) -> Path:
     """Write the report of one outcome's model and give its path.
 
     Args:
         rows: tidy rows; those of other outcomes are left out, and groups of subjects.
-        flow: `models.outcomes.flow`, one row a step; shown as it is, with column names in words. Where there are
-            columns `outcome` and `horizon_days`, only rows of this outcome and the alert horizon are shown.
+        flow: `models.outcomes.flow`, one row a step (`reports.flow`).
         curves: name -> predicted, observed (`models.evaluation.reliability`), and low, high where there are intervals.
         served: name of the predictor that earned being served: the model, or the best baseline.
         decision: of the gate, about that predictor.
         alert_horizon_days: the horizon that findings and compared tables refer to.
-        ablation: what each family of features adds (`models.ablation.ablate`), where it was tried.
+        tables: what else the training found, by name, as far as it was made: `ablation` (`models.ablation`), `controls`
+            (`pipelines.controls`), `characteristics` of the cohort (`models.characteristics`), `importance` (`models.importance`),
+            and both of `pipelines.abstention`.
+        told: what a clinician calls each feature, by its name.
         remark: a sentence about what else decides whether it serves, where that is not the policy alone.
 
     Raises:
@@ -87,15 +96,15 @@ def write_model(
         page_name(outcome),
         "model",
         f"Model report: {words.plain(outcome)}",
-        f"{_served(served, decision)} {remark}".strip(),
+        finding(served, decision, remark),
         context,
         decision=decision,
-        served=served,
+        stem=slug(page_name(outcome)),
         gains=gains,
         contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
-        families=None if ablation is None else ablations.section(ablation, outcome, alert_horizon_days),
-        flow=_flow(flow, outcome, alert_horizon_days),
+        **_sections(tables, outcome, alert_horizon_days, served, told),
+        flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),
         complete=[_line(row) for row in _ordered(own)],
         alert_horizon_days=alert_horizon_days,
         terms=[
@@ -105,6 +114,30 @@ def write_model(
         ],
         words=words,
     )
+
+
+def _sections(
+    tables: Mapping[str, pd.DataFrame], outcome: str, horizon_days: int, served: str, told: Mapping[str, str]
+) -> dict[str, Any]:
+    """What else the training found, by its name in the page; None of what it did not make."""
+    made: dict[str, Callable[[], Any]] = {
+        "ablation": lambda: ablations.section(tables["ablation"], outcome, horizon_days),
+        "importance": lambda: importances.section(tables["importance"], outcome, told, served),
+        "controls": lambda: controls.section(tables["controls"], outcome),
+        PEOPLE: lambda: people.section(tables[PEOPLE]),
+        FIGURES: lambda: abstentions.section(tables[FIGURES], tables[BY_GROUP]),
+    }
+    return {name: make() if name in tables else None for name, make in made.items()}
+
+
+def _known(tables: Mapping[str, pd.DataFrame]) -> int | None:
+    """How many subjects were known that night."""
+    return int(tables[PEOPLE]["n_subjects"].iloc[0]) if PEOPLE in tables else None
+
+
+def finding(served: str, decision: Decision, remark: str) -> str:
+    """The page in a sentence: what serves, or that it is held back; and the remark."""
+    return f"{_served(served, decision)} {remark}".strip()
 
 
 def _served(served: str, decision: Decision) -> str:
@@ -212,26 +245,6 @@ def _cell(row: Any) -> dict[str, str]:
         "value": words.number(row["value"], decimals=decimals),
         "span": words.span(row["low"], row["high"], decimals=decimals),
     }
-
-
-def _flow(flow: pd.DataFrame, outcome: str, horizon_days: int) -> dict[str, Any]:
-    own = flow
-    for column, wanted in (("outcome", outcome), ("horizon_days", horizon_days)):
-        if column in own.columns:
-            own = own[own[column] == wanted].drop(columns=column)
-    is_number = {c: pd.api.types.is_numeric_dtype(own[c]) for c in own.columns}
-    return {
-        "columns": [(words.plain(str(c)).capitalize(), is_number[c]) for c in own.columns],
-        "lines": [[(_value(v), is_number[c]) for c, v in row.items()] for row in own.to_dict("records")],
-    }
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return words.TASKS.get(value, words.plain(value))
-    if pd.isna(value):
-        return words.DASH
-    return words.count(value) if float(value).is_integer() else words.number(value)
 
 
 def _line(row: dict[str, Any]) -> dict[str, str]:

@@ -54,7 +54,7 @@ def write_page(folder: Path, name: str, kind: str, title: str, finding: str, con
         .get_template(f"{kind}.html.j2")
         .render(title=title, finding=finding, kind=kind, context=context, style=_style(), **content)
     )
-    return _replace(folder / f"{slug(name)}.html", text)
+    return write_text(folder / f"{slug(name)}.html", text)
 
 
 def write_index(folder: Path) -> Path:
@@ -69,7 +69,7 @@ def write_index(folder: Path) -> Path:
         .get_template("index.html.j2")
         .render(title="Foretide reports", finding="", kind="index", context=None, style=_style(), sections=sections)
     )
-    return _replace(folder / INDEX, text)
+    return write_text(folder / INDEX, text)
 
 
 def slug(name: str) -> str:
@@ -79,13 +79,14 @@ def slug(name: str) -> str:
 
 @dataclass
 class Page:
-    """A written page, as its own `<title>` and `<meta>` tags describe it."""
+    """A written page, as its own `<title>` and `<meta>` tags describe it, and the card beside it, in each format."""
 
     file: str
     title: str = ""
     kind: str = ""
     as_of: str = ""
     finding: str = ""
+    cards: tuple[str, ...] = ()
 
 
 class _Head(HTMLParser):
@@ -109,6 +110,7 @@ class _Head(HTMLParser):
 def _read_page(path: Path) -> Page:
     reader = _Head(path.name)
     reader.feed(path.read_text(encoding="utf-8").partition("</head>")[0])
+    reader.page.cards = tuple(sorted(card.name for card in path.parent.glob(f"{path.stem}.card.*")))
     return reader.page
 
 
@@ -126,7 +128,8 @@ def _style() -> Markup:
     return Markup((HERE / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file, not input
 
 
-def _replace(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str) -> Path:
+    """Write a file whole or not at all, and give its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(text, encoding="utf-8")

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from models.fairness.disclosure import DECIMALS
+from models.fairness.disclosure import DECIMALS, SMALLEST_SUBJECTS, rounded_count
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
 
 DASH = "–"
@@ -137,6 +137,13 @@ def span(low: float, high: float, is_signed: bool = False, decimals: int = DECIM
 def count(value: float) -> str:
     """A whole number with thousands separated by a comma."""
     return f"{int(value):,}"
+
+
+def rounded(count: float) -> str:
+    """A count as it leaves the house: to the nearest five; of fewer than ten only that it is so few."""
+    if 0 < count < SMALLEST_SUBJECTS:
+        return f"fewer than {SMALLEST_SUBJECTS}"
+    return f"{rounded_count(count):,}"
 
 
 def percent(share: float) -> str:

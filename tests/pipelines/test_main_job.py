@@ -146,6 +146,20 @@ def test_the_champion_is_in_the_registry_with_its_lineage(home: Path):
     assert {"code_version", "data_version", "outcome", "predictor"} <= set(tags)
 
 
+def test_the_model_card_lies_beside_the_report_and_with_the_training(home: Path):
+    """The same bytes in the report site and in the run that made the champion, linked from the index."""
+    registry = Installation(load_settings(home / "foretide.yaml")).registry
+    champion, reports = registry.find("foretide-crisis", "champion"), home / ".state/reports"
+    assert champion is not None
+    for name in ("model-crisis.card.json", "model-crisis.card.md"):
+        logged = registry.artifact_root / champion.run_id / "artifacts/card" / name
+        assert logged.read_bytes() == (reports / name).read_bytes()
+        assert name in (reports / "index.html").read_text()
+    card = json.loads((reports / "model-crisis.card.json").read_text())
+    assert card["model_version"] == f"foretide-crisis/{champion.version}"
+    assert card["sections"]["versions"]["facts"]["Model files (sha256)"] == champion.content_sha256
+
+
 def test_no_subject_is_named_outside_lake_and_delivery(home: Path):
     """Reports, Dagster's records, MLflow's files, logs and the audit log hold no subject_id."""
     lake = Lake(home / ".state/lake")

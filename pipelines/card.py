@@ -1,0 +1,64 @@
+"""Gathers what a model card tells of an outcome's training, writes it, and keeps it with the training's MLflow run."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import pandas as pd
+
+from features import catalog
+from pipelines import abstention, engineering, evaluating, judgement, tracking
+from pipelines.controls import CONTROLS
+from pipelines.evaluating import IMPORTANCE
+from pipelines.installation import Installation
+from pipelines.registry import CHALLENGER, RESULTS_TAG, ModelVersion, model_name
+from pipelines.reports.card import Facts, write_card
+from pipelines.reports.model import PEOPLE
+from pipelines.reports.site import Context
+
+FOLDER = "card"
+
+
+def make(
+    installation: Installation, night: str, outcome: str, stem: str, tables: Mapping[str, pd.DataFrame],
+    told: Mapping[str, str], context: Context, finding: str, fairness_page: str,
+) -> None:  # fmt: skip
+    """Write the card of an outcome's model beside its report, and log it with the training that made the model.
+
+    Args:
+        stem: name of the report's file without its ending.
+        tables: what else the training found, as the model report gets it; `characteristics` and
+            both of `pipelines.abstention` among them.
+        told: what a clinician calls each feature.
+        finding: what serves, in a sentence.
+        fairness_page: name of the file with the audit.
+    """
+    settings, lake = installation.settings, installation.lake
+    served, split = judgement.served(installation, outcome)
+    matrix = lake.load(f"training_matrix_{outcome}")
+    predictor = next(p for p in evaluating.candidates(matrix, settings.features_on()) if p.name == served)
+    known_at = engineering.cohort(installation, night).known_at
+    results = lake.load("results").query("outcome == @outcome")
+    challenger = _challenger(installation, outcome, results)
+    reasons = lake.load("served").set_index("outcome")["reason"]
+    facts = Facts(
+        outcome=next(o for o in engineering.outcomes(installation) if o.name == outcome),
+        finding=finding, reason=str(reasons[outcome]), served=served, split=split,
+        alert_horizon=settings.outcomes[outcome].alert_horizon, learner=predictor.learner, features=predictor.features,
+        families=Counter(catalog.family(name) for name in predictor.features),
+        decision=judgement.decision_of(installation, outcome), context=context, rows=results,
+        flow=lake.load("flow").query("outcome == @outcome"), people=tables[PEOPLE], controls=tables.get(CONTROLS),
+        importance=tables.get(IMPORTANCE), abstention=tables[abstention.FIGURES],
+        abstained_by_group=tables[abstention.BY_GROUP], verdicts=lake.load("verdicts").query("outcome == @outcome"),
+        fairness_page=fairness_page, told=told, known_at=known_at.isoformat(), data_version=lake.content_version(known_at),
+        model_hash="" if challenger is None else challenger.content_sha256, training=settings.training,
+        release_policy=settings.release_policy, alert_policy=settings.alert_policy, audit=settings.audit,
+    )  # fmt: skip
+    texts = write_card(settings.reports_folder, stem, facts)
+    if challenger is not None:
+        tracking.log_texts(installation.registry.tracking_uri, challenger.run_id, FOLDER, texts)
+
+
+def _challenger(installation: Installation, outcome: str, results: pd.DataFrame) -> ModelVersion | None:
+    """The challenger, if it came of the training that these results are of."""
+    found = installation.registry.find(model_name(outcome), CHALLENGER)
+    return found if found and found.tags.get(RESULTS_TAG) == tracking.content_of(results) else None

@@ -1,0 +1,76 @@
+"""What the model's scores are associated with, for the model report and the card; never what causes an episode."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from models.baselines import MODEL
+from models.importance import AGREEMENT, FEATURE, IN_TOP, SIZE, TOP
+from pipelines.reports import plots, words
+
+SHOWN = 15
+DECIMALS = 3
+# From here on two fits order features much alike, and below the other much otherwise.
+ALIKE, UNLIKE = 0.8, 0.5
+
+
+def section(rows: pd.DataFrame, outcome: str, told: Mapping[str, str], served: str) -> dict[str, Any] | None:
+    """Sentences, a plot and its table, largest first; nothing where the outcome has no rows.
+
+    Args:
+        rows: of `models.importance`, with `outcome`.
+        told: what a clinician calls each feature, by its name.
+        served: the predictor that serves.
+    """
+    own = rows[rows["outcome"] == outcome]
+    if own.empty:
+        return None
+    shown = own[own["metric"] == SIZE].head(SHOWN)
+    features = shown["group"].str.removeprefix(FEATURE)
+    shown = shown.assign(feature=features, name=[told.get(name, words.plain(name)) for name in features])
+    in_top = own[own["metric"] == IN_TOP].set_index("group")["value"]
+    n_fits = int(own["n_fits"].iloc[0])
+    rule = [] if served == MODEL else ["What earned being served is the simple rule, not this model."]
+    return {
+        "sentences": [*rule, *_sentences(own, shown, in_top, n_fits)],
+        "lines": [_line(row, in_top, n_fits) for row in shown.to_dict("records")],
+        "plot": plots.importance(shown, f"The {len(shown)} features that move scores most; the table holds the same."),
+    }
+
+
+def _line(row: Mapping[str, Any], in_top: pd.Series, n_fits: int) -> dict[str, str]:
+    share = in_top.get(row["group"])
+    return {
+        "name": row["name"],
+        "feature": row["feature"],
+        "value": words.number(row["value"], decimals=DECIMALS),
+        "span": words.span(row["low"], row["high"], decimals=DECIMALS),
+        "in_top": words.DASH if share is None else f"{round(share * n_fits)} of {n_fits}",
+    }
+
+
+def _sentences(own: pd.DataFrame, shown: pd.DataFrame, in_top: pd.Series, n_fits: int) -> list[str]:
+    first = [str(name) for name in shown["name"].head(3)]
+    where = words.SPLITS.get(own["split"].iloc[0], own["split"].iloc[0])
+    found = [
+        f"The model's scores are most associated with {'; '.join(first)}. Measured on {where}, {n_fits} fits, each on "
+        "subjects that it had not seen. Of features that say much the same, one may take the other's part."
+    ]
+    agreement = own[own["metric"] == AGREEMENT].iloc[0]
+    if pd.isna(agreement["value"]):
+        return [*found, "One fit only, so that nothing is known of how stable this order is."]
+    always = int((in_top == 1).sum())
+    how = (
+        "much alike"
+        if agreement["value"] >= ALIKE
+        else "otherwise each time"
+        if agreement["value"] < UNLIKE
+        else "partly alike"
+    )
+    return [
+        *found,
+        f"Fits order the features {how} (rank correlation {words.number(agreement['value'])}, between two of them "
+        f"{words.span(agreement['low'], agreement['high'])}); {always} of the {min(TOP, len(in_top))} largest are among "
+        f"the {TOP} largest of every fit.",
+    ]

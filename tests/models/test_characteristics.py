@@ -1,0 +1,53 @@
+"""Table 1: who is in the cohort."""
+
+import pandas as pd
+import pytest
+
+from models.characteristics import characteristics
+
+START = pd.Timestamp("2026-01-01")
+
+
+def label(subject: str, day: int, to_event: float | None, followed: int) -> dict[str, object]:
+    """One index row of the onset task."""
+    return {"subject_id": subject, "index_date": START + pd.Timedelta(days=day), "days_to_event": to_event,
+            "followed_days": followed, "is_masked": False}  # fmt: skip
+
+
+def cohort() -> pd.DataFrame:
+    """Four subjects: a with two episodes, b with one, c followed without any, d known and without an index date."""
+    attributes = pd.DataFrame({"subject_id": list("abcd"), "sex": ["F", "F", "M", None]})
+    labels = pd.DataFrame(
+        [
+            label("a", 0, 5, 20),
+            label("a", 1, 4, 19),  # the same onset, a day later
+            label("a", 10, 3, 10),
+            label("b", 0, 9, 10),
+            label("c", 5, None, 5),
+        ]
+    )
+    return characteristics(attributes, labels, {})
+
+
+def test_an_episode_counts_once_however_many_index_dates_saw_it_coming():
+    """a: onsets on days 5 and 13; b: on day 9."""
+    everybody = cohort().iloc[0]
+    assert everybody["n_episodes"] == 3
+    assert everybody["n_event_subjects"] == 2
+    assert everybody["largest_event_share"] == pytest.approx(2 / 3)
+
+
+def test_who_has_no_index_date_is_known_and_not_followed():
+    """d counts among the subjects, not among those followed, and moves no mean of days."""
+    everybody = cohort().iloc[0]
+    assert (everybody["n_subjects"], everybody["n_followed"]) == (4, 3)
+    assert everybody["followed_days"] == pytest.approx((20 + 10 + 5) / 3)
+
+
+def test_groups_of_an_attribute_add_up_to_everybody():
+    """Whose attribute is not recorded is a group as well."""
+    found = cohort()
+    groups = found[found["attribute"] == "sex"]
+    assert set(groups["group"]) == {"F", "M", "not recorded"}
+    counts = ["n_subjects", "n_followed", "n_event_subjects", "n_episodes"]
+    assert groups[counts].sum().tolist() == found.loc[0, counts].tolist()

@@ -1,0 +1,199 @@
+"""Sections of the model report: controls, Table 1, the flow."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.abstention import ABSTAINED, ALL, MISSED, SCORED, SHARE
+from models.controls import PERMUTED, SHIFTED
+from models.importance import AGREEMENT, IN_TOP, SIZE
+from models.outcomes import STEPS
+from pipelines.abstention import BY_GROUP, FIGURES
+from pipelines.controls import RECOMPUTED
+from pipelines.reports import controls, flow, importance, people
+from pipelines.reports.abstention import METRICS
+from pipelines.reports.model import write_model
+from tests.pipelines.test_reports import CONTEXT, PROMOTED, Outline, tidy
+
+
+def control_rows(**failed: bool) -> pd.DataFrame:
+    """Three controls of two outcomes; of `crisis` one could not be estimated."""
+    rows = [
+        (outcome, control, figure, np.nan, not failed.get(control, False), f"<{control}> was found")
+        for outcome in ("crisis", "other")
+        for control, figure in ((RECOMPUTED, 0.0), (SHIFTED, 0.501), (PERMUTED, np.nan))
+    ]
+    return pd.DataFrame(rows, columns=["outcome", "control", "figure", "p", "is_passed", "told"])
+
+
+def group(attribute: str, name: str, n: int, n_event: int, largest: float = 0.1) -> dict[str, object]:
+    """A group of Table 1."""
+    return {"attribute": attribute, "group": name, "n_subjects": n, "n_followed": n, "n_event_subjects": n_event,
+            "n_episodes": 2 * n_event, "largest_event_share": largest, "followed_days": 120.4}  # fmt: skip
+
+
+GROUPS = pd.DataFrame(
+    [group("all", "all", 83, 32), group("sex", "F", 41, 17), group("sex", "M", 38, 14), group("sex", "<x>", 4, 1)]
+)
+
+
+def flow_rows() -> pd.DataFrame:
+    """Two horizons of the onset task."""
+    rows = [
+        {
+            "outcome": "crisis",
+            "task": "onset",
+            "horizon_days": h,
+            "step": step,
+            "rows": 1000 * h - 100 * k,
+            "subjects": 80 - k,
+        }
+        for h in (7, 14)
+        for k, step in enumerate(STEPS)
+    ]
+    return pd.DataFrame(rows)
+
+
+def importance_rows(agreement: float = 0.9) -> pd.DataFrame:
+    """Two features in four fits: the larger in every fit's top ten, the other in three."""
+    told = {"outcome": "crisis", "split": "unseen_subjects", "n_fits": 4}
+    rows = [("feature=a_<b>", SIZE, 0.4, 0.3, 0.5), ("feature=c", SIZE, 0.2, 0.1, 0.3), ("feature=a_<b>", IN_TOP, 1.0, 0, 0),
+            ("feature=c", IN_TOP, 0.75, 0, 0), ("fits", AGREEMENT, agreement, 0.7, 0.95)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["group", "metric", "value", "low", "high"]).assign(**told)
+
+
+def abstention_rows() -> pd.DataFrame:
+    """A tenth of the rows without a score, those of seven subjects."""
+    told = {ALL: (0.7, 1003, 83), SCORED: (0.74, 903, 81), ABSTAINED: (0.66, 100, 7)}
+    rows = [
+        {"group": group, "metric": metric, "value": value, "low": value - 0.1, "high": value + 0.1, "n_rows": n_rows,
+         "n_subjects": n, "n_episodes": 12, "n_event_subjects": n // 2, "largest_event_share": 0.1}
+        for group, (value, n_rows, n) in told.items() for metric in METRICS
+    ]  # fmt: skip
+    shares = [{**rows[0], "metric": metric, "value": 0.1, "low": 0.05, "high": 0.2} for metric in (SHARE, MISSED)]
+    return pd.DataFrame([*rows, *shares]).assign(least=0.25)
+
+
+def by_group() -> pd.DataFrame:
+    """Two groups, one of four people."""
+    few = {"attribute": "sex", "group": "<x>", "value": 0.91, "low": 0.7, "high": 1.0, "n_subjects": 4, "n_event_subjects": 1,
+           "largest_event_share": 1.0}  # fmt: skip
+    many = {**few, "group": "F", "value": 0.12, "n_subjects": 41, "n_event_subjects": 17, "largest_event_share": 0.1}
+    return pd.DataFrame([few, many])
+
+
+def page(folder, tables: dict[str, pd.DataFrame]) -> str:
+    """The text of a model report with these tables."""
+    path = write_model(folder, "crisis", tidy(), flow_rows(), {}, "boosted_hazard", PROMOTED, 14, CONTEXT, tables)
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_control_that_could_not_be_estimated_is_not_shown_as_passed():
+    """It stops nothing, and is called not estimable."""
+    found = controls.section(control_rows(), "crisis")
+    assert [line["result"] for line in found["lines"]] == ["passed", "passed", "not estimable"]
+    assert found["finding"] == "No control failed of 3; 1 could not be estimated."
+
+
+def test_a_failed_control_is_the_page_s_first_word_about_its_figures():
+    """Who reads the page is told that none of its figures can be relied on."""
+    found = controls.section(control_rows(**{SHIFTED: True}), "crisis")
+    assert found["verdict"] == "fail"
+    assert found["finding"] == "1 of 3 controls failed, so that no figure on this page can be relied on."
+
+
+def test_every_control_stands_in_the_report_with_its_figure(tmp_path):
+    """In words, escaped; those of other outcomes stay out."""
+    text = page(tmp_path, {"controls": control_rows()})
+    assert text.count("was found</td>") == 3
+    assert "&lt;features_recomputed&gt; was found" in text
+    assert "0.50 within-subject AUROC" in text
+
+
+def test_a_report_without_controls_says_so(tmp_path):
+    """Silence would read as success."""
+    assert "None were run on this training" in page(tmp_path, {})
+
+
+def test_table_1_hides_small_groups_and_what_they_follow_from():
+    """Four people: named, without figures; the counts of the next smallest group are hidden with theirs."""
+    lines = {line["group"]: line for line in people.section(GROUPS)["lines"]}
+    assert lines["Everybody"]["cells"] == ["85", "85", "120", "30", "50", "65"]
+    assert lines["<x>"]["cells"] is None
+    assert lines["M"]["cells"] == ["–", "–", "120", "–", "–", "–"]
+    assert lines["F"]["cells"][0] == "40"
+
+
+def test_table_1_is_in_the_report(tmp_path):
+    """Escaped, captioned, and silent about the small group."""
+    text = page(tmp_path, {"characteristics": GROUPS})
+    row = re.search(r"<td class=\"text\">&lt;x&gt;</td>(.*?)</tr>", text)
+    assert row
+    assert not re.search(r"\d\d", re.sub("<[^>]+>", "", row.group(1)))
+    outline = Outline(text)
+    assert outline.n_tables == outline.n_captions
+    assert outline.unscoped == []
+
+
+def test_the_flow_is_drawn_with_the_figures_of_its_table():
+    """At the alert horizon, from the subjects known down to those with an event; for screen readers too."""
+    drawn = str(flow.section(flow_rows(), "crisis", 14, n_known=99)["diagram"])
+    told = re.search(r'aria-label="([^"]+)"', drawn)
+    assert told
+    for figure in (
+        "99 subjects",
+        "14,000 rows, 80 subjects",
+        "13,900 rows",
+        "13,800 rows",
+        "13,700 rows",
+        "13,600 rows",
+    ):
+        assert figure in told.group(1)
+    assert "Without an event, 100 rows" in told.group(1)
+
+
+@pytest.mark.parametrize("missing", ["step", "task"])
+def test_a_flow_without_steps_is_a_table_only(missing):
+    """Nothing is drawn of what is not there."""
+    assert flow.section(flow_rows().drop(columns=missing), "crisis", 14)["diagram"] is None
+
+
+def test_what_scores_are_associated_with_is_said_in_a_clinician_s_words(tmp_path):
+    """Largest first, with how stable that is; another outcome's page has no such section."""
+    found = importance.section(importance_rows(), "crisis", {"c": "time asleep"}, "boosted_hazard")
+    assert found
+    assert [(line["name"], line["in_top"]) for line in found["lines"]] == [
+        ("a <b>", "4 of 4"),
+        ("time asleep", "3 of 4"),
+    ]
+    assert "Fits order the features much alike" in found["sentences"][1]
+    assert "1 of the 2 largest are among the 10 largest of every fit" in found["sentences"][1]
+    assert importance.section(importance_rows(), "other", {}, "boosted_hazard") is None
+    text = page(tmp_path, {"importance": importance_rows()})
+    assert "a &lt;b&gt;" in text
+    assert "because" not in text.partition("<h2>What the model")[2].partition("<h2>")[0]
+
+
+def test_an_order_that_differs_between_fits_is_not_called_stable():
+    """A rank correlation of 0.2 reads as what it is, and a rule that serves is told apart from the model."""
+    found = importance.section(importance_rows(0.2), "crisis", {}, "history_only")
+    assert found
+    assert found["sentences"][0] == "What earned being served is the simple rule, not this model."
+    assert "otherwise each time" in found["sentences"][2]
+
+
+def test_abstention_is_told_with_what_it_misses_and_for_whom(tmp_path):
+    """Counts rounded; of seven subjects' rows and of a group of four no figure."""
+    text = page(tmp_path, {FIGURES: abstention_rows(), BY_GROUP: by_group()})
+    part = text.partition("<h2>Who gets no score")[2].partition("<h2>")[0]
+    assert "fewer than 25 % of the last 28 days" in part
+    assert "10.0 % (5.0 to 20.0) of the episodes had no row with a score" in part
+    assert "<td>1,005</td><td>905</td><td>100</td>" in part
+    assert "<td>85</td><td>80</td><td>fewer than 10</td>" in part
+    assert "0.66" not in part
+    assert "<td>0.70 (0.60 to 0.80)</td><td>0.74 (0.64 to 0.84)</td><td>–</td>" in part
+    assert '<td class="text">&lt;x&gt;</td><td>too few to show</td>' in part
+    assert "91.0" not in part
+    assert '<td class="text">F</td><td>12.0 % (70.0 to 100.0)</td>' in part
