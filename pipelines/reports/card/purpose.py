@@ -90,8 +90,8 @@ def learner(facts: Facts) -> Section:
         "How it was made",
         (
             f"{words.predictor(facts.served)}: {LEARNERS[facts.learner]}.",
-            "Trees are grown as `training: model:` declares; a training tunes nothing. Where a search on these people proposed the values, the "
-            "model report says so.",
+            "Trees are grown as `training: model:` declares; a training tunes nothing. Where a search on these people "
+            "proposed the values, the model report says so.",
             "One discrete-time hazard over the intervals between horizons, so that a risk never falls as the horizon grows.",
             "Fitted on every subject, one day in "
             f"{how.train_every_days} of each; figures come from fits on other subjects than those tested.",
