@@ -207,6 +207,13 @@ def _keeps_its_rules(name: str, rows: pd.DataFrame) -> None:
             raise FeaturesError(
                 f"`signals.unit` differs within {(units > 1).sum()} signals, of {several.sum()} rows. Convert them to one."
             )
+    if name == "wearable":
+        within = int((rows["minute_at"] != rows["minute_at"].dt.floor("min")).sum())
+        if within:
+            raise FeaturesError(
+                f"`wearable.minute_at` is within a minute in {within} rows. Give one row a minute, at its start: add up steps, "
+                "average the rest."
+            )
     if name == "sleep":
         _fits_its_episode(rows)
     if name == "assessments":

@@ -456,9 +456,9 @@ def test_zones_of_a_day_that_nobody_wore_it_are_none(panel_of):
 
 
 @pytest.mark.parametrize(
-    ("hour", "n", "is_known"), [(6, 600, True), (6, 599, False), (4, 600, False), (0, 840, True), (0, 839, False)]
+    ("hour", "n", "is_known"), [(6, 600, True), (6, 599, False), (4, 600, False), (0, 840, False), (0, 900, False)]
 )
-def test_ten_waking_hours_or_fourteen_of_all_are_a_day(panel_of, hour, n, is_known):
-    """From 6 o'clock on, or from midnight on."""
+def test_a_day_is_ten_waking_hours_told(panel_of, hour, n, is_known):
+    """From 6 o'clock on; what a battery leaves that went flat at 14 or 15 h is none."""
     day = the_day(panel_of(wearable=lively(minutes(hour, n, steps=4, heart_rate=70))))
     assert pd.notna(day["activity_steps"]) == is_known
