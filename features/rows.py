@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from features import mood
-from features.checks import check_civil_days, check_columns
+from features.checks import check_civil_days, check_columns, check_texts, check_years
 from features.errors import FeaturesError
 from features.instruments import INSTRUMENTS
 from features.tables import (
@@ -96,6 +96,8 @@ def checked_zones(tables: Mapping[str, pd.DataFrame], zones: str | Mapping[str, 
     """
     for name, rows in tables.items():
         check_columns(name, rows, ("subject_id",))
+        if len(rows):
+            check_texts(f"`{name}.subject_id`", rows["subject_id"])
     if isinstance(zones, str):
         subjects = pd.concat([rows["subject_id"] for rows in tables.values()]).dropna().unique()
         zones = pd.Series(zones, index=sorted(subjects), dtype="str")
@@ -175,6 +177,7 @@ def _instants(where: str, values: pd.Series) -> pd.Series:
             "`pd.to_datetime(..., utc=True)` where offsets differ."
         )
     instants: pd.Series = values.dt.tz_convert("UTC").dt.as_unit("us")
+    check_years(where, instants)
     return instants
 
 

@@ -204,7 +204,8 @@ def test_a_flat_device_does_not_silence_the_worn_one(panel_of, preference):
      ({"steps": 0, "sedentary_minutes": 1440, "heart_rate_mean": 71, "heart_zone_below_minutes": 1440}, False),
      ({"steps": 0, "resting_heart_rate": 0}, False), ({"steps": 0, "worn_minutes": 0}, False),
      ({"steps": 0, "resting_heart_rate": 60}, True), ({"steps": 12, "sedentary_minutes": 1440}, True),
-     ({"steps": 9000, "worn_minutes": 599}, False), ({"steps": 0, "sedentary_minutes": 48}, False),
+     ({"steps": 9000, "worn_minutes": 599}, False), ({"steps": 9000, "worn_minutes": 0}, False),
+     ({"steps": 0, "sedentary_minutes": 48}, False),
      ({"steps": 0, "worn_minutes": 600}, True),
      ({"steps": 0, "exercise_minutes": 20}, True), ({"steps": 0, "heart_zone_peak_minutes": 2}, True)],
 )  # fmt: skip
