@@ -20,14 +20,18 @@ FEWEST_MINUTES = 20
 FEWEST_DAY_MINUTES = 600
 # Of those hours of the day: ten hours in bed with the device on tell little of what was done.
 WAKING_HOURS = slice(6, 24)
-# Or from 14 of all hours on: who works at night is up when others sleep.
+# Or from 14 of all hours on, five of the evening's among them: who works at night is up when others sleep, and a device whose
+# battery went flat by day tells of no evening.
 FEWEST_MINUTES_OF_24_HOURS = 840
+EVENING_HOURS, FEWEST_EVENING_MINUTES = slice(18, 24), 300
+# How movement spreads over a day is known where all but two of those hours are: what follows a flat battery is no rest.
+FEWEST_SPREAD_HOURS = 16
 # Steps of each clock hour, as a rate per known hour, in the day panel.
 HOUR_COLUMNS = tuple(f"activity_h{hour:02d}" for hour in range(24))
 # Days whose bits are unpacked at once: 1.5 KB each.
 DAYS_AT_ONCE = 8192
 
-_TOLD = "missing below 600 minutes from 6 to 24 h, or 840 of the day, that tell of steps"
+_TOLD = "missing below 600 minutes from 6 to 24 h that tell of steps, or 840 of the day with 300 from 18 h on"
 MEASURES = (
     Measure("activity_steps", "steps", "steps", f"steps of the day; {_TOLD}", "Troiano 2008",
             (*TREND, "rmssd_28d", "last_7d"), usual_spread=3000.0),
@@ -38,7 +42,8 @@ MEASURES = (
             "Tudor-Locke 2018", LEVEL),
     Measure("activity_sedentary_share", "share", "time without movement",
             "minutes without a step / minutes that tell of steps, in hours with a sign of being worn; missing below 600 of those from "
-            "6 to 24 h, or 840 of the day, and where no word and fewer than 3 hours with a pulse tell of wear", "Troiano 2008", LEVEL),
+            "6 to 24 h, or 840 of the day with 300 from 18 h on, and where no word and fewer than 3 hours with a pulse tell of wear",
+            "Troiano 2008", LEVEL),
     Measure("activity_sedentary_bout", "min", "how long rest lasted at a time",
             "mean length of runs of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",
             "Di 2017", ()),
@@ -53,7 +58,7 @@ MEASURES = (
             "Di 2017", ()),
     Measure("activity_entropy", "nat", "spread of movement over the day",
             "- sum p ln p, p each clock hour's share of the day's steps: a rate per minute that tells of steps, none below 20 "
-            f"such minutes; {_TOLD}",
+            "such minutes; missing below 16 known hours from 6 to 24 h",
             "Shannon 1948", LEVEL),
 )  # fmt: skip
 PATTERNS: tuple[Pattern, ...] = ()
@@ -75,17 +80,18 @@ def entropy(hourly_steps: Hours) -> NDArray[np.float64]:
     """Shannon entropy, in nats, of how a day's steps spread over its 24 hours.
 
     Args:
-        hourly_steps: steps per hour, of shape (n_days, 24); missing hours are NaN and count as no steps.
+        hourly_steps: steps per hour, of shape (n_days, 24); NaN where unknown.
 
     Returns:
-        Shape (n_days,); missing where there was no step at all.
+        Shape (n_days,); missing where there was no step at all, or more than two hours from 6 to 24 h are unknown.
     """
+    is_known = np.isfinite(hourly_steps[:, WAKING_HOURS]).sum(axis=1) >= FEWEST_SPREAD_HOURS
     steps = np.nan_to_num(hourly_steps)
     total = steps.sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = steps / total
         summed: NDArray[np.float64] = -np.nansum(share * np.log(share), axis=1)
-    return np.where(total[:, 0] > 0, summed, np.nan)
+    return np.where(is_known & (total[:, 0] > 0), summed, np.nan)
 
 
 def known_bits(

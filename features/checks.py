@@ -16,6 +16,7 @@ RESTARTS = ("subject_id", "stream", "measure", "on_date", "known_on")
 DAYS = ("subject_id", "local_date", "known_on")
 # A day can be known of before it is over, and where clocks are far behind even before it begins there.
 MOST_DAYS_AHEAD = 2
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 
 
 def checked_days(days: pd.DataFrame, measures: Collection[str]) -> SubjectDays:
@@ -32,7 +33,7 @@ def checked_days(days: pd.DataFrame, measures: Collection[str]) -> SubjectDays:
     for column in days.columns.drop(list(DAYS)):
         if column not in measures and not str(column).startswith(SIGNAL):
             raise _no_measure(str(column), measures)
-    _check_texts("`days.subject_id`", days["subject_id"])
+    check_texts("`days.subject_id`", days["subject_id"])
     for column in days.columns.drop(list(DAYS)):
         if not pd.api.types.is_any_real_numeric_dtype(days[column]):
             raise FeaturesError(f"`days.{column}` holds no numbers but {days[column].dtype}. Convert it, or drop it.")
@@ -72,7 +73,7 @@ def checked_index(
         ("index", index, ("subject_id", "index_date")),
     ):
         check_columns(name, frame, needed)
-        _check_texts(f"`{name}.subject_id`", frame["subject_id"])
+        check_texts(f"`{name}.subject_id`", frame["subject_id"])
         for column in needed[1:]:
             check_civil_days(f"`{name}.{column}`", frame[column])
     if "superseded_on" in event_days:
@@ -113,7 +114,7 @@ def checked_restarts(restarts: pd.DataFrame) -> pd.DataFrame:
     """
     check_columns("restarts", restarts, RESTARTS)
     for column in RESTARTS[:3]:
-        _check_texts(f"`restarts.{column}`", restarts[column])
+        check_texts(f"`restarts.{column}`", restarts[column])
     for column in RESTARTS[3:]:
         check_civil_days(f"`restarts.{column}`", restarts[column])
     return restarts
@@ -136,7 +137,7 @@ def check_columns(name: str, frame: pd.DataFrame, needed: tuple[str, ...]) -> No
         raise FeaturesError(f"`{name}` lacks the columns {', '.join(missing)}. Add them.")
 
 
-def _check_texts(where: str, names: pd.Series) -> None:
+def check_texts(where: str, names: pd.Series) -> None:
     """Refuse other ids than texts: 7 in one table and "7" in another would read as somebody without data."""
     values = names.cat.categories if isinstance(names.dtype, pd.CategoricalDtype) else names
     kind = "string" if isinstance(values.dtype, pd.StringDtype) else pd.api.types.infer_dtype(values, skipna=True)
@@ -151,8 +152,19 @@ def check_civil_days(where: str, dates: pd.Series) -> None:
     """Refuse what is no naive midnight: instants of several time zones would fall on different days."""
     if not pd.api.types.is_datetime64_any_dtype(dates):
         raise FeaturesError(f"{where} holds no dates but {dates.dtype}. Give naive midnights, `datetime64`.")
+    check_years(where, dates)
     if isinstance(dates.dtype, pd.DatetimeTZDtype):
         raise FeaturesError(f"{where} has a time zone. Give the subject's civil days as naive midnights.")
     wrong = int((dates.isna() | (dates != dates.dt.normalize())).sum())
     if wrong:
         raise FeaturesError(f"{where} has {wrong} rows that are missing or not at midnight. Give civil days.")
+
+
+def check_years(where: str, times: pd.Series) -> None:
+    """Refuse times that no record of a living person has; calendars end not far beyond."""
+    years = times.dt.year
+    wrong = int(((years < FIRST_YEAR) | (years > LAST_YEAR)).sum())
+    if wrong:
+        raise FeaturesError(
+            f"{where} has {wrong} times before {FIRST_YEAR} or after {LAST_YEAR}. Mend them, or drop the rows."
+        )

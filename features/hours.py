@@ -157,19 +157,17 @@ def speaker(hours: pd.DataFrame, by: list[str], device: str) -> pd.DataFrame:
         by: columns that tell apart days.
         device: the column of devices.
     """
-    of_device, clock = [*by, device], hours["hour"] % 24
-    is_waking = (clock >= activity.WAKING_HOURS.start) & (clock < activity.WAKING_HOURS.stop)
+    of_device = [*by, device]
     told, has_sign = spoken(hours), hours["worn"] != 0
     worn = told.where(has_sign, 0)
-    rows = hours[[*of_device, "minutes"]].assign(
-        told=told, told_waking=told.where(is_waking, 0), spoken=worn, waking=worn.where(is_waking, 0), signs=has_sign,
-        shows=shows(hours, of_device),
-    )  # fmt: skip
-    daily = rows.groupby(of_device).sum().astype({"shows": bool})
-    is_told = _is_day(daily["told_waking"].to_numpy(), daily["told"].to_numpy())
-    is_worn = _is_day(daily["waking"].to_numpy(), daily["spoken"].to_numpy())
-    daily["is_told"] = is_told & (daily["signs"] > 0)
-    daily["is_day"] = np.where(daily["shows"], is_worn, is_told & (daily["signs"] >= FEWEST_SIGN_HOURS))
+    parts = {f"{name}_{part}": minutes for name, of in (("told", told), ("worn", worn))
+             for part, minutes in _parts_of_day(hours["hour"] % 24, of).items()}  # fmt: skip
+    rows = hours[[*of_device, "minutes"]].assign(**parts, signs=has_sign, shows=shows(hours, of_device))
+    daily = rows.groupby(of_device).sum().astype({"shows": bool}).rename(columns={"worn_day": "spoken"})
+    is_told = _is_day(daily["told_waking"], daily["told_evening"], daily["told_day"]) & (daily["signs"] > 0)
+    is_worn = _is_day(daily["worn_waking"], daily["worn_evening"], daily["spoken"])
+    daily["is_told"] = is_told
+    daily["is_day"] = is_worn.where(daily["shows"], is_told & (daily["signs"] >= FEWEST_SIGN_HOURS))
     order = [*by, "is_day", "shows", "is_told", "spoken", "minutes", device]
     return daily.reset_index().sort_values(order).drop_duplicates(by, keep="last")
 
@@ -205,15 +203,23 @@ def measures(found: DayHours) -> pd.DataFrame:
     return pd.concat([found.keys, *parts], axis=1)
 
 
-def _is_day(waking: NDArray[np.float64], minutes: NDArray[np.float64]) -> Hours:
-    """Days of which enough is told: of the waking hours, or of all."""
-    is_day: Hours = (waking >= activity.FEWEST_DAY_MINUTES) | (minutes >= activity.FEWEST_MINUTES_OF_24_HOURS)
-    return is_day
+def _parts_of_day(hour: pd.Series, minutes: pd.Series) -> dict[str, pd.Series]:
+    """Minutes per hour of those parts of a day by which `_is_day` goes, 0 in the other hours."""
+    waking, evening = (hour.between(of.start, of.stop - 1) for of in (activity.WAKING_HOURS, activity.EVENING_HOURS))
+    return {"waking": minutes.where(waking, 0), "evening": minutes.where(evening, 0), "day": minutes}
+
+
+def _is_day(waking: Any, evening: Any, day: Any) -> Any:
+    """Days of which enough minutes are told: of the waking hours, or of all with the evening."""
+    of_all = (day >= activity.FEWEST_MINUTES_OF_24_HOURS) & (evening >= activity.FEWEST_EVENING_MINUTES)
+    return (waking >= activity.FEWEST_DAY_MINUTES) | of_all
 
 
 def _tells_a_day(minutes: NDArray[np.float64]) -> Hours:
     """`_is_day` of minutes by hour, of shape (n_versions, 24)."""
-    return _is_day(minutes[:, activity.WAKING_HOURS].sum(axis=1), minutes.sum(axis=1))
+    waking, evening = (minutes[:, of].sum(axis=1) for of in (activity.WAKING_HOURS, activity.EVENING_HOURS))
+    is_day: Hours = _is_day(waking, evening, minutes.sum(axis=1))
+    return is_day
 
 
 def _active(wide: Wide) -> NDArray[np.float64]:

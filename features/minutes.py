@@ -157,4 +157,6 @@ def from_kept(
             for name in SUMS]  # fmt: skip
     sums = connection.sql(f"SELECT {', '.join([*HOUR_KEY, *told])} FROM ({hashed})").df()
     names = connection.sql(f"SELECT DISTINCT subject_id, device, {', '.join(DEVICE)} FROM ({hashed})").df()
-    return sums.assign(known_on=sums["known_on"].astype("datetime64[us]")), names
+    # Of no row the text type would be another.
+    subjects = sums["subject_id"].astype("str")
+    return sums.assign(known_on=sums["known_on"].astype("datetime64[us]"), subject_id=subjects), names

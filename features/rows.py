@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from features import mood
-from features.checks import check_civil_days, check_columns
+from features.checks import check_civil_days, check_columns, check_texts, check_years
 from features.errors import FeaturesError
 from features.instruments import INSTRUMENTS
 from features.tables import (
@@ -96,6 +96,8 @@ def checked_zones(tables: Mapping[str, pd.DataFrame], zones: str | Mapping[str, 
     """
     for name, rows in tables.items():
         check_columns(name, rows, ("subject_id",))
+        if len(rows):
+            check_texts(f"`{name}.subject_id`", rows["subject_id"])
     if isinstance(zones, str):
         subjects = pd.concat([rows["subject_id"] for rows in tables.values()]).dropna().unique()
         zones = pd.Series(zones, index=sorted(subjects), dtype="str")
@@ -175,6 +177,7 @@ def _instants(where: str, values: pd.Series) -> pd.Series:
             "`pd.to_datetime(..., utc=True)` where offsets differ."
         )
     instants: pd.Series = values.dt.tz_convert("UTC").dt.as_unit("us")
+    check_years(where, instants)
     return instants
 
 
@@ -206,6 +209,13 @@ def _keeps_its_rules(name: str, rows: pd.DataFrame) -> None:
         if several.any():
             raise FeaturesError(
                 f"`signals.unit` differs within {(units > 1).sum()} signals, of {several.sum()} rows. Convert them to one."
+            )
+    if name == "wearable":
+        within = int((rows["minute_at"] != rows["minute_at"].dt.floor("min")).sum())
+        if within:
+            raise FeaturesError(
+                f"`wearable.minute_at` is within a minute in {within} rows. Give one row a minute, at its start: add up steps, "
+                "average the rest."
             )
     if name == "sleep":
         _fits_its_episode(rows)

@@ -191,8 +191,12 @@ def _of_sleep() -> list[Truth]:
 
 
 def _of_wearable() -> list[Truth]:
-    return [_loose("device_off_the_body_feels_no_heart", "worn", "A device off the body gives no heart rate.",
-                   "beats_unworn", "CASE WHEN NOT worn AND heart_rate IS NOT NULL THEN 1 ELSE 0 END", high=0)]  # fmt: skip
+    return [
+        Truth("minute_is_whole", "minute_at", "A row stands for a whole minute, and is dated at its start.",
+              "seconds_into_minute", "epoch_us(minute_at) % 60000000 / 1000000.0", high=0),
+        _loose("device_off_the_body_feels_no_heart", "worn", "A device off the body gives no heart rate.",
+               "beats_unworn", "CASE WHEN NOT worn AND heart_rate IS NOT NULL THEN 1 ELSE 0 END", high=0),
+    ]  # fmt: skip
 
 
 def _of_daily_values() -> list[Truth]:

@@ -75,6 +75,8 @@ def _table_rules(name: str) -> dict[str, str]:
             "scale_has_a_width": "scale_min >= scale_max",
             "value_is_on_its_scale": "value < scale_min OR value > scale_max",
         }
+    if name == "wearable":
+        return {"minute_is_whole": "epoch_us(minute_at) % 60000000 <> 0"}
     if name == "sleep":
         longest = int(SLEEP_EPISODE_LONGEST_H * 60)
         return {

@@ -25,6 +25,8 @@ MOOD_SCALES = {
     "positive_mood": (0, 3), "negative_mood": (-3, 0), "positive_energy": (0, 3), "negative_energy": (-3, 0),
     "anxiety": (0, 3), "irritability": (0, 3),
 }  # fmt: skip
+# Counted downwards there: -3 is the worst mood. An item is told so that more of it is more of what it is called.
+TURNED = [item for item, (low, _) in MOOD_SCALES.items() if low < 0]
 HEART_METRICS = {"hr_mean": "heart_rate_mean", "hr_max": "heart_rate_max", "hr_var": "heart_rate_variance"}
 HEART_UNITS = {"heart_rate_mean": "bpm", "heart_rate_max": "bpm", "heart_rate_variance": "bpm2"}
 
@@ -88,11 +90,11 @@ def _subjects(people: pd.DataFrame, days: pd.DataFrame) -> Batch:
 
 def _mood(diary: pd.DataFrame) -> Batch:
     long = diary.melt(["id", "date"], list(MOOD_SCALES), "item").dropna(subset=["value"]).reset_index(drop=True)
+    value = long["value"].astype(float)
     frame = pd.DataFrame({
         "subject_id": long["id"], "answered_at": to_utc(_day(long) + ANSWERED_AT, ZONE), "item": long["item"],
-        "value": long["value"].astype(float),
-        "scale_min": long["item"].map({item: float(low) for item, (low, _) in MOOD_SCALES.items()}),
-        "scale_max": long["item"].map({item: float(high) for item, (_, high) in MOOD_SCALES.items()}),
+        "value": value.mask(long["item"].isin(TURNED), 0.0 - value), "scale_min": 0.0,
+        "scale_max": long["item"].map({item: float(high - low) for item, (low, high) in MOOD_SCALES.items()}),
     })  # fmt: skip
     return Batch("mood", _with_clocks(frame, _day(long)), "mood_diary_full.csv")
 

@@ -92,8 +92,10 @@ EXAMPLES: dict[str, tuple[str, Rows, dict[str, float]]] = {
                  {"activity_steps": 12000, "activity_incidental_minutes": 120, "activity_slow_minutes": 60,
                   "activity_brisk_minutes": 30, "activity_sedentary_share": 750 / 960, "activity_sedentary_bout": 750 / 2,
                   "activity_sedentary_longest": 390, "activity_rest_to_active": 1 / 749, "activity_active_to_rest": 1 / 209,
-                  "activity_entropy": -(0.3 * log(0.15) + 0.4 * log(0.4) + 0.3 * log(0.3)), "heart_resting": 50, "heart_mean": 66.25,
+                  "heart_resting": 50, "heart_mean": 66.25,
                   "heart_night_dip": 1 - 50 / 75, "heart_hrv": (60 * 40 + 390 * 25) / 450, "adherence_wear_minutes": 960}),
+    # Steps by hour 1800, 1800, 3600, then rest till 23 h: shares 1/4, 1/4, 1/2.
+    "spread": ("wearable", [*run(6, 120, 30, 80), *run(8, 60, 60, 90), *run(9, 840, 0, 70)], {"activity_entropy": 1.5 * log(2)}),
     # The figures of a vendor in its own units, where there are no minutes: sitting 720 of 1,440 minutes, efficiency in percent.
     "vendor instead": ("wearable_days",
                        [vendor("steps", 8000, "steps"), vendor("active_minutes", 40, "min"), vendor("sedentary_minutes", 720, "min"),

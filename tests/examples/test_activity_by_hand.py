@@ -58,14 +58,21 @@ def test_steps_brisk_and_sitting_minutes(panel_of):
 
 def test_entropy_is_that_of_the_hourly_shares_of_steps():
     """Equal steps in two hours give ln 2, in one hour 0, and none at all nothing."""
-    hours = np.full((4, 24), np.nan)
+    hours = np.zeros((4, 24))
     hours[0, [9, 17]] = 500
     hours[1, 9] = 500
-    hours[2, :] = 0
     hours[3, [9, 10, 11]] = [200, 100, 100]
     # last: shares 1/2, 1/4, 1/4: (1/2) ln 2 + 2 (1/4) ln 4 = 1.5 ln 2
     expected = [np.log(2), 0.0, np.nan, 1.5 * np.log(2)]
     np.testing.assert_allclose(activity.entropy(hours), expected, atol=1e-12)
+
+
+def test_hours_after_a_flat_battery_are_no_rest_in_the_spread_of_a_day():
+    """Unknown from 22 h on, 16 waking hours are known and a day it is; from 21 h on it is none. Of nights nothing is asked."""
+    hours = np.zeros((3, 24))
+    hours[:, [9, 17]] = 500
+    hours[0, 22:], hours[1, 21:], hours[2, :6] = np.nan, np.nan, np.nan
+    np.testing.assert_allclose(activity.entropy(hours), [np.log(2), np.nan, np.log(2)], atol=1e-12)
 
 
 def test_an_hour_counts_from_20_told_minutes_on_as_a_rate():
@@ -76,23 +83,23 @@ def test_an_hour_counts_from_20_told_minutes_on_as_a_rate():
 
 def test_a_day_counts_from_600_told_minutes_on(panel_of):
     """A battery that is flat after 599 minutes leaves no total and no share, calm or not; 600 are a day."""
-    measures = ["steps", "incidental_minutes", "slow_minutes", "brisk_minutes", "sedentary_share", "entropy"]
+    measures = ["steps", "incidental_minutes", "slow_minutes", "brisk_minutes", "sedentary_share"]
     names = [f"activity_{name}" for name in measures]
     day = panel_of(wearable=told("2026-03-02T08:00", "w" + "s" * 598)).iloc[0]
     assert day[names].isna().all()
     assert (day["activity_h08"], day["adherence_wear_minutes"]) == (50, 599)
     day = panel_of(wearable=told("2026-03-02T08:00", "w" + "s" * 599)).iloc[0]
-    assert day[names].tolist() == [50, 1, 0, 0, pytest.approx(599 / 600), 0]
+    assert day[names].tolist() == [50, 1, 0, 0, pytest.approx(599 / 600)]
 
 
 def test_an_hour_told_in_part_spreads_as_one_told_whole(panel_of):
     """20 minutes of 50 steps and 60 minutes of the same pace are two equal hours: ln 2; 19 minutes would be none."""
 
     def story(n: int) -> str:
-        return "w" * n + "." * (60 - n) + "s" * 60 + "w" * 60 + "s" * 480
+        return "w" * n + "." * (60 - n) + "s" * 60 + "w" * 60 + "s" * 840
 
     for n, expected in ((20, np.log(2)), (19, 0.0)):
-        assert panel_of(wearable=told("2026-03-02T08:00", story(n)))["activity_entropy"].tolist() == [
+        assert panel_of(wearable=told("2026-03-02T06:00", story(n)))["activity_entropy"].tolist() == [
             pytest.approx(expected)
         ]
 

@@ -204,7 +204,8 @@ def test_a_flat_device_does_not_silence_the_worn_one(panel_of, preference):
      ({"steps": 0, "sedentary_minutes": 1440, "heart_rate_mean": 71, "heart_zone_below_minutes": 1440}, False),
      ({"steps": 0, "resting_heart_rate": 0}, False), ({"steps": 0, "worn_minutes": 0}, False),
      ({"steps": 0, "resting_heart_rate": 60}, True), ({"steps": 12, "sedentary_minutes": 1440}, True),
-     ({"steps": 9000, "worn_minutes": 599}, False), ({"steps": 0, "sedentary_minutes": 48}, False),
+     ({"steps": 9000, "worn_minutes": 599}, False), ({"steps": 9000, "worn_minutes": 0}, False),
+     ({"steps": 0, "sedentary_minutes": 48}, False),
      ({"steps": 0, "worn_minutes": 600}, True),
      ({"steps": 0, "exercise_minutes": 20}, True), ({"steps": 0, "heart_zone_peak_minutes": 2}, True)],
 )  # fmt: skip
@@ -456,9 +457,9 @@ def test_zones_of_a_day_that_nobody_wore_it_are_none(panel_of):
 
 
 @pytest.mark.parametrize(
-    ("hour", "n", "is_known"), [(6, 600, True), (6, 599, False), (4, 600, False), (0, 840, True), (0, 839, False)]
+    ("hour", "n", "is_known"), [(6, 600, True), (6, 599, False), (4, 600, False), (0, 840, False), (0, 900, False)]
 )
-def test_ten_waking_hours_or_fourteen_of_all_are_a_day(panel_of, hour, n, is_known):
-    """From 6 o'clock on, or from midnight on."""
+def test_a_day_is_ten_waking_hours_told(panel_of, hour, n, is_known):
+    """From 6 o'clock on; what a battery leaves that went flat at 14 or 15 h is none."""
     day = the_day(panel_of(wearable=lively(minutes(hour, n, steps=4, heart_rate=70))))
     assert pd.notna(day["activity_steps"]) == is_known

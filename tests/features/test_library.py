@@ -232,7 +232,15 @@ OFF = {
     "missing column": (lambda: {"sleep": nights().drop(columns="onset_at")}, "`sleep` lacks the columns onset_at"),
     "no subject column": (lambda: {"sleep": nights().drop(columns="subject_id")}, "`sleep` lacks the columns subject_id"),
     "two columns of a name": (lambda: {"sleep": pd.concat([nights(), nights()[["onset_at"]]], axis=1)}, "several columns of one name"),
-    "ids that are numbers": (lambda: {"sleep": nights(subject_id=7)}, "`sleep.subject_id` holds no texts but int64"),
+    "ids that are numbers": (lambda: {"sleep": nights(subject_id=7)}, "`sleep.subject_id` holds no texts but integer"),
+    "ids of two kinds": (lambda: {"sleep": nights(subject_id=["ann", 7] * 10)}, "`sleep.subject_id` holds no texts but mixed"),
+    "beyond the calendar": (
+        lambda: {"mood": answers().assign(answered_at=pd.Timestamp("9999-12-31", tz="UTC").as_unit("us"))},
+        "`mood.answered_at` has 20 times before 1970 or after 2200"),
+    "seconds for minutes": (
+        lambda: {"wearable": pd.DataFrame({"subject_id": "ann", "steps": 1,
+                                           "minute_at": pd.date_range(MORNINGS[0], periods=60, freq="s")})},
+        "`wearable.minute_at` is within a minute in 59 rows"),
     "naive times": (lambda: {"sleep": nights(offset_at=MORNINGS.tz_localize(None))}, "`sleep.offset_at` holds no instants"),
     "times as text": (lambda: {"sleep": nights(offset_at="2026-03-02T07:00+01:00")}, "`sleep.offset_at` holds no instants but str"),
     "zones mixed in one column": (

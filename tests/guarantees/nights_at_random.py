@@ -264,17 +264,16 @@ class World:
 
     def withdraw(self) -> None:
         """Somebody withdraws."""
-        if len(self.gone) < 2 and self.rng.random() < 0.5:
-            who = str(self.rng.choice(self.enrolled))
+        here = sorted(set(self.enrolled) - self.gone)
+        if len(self.gone) < 2 and len(here) > 1:
+            who = str(self.rng.choice(here))
             self.gone.add(who)
             withdraw(self.made, [who], self.night.date())
 
     def retain(self) -> None:
         """Old minutes go."""
-        if self.rng.random() < 0.5:
-            retention.retain(
-                self.made, date.fromisoformat(f"{self.night - int(self.rng.integers(8, 40)) * DAY:%Y-%m-%d}")
-            )
+        removed_before = self.night - int(self.rng.integers(8, 40)) * DAY
+        retention.retain(self.made, date.fromisoformat(f"{removed_before:%Y-%m-%d}"))
 
     def nothing(self) -> None:
         """A quiet night."""

@@ -191,6 +191,15 @@ def test_nobody_sleeps_longer_than_an_episode_lasts(asleep, refused):
     assert stored("sleep", row).filter(broken).shape[0] == refused
 
 
+@pytest.mark.parametrize(("seconds", "refused"), [(0, 0), (30, 1)])
+def test_a_row_of_the_wearable_stands_for_a_whole_minute(seconds, refused):
+    """A row every half minute would count as two minutes; the door and the validation of stored rows say so alike."""
+    rows = stored("wearable", minutes(1).assign(minute_at=AT.floor("min") + pd.Timedelta(seconds=seconds)))
+    broken = rules(TABLES["wearable"], DoorPolicy())["minute_is_whole"]
+    assert rows.filter(broken).shape[0] == refused
+    assert judge(TABLES["wearable"], rows, {})["ingest"].broken == ({"minute_is_whole": 1} if refused else {})
+
+
 def test_good_rows_pass():
     """Plausible rows break nothing, with values at the very bounds and optional ones missing."""
     frame = minutes().assign(steps=[0, 300, 1, 2, 3], heart_rate=pd.array([25, 240, None, None, 70], dtype="Int32"))
