@@ -1,14 +1,14 @@
 """What a model is for and not for, what it predicts, from what, how, and its limits."""
 
-from models.risk import RIDGE, ROUNDS, TREES
+from models.risk import RIDGE
 from pipelines.reports import words
 from pipelines.reports.card.facts import BLANK, Facts, Section, blank, table
 
 LEARNERS = {
     "logistic": "a ridge regression of each interval's hazard on the log-odds scale, of standardised features "
     f"(penalty {RIDGE:g}); a missing feature has a weight of its own",
-    "boosted_trees": f"{ROUNDS} gradient-boosted trees of depth {TREES['max_depth']} (XGBoost, learning rate {TREES['eta']}) that "
-    "correct a ridge regression on the history features; a missing value takes a branch of its own",
+    "boosted_trees": "gradient-boosted trees (XGBoost) that correct a ridge regression on the history features; a missing value takes "
+    "a branch of its own",
 }
 SOURCES = (
     "Collins GS, Moons KGM, Dhiman P, et al. TRIPOD+AI statement: updated guidance for reporting clinical prediction models "
