@@ -27,13 +27,17 @@ SHORTEST_NIGHT_H = 2.0
 # Both rates of the vendor measure one heart: weights by the variance of their noise, rounding included.
 RESTING_NOISE, MEAN_RATE_NOISE = 0.6**2 + 1 / 12, 1 + 1 / 12
 ROUNDING = 1 / 12
+WEEKEND_STEPS = 0.15
 
 
 def readings(panel: pd.DataFrame) -> Values:
     """Readings of each version of a subject-day less what the date explains, (n_rows, 11), NaN where there is none."""
     date = pd.DatetimeIndex(panel["local_date"])
     day = (date - date.min()).days.to_numpy()
-    weekend, winter = (date.day_of_week >= 5).astype(float), season(date.min(), int(day.max()) + 1)[0][day].astype(float)
+    weekend, winter = (
+        (date.day_of_week >= 5).astype(float),
+        season(date.min(), int(day.max()) + 1)[0][day].astype(float),
+    )
     of = {name: panel[name].to_numpy(dtype=float) if name in panel else np.full(len(panel), np.nan) for name in COLUMNS}
     result = np.full((len(panel), len(READINGS)), np.nan)
     _sleep(result, of, weekend, winter)
@@ -48,7 +52,7 @@ def readings(panel: pd.DataFrame) -> Values:
 
 COLUMNS = (
     "sleep_onset", "sleep_offset", "sleep_efficiency", "activity_steps", "adherence_wear_minutes", "heart_resting",
-    "heart_mean", "heart_hrv", "mood_mood", "mood_anxiety", "mood_energy", "mood_phq_9",
+    "heart_mean", "heart_hrv", "mood_mood", "mood_anxiety", "mood_energy", "mood_phq_9", "adherence_answers",
 )  # fmt: skip
 
 
@@ -99,4 +103,3 @@ def loadings() -> Values:
     result[PHQ, [10, 6]] = answers.PHQ_SD, -1
     result[ANSWERING, ANSWER_LOGIT] = result[WEARING, WEAR_LOGIT] = 1
     return result
-

@@ -14,6 +14,7 @@ from pipelines.sources.simulation.answers import FORM_EVERY_DAYS
 from pipelines.sources.simulation.bayes.evidence import N_TRAITS
 from pipelines.sources.simulation.course import EPISODE, EPISODE_SHOWS_AT_LEAST, STAGE_LOAD
 
+STAGES = 5
 Values = NDArray[np.float64]
 Codes = NDArray[np.int64]
 STAGE_LOADS = STAGE_LOAD.astype(float)
@@ -39,6 +40,35 @@ class Particles(NamedTuple):
     evidence: Values
 
 
+class Prior(NamedTuple):
+    """What is believed of a subject before any reading.
+
+    `chain[d]` is the transition from day d to d + 1 by susceptibility, (n, 5, 5); `start` the weights of stage and
+    susceptibility on the day before enrolment, (5, n).
+    """
+
+    mean: Values
+    variance: Values
+    strengths: Values
+    strength_share: Values
+    start: Values
+    chain: Values
+    loadings: Values
+    weights: Values
+
+
+class Children(NamedTuple):
+    """What particles may have become, as in `Particles`, by the number of their parent; and the log evidence of the day."""
+
+    parent: Codes
+    stage: Codes
+    ill: Codes
+    share: Values
+    strength: Values
+    susceptibility: Values
+    evidence: float
+
+
 @njit(nogil=True, cache=True)
 def empty(days, particles, strengths, susceptibilities):  # type: ignore[no-untyped-def]
     """Room for so many days."""
@@ -58,10 +88,10 @@ def shown(stage, strength):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def survivors(share, most):  # type: ignore[no-untyped-def]
+def survivors(share, most, luck):  # type: ignore[no-untyped-def]
     """Which of the weighted children live on and with what weight: the heavy ones as they are, of the light ones a draw.
 
-    The optimal thinning of Fearnhead and Clifford (2003): unbiased, and no child twice.
+    The optimal thinning of Fearnhead and Clifford (2003): unbiased, and no child twice. `luck` is uniform in [0, 1).
     """
     if len(share) <= most:
         return np.arange(len(share)), share
@@ -73,7 +103,7 @@ def survivors(share, most):  # type: ignore[no-untyped-def]
     step = rest / (most - kept)
     chosen, weight = np.empty(most, np.int64), np.full(most, step)
     chosen[:kept], weight[:kept] = order[:kept], share[order[:kept]]
-    mark, reached, last = step * np.random.random(), 0.0, kept
+    mark, reached, last = step * luck, 0.0, kept
     for child in order[kept:]:
         reached += share[child]
         if reached > mark and last < most:
@@ -81,3 +111,19 @@ def survivors(share, most):  # type: ignore[no-untyped-def]
             last += 1
             mark += step
     return chosen[:last], weight[:last]
+
+
+@njit(nogil=True, cache=True)
+def begin(beliefs, day, prior):  # type: ignore[no-untyped-def]
+    """One particle for each stage, with the load that the stage tends to."""
+    beliefs.count[day] = STAGES
+    for stage in range(STAGES):
+        total = prior.start[stage].sum()
+        beliefs.stage[day, stage], beliefs.share[day, stage] = stage, total
+        beliefs.susceptibility[day, stage] = prior.start[stage] / max(total, 1e-300)
+        beliefs.strength[day, stage] = prior.strength_share
+        for s in range(len(prior.strengths)):
+            beliefs.load[day, stage, s] = shown(stage, prior.strengths[s])
+            beliefs.past[day, stage, s] = beliefs.load[day, stage, s]
+            beliefs.mean[day, stage, s] = prior.mean
+    beliefs.covariance[day] = np.diag(prior.variance)

@@ -10,8 +10,7 @@ from scipy.stats import norm
 
 from pipelines.sources.simulation import people
 from pipelines.sources.simulation.bayes import evidence
-from pipelines.sources.simulation.bayes.forward import STAGES, Prior
-from pipelines.sources.simulation.bayes.particles import Values
+from pipelines.sources.simulation.bayes.particles import STAGES, Prior, Values
 from pipelines.sources.simulation.bayes.reading import STRESS_SD
 from pipelines.sources.simulation.course import EPISODE, FURTHER_EVENT, RECOVERY, STABLE, season, transitions
 from pipelines.sources.simulation.registry import SECOND_EVENT_SHARE

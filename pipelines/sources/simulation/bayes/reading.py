@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.sources.simulation import answers, receipt, rhythms
 from pipelines.sources.simulation.bayes import evidence
-from pipelines.sources.simulation.bayes.evidence import ANSWERING, N_READINGS, N_TRAITS, STRESS, WEARING
+from pipelines.sources.simulation.bayes.evidence import ANSWERING, N_READINGS, STRESS, WEARING
 
 Values = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -20,10 +20,10 @@ NOTHING = 1e9
 ITEM_NOISE = 0.4**2 + evidence.ROUNDING
 # Of a day that the band was worn, how much is not lost and has arrived by the first, second, ... cutoff after it.
 LOST = 0.015
-ARRIVED = (1 - LOST) * np.array([0.0, receipt.SYNCED_AT_NIGHT, *(
-    receipt.SYNCED_AT_NIGHT + receipt.SYNCED_IN_MORNING
-    + (1 - receipt.SYNCED_AT_NIGHT - receipt.SYNCED_IN_MORNING) * np.sqrt((days - 23 / 24 - 1 + 3 / 24 - 1 / 24) / 5)
-    for days in (2.0, 3.0, 4.0, 5.0, 6.0)), 1.0])  # fmt: skip
+IN_TIME, IN_DAYS = receipt.SYNCED_AT_NIGHT, 1 - receipt.SYNCED_AT_NIGHT - receipt.SYNCED_IN_MORNING
+# Late ones come 25 h after the day and up to five days later, by the square of a uniform draw; the cutoff is at 3 h.
+LATE = np.sqrt((np.arange(5) + 2 / 24) / 5)
+ARRIVED = (1 - LOST) * np.array([0.0, IN_TIME, *(1 - IN_DAYS * (1 - LATE)), 1.0])
 # Of everyday stress: the mean over the 14 days of a form varies by so much of one day's variance.
 STRESS_SD, STRESS_PERSISTENCE, STRESS_OF_FORM = 0.4, 0.9, 0.66
 
@@ -80,7 +80,7 @@ def model(day, age, subject, known, device_since, mean, signal, loadings, weight
     value[:ANSWERING] = known.readings[day]
     # Of an unseen day this reading says nothing, so that there is one to be dealt with.
     value[ANSWERING], noise[ANSWERING, ANSWERING] = 0.0, NOTHING
-    _add_noise(noise, max(signal, 0.0), max(known.prompts[day], 1.0), weights)
+    add_noise(noise, max(signal, 0.0), max(known.prompts[day], 1.0), weights)
     away = rhythms.INPATIENT_LOGIT * subject.is_inpatient[day]
     if subject.is_seen[day]:
         tired = 0.8 * day / (len(subject.is_seen) - 1)
@@ -92,7 +92,9 @@ def model(day, age, subject, known, device_since, mean, signal, loadings, weight
         if day >= device_since:
             at = mean[evidence.WEAR_LOGIT] + weights[0, WEARING] * signal
             chance = 1 / (1 + np.exp(-(at + away)))
-            told = ARRIVED[min(age, len(ARRIVED) - 1)] * chance
+            # What came says the same whenever it came; what did not come says more the longer it has not.
+            latest = len(ARRIVED) - 1
+            told = ARRIVED[latest if known.worn[day] else min(age, latest)] * chance
             slope = told * (1 - chance)
             score = (1 - chance) if known.worn[day] else -slope / (1 - told)
             information = slope * slope / (told * (1 - told))
@@ -100,13 +102,14 @@ def model(day, age, subject, known, device_since, mean, signal, loadings, weight
             noise[WEARING, WEARING] = 1 / information + 0.4**2
     place = np.flatnonzero(np.isfinite(value))
     loaded = loadings.copy()
-    loaded[evidence.STEPS, 3] = 0.15 * subject.is_weekend[day]
+    loaded[evidence.STEPS, 3] = evidence.WEEKEND_STEPS * subject.is_weekend[day]
     loaded[:, STRESS] = rhythms.STRESS_SHARE * weights[0]
     return Model(place, value[place], loaded[place], weights[:, place].copy(), noise[place][:, place].copy())
 
 
 @njit(nogil=True, cache=True)
-def _add_noise(noise, signal, prompts, weights):  # type: ignore[no-untyped-def]
+def add_noise(noise, signal, prompts, weights):  # type: ignore[no-untyped-def]
+    """Add the covariance of a day's readings given traits and signal, for so many prompts answered."""
     noise[evidence.ASLEEP, evidence.ASLEEP] = asleep_noise(signal)
     noise[evidence.MIDDLE, evidence.MIDDLE] = middle_noise(signal)
     noise[evidence.EFFICIENCY, evidence.EFFICIENCY] = 0.025**2

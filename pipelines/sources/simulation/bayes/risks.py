@@ -17,12 +17,14 @@ from pipelines.sources.simulated import SimulatedCohort
 from pipelines.sources.simulation.bayes import evidence, priors
 from pipelines.sources.simulation.bayes.forward import forward
 from pipelines.sources.simulation.bayes.priors import HORIZONS_DAYS
-from pipelines.sources.simulation.bayes.reading import Codes, Flags, Subject
+from pipelines.sources.simulation.bayes.reading import Codes, Subject
 
 KEY = ["subject_id", "index_date"]
 PARTICLES = 64
 IN_CARE = ("active", "inpatient")
 PROMPT_ROWS = 3
+# Any of these tells that the band was worn.
+WORN = ("activity_steps", "adherence_wear_minutes", "heart_resting", "heart_hrv")
 Tables = dict[str, pd.DataFrame]
 
 
@@ -66,13 +68,11 @@ def _of_subject(cohort: SimulatedCohort, person: pd.Series, own: Tables, read: e
     subject = _told(person, own, read, pd.Timestamp(first), cohort.days, registered)
     index = own["index"].sort_values("index_date")
     risks = priors.onset_risks(first, cohort.days, ethnicity is None, registered)
-    seed = zlib.crc32(str(person["subject_id"]).encode())
+    luck = np.random.default_rng(zlib.crc32(str(person["subject_id"]).encode())).random(cohort.days)
     has_nights = bool(np.isfinite(read[:, evidence.MIDDLE]).any())
-    ways = priors.of_person(
-        first, cohort.days, subject.enrolled, sex, ethnicity, person["language"], has_nights
-    )
+    ways = priors.of_person(first, cohort.days, subject.enrolled, sex, ethnicity, person["language"], has_nights)
     found = [
-        (chance, *forward(subject, prior, _days(index["index_date"], first), risks, PARTICLES, seed))
+        (chance, *forward(subject, prior, _days(index["index_date"], first), risks, PARTICLES, luck))
         for chance, prior in ways
     ]
     weight = softmax([np.log(chance) + told for chance, _, told in found], axis=0)
@@ -91,7 +91,7 @@ def _told(
     status = _statuses(own["care"], first, days)
     return Subject(
         _days(panel["known_on"], first)[kept], day[kept], read[kept], np.rint(prompts),
-        panel["adherence_wear_minutes"].notna().to_numpy()[kept], *_events(own["events"], first, enrolled, days),
+        panel[list(WORN)].notna().any(axis=1).to_numpy()[kept], *_events(own["events"], first, enrolled, days),
         np.isin(status, IN_CARE) & (np.arange(days) >= enrolled), status == "inpatient",
         (pd.date_range(first, periods=days).day_of_week >= 5), enrolled, registered,
     )  # fmt: skip
