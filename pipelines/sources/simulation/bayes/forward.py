@@ -17,7 +17,7 @@ from pipelines.sources.simulation.bayes.weighing import ILL, NEGLIGIBLE, childre
 from pipelines.sources.simulation.course import LOAD_PERSISTENCE
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def forward(subject, prior, index_days, risks, particles, luck):  # type: ignore[no-untyped-def]
     """Risks at each index day, (n, horizons), and the log evidence for the prior by then, (n,).
 
@@ -53,7 +53,7 @@ def forward(subject, prior, index_days, risks, particles, luck):  # type: ignore
     return result, told
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _take_news(subject, known, place, today):  # type: ignore[no-untyped-def]
     """Take in what is known by today; where the next news are, and the first day that they change."""
     first = len(known.prompts)
@@ -66,7 +66,7 @@ def _take_news(subject, known, place, today):  # type: ignore[no-untyped-def]
     return place, first
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _take_events(subject, known, place, today):  # type: ignore[no-untyped-def]
     """As `_take_news`, of events: one on a risk day tells of the stage on the day after."""
     first = len(known.events)
@@ -77,7 +77,7 @@ def _take_events(subject, known, place, today):  # type: ignore[no-untyped-def]
     return place, first
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _expected(beliefs, day):  # type: ignore[no-untyped-def]
     """Mean traits and mean signal as believed before the day."""
     mean, load = np.zeros(beliefs.mean.shape[3]), 0.0
@@ -89,7 +89,7 @@ def _expected(beliefs, day):  # type: ignore[no-untyped-def]
     return mean, load + rhythms.STRESS_SHARE * STRESS_PERSISTENCE * mean[STRESS]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _step(beliefs, day, age, subject, prior, known, device_since, luck):  # type: ignore[no-untyped-def]
     """From what is believed before a day to what is believed after it."""
     mean, signal = _expected(beliefs, day)
@@ -108,7 +108,7 @@ def _step(beliefs, day, age, subject, prior, known, device_since, luck):  # type
     beliefs.evidence[day + 1] = beliefs.evidence[day] + born.evidence + np.log(np.diag(white)).sum()
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _residuals(beliefs, day, seen, white):  # type: ignore[no-untyped-def]
     """Whitened readings of each particle and strength less what its traits let expect, (count, strengths, readings)."""
     count, strengths = beliefs.count[day], beliefs.strength.shape[2]
@@ -123,7 +123,7 @@ def _residuals(beliefs, day, seen, white):  # type: ignore[no-untyped-def]
     return result
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _keep(beliefs, day, prior, seen, white, gain, residual, born, luck):  # type: ignore[no-untyped-def]
     """Thin the children, and let the traits of those kept follow the day's readings."""
     chosen, share = survivors(born.share, beliefs.stage.shape[1], luck)
@@ -152,7 +152,7 @@ def _keep(beliefs, day, prior, seen, white, gain, residual, born, luck):  # type
                 mean += gain @ left
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _risk(beliefs, day, subject, prior, known, risks):  # type: ignore[no-untyped-def]
     """Risks from a day on and the log evidence by then, for a subject whom no event of the last days is hidden of."""
     result, total = np.zeros(risks.shape[2]), 0.0

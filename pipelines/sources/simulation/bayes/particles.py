@@ -69,7 +69,7 @@ class Children(NamedTuple):
     evidence: float
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def empty(days, particles, strengths, susceptibilities):  # type: ignore[no-untyped-def]
     """Room for so many days."""
     shape = (days, particles)
@@ -81,13 +81,13 @@ def empty(days, particles, strengths, susceptibilities):  # type: ignore[no-unty
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def shown(stage, strength):  # type: ignore[no-untyped-def]
     """The load that a stage tends to; an episode shows in everybody."""
     return STAGE_LOADS[stage] * (max(strength, EPISODE_SHOWS_AT_LEAST) if stage >= EPISODE else strength)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def survivors(share, most, luck):  # type: ignore[no-untyped-def]
     """Which of the weighted children live on and with what weight: the heavy ones as they are, of the light ones a draw.
 
@@ -113,7 +113,7 @@ def survivors(share, most, luck):  # type: ignore[no-untyped-def]
     return chosen[:last], weight[:last]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def begin(beliefs, day, prior):  # type: ignore[no-untyped-def]
     """One particle for each stage, with the load that the stage tends to."""
     beliefs.count[day] = STAGES

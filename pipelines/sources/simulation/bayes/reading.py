@@ -68,7 +68,7 @@ class Model(NamedTuple):
     noise: Values
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def model(day, age, subject, known, device_since, mean, signal, loadings, weights):  # type: ignore[no-untyped-def]
     """The readings of a day, so many cutoffs ago.
 
@@ -107,7 +107,7 @@ def model(day, age, subject, known, device_since, mean, signal, loadings, weight
     return Model(place, value[place], loaded[place], weights[:, place].copy(), noise[place][:, place].copy())
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def add_noise(noise, signal, prompts, weights):  # type: ignore[no-untyped-def]
     """Add the covariance of a day's readings given traits and signal, for so many prompts answered."""
     noise[evidence.ASLEEP, evidence.ASLEEP] = asleep_noise(signal)
@@ -127,13 +127,13 @@ def add_noise(noise, signal, prompts, weights):  # type: ignore[no-untyped-def]
     noise[evidence.PHQ, evidence.PHQ] = 1.6**2 + evidence.ROUNDING + stress
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def asleep_noise(signal):  # type: ignore[no-untyped-def]
     """Variance of the hours asleep beside what traits and signal explain; it grows with the signal."""
     return (0.75 + 0.3 * max(signal, 0.0)) ** 2
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def middle_noise(signal):  # type: ignore[no-untyped-def]
     """Variance of the middle of the night beside what traits and signal explain; it grows with the signal."""
     return (0.55 + 0.5 * max(signal, 0.0)) ** 2

@@ -37,7 +37,7 @@ class Effects(NamedTuple):
     noise: Values
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def registry(subject, known, day, before, after):  # type: ignore[no-untyped-def]
     """How likely the registry's word of a risk day is, if the stage goes from `before` on it to `after`."""
     if day < subject.enrolled or subject.is_inpatient[day]:
@@ -47,7 +47,7 @@ def registry(subject, known, day, before, after):  # type: ignore[no-untyped-def
     return registered if known.events[day] > 0 else 1 - registered
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _ward(subject, day, before, after):  # type: ignore[no-untyped-def]
     """How likely the ward's word of a day is, known at the cutoff after it, if the stage came from `before` to `after`."""
     if day <= subject.enrolled or not subject.is_seen[day]:
@@ -58,7 +58,7 @@ def _ward(subject, day, before, after):  # type: ignore[no-untyped-def]
     return 1 - ADMISSION_SHARE if is_onset and not subject.is_inpatient[day] else 1.0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def children(beliefs, day, subject, prior, known, seen, white, on_stress, signal, residual):  # type: ignore[no-untyped-def]
     """Every next stage of every particle, weighed; an illness begins on no day on which the stage changes."""
     count, strengths, n = beliefs.count[day], len(prior.strengths), prior.start.shape[1]
@@ -90,7 +90,7 @@ def children(beliefs, day, subject, prior, known, seen, white, on_stress, signal
     return Children(parent[:made], stage[:made], ill[:made], share[:made], strength[:made], slips[:made], total)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _effects(seen, white, signal):  # type: ignore[no-untyped-def]
     """The effects on readings whose noise was taken to be that of a signal."""
     inverse = white.T @ white
@@ -104,7 +104,7 @@ def _effects(seen, white, signal):  # type: ignore[no-untyped-def]
     return Effects(seen.weights @ white.T, np.any(seen.place == evidence.PHQ), sleep, spread, noise)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _weigh(beliefs, day, parent, stage, ill, prior, of, on_stress, residual, result):  # type: ignore[no-untyped-def]
     """Log weight of a child by strength: how well its load explains the day's readings.
 
@@ -140,7 +140,7 @@ def _weigh(beliefs, day, parent, stage, ill, prior, of, on_stress, residual, res
         result[s] = weight + _own_noise(middle, of.spread[1], reading.middle_noise(own) - of.noise[1])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _own_noise(distance, spread, more):  # type: ignore[no-untyped-def]
     """How the log density of a reading changes that has so much more noise than was taken for it."""
     if spread == 0.0:
@@ -148,7 +148,7 @@ def _own_noise(distance, spread, more):  # type: ignore[no-untyped-def]
     return (np.log(spread / (spread + more)) + distance**2 * (1 / spread - 1 / (spread + more))) / 2
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, error_model="numpy")
 def _normalise(share, strength):  # type: ignore[no-untyped-def]
     """From log weights to weights that sum to 1, in place; the log of what they summed to."""
     for child in range(len(share)):
