@@ -42,7 +42,7 @@ def registry(subject, known, day, before, after):  # type: ignore[no-untyped-def
     """How likely the registry's word of a risk day is, if the stage goes from `before` on it to `after`."""
     if day < subject.enrolled or subject.is_inpatient[day]:
         return 1.0
-    happens = FURTHER_EVENT if before == EPISODE else float(after == EPISODE)
+    happens = FURTHER_EVENT if before == EPISODE else (1.0 if after == EPISODE else 0.0)
     registered = subject.capture * happens + 2 * MISBOOKED * (1 - happens)
     return registered if known.events[day] > 0 else 1 - registered
 
