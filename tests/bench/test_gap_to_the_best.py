@@ -36,7 +36,7 @@ NIGHT = "2026-07-01"
 SUBJECTS = int(os.environ.get("BENCH_TEST_SUBJECTS", "5000"))
 UNSEEN = SimulatedCohort(subjects=SUBJECTS, days=270, minute_days=0, seed=2026, until=date(2026, 6, 30))
 HORIZON, RESAMPLES = 14, 300
-FILTER, STAGE = "bayes_filter", "hidden_stage"
+FILTER, STAGE, WIDE, SHARE = "bayes_filter", "hidden_stage", "wide_logistic", "share of the gap"
 GOAL_SHARE, GOAL_SLOPE = 0.85, (0.95, 1.05)
 
 
@@ -114,10 +114,12 @@ def figures(rows: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
     for name in names:
         pairs = resampling.concordance(rows[name].to_numpy(), label, subject.astype(np.int64), len(subjects))
         found[name] = pairs.auroc(weights)
-    best = max(set(names) - {MODEL, FILTER, STAGE}, key=lambda name: found[name][0])
-    share = (found[MODEL] - found[best]) / (found[FILTER] - found[best])
     result = {name: of(found[name]) for name in sorted(names, key=lambda name: found[name][0])}
-    result[f"share of the gap between {best} and the filter"] = of(share)
+    baselines = set(names) - {MODEL, FILTER, STAGE}
+    # The wide logistic regression is a baseline, but no rule: it sees as much as the model does.
+    for told, among in ((SHARE, baselines), (f"{SHARE}, rules only", baselines - {WIDE})):
+        best = max(sorted(among), key=lambda name: found[name][0])
+        result[told] = of((found[MODEL] - found[best]) / (found[FILTER] - found[best]))
     for name in (MODEL, FILTER):
         score = rows[name].to_numpy()
         curve = resampling.curve(score, label, subject.astype(np.int64), weights)
@@ -141,9 +143,11 @@ def test_share_of_the_gap(benchmark, tmp_path: Path):
     table = pd.DataFrame(found, index=["value", "low", "high"]).T.round(3)
     print(f"\n{len(rows):,} rows, {int(rows['label'].sum()):,} before an onset\n{table.to_string()}")
     benchmark.extra_info |= {name: round(value, 3) for name, (value, _, _) in found.items()}
-    (share,) = (value for name, (value, _, _) in found.items() if name.startswith("share"))
     low, high = GOAL_SLOPE
     slope = found[f"calibration slope, {MODEL}"][0]
-    benchmark.extra_info["is_goal_reached"] = share >= GOAL_SHARE and low <= slope <= high
-    assert found[MODEL][0] < found[FILTER][0] < found[STAGE][0]
-    assert found[f"calibration slope, {FILTER}"][0] == pytest.approx(1, abs=0.1)
+    benchmark.extra_info["is_goal_reached"] = found[SHARE][0] >= GOAL_SHARE and low <= slope <= high
+    assert max(value for name, (value, _, _) in found.items() if name in rows and name != STAGE) == found[FILTER][0]
+    assert found[FILTER][0] < found[STAGE][0]
+    _, low, high = found[f"calibration slope, {FILTER}"]
+    assert low < 1.1
+    assert high > 0.9
