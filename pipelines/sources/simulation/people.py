@@ -98,10 +98,10 @@ def people(seed: int, numbers: Codes) -> People:
         device_model=model,
         device_changes_at=np.where(u[:, 11] < 0.08, u[:, 12], 2).astype(np.float32),
         wears_at_night=u[:, 13] < np.where(age_band == 0, NIGHT_WEAR_YOUNG, NIGHT_WEAR),
-        susceptibility=_susceptibility(u[:, 14], z[:, 0], is_unrecorded),
-        warning_strength=_warning_strength(u[:, 15], z[:, 1]),
+        susceptibility=daily_slip(u[:, 14], z[:, 0], is_unrecorded),
+        warning_strength=strength_of_signs(u[:, 15], z[:, 1]),
         mood_expression=np.where(sex == 1, MOOD_EXPRESSION_MALE, 1).astype(np.float32),
-        registry_capture=_capture(ethnicity, language),
+        registry_capture=capture(ethnicity, language),
         sensor_bias_bpm=np.where(is_misread, SENSOR_BIAS_BPM, 0).astype(np.float32),
         sensor_dropout=np.where(is_misread, SENSOR_DROPOUT, USUAL_DROPOUT).astype(np.float32),
         answer_logit=(1.1 + 0.7 * z[:, 2] + OTHER_LANGUAGE_ANSWER_LOGIT * language).astype(np.float32),
@@ -110,16 +110,19 @@ def people(seed: int, numbers: Codes) -> People:
     )
 
 
-def _susceptibility(uniform: Array, normal: Array, is_unrecorded: NDArray[np.bool_]) -> Array:
+def daily_slip(uniform: Array, normal: Array, is_unrecorded: NDArray[np.bool_]) -> Array:
+    """The daily chance of slipping, by a draw that says who is prone and a normal one that says how much."""
     prone = 0.0140 * np.exp(0.55 * normal) * np.where(is_unrecorded, 1.3, 1.0)
     return np.minimum(np.where(uniform < SHARE_RESILIENT, 0.0005, prone), 0.05).astype(np.float32)
 
 
-def _warning_strength(uniform: Array, normal: Array) -> Array:
+def strength_of_signs(uniform: Array, normal: Array) -> Array:
+    """What a prodrome shows, by a draw that says whether anything and a normal one that says how much."""
     strength = np.clip(np.exp(0.35 * normal), 0.4, 2.0)
     return np.where(uniform < SHARE_WITHOUT_WARNING, 0, strength).astype(np.float32)
 
 
-def _capture(ethnicity: Codes, language: Codes) -> Array:
-    capture = np.where(ethnicity == 1, CAPTURE_BLACK, CAPTURE) * np.where(language == 1, CAPTURE_OTHER_LANGUAGE, 1)
-    return capture.astype(np.float32)
+def capture(ethnicity: Codes, language: Codes) -> Array:
+    """Share of a subject's events that reach the registry."""
+    share = np.where(ethnicity == 1, CAPTURE_BLACK, CAPTURE) * np.where(language == 1, CAPTURE_OTHER_LANGUAGE, 1)
+    return share.astype(np.float32)
