@@ -35,7 +35,8 @@ def make(
     settings, lake = installation.settings, installation.lake
     served, split = judgement.served(installation, outcome)
     matrix = lake.load(f"training_matrix_{outcome}")
-    predictor = next(p for p in evaluating.candidates(matrix, settings.features_on()) if p.name == served)
+    candidates = evaluating.candidates(matrix, settings.features_on(), settings.training.model.growth())
+    predictor = next(predictor for predictor in candidates if predictor.name == served)
     known_at = engineering.cohort(installation, night).known_at
     results = lake.load("results").query("outcome == @outcome")
     challenger = _challenger(installation, outcome, results)

@@ -68,7 +68,7 @@ def fitted(home: Path) -> list[risk.HazardModel]:
     settings = known.settings
     return [
         training.fit_final(matrix, onset, outcome, predictor, settings.training)
-        for predictor in evaluating.candidates(matrix, settings.features_on())
+        for predictor in evaluating.candidates(matrix, settings.features_on(), settings.training.model.growth())
     ]
 
 
