@@ -81,7 +81,7 @@ def filtered(unseen: Installation, outcome: Outcome, index: pd.DataFrame) -> pd.
     return risks.filtered(UNSEEN, days.cohort.subjects, panel, events, care, index)
 
 
-def tested(homes: Path) -> pd.DataFrame:
+def scored_unseen(homes: Path) -> pd.DataFrame:
     """Weekly labelled rows of the unseen with the risk by every predictor, the filter and the hidden stage."""
     models = fitted(homes / "default")
     source = {
@@ -138,7 +138,7 @@ def of(values: np.ndarray) -> tuple[float, float, float]:
 @pytest.mark.benchmark(group=f"gap to the best, {SUBJECTS:,} unseen subjects")
 def test_share_of_the_gap(benchmark, tmp_path: Path):
     """Onset within 14 days, AUROC: the best rule, the model, the filter that knows the simulator, the hidden stage."""
-    rows = benchmark.pedantic(tested, (tmp_path,), rounds=1)
+    rows = benchmark.pedantic(scored_unseen, (tmp_path,), rounds=1)
     found = figures(rows)
     table = pd.DataFrame(found, index=["value", "low", "high"]).T.round(3)
     print(f"\n{len(rows):,} rows, {int(rows['label'].sum()):,} before an onset\n{table.to_string()}")
