@@ -81,10 +81,7 @@ def build_matrix(
         raise FeaturesError("`threads` is less than 1. Give at least 1.")
     names = list(catalog.chosen(("tenure",))) if features is None else catalog.asked(features)
     index, enrolled_on = checked_index(index, subjects, event_days)
-    versions, restarts = checked_days(days, _columns(catalog)), checked_restarts(restarts)
-    if HAS_DATA not in days:
-        has_data = with_has_data(days)[HAS_DATA].to_numpy()
-        versions = replace(versions, measures={**versions.measures, HAS_DATA: has_data})
+    versions, restarts = _checked_versions(days, catalog), checked_restarts(restarts)
     asked = _asked(catalog, names)
     out = np.full((len(names), len(index)), np.nan)
     portions = list(_portions(versions, index, asked.lookback))
@@ -102,6 +99,14 @@ def build_matrix(
         for place, name in asked.history:
             out[place] = past[name].to_numpy()
     return pd.concat([index, pd.DataFrame(out.T, columns=names, copy=False)], axis=1)
+
+
+def _checked_versions(days: pd.DataFrame, catalog: Catalog) -> SubjectDays:
+    """The day panel as versions of subject-days, and which of them hold data at all."""
+    versions = checked_days(days, _columns(catalog))
+    if HAS_DATA in days:
+        return versions
+    return replace(versions, measures={**versions.measures, HAS_DATA: with_has_data(days)[HAS_DATA].to_numpy()})
 
 
 def _columns(catalog: Catalog) -> set[str]:

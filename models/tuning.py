@@ -113,7 +113,7 @@ def try_next(of: optuna.Study, search: Search) -> None:
     trial = of.ask(space(search.predictor.growth))
     try:
         of.tell(trial, *_went(trial, search))
-    except BaseException:
+    except BaseException:  # whatever stopped it, an interrupt too: a trial must not stay open
         of.tell(trial, state=TrialState.FAIL)
         raise
 

@@ -80,7 +80,7 @@ def _lake(settings: Settings) -> Finding:
 
 def _champion(settings: Settings) -> Finding:
     from pipelines.installation import Installation
-    from pipelines.registry import model_name
+    from pipelines.release.registry import model_name
 
     if not (settings.state_folder / "mlflow" / "mlflow.db").exists():
         return Finding("champion", "note", "no model registered yet; run `foretide train`")

@@ -17,7 +17,7 @@ from pipelines.installation import Installation
 from pipelines.lake import BUCKETS
 from pipelines.panel import Panel
 from pipelines.panel.extent import buckets_of
-from pipelines.registry import model_name
+from pipelines.release.registry import model_name
 from pipelines.settings import Settings
 
 # Share of the last four weeks' days with any data.

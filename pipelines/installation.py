@@ -11,7 +11,7 @@ from pipelines.progress import Report, silent
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from pipelines.registry import Registry
+    from pipelines.release.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Installation:
     @cached_property
     def registry(self) -> "Registry":
         """The MLflow store; imports MLflow, which takes seconds."""
-        from pipelines.registry import Registry
+        from pipelines.release.registry import Registry
 
         return Registry(
             self.settings.tracking_uri, self.settings.artifacts_folder, self.settings.state_folder / "models"

@@ -102,7 +102,7 @@ class Lake:
                 rows += portion.num_rows
             if pieces:
                 self._commit(folder, pieces, portion)
-        except BaseException:
+        except BaseException:  # an interrupt too: nothing half-written stays
             remove_pieces(folder, pieces)
             raise
         return rows

@@ -10,7 +10,7 @@ from features import phrases
 from features.tables import TABLES
 from models import explanation, outcomes, risk
 from pipelines import cohort as cohorts
-from pipelines import data_nights, engineering, ledger
+from pipelines import data_nights, engineering
 from pipelines.cohort import Cohort
 from pipelines.delivery import rows as delivery_rows
 from pipelines.delivery import standing, tiers
@@ -19,12 +19,13 @@ from pipelines.delivery.publish import current, publish, read_scores
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
-from pipelines.provenance import code_version, dataset_name
-from pipelines.registry import ServedModel, model_name
-from pipelines.release import policy_version
+from pipelines.release import ledger
+from pipelines.release.registry import ServedModel, model_name
+from pipelines.release.reporting import policy_version
 from pipelines.reports.data_page import write_data_page
 from pipelines.reports.nightly import count_rows, write_nightly
 from pipelines.reports.site import Context, write_index
+from pipelines.training.provenance import code_version, dataset_name
 from pipelines.validation import held
 
 DRIVERS = 5

@@ -13,14 +13,16 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from pipelines import ablation, controls, engineering, evaluating, labelling, release
+from pipelines import engineering
 from pipelines.cohort import newest_night
 from pipelines.errors import Refused, Usage
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.progress import Report
+from pipelines.release import reporting
 from pipelines.sections import FULL
 from pipelines.settings import CONFIG_NAME, settings_from
+from pipelines.training import ablation, controls, evaluating, labelling
 
 # What counts as an event in each cohort, and how its absence is known; why, in docs/decisions/0005.
 DECLARED: dict[str, dict[str, Any]] = {
@@ -87,10 +89,7 @@ def replay(
     if not data.is_dir():
         raise Refused(f"There is no folder `{data}`. Point --data to the folder with the files of {name}.")
     with _home(out) as home:
-        source = {"format": name, "path": str(data.resolve())}
-        content = {**DECLARED[name], "sources": [source], "training": {"resamples": resamples, **(FULL if is_full else {})},
-                   "state": ".",
-                   "audit": {"attributes": ["sex", "age_band"], "resamples": resamples}}  # fmt: skip
+        content = _declaration(name, data, resamples, is_full)
         installation = Installation(settings_from(content, home, f"replay of {name}"), report)
         # What is kept is an installation that other commands take, too.
         (home / CONFIG_NAME).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
@@ -102,12 +101,23 @@ def replay(
         controls.check(installation, night)
         if is_ablated:
             ablation.ablate(installation, night)
-        release.audit(installation, night)
-        release.model_report(installation, night)
-        results, sentences = release.findings(installation)
+        reporting.audit(installation, night)
+        reporting.model_report(installation, night)
+        results, sentences = reporting.findings(installation)
         kept = [] if out is None else [installation.settings.reports_folder / "index.html"]
         tried = ablation.tables(installation, night).get(ablation.TABLE)
         return Replayed(results, installation.settings.alert_horizons, sentences, kept, tried)
+
+
+def _declaration(name: str, data: Path, resamples: int, is_full: bool) -> dict[str, object]:
+    """The configuration of an installation that holds this cohort alone."""
+    return {
+        **DECLARED[name],
+        "sources": [{"format": name, "path": str(data.resolve())}],
+        "training": {"resamples": resamples, **(FULL if is_full else {})},
+        "state": ".",
+        "audit": {"attributes": ["sex", "age_band"], "resamples": resamples},
+    }
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import AsOf, Config, Json, answering, app
+from pipelines.cli.held import held
 
 if TYPE_CHECKING:
     from pipelines.consent.models import FlaggedModel
@@ -22,17 +23,12 @@ def withdraw_command(on: On = None, config: Config = None, as_json: Json = False
     """Erase subjects who withdrew consent, everywhere within reach. Reads their ids from standard input, one a line."""
     from pipelines.consent import models
     from pipelines.consent.withdrawal import BEYOND_REACH, withdraw
-    from pipelines.installation import Installation
-    from pipelines.progress import progress_bar
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
     settings, day, ids = load_settings(config), _day(on, "--on"), _ids()
-    with progress_bar(as_json) as report:
-        installation = Installation(settings, report)
-        with alone(installation):
-            done = withdraw(installation, ids, day)
-            flagged = models.flagged(installation)
+    with held(settings, as_json) as installation:
+        done = withdraw(installation, ids, day)
+        flagged = models.flagged(installation)
     return Answer("withdraw", done.table(), sentences=[*_told(done, len(ids)), *_kept(flagged), *BEYOND_REACH],
                   extra={"withdrawn": len(ids), "models": [vars(model) for model in flagged],
                          "notice": done.notice, "beyond_reach": list(BEYOND_REACH)})  # fmt: skip
@@ -103,19 +99,14 @@ def retain_command(
     as_json: Json = False,
 ) -> Answer:
     """Remove raw minutes that are older than this; daily measures stay what they were."""
-    from pipelines.installation import Installation
     from pipelines.kept_hours import kept_from
-    from pipelines.progress import progress_bar
     from pipelines.retention import retain
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
     settings, before = load_settings(config), _before(older_than, _day(as_of, "--as-of"))
-    with progress_bar(as_json) as report:
-        installation = Installation(settings, report)
-        with alone(installation):
-            done = retain(installation, before)
-            kept = kept_from(installation.lake)
+    with held(settings, as_json) as installation:
+        done = retain(installation, before)
+        kept = kept_from(installation.lake)
     said = ["No minutes were ever removed." if kept is None else f"Late minutes of before {kept} are kept out."]
     if done.days_spared:
         said.append(f"{done.days_spared} subject-days of several devices keep their minutes: which device speaks is "

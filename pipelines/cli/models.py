@@ -3,7 +3,6 @@
 import math
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import AsOf, Config, Json, answering, app
+from pipelines.cli.held import held
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,22 +30,16 @@ def train_command(as_of: AsOf = None, ablate: Ablate = False, config: Config = N
     """Retrain on everything known by the night, audit, register, and pass through the gate."""
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
-    from pipelines.installation import Installation
-    from pipelines.progress import progress_bar
-    from pipelines.release import findings
+    from pipelines.release.reporting import findings
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
-    settings = load_settings(config)
-    with progress_bar(as_json) as report:
-        installation = Installation(settings, report, datetime.now(UTC))
-        with alone(installation):
-            night = night_of(installation, as_of)
-            execute(installation, "retrain_and_ablate" if ablate else "retrain", night)
-            results, sentences = findings(installation)
-            tried = installation.lake.load("ablation") if ablate else None
-    paths = [settings.reports_folder / "index.html"]
-    return _evaluated("train", results, tried, settings.alert_horizons, sentences, paths, as_json)
+    with held(load_settings(config), as_json) as installation:
+        night = night_of(installation, as_of)
+        execute(installation, "retrain_and_ablate" if ablate else "retrain", night)
+        results, sentences = findings(installation)
+        tried = installation.lake.load("ablation") if ablate else None
+    paths = [installation.settings.reports_folder / "index.html"]
+    return _evaluated("train", results, tried, installation.settings.alert_horizons, sentences, paths, as_json)
 
 
 def _evaluated(
@@ -71,17 +65,11 @@ def _evaluated(
 @answering
 def audit_command(config: Config = None, as_json: Json = False) -> Answer:
     """Write the fairness report of the last training again, and say its verdicts."""
-    from pipelines.installation import Installation
-    from pipelines.progress import progress_bar
-    from pipelines.release import audit_again
+    from pipelines.release.reporting import audit_again
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
-    settings = load_settings(config)
-    with progress_bar(as_json) as report:
-        installation = Installation(settings, report, datetime.now(UTC))
-        with alone(installation):
-            rows, path = audit_again(installation)
+    with held(load_settings(config), as_json) as installation:
+        rows, path = audit_again(installation)
     return Answer("audit", rows, [path], ["Insufficient evidence never means fair."])
 
 
@@ -119,18 +107,12 @@ def plan_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fals
     """Before training: which gain and which group gap this cohort can prove, and how many event subjects are missing."""
     from models import power
     from pipelines.cli.night_of import night_of
-    from pipelines.installation import Installation
-    from pipelines.planning import plan
-    from pipelines.progress import progress_bar
     from pipelines.reports import prospects
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
+    from pipelines.training.planning import plan
 
-    settings = load_settings(config)
-    with progress_bar(as_json) as report:
-        installation = Installation(settings, report, datetime.now(UTC))
-        with alone(installation):
-            plans = plan(installation, night_of(installation, as_of))
+    with held(load_settings(config), as_json) as installation:
+        plans = plan(installation, night_of(installation, as_of))
     tidy = [row for found in plans for row in power.tidy(found.prospects, found.audit).to_dict("records")]
     rows = tidy if as_json else prospects.table(plans)
     return Answer("plan", rows, sentences=prospects.sentences(plans), is_told_first=True)
@@ -154,18 +136,14 @@ def validate_command(
 ) -> Answer:
     """Try a registered model on a cohort it never saw: as is, calibrated anew, and refitted."""
     from pipelines.cli.night_of import night_of
-    from pipelines.external_validation import cohort_settings, validate
     from pipelines.installation import Installation
-    from pipelines.progress import progress_bar
+    from pipelines.release.external_validation import cohort_settings, validate
     from pipelines.reports import elsewhere
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
     settings, others = load_settings(config), cohort_settings(cohort)
-    with progress_bar(as_json) as report:
-        tested = Installation(others, report, datetime.now(UTC))
-        with alone(tested):
-            found = validate(Installation(settings, report), model, tested, night_of(tested, as_of), outcome)
+    with held(others, as_json) as tested:
+        found = validate(Installation(settings, tested.report), model, tested, night_of(tested, as_of), outcome)
     rows = found.rows.to_dict("records") if as_json else elsewhere.table(found)
     return Answer("validate", rows, sentences=elsewhere.sentences(found), is_told_first=True,
                   extra={"model": found.model, "remarks": found.remarks})  # fmt: skip
@@ -180,18 +158,12 @@ def compare_command(
     as_json: Json = False,
 ) -> Answer:
     """Compare two registered models of one outcome on the same rows, overall and by group."""
-    from pipelines.comparing import compare
-    from pipelines.installation import Installation
-    from pipelines.progress import progress_bar
+    from pipelines.release.comparing import compare
     from pipelines.reports import versus
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
-    settings = load_settings(config)
-    with progress_bar(as_json) as report:
-        installation = Installation(settings, report, datetime.now(UTC))
-        with alone(installation):
-            found = compare(installation, (one, other))
+    with held(load_settings(config), as_json) as installation:
+        found = compare(installation, (one, other))
     rows = found.rows.to_dict("records") if as_json else versus.table(found)
     return Answer("compare", rows, sentences=versus.sentences(found), is_told_first=True)
 
@@ -213,20 +185,15 @@ def tune_command(
 ) -> Answer:
     """Search for better ways to grow the model's trees, and say what the search itself gains; declares nothing."""
     from pipelines.cli.night_of import night_of
-    from pipelines.installation import Installation
-    from pipelines.progress import progress_bar
     from pipelines.reports import tuning as told
-    from pipelines.settings import load_settings
-    from pipelines.tuning import tune
-    from pipelines.turn import alone
+    from pipelines.training.tuning import tune
 
-    settings = load_settings(config)
     until = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    with progress_bar(as_json) as report:
-        installation = Installation(settings, report, datetime.now(UTC))
-        with alone(installation):
-            night = night_of(installation, as_of)
-            found = tune(installation, night, outcome, trials, lambda: time.monotonic() >= until)
+    from pipelines.settings import load_settings
+
+    with held(load_settings(config), as_json) as installation:
+        night = night_of(installation, as_of)
+        found = tune(installation, night, outcome, trials, lambda: time.monotonic() >= until)
     extra = {"declared": asdict(found.declared), "proposed": asdict(found.proposed), "trials": found.trials,
              "tried": found.n_tried, "cut_short": found.n_cut, "tried_before": found.n_earlier}  # fmt: skip
     rows = found.rows.to_dict("records") if as_json else told.table(found)

@@ -6,6 +6,7 @@ import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import Config, Json, answering, app
+from pipelines.cli.held import held
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -28,26 +29,21 @@ def promote_command(
     as_json: Json = False,
 ) -> Answer:
     """Pass the challenger of the last training through the gate again, and make it champion."""
-    from pipelines import promotion
     from pipelines.errors import Usage
-    from pipelines.installation import Installation
-    from pipelines.judgement import decision_of
-    from pipelines.progress import progress_bar
-    from pipelines.release import overrides
+    from pipelines.release import promotion
+    from pipelines.release.judgement import decision_of
+    from pipelines.release.reporting import overrides
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
     settings = load_settings(config)
     name = _one(settings, outcome)
     if reason is not None and not override:
         raise Usage("`--reason` goes with `--override`; within the policy its rules are the reason.")
-    with progress_bar(as_json) as report:
-        installation = Installation(settings, report)
-        with alone(installation):
-            word = promotion.words(installation, by, reason) if override else None
-            done = promotion.promote(installation, name, promotion.name_of(installation, by), word)
-            rules = [vars(rule) for rule in decision_of(installation, name).rules]
-            outside = overrides(installation, name)
+    with held(settings, as_json) as installation:
+        word = promotion.words(installation, by, reason) if override else None
+        done = promotion.promote(installation, name, promotion.name_of(installation, by), word)
+        rules = [vars(rule) for rule in decision_of(installation, name).rules]
+        outside = overrides(installation, name)
     said = "It is champion already." if done is None else f"{done.model} version {done.after} serves from now on."
     return Answer("promote", rules, [settings.reports_folder / "index.html"], [said, *outside],
                   extra={"overrides": outside})  # fmt: skip
@@ -59,16 +55,13 @@ def rollback_command(
     outcome: OfOutcome = None, by: By = None, reason: Reason = None, config: Config = None, as_json: Json = False
 ) -> Answer:
     """Take the champion back: the version that served before it serves again."""
-    from pipelines import promotion
-    from pipelines.installation import Installation
-    from pipelines.release import overrides
+    from pipelines.release import promotion
+    from pipelines.release.reporting import overrides
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
     settings = load_settings(config)
     name = _one(settings, outcome)
-    installation = Installation(settings)
-    with alone(installation):
+    with held(settings, as_json) as installation:
         done = promotion.rollback(installation, name, promotion.words(installation, by, reason))
         outside = overrides(installation, name)
     said = f"{done.model} version {done.after} serves again; version {done.before} was taken back."
@@ -80,8 +73,8 @@ def rollback_command(
 @answering
 def promotions_command(config: Config = None, as_json: Json = False) -> Answer:
     """The ledger: who made which version champion, when, instead of which, by which policy, and why."""
-    from pipelines import ledger
     from pipelines.installation import Installation
+    from pipelines.release import ledger
     from pipelines.settings import load_settings
 
     log = Installation(load_settings(config)).audit_log

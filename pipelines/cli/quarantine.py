@@ -7,6 +7,7 @@ import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import Config, Json, answering, app
+from pipelines.cli.held import held
 
 quarantine_app = typer.Typer(no_args_is_help=True, help="Rows refused at the door: list, mend and release, discard.")
 app.add_typer(quarantine_app, name="quarantine")
@@ -29,12 +30,9 @@ def quarantine_list_command(
 ) -> Answer:
     """What is in quarantine: table, rule, file, lines and counts; never a value."""
     from pipelines.door.quarantine import Choice, summary
-    from pipelines.installation import Installation
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
-    installation = Installation(load_settings(config))
-    with alone(installation):
+    with held(load_settings(config), as_json) as installation:
         rows = summary(installation.lake, Choice(table, rule, file, ingest))
     total = sum(int(str(row["rows"])) for row in rows)
     said = f"{total} rows are in quarantine." if rows else "Nothing is in quarantine."
@@ -56,16 +54,11 @@ def quarantine_release_command(
     """Mend rows where told to, and send them through the door again; what still breaks a rule stays."""
     from pipelines.door.quarantine import Choice
     from pipelines.ingestion import release
-    from pipelines.installation import Installation
-    from pipelines.progress import progress_bar
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
     values, factors = _pairs(set_, "--set"), {name: _number(text) for name, text in _pairs(scale, "--scale").items()}
-    with progress_bar(as_json) as report:
-        installation = Installation(load_settings(config), report, datetime.now(UTC))
-        with alone(installation):
-            result, left = release(installation, Choice(table, rule, file, ingest), datetime.now(UTC), values, factors)
+    with held(load_settings(config), as_json) as installation:
+        result, left = release(installation, Choice(table, rule, file, ingest), datetime.now(UTC), values, factors)
     said = f"{sum(result.count(name, 'appended') for name in result.counts)} rows went into the lake, {left} stay here."
     return Answer("quarantine release", result.rows(), sentences=[said])
 
@@ -85,14 +78,11 @@ def quarantine_discard_command(
     from pipelines.door.quarantine import Choice
     from pipelines.errors import Usage
     from pipelines.ingestion import discard
-    from pipelines.installation import Installation
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
     if everything == any((table, rule, file, ingest)):
         raise Usage("Say which rows with --table, --rule, --file or --ingest, or --all for every one.")
-    installation = Installation(load_settings(config))
-    with alone(installation):
+    with held(load_settings(config), as_json) as installation:
         removed = discard(installation, Choice(table, rule, file, ingest))
     return Answer("quarantine discard", [{"rows_discarded": removed}], sentences=[f"{removed} rows were discarded."])
 

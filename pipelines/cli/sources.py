@@ -8,6 +8,7 @@ import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import Config, Json, answering, app
+from pipelines.cli.held import held
 from pipelines.errors import Usage
 
 if TYPE_CHECKING:
@@ -41,18 +42,13 @@ def ingest_command(
             raise Usage("`foretide ingest table --infer PATH` goes with --out FILE and --json, and with nothing else.")
         return _drafted(infer, out, as_json)
     from pipelines.ingestion import ingest_source
-    from pipelines.installation import Installation
-    from pipelines.progress import progress_bar
     from pipelines.settings import load_settings
-    from pipelines.turn import alone
 
     settings = load_settings(config)
     source = _source(format, path, mapping, settings)
     instant = _instant(received_at)
-    with progress_bar(as_json) as report:
-        installation = Installation(settings, report, datetime.now(UTC))
-        with alone(installation):
-            result = ingest_source(installation, source, instant)
+    with held(settings, as_json) as installation:
+        result = ingest_source(installation, source, instant)
     said = "Taken in." if result.is_new else "Nothing new: this content was taken in before."
     return Answer("ingest", result.rows(), sentences=[said])
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines import tracking
 from pipelines.errors import Fault
 from pipelines.installation import Installation
+from pipelines.release import tracking
 
 RETRAIN_BY = "retrain_by"
 

@@ -2,22 +2,22 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
-from pipelines import release
 from pipelines.defs.engineer import INSTALLATION
 from pipelines.defs.partitions import nights
 from pipelines.defs.train import model_challenger
+from pipelines.release import reporting
 
 
 @asset(group_name="report", deps=[model_challenger], partitions_def=nights, required_resource_keys=INSTALLATION)
 def report_fairness(context: AssetExecutionContext) -> MaterializeResult:
     """Whom the challenger serves better or worse, with intervals and verdicts, as one page."""
-    return MaterializeResult(metadata=release.audit(context.resources.installation, context.partition_key))
+    return MaterializeResult(metadata=reporting.audit(context.resources.installation, context.partition_key))
 
 
 @asset(group_name="report", deps=[report_fairness], partitions_def=nights, required_resource_keys=INSTALLATION)
 def report_model(context: AssetExecutionContext) -> MaterializeResult:
     """The model against every baseline, how well it is calibrated, and what the gate decides."""
-    return MaterializeResult(metadata=release.model_report(context.resources.installation, context.partition_key))
+    return MaterializeResult(metadata=reporting.model_report(context.resources.installation, context.partition_key))
 
 
 ASSETS = (report_fairness, report_model)

@@ -2,9 +2,10 @@
 
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
-from pipelines import ablation, controls, evaluating, labelling, promotion, training
 from pipelines.defs.engineer import INSTALLATION, features_matrix
 from pipelines.defs.partitions import nights
+from pipelines.release import promotion
+from pipelines.training import ablation, controls, evaluating, fitting, labelling
 
 
 @asset(group_name="model", deps=[features_matrix], partitions_def=nights, required_resource_keys=INSTALLATION)
@@ -37,7 +38,7 @@ def model_controls(context: AssetExecutionContext) -> MaterializeResult:
 def model_challenger(context: AssetExecutionContext) -> MaterializeResult:
     """The predictor that earned it, fitted on everybody and registered as challenger."""
     installation, night = context.resources.installation, context.partition_key
-    return MaterializeResult(metadata=training.register(installation, night, ablation.tables(installation, night)))
+    return MaterializeResult(metadata=fitting.register(installation, night, ablation.tables(installation, night)))
 
 
 @asset(group_name="model", deps=["report_model"], partitions_def=nights, required_resource_keys=INSTALLATION)

@@ -74,7 +74,7 @@ class Staging:
                     if len(waiting) > WORKERS:
                         self.batches.append(waiting.pop(0).result())
                 self.batches.extend(future.result() for future in waiting)
-            except BaseException:
+            except BaseException:  # an interrupt too: no further batch begins
                 pool.shutdown(cancel_futures=True)
                 raise
 

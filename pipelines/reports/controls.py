@@ -6,8 +6,8 @@ import pandas as pd
 
 from models.controls import PERMUTED, SHIFTED
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
-from pipelines.controls import DECLARED, RECOMPUTED, REFITTED
 from pipelines.reports import words
+from pipelines.training.controls import DECLARED, RECOMPUTED, REFITTED
 
 # What a reader is to know has been asked; the figure and the sentence beside it are the control's own.
 ASKED = {
@@ -26,7 +26,7 @@ def section(rows: pd.DataFrame, outcome: str) -> dict[str, Any]:
     """Every control of an outcome's training as a line, and a sentence about all of them.
 
     Args:
-        rows: `outcome, control, figure, p, is_passed, told`, as `pipelines.controls` stores them.
+        rows: `outcome, control, figure, p, is_passed, told`, as `pipelines.training.controls` stores them.
     """
     lines = [_line(row) for row in rows[rows["outcome"] == outcome].to_dict("records")]
     failed = [line for line in lines if line["verdict"] == FAIL]

@@ -4,7 +4,7 @@ import pandas as pd
 
 from models.evaluation import GAIN
 from models.external_validation import AS_IS, WAYS
-from pipelines.external_validation import Validated
+from pipelines.release.external_validation import Validated
 from pipelines.reports import words
 
 SHOWN = ("auroc", GAIN, "calibration_slope", "calibration_intercept", "ici", "brier", "scaled_brier")

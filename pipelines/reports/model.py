@@ -15,7 +15,6 @@ from models.gate import Decision
 from models.operational import THRESHOLDS
 from models.refitting import REFITTED_GAIN
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
-from pipelines.abstention import BY_GROUP, FIGURES
 from pipelines.errors import Fault
 from pipelines.reports import ablation as ablations
 from pipelines.reports import abstention as abstentions
@@ -23,6 +22,7 @@ from pipelines.reports import controls, people, plots, words
 from pipelines.reports import flow as flows
 from pipelines.reports import importance as importances
 from pipelines.reports.site import Context, slug, write_page
+from pipelines.training.abstention import BY_GROUP, FIGURES
 
 # The table beside the plot; everything else that was measured is in the complete table.
 COMPARED = ("auroc", "fold_mean_auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
@@ -56,19 +56,10 @@ def page_name(outcome: str) -> str:
 
 
 def write_model(
-    folder: Path,
-    outcome: str,
-    rows: pd.DataFrame,
-    flow: pd.DataFrame,
-    curves: Mapping[str, pd.DataFrame],
-    served: str,
-    decision: Decision,
-    alert_horizon_days: int,
-    context: Context,
-    tables: Mapping[str, pd.DataFrame] = MappingProxyType({}),
-    told: Mapping[str, str] = MappingProxyType({}),
-    remark: str = "",
-) -> Path:
+    folder: Path, outcome: str, rows: pd.DataFrame, flow: pd.DataFrame, curves: Mapping[str, pd.DataFrame],
+    served: str, decision: Decision, alert_horizon_days: int, context: Context,
+    tables: Mapping[str, pd.DataFrame] = MappingProxyType({}), told: Mapping[str, str] = MappingProxyType({}), remark: str = "",
+) -> Path:  # fmt: skip
     """Write the report of one outcome's model and give its path.
 
     Args:
@@ -79,8 +70,8 @@ def write_model(
         decision: of the gate, about that predictor.
         alert_horizon_days: the horizon that findings and compared tables refer to.
         tables: what else the training found, by name, as far as it was made: `ablation` (`models.ablation`), `controls`
-            (`pipelines.controls`), `characteristics` of the cohort (`models.characteristics`), `importance` (`models.importance`),
-            and both of `pipelines.abstention`.
+            (`pipelines.training.controls`), `characteristics` of the cohort (`models.characteristics`), `importance`
+            (`models.importance`), and both of `pipelines.training.abstention`.
         told: what a clinician calls each feature, by its name.
         remark: a sentence about what else decides whether it serves, where that is not the policy alone.
 
@@ -107,13 +98,15 @@ def write_model(
         flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),
         complete=[_line(row) for row in _ordered(own)],
         alert_horizon_days=alert_horizon_days,
-        terms=[
-            words.metric(m)
-            for m in dict.fromkeys((*COMPARED, *ALERTS, *WORTH, *CALIBRATED, *own["metric"]))
-            if m in set(own["metric"])
-        ],
+        terms=_terms(own["metric"]),
         words=words,
     )
+
+
+def _terms(metrics: pd.Series) -> list[words.Word]:
+    """The metrics that the page holds, explained, in the order in which they are met."""
+    held = set(metrics)
+    return [words.metric(m) for m in dict.fromkeys((*COMPARED, *ALERTS, *WORTH, *CALIBRATED, *metrics)) if m in held]
 
 
 def _sections(

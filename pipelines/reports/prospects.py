@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from models.power import CORRELATION, GAIN, GAP, HIGH_CORRELATION, LOW_CORRELATION, SIZES
-from pipelines.planning import Plan
 from pipelines.reports import words
+from pipelines.training.planning import Plan
 
 # A gain of 0.05 and one of 0.005 are not the same answer.
 DECIMALS = 3

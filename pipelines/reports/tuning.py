@@ -7,7 +7,7 @@ from typing import Any
 from models.evaluation import GAIN
 from models.tuning import GAIN_OF_TUNING, TUNED
 from pipelines.reports import words
-from pipelines.tuning import Tuned
+from pipelines.training.tuning import Tuned
 
 # A gain of 0.01 and one of 0.001 are not the same answer.
 DECIMALS = 3

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from models.contest import DIFFERENCE, EVERYBODY
-from pipelines.comparing import Compared
+from pipelines.release.comparing import Compared
 from pipelines.reports import words
 
 # Column headings, and decimals: squared errors are small.

@@ -19,12 +19,13 @@ from models.baselines import MODEL
 from models.calibration import binned_slopes, slope_and_intercept
 from models.outcomes import Outcome, at_horizon
 from pipelines import cohort as cohorts
-from pipelines import engineering, evaluating, labelling, training
+from pipelines import engineering
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.settings import settings_from
 from pipelines.sources.simulated import SimulatedCohort, true_hazard
 from pipelines.sources.simulation.bayes import evidence, risks
+from pipelines.training import evaluating, fitting, labelling
 
 # DuckDB 2.0 calls what pandas 3.1 deprecates; its warnings, not ours.
 pytestmark = [
@@ -67,7 +68,7 @@ def fitted(home: Path) -> list[risk.HazardModel]:
     outcome, matrix, onset = prepared(known)
     settings = known.settings
     return [
-        training.fit_final(matrix, onset, outcome, predictor, settings.training)
+        fitting.fit_final(matrix, onset, outcome, predictor, settings.training)
         for predictor in evaluating.candidates(matrix, settings.features_on(), settings.training.model.growth())
     ]
 

@@ -12,12 +12,13 @@ import pytest
 from features.warm_up import warm_up_days
 from models import protocol
 from models.controls import IDENTITY, TARGET
-from pipelines import controls, engineering, evaluating, labelling, training
-from pipelines.controls import DECLARED, FULL_DATA_FIT, FUTURE_ROW, LATER_REVISION, RECOMPUTED, REFITTED
+from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.panel import Panel
 from pipelines.sections import FeatureChoice, OutcomeSettings, Training
+from pipelines.training import controls, evaluating, fitting, labelling
+from pipelines.training.controls import DECLARED, FULL_DATA_FIT, FUTURE_ROW, LATER_REVISION, RECOMPUTED, REFITTED
 from tests.guarantees.course import Course
 from tests.guarantees.nights_at_random import DAY
 from tests.guarantees.test_point_in_time import installed, take_in
@@ -82,7 +83,7 @@ def a_day_early(panel: pd.DataFrame) -> pd.DataFrame:
 def refused(made: Installation, night: str) -> str:
     """Why nothing is registered."""
     with pytest.raises(Refused) as error:
-        training.register(made, night, {})
+        fitting.register(made, night, {})
     assert made.registry.find("foretide-crisis", "challenger") is None
     return str(error.value)
 

@@ -13,16 +13,17 @@ from typer.testing import CliRunner
 
 from models.ablation import ADDS, ALONE, ALONE_IN_FULL, COLUMNS, IN_FULL, LEFT_OUT, NOT_SHOWN, TAKES_AWAY
 from models.gate import Decision
-from pipelines import ablation, tracking
 from pipelines.cli.main import app
 from pipelines.definitions import defs
 from pipelines.defs.jobs import retrain
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.release import tracking
 from pipelines.reports import ablation as words
 from pipelines.reports.model import write_model
 from pipelines.reports.site import Context
 from pipelines.settings import load_settings
+from pipelines.training import ablation
 from tests.pipelines.small_job import NIGHT, foretide, make_home
 from tests.pipelines.test_reports import tidy
 

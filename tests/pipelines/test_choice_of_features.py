@@ -20,11 +20,11 @@ from models.errors import ModelsError
 from models.growth import Growth
 from pipelines.engineering import training_matrices
 from pipelines.errors import Refused
-from pipelines.evaluating import candidates, evaluate_outcome
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.sections import Training
 from pipelines.settings import load_settings
+from pipelines.training.evaluating import candidates, evaluate_outcome
 from tests.models.made_up import OUTCOME, cohort
 
 # DuckDB 2.0 and PyArrow 25 call what pandas 3.1 deprecates; their warnings, not ours.

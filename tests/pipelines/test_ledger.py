@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import ledger
 from pipelines.audit_log import AuditLog
-from pipelines.ledger import PROMOTION, ROLLBACK, Entry
-from pipelines.registry import ModelVersion
+from pipelines.release import ledger
+from pipelines.release.ledger import PROMOTION, ROLLBACK, Entry
+from pipelines.release.registry import ModelVersion
 
 NAME = "foretide-crisis"
 

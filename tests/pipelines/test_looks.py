@@ -1,7 +1,7 @@
 """The ledger of looks at test labels, on a real audit log."""
 
-from pipelines import looks
 from pipelines.audit_log import AuditLog
+from pipelines.training import looks
 
 
 def look(log: AuditLog, outcome: str, configurations: int) -> None:

@@ -10,9 +10,10 @@ import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus
 
 from features.tables import TABLES
-from pipelines import engineering, tracking
+from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.lake import Lake
+from pipelines.release import tracking
 from pipelines.settings import load_settings
 from pipelines.turn import alone
 from tests.pipelines.small_job import NIGHT, ROOT, foretide, make_home

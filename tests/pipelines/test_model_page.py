@@ -10,11 +10,11 @@ from models.abstention import ABSTAINED, ALL, MISSED, SCORED, SHARE
 from models.controls import PERMUTED, SHIFTED
 from models.importance import AGREEMENT, IN_TOP, SIZE
 from models.outcomes import STEPS
-from pipelines.abstention import BY_GROUP, FIGURES
-from pipelines.controls import RECOMPUTED
 from pipelines.reports import controls, flow, importance, people
 from pipelines.reports.abstention import METRICS
 from pipelines.reports.model import write_model
+from pipelines.training.abstention import BY_GROUP, FIGURES
+from pipelines.training.controls import RECOMPUTED
 from tests.pipelines.test_reports import CONTEXT, PROMOTED, Outline, tidy
 
 

@@ -15,12 +15,13 @@ from models.baselines import Predictor
 from models.contest import DIFFERENCE
 from models.evaluation import COLUMNS, GAIN
 from models.external_validation import WAYS
-from pipelines import engineering, labelling, training
+from pipelines import engineering
 from pipelines.cli.main import app
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
-from pipelines.registry import CHAMPION, ModelVersion
+from pipelines.release.registry import CHAMPION, ModelVersion
 from pipelines.settings import load_settings
+from pipelines.training import fitting, labelling
 from tests.pipelines.small_job import NIGHT, make_home
 
 NAME = "foretide-crisis"
@@ -81,7 +82,7 @@ def home(tmp_path_factory) -> Path:
     outcome, how = engineering.outcomes(installation)[0], installation.settings.training
     matrix, labels = installation.lake.load("training_matrix_crisis"), installation.lake.load("labels_crisis")
     first, second = (
-        training.fit_final(matrix, labels, outcome, Predictor(name, "logistic", features), how)
+        fitting.fit_final(matrix, labels, outcome, Predictor(name, "logistic", features), how)
         for name, features in (("history", HISTORY), ("and_sleep", (*HISTORY, SLEEP)))
     )
     strange, misspelt = (unmade(first, name) for name in ("signals_speech_mean_7d", f"{SLEEP}s"))

@@ -14,9 +14,9 @@ from models import power
 from pipelines.cli.main import app
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
-from pipelines.planning import RULES, Plan, plan
 from pipelines.reports import prospects
 from pipelines.settings import load_settings
+from pipelines.training.planning import RULES, Plan, plan
 from tests.pipelines.small_job import NIGHT, make_home
 from tests.pipelines.test_small_study import CONFIGURATION, MAPPING
 

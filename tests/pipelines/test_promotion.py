@@ -16,13 +16,15 @@ from models import risk
 from models.baselines import MODEL, Predictor
 from models.gate import Standing
 from models.growth import Growth
-from pipelines import contest, engineering, evaluating, judgement, ledger, night, promotion, training
+from pipelines import engineering, night
 from pipelines.cli.main import app
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.ledger import ROLLBACK
-from pipelines.registry import CHALLENGER, CHAMPION, ModelVersion
+from pipelines.release import contest, judgement, ledger, promotion
+from pipelines.release.ledger import ROLLBACK
+from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion
 from pipelines.settings import load_settings
+from pipelines.training import evaluating, fitting
 from tests.pipelines.small_job import NIGHT, foretide, make_home
 
 NAME = "foretide-crisis"
@@ -274,7 +276,7 @@ def test_a_champion_of_other_features_is_fitted_in_the_same_folds(made, tmp_path
     features = ("history_episode_rate", "mood_valence_mean_7d")
     assert features[1] not in matrix.columns
     wide = engineering.widened(made, NIGHT, outcome, matrix, features)
-    other = training.fit_final(wide, labels, outcome, Predictor("other", "logistic", features), made.settings.training)
+    other = fitting.fit_final(wide, labels, outcome, Predictor("other", "logistic", features), made.settings.training)
     risk.save(other, tmp_path / "other")
     version = challenger(made, "other", tmp_path / "other")
     made.registry.set_alias(version, CHAMPION)
@@ -291,7 +293,7 @@ def test_a_champion_whose_trees_grew_otherwise_is_another_recipe(made, tmp_path,
     outcome = engineering.outcomes(made)[0]
     matrix, labels = made.lake.load("training_matrix_crisis"), made.lake.load("labels_crisis")
     model = evaluating.candidates(matrix, made.settings.features_on(), growth)[0]
-    risk.save(training.fit_final(matrix, labels, outcome, model, made.settings.training), tmp_path / "grown")
+    risk.save(fitting.fit_final(matrix, labels, outcome, model, made.settings.training), tmp_path / "grown")
     version = challenger(made, "grown", tmp_path / "grown")
     made.registry.set_alias(version, CHAMPION)
     made.registry.set_alias(replace(version, version="1"), CHALLENGER)

@@ -12,8 +12,16 @@ from matplotlib.figure import Figure
 
 from models import risk
 from pipelines.errors import Fault, Refused
-from pipelines.registry import CHALLENGER, CHAMPION, CONTENT_TAG, ModelVersion, Registry, content_hash, model_name
-from pipelines.tracking import metrics_of
+from pipelines.release.registry import (
+    CHALLENGER,
+    CHAMPION,
+    CONTENT_TAG,
+    ModelVersion,
+    Registry,
+    content_hash,
+    model_name,
+)
+from pipelines.release.tracking import metrics_of
 
 NAME = model_name("crisis")
 ROWS = pd.DataFrame(

@@ -13,14 +13,15 @@ from models import tuning as searches
 from models.baselines import MODEL, Predictor
 from models.growth import Growth
 from models.tuning import GAIN_OF_TUNING
-from pipelines import evaluating, release, tracking, trials, tuning
 from pipelines.cli.main import app
-from pipelines.controls import CONTROLS
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
-from pipelines.provenance import basis
+from pipelines.release import reporting, tracking
 from pipelines.settings import load_settings
-from pipelines.tuning import Tuned
+from pipelines.training import evaluating, trials, tuning
+from pipelines.training.controls import CONTROLS
+from pipelines.training.provenance import basis
+from pipelines.training.tuning import Tuned
 from tests.models.made_up import FEATURES, cohort
 from tests.pipelines.small_job import NIGHT, make_home
 
@@ -239,4 +240,4 @@ def test_a_training_with_searched_trees_says_that_it_is_no_test_of_them(home, tu
     training = installation.settings.training.model_copy(update={"model": model})
     other = Installation(installation.settings.model_copy(update={"training": training}))
     assert tuning.is_of_a_search(other, "crisis")
-    assert "no figure above is of people whom that choice never saw" in release.tuning_report.warning("crisis")
+    assert "no figure above is of people whom that choice never saw" in reporting.tuning_report.warning("crisis")

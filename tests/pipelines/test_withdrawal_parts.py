@@ -13,7 +13,6 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from markupsafe import escape
 
-from pipelines import tracking
 from pipelines.consent import erasure, models, names, notice
 from pipelines.consent.tombstones import Tombstones
 from pipelines.consent.withdrawal import withdraw
@@ -23,6 +22,7 @@ from pipelines.delivery.verify import verify
 from pipelines.errors import Fault
 from pipelines.installation import Installation
 from pipelines.lake import Lake
+from pipelines.release import tracking
 from pipelines.settings import settings_from
 from tests.guarantees.installation_with_a_sentinel import SENTINEL, context, scored
 

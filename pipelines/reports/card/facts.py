@@ -46,7 +46,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that a card tells, gathered by `pipelines.card`.
+    """Everything that a card tells, gathered by `pipelines.release.card`.
 
     Args:
         finding: the page in one sentence, as the model report has it.
@@ -56,7 +56,7 @@ class Facts:
         flow: of the outcome (`models.outcomes.flow`).
         people: of `models.characteristics`.
         controls, importance: as stored; None where the training has none.
-        abstention, abstained_by_group: of `pipelines.abstention`.
+        abstention, abstained_by_group: of `pipelines.training.abstention`.
         verdicts: of the fairness audit; `fairness_page` is the file that shows them.
         families: how many of the features are of which family.
         told: what a clinician calls each feature.

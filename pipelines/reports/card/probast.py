@@ -6,9 +6,9 @@ are those that a training itself bears witness to, without the instrument's numb
 
 from models.evaluation import FEWEST_EVENT_SUBJECTS
 from models.splits import UNSEEN_AND_LATER
-from pipelines.controls import DECLARED, RECOMPUTED, REFITTED
 from pipelines.reports import words
 from pipelines.reports.card.facts import BLANK, Facts, Section, table
+from pipelines.training.controls import DECLARED, RECOMPUTED, REFITTED
 
 DEVELOPMENT, EVALUATION = "development: quality", "evaluation: risk of bias"
 PEOPLE, PREDICTORS, OUTCOME, ANALYSIS = "participants and data sources", "predictors", "outcome", "analysis"

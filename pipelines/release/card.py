@@ -6,14 +6,16 @@ from collections.abc import Mapping
 import pandas as pd
 
 from features import catalog
-from pipelines import abstention, engineering, evaluating, judgement, tracking
-from pipelines.controls import CONTROLS
-from pipelines.evaluating import IMPORTANCE
+from pipelines import engineering
 from pipelines.installation import Installation
-from pipelines.registry import CHALLENGER, RESULTS_TAG, ModelVersion, model_name
+from pipelines.release import judgement, tracking
+from pipelines.release.registry import CHALLENGER, RESULTS_TAG, ModelVersion, model_name
 from pipelines.reports.card import Facts, write_card
 from pipelines.reports.model import PEOPLE
 from pipelines.reports.site import Context
+from pipelines.training import abstention, evaluating
+from pipelines.training.controls import CONTROLS
+from pipelines.training.evaluating import IMPORTANCE
 
 FOLDER = "card"
 
@@ -27,7 +29,7 @@ def make(
     Args:
         stem: name of the report's file without its ending.
         tables: what else the training found, as the model report gets it; `characteristics` and
-            both of `pipelines.abstention` among them.
+            both of `pipelines.training.abstention` among them.
         told: what a clinician calls each feature.
         finding: what serves, in a sentence.
         fairness_page: name of the file with the audit.

@@ -14,11 +14,12 @@ from models.baselines import Predictor, predictors
 from models.errors import ModelsError
 from models.fairness.audit import Audit, Audited
 from models.outcomes import Outcome
-from pipelines import engineering, evaluating, labelling
-from pipelines.auditing import audit_of
+from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.provenance import dataset_name
+from pipelines.training import evaluating, labelling
+from pipelines.training.auditing import audit_of
+from pipelines.training.provenance import dataset_name
 
 # Baselines that see nothing but past episodes and time enrolled.
 RULES = (

@@ -19,8 +19,8 @@ from pipelines import cohort as cohorts
 from pipelines import kept_hours
 from pipelines.cohort import PANEL_STREAMS, Cohort
 from pipelines.installation import Installation
-from pipelines.labelling import KEY
 from pipelines.lake import bucket_of
+from pipelines.training.labelling import KEY
 
 DAY = pd.Timedelta(days=1)
 

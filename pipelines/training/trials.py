@@ -12,8 +12,8 @@ import optuna
 import pandas as pd
 
 from models import tuning
-from pipelines import tracking
 from pipelines.installation import Installation
+from pipelines.release import tracking
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -9,11 +9,13 @@ from models.baselines import Predictor
 from models.evaluation import COLUMNS
 from models.outcomes import Outcome
 from models.risk import HazardModel
-from pipelines import contest, engineering, judgement, looks, registered, release
-from pipelines.auditing import with_sites
+from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.provenance import dataset_name
+from pipelines.release import contest, judgement, registered, reporting
+from pipelines.training import looks
+from pipelines.training.auditing import with_sites
+from pipelines.training.provenance import dataset_name
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
     _refuse_the_same(models)
     _refuse_what_is_gone(installation, models)
     _, split = judgement.served(installation, outcome.name)
-    night = release.last_night(installation)
+    night = reporting.last_night(installation)
     predictors = tuple(
         Predictor(name, model.learner, model.features, model.growth)
         for name, model in zip((one, other), models, strict=True)

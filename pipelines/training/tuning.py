@@ -20,12 +20,13 @@ from models.growth import Growth
 from models.outcomes import Outcome
 from models.splits import Split
 from models.tuning import Search
-from pipelines import engineering, evaluating, looks, trials
-from pipelines.controls import CONTROLS
+from pipelines import engineering
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
-from pipelines.provenance import basis, dataset_name
-from pipelines.trials import Mirror
+from pipelines.training import evaluating, looks, trials
+from pipelines.training.controls import CONTROLS
+from pipelines.training.provenance import basis, dataset_name
+from pipelines.training.trials import Mirror
 
 EVERYBODY = "everybody"
 

@@ -18,13 +18,14 @@ from models.growth import Growth
 from models.outcomes import Outcome, at_horizon
 from models.protocol import Predictions
 from models.splits import Split
-from pipelines import engineering, looks
+from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.labelling import KEY
 from pipelines.progress import Counts, Report
-from pipelines.provenance import dataset_name
 from pipelines.sections import OutcomeSettings, Training
+from pipelines.training import looks
+from pipelines.training.labelling import KEY
+from pipelines.training.provenance import dataset_name
 
 IMPORTANCE = "importance"
 

@@ -11,12 +11,14 @@ from models.baselines import MODEL
 from models.errors import ModelsError
 from models.outcomes import Outcome
 from models.risk import HazardModel
-from pipelines import engineering, evaluating, labelling, looks, registered
+from pipelines import engineering
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
-from pipelines.provenance import dataset_name
-from pipelines.registry import CHAMPION, ModelVersion, model_name
+from pipelines.release import registered
+from pipelines.release.registry import CHAMPION, ModelVersion, model_name
 from pipelines.settings import CONFIG_NAME, Settings, load_settings
+from pipelines.training import evaluating, labelling, looks
+from pipelines.training.provenance import dataset_name
 
 
 @dataclass(frozen=True)

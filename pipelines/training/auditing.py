@@ -5,7 +5,7 @@ import pandas as pd
 from models.fairness.audit import Audit, Audited, audit
 from pipelines import engineering
 from pipelines.installation import Installation
-from pipelines.labelling import KEY
+from pipelines.training.labelling import KEY
 
 
 def audit_of(installation: Installation, night: str, audited: Audited, scored: pd.DataFrame) -> Audit:

@@ -12,10 +12,12 @@ from models.baselines import MODEL, Predictor
 from models.gate import Contest, Standing
 from models.outcomes import Outcome
 from models.risk import HazardModel
-from pipelines import engineering, evaluating, ledger
+from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
+from pipelines.release import ledger
+from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
+from pipelines.training import evaluating
 
 INCUMBENT = "champion"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipelines import engineering
 from pipelines.audit_log import AuditLog
 from pipelines.installation import Installation
-from pipelines.provenance import basis
+from pipelines.training.provenance import basis
 
 KIND = "look"
 

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipelines import durable, tracking
+from pipelines import durable
 from pipelines.errors import Fault, Refused
+from pipelines.release import tracking
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -139,14 +140,7 @@ class Registry:
             mlflow.log_metrics(tracking.metrics_of(rows))
             tracking.log_results({"results": rows, **tables}, figures)
             mlflow.log_dict({"features": list(feature_list)}, "features.json")
-            logged = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(SERVING_CODE),
-                artifacts={"model": str(model_folder)},
-                pip_requirements=[f"{package}=={installed_version(package)}" for package in REQUIREMENTS],
-                signature=_signature(feature_list, horizons_days),
-                input_example=input_example[list(feature_list)].astype(float) if feature_list else None,
-            )
+            logged = _log_model(model_folder, feature_list, horizons_days, input_example)
         _ensure_name(client, name)
         made = client.create_model_version(
             name, logged.model_uri, run.info.run_id, tags={**tags, CONTENT_TAG: digest}, model_id=logged.model_id
@@ -280,6 +274,20 @@ def _ensure_name(client: "MlflowClient", name: str) -> None:
     except tracking.import_mlflow().exceptions.MlflowException as error:
         if error.error_code != tracking.EXISTS:
             raise
+
+
+def _log_model(
+    folder: Path, feature_list: Sequence[str], horizons_days: Sequence[int], input_example: pd.DataFrame
+) -> Any:
+    """The model folder as an MLflow model of the run that is open: models from code, nothing pickled."""
+    return tracking.import_mlflow().pyfunc.log_model(
+        name="model",
+        python_model=str(SERVING_CODE),
+        artifacts={"model": str(folder)},
+        pip_requirements=[f"{package}=={installed_version(package)}" for package in REQUIREMENTS],
+        signature=_signature(feature_list, horizons_days),
+        input_example=input_example[list(feature_list)].astype(float) if feature_list else None,
+    )
 
 
 def _signature(feature_list: Sequence[str], horizons_days: Sequence[int]) -> Any:

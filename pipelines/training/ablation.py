@@ -5,11 +5,12 @@ import pandas as pd
 from models import ablation
 from models.ablation import Trial
 from models.outcomes import Outcome
-from pipelines import engineering, evaluating, looks
+from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
-from pipelines.provenance import basis, dataset_name
+from pipelines.training import evaluating, looks
+from pipelines.training.provenance import basis, dataset_name
 
 TABLE = "ablation"
 # Folds and fits are drawn anew so often: one draw moves a difference by as much as a small family adds.

@@ -4,10 +4,10 @@ import re
 
 from models import risk
 from models.risk import HazardModel
-from pipelines import tracking
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
-from pipelines.registry import ModelVersion
+from pipelines.release import tracking
+from pipelines.release.registry import ModelVersion
 
 NAMED = re.compile(r"(?P<name>[^/@]+)(?:/(?P<number>[0-9]+)|@(?P<alias>[^/@]+))")
 

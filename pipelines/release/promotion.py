@@ -1,6 +1,6 @@
 """Makes a challenger champion where the release policy allows it or a person answers for it, and takes a champion back.
 
-What is done is in the ledger before it is done (`pipelines.ledger`).
+What is done is in the ledger before it is done (`pipelines.release.ledger`).
 """
 
 import hashlib
@@ -8,12 +8,13 @@ import re
 from dataclasses import dataclass
 
 from models.gate import Decision
-from pipelines import durable, engineering, judgement, ledger, release, tracking
+from pipelines import durable, engineering
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
-from pipelines.ledger import PROMOTION, ROLLBACK, Entry
 from pipelines.progress import Counts
-from pipelines.registry import CHALLENGER, CHAMPION, RESULTS_TAG, ModelVersion, model_name
+from pipelines.release import judgement, ledger, reporting, tracking
+from pipelines.release.ledger import PROMOTION, ROLLBACK, Entry
+from pipelines.release.registry import CHALLENGER, CHAMPION, RESULTS_TAG, ModelVersion, model_name
 
 # By whom it was done where it followed from the policy.
 JOB = "foretide"
@@ -56,10 +57,10 @@ def promote(installation: Installation, outcome: str, by: str = JOB, override: W
     Raises:
         Refused: the policy holds it back, and nobody answers for it; or a control failed, which nobody can answer for.
     """
-    night = release.last_night(installation)
+    night = reporting.last_night(installation)
     challenger = _challenger(installation, outcome)
     _refuse_other_results(installation, challenger)
-    release.model_report(installation, night)
+    reporting.model_report(installation, night)
     decision = judgement.decision_of(installation, outcome)
     if not decision.is_promoted and override is None:
         raise Refused(
@@ -76,8 +77,8 @@ def promote(installation: Installation, outcome: str, by: str = JOB, override: W
         return _release(installation, night, outcome, challenger, decision, by)
     entry = _release(installation, night, outcome, challenger, decision, override.by, override)
     # From now on every page says so.
-    release.audit(installation, night)
-    release.model_report(installation, night)
+    reporting.audit(installation, night)
+    reporting.model_report(installation, night)
     return entry
 
 
@@ -113,7 +114,7 @@ def _release(
     if not is_recorded:
         entry = Entry(
             PROMOTION, challenger.name, None if champion is None else champion.version, challenger.version, by,
-            release.policy_version(installation.settings), decision.reasons, _keep_report(installation, outcome, challenger),
+            reporting.policy_version(installation.settings), decision.reasons, _keep_report(installation, outcome, challenger),
             "" if override is None else override.reason,
         )  # fmt: skip
         ledger.record(log, entry, engineering.cohort(installation, night).known_at)
@@ -123,7 +124,7 @@ def _release(
 
 def _keep_report(installation: Installation, outcome: str, challenger: ModelVersion) -> str:
     """Keep the model report as it stands now, for the next training writes it anew; its sha256."""
-    page = release.model_page(installation.settings, outcome).read_bytes()
+    page = reporting.model_page(installation.settings, outcome).read_bytes()
     kept = installation.settings.state_folder / KEPT / f"{challenger.name}-{challenger.version}.html"
     kept.parent.mkdir(exist_ok=True)
     durable.replace(kept, page)
@@ -147,7 +148,7 @@ def rollback(installation: Installation, outcome: str, word: Word) -> Entry:
     if model is None:
         raise Refused(f"`{name}` version {earlier}, which served before, is no longer in the registry; it was deleted.")
     registry.fetch(model)
-    policy = release.policy_version(installation.settings)
+    policy = reporting.policy_version(installation.settings)
     entry = Entry(ROLLBACK, name, champion.version, earlier, word.by, policy, (word.reason,))
     last = ledger.entries(log, name)[-1]
     # A rollback that was cut off is on record already.

@@ -5,10 +5,11 @@ import pandas as pd
 from models import gate
 from models.fairness.verdicts import FAIL
 from models.outcomes import Outcome
-from pipelines import engineering, tracking
-from pipelines.contest import against_champion
+from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.release import tracking
+from pipelines.release.contest import against_champion
 
 TABLE = "decisions"
 

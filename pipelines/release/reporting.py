@@ -10,21 +10,23 @@ from models import evaluation
 from models.baselines import MODEL
 from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
-from pipelines import ablation, abstention, card, controls, engineering, judgement, ledger, looks, tracking, tuning
-from pipelines.auditing import audit_of
-from pipelines.controls import CONTROLS
+from pipelines import engineering
 from pipelines.errors import Refused
-from pipelines.evaluating import IMPORTANCE
 from pipelines.installation import Installation
 from pipelines.progress import Counts
-from pipelines.provenance import code_version, dataset_name
-from pipelines.registry import CHALLENGER, CHAMPION, model_name
+from pipelines.release import card, judgement, ledger, tracking
+from pipelines.release.registry import CHALLENGER, CHAMPION, model_name
 from pipelines.reports import tuning as tuning_report
 from pipelines.reports.fairness import page_name as fairness_name
 from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import PEOPLE, finding, page_name, write_model
 from pipelines.reports.site import Context, slug, write_index
 from pipelines.settings import Settings
+from pipelines.training import ablation, abstention, controls, looks, tuning
+from pipelines.training.auditing import audit_of
+from pipelines.training.controls import CONTROLS
+from pipelines.training.evaluating import IMPORTANCE
+from pipelines.training.provenance import code_version, dataset_name
 
 
 def audit(installation: Installation, night: str) -> Counts:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.audit_log import AuditLog
-from pipelines.registry import ModelVersion
+from pipelines.release.registry import ModelVersion
 
 PROMOTION, ROLLBACK = "promotion", "rollback"
 

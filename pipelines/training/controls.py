@@ -16,12 +16,13 @@ from models.baselines import MODEL, Predictor
 from models.controls import COLUMNS, FALSE_ALARMS, Trial, leak_of, negative_controls
 from models.outcomes import Outcome
 from models.splits import UNSEEN_SUBJECTS, Split
-from pipelines import engineering, evaluating
+from pipelines import engineering
 from pipelines.installation import Installation
-from pipelines.labelling import KEY
 from pipelines.progress import Counts
-from pipelines.provenance import basis
-from pipelines.recomputation import Recomputation
+from pipelines.training import evaluating
+from pipelines.training.labelling import KEY
+from pipelines.training.provenance import basis
+from pipelines.training.recomputation import Recomputation
 
 CONTROLS = "controls"
 DECLARED, RECOMPUTED, REFITTED = "features_are_declared", "features_recomputed", "fit_repeated_without_test_rows"

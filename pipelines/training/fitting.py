@@ -9,15 +9,17 @@ import pandas as pd
 from models import protocol, risk
 from models.baselines import Predictor
 from models.outcomes import Outcome
-from pipelines import engineering, evaluating, tracking
-from pipelines.controls import CONTROLS
+from pipelines import engineering
 from pipelines.errors import Refused
-from pipelines.evaluating import IMPORTANCE
 from pipelines.installation import Installation
 from pipelines.progress import Counts
-from pipelines.provenance import basis, code_version
-from pipelines.registry import CHALLENGER, RESULTS_TAG, model_name
+from pipelines.release import tracking
+from pipelines.release.registry import CHALLENGER, RESULTS_TAG, model_name
 from pipelines.sections import Training
+from pipelines.training import evaluating
+from pipelines.training.controls import CONTROLS
+from pipelines.training.evaluating import IMPORTANCE
+from pipelines.training.provenance import basis, code_version
 
 
 def register(installation: Installation, night: str, tables: Mapping[str, pd.DataFrame]) -> Counts:

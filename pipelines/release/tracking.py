@@ -1,6 +1,6 @@
 """The MLflow store: opened quietly, once, without telemetry and without pickle; and results as MLflow metrics.
 
-Holds what is about MLflow itself; which model serves is `pipelines.registry`'s business.
+Holds what is about MLflow itself; which model serves is `pipelines.release.registry`'s business.
 """
 
 import fcntl

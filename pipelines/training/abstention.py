@@ -3,9 +3,10 @@
 import pandas as pd
 
 from models import abstention
-from pipelines import engineering, judgement
+from pipelines import engineering
 from pipelines.installation import Installation
-from pipelines.labelling import KEY
+from pipelines.release import judgement
+from pipelines.training.labelling import KEY
 
 FIGURES, BY_GROUP = "abstention", "abstained_by_group"
 
