@@ -4,6 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 export DO_NOT_TRACK := true
+# A process to each core in tests, and fits side by side: more threads within each would only wait for one another.
+export OPENBLAS_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 

@@ -20,10 +20,6 @@ FEWEST_MINUTES = 20
 FEWEST_DAY_MINUTES = 600
 # Of those hours of the day: ten hours in bed with the device on tell little of what was done.
 WAKING_HOURS = slice(6, 24)
-# Or from 14 of all hours on, five of the evening's among them: who works at night is up when others sleep, and a device whose
-# battery went flat by day tells of no evening.
-FEWEST_MINUTES_OF_24_HOURS = 840
-EVENING_HOURS, FEWEST_EVENING_MINUTES = slice(18, 24), 300
 # How movement spreads over a day is known where all but two of those hours are: what follows a flat battery is no rest.
 FEWEST_SPREAD_HOURS = 16
 # Steps of each clock hour, as a rate per known hour, in the day panel.
@@ -31,7 +27,7 @@ HOUR_COLUMNS = tuple(f"activity_h{hour:02d}" for hour in range(24))
 # Days whose bits are unpacked at once: 1.5 KB each.
 DAYS_AT_ONCE = 8192
 
-_TOLD = "missing below 600 minutes from 6 to 24 h that tell of steps, or 840 of the day with 300 from 18 h on"
+_TOLD = "missing below 600 minutes from 6 to 24 h that tell of steps"
 MEASURES = (
     Measure("activity_steps", "steps", "steps", f"steps of the day; {_TOLD}", "Troiano 2008",
             (*TREND, "rmssd_28d", "last_7d"), usual_spread=3000.0),
@@ -42,7 +38,7 @@ MEASURES = (
             "Tudor-Locke 2018", LEVEL),
     Measure("activity_sedentary_share", "share", "time without movement",
             "minutes without a step / minutes that tell of steps, in hours with a sign of being worn; missing below 600 of those from "
-            "6 to 24 h, or 840 of the day with 300 from 18 h on, and where no word and fewer than 3 hours with a pulse tell of wear",
+            "6 to 24 h, and where no word and less than an hour of pulse, in fewer than 3 hours, tells of wear",
             "Troiano 2008", LEVEL),
     Measure("activity_sedentary_bout", "min", "how long rest lasted at a time",
             "mean length of runs of worn minutes without a step, sleep included; cut at midnight and where a minute is unknown",

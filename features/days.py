@@ -86,7 +86,7 @@ def build_days(
     for name, relation in streams.items():
         if name == "wearable":
             sums = minutes.hour_sums(connection, relation, zones, cutoff, as_of)
-            parts[name] = _wearable(connection, relation, sums, zones, cutoff, preference, kept_hours)
+            parts[name] = _wearable(connection, sums, zones, preference, kept_hours)
         elif name in READERS:
             versions = Versions(connection, name, with_known_on(connection, name, relation, zones, cutoff, as_of))
             part = READERS[name](versions, preference)
@@ -117,10 +117,10 @@ def _together(frames: list[pd.DataFrame | None], columns: list[str]) -> pd.DataF
 
 
 def _wearable(
-    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, sums: pd.DataFrame, zones: pd.Series,
-    cutoff: time, preference: devices.Preference, kept: duckdb.DuckDBPyRelation | None,
+    connection: duckdb.DuckDBPyConnection, sums: pd.DataFrame, zones: pd.Series, preference: devices.Preference,
+    kept: duckdb.DuckDBPyRelation | None,
 ) -> _Part:  # fmt: skip
-    kept_sums, kept_names = sums.iloc[:0], pd.DataFrame(columns=["subject_id", "device", *minutes.DEVICE])
+    kept_names = pd.DataFrame(columns=["subject_id", "device", *minutes.DEVICE])
     if kept is not None:
         kept_sums, kept_names = minutes.from_kept(connection, kept)
         kept_sums = kept_sums[kept_sums["subject_id"].isin(zones.index)]
@@ -135,10 +135,10 @@ def _wearable(
     found, findings = plausibility.without_stuck_hours(found)
     found = hours.without_silent_hours(found)
     if preference:
-        found = devices.minute_by_minute(connection, relation, found, names, kept_sums, zones, cutoff, preference)
+        found = devices.hour_by_hour(found, names, preference)
     findings = pd.concat([findings, plausibility.first_told(two)])
     daily = hours.measures(hours.one_voice(found))
-    return _Part(daily, findings, devices.origins(sums, names), offsets=_offsets(sums))
+    return _Part(daily, findings, devices.origins(sums, names, preference), offsets=_offsets(sums))
 
 
 def _offsets(sums: pd.DataFrame) -> pd.DataFrame:

@@ -1,37 +1,37 @@
-"""Which device speaks where a subject has several: the preferred one minute by minute, else the one with more to say.
+"""Which device speaks where a subject has several: the preferred one hour by hour, else the one with more to say all day.
 
 A preference is a list of names of sources or device models, the first preferred; what it does not name comes last.
 """
 
 from collections.abc import Sequence
-from datetime import time
 
 import duckdb
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from features.calendar import day_number
-from features.hours import DayHours, dates, shows, speaker
-from features.minutes import BIT_SQL, DEVICE, OF_SUBJECT, SIGN, SUMS, SUMS_SQL, device_names
-from features.versions import Versions, with_known_on
+from features.activity import FEWEST_MINUTES
+from features.hours import DayHours, dates, speaker
+from features.minutes import DEVICE, SUMS, device_names
 
 Preference = Sequence[str]
+# Of each sensor how many minutes it told, and its other sums.
+SENSORS = {
+    "step_minutes": ("steps", "step_squares", "incidental", "slow", "brisk", "active_bits", "still_bits", "attended"),
+    "beat_minutes": ("beats", "beat_squares"),
+    "hrv_minutes": ("hrv",),
+}
 ORIGIN = ["subject_id", "stream", "local_date", "known_on", *DEVICE]
 
 
 def rank(names: pd.DataFrame, preference: Preference) -> pd.Series:
     """Place of each row's `source` or `device_model` in the preference; its length where neither is named."""
     places = {name: place for place, name in enumerate(preference)}
-    source, model = (names[column].map(places).fillna(len(places)) for column in ("source", "device_model"))
+    source, model = (
+        names[column].map(places).astype(float).fillna(len(places)) for column in ("source", "device_model")
+    )
     ranked: pd.Series = source.where(source < model, model).astype(np.int64)
     return ranked
-
-
-def _rank_sql(preference: Preference) -> str:
-    """`rank` in SQL, of a list bound as `$preference`."""
-    place = "coalesce(nullif(list_position($preference, {}), 0), {})"
-    last = len(preference) + 1
-    return f"least({place.format('source', last)}, {place.format('device_model', last)})"
 
 
 def numbered(
@@ -60,19 +60,23 @@ def numbered(
     return sums.assign(device=number), found.reset_index(drop=True)
 
 
-def origins(sums: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
+def origins(sums: pd.DataFrame, names: pd.DataFrame, preference: Preference) -> pd.DataFrame:
     """Which device and algorithm spoke for each day as it was first known, stuck hours included: `ORIGIN` and `device`.
 
     Args:
         sums: hour sums with `device` still hashed.
         names: as `numbered` gives them: subjects who have one device only are without names here.
+        preference: the preferred device spoke where it may have (`hour_by_hour`).
     """
     subject, subjects = pd.factorize(sums["subject_id"])
     place = (subject.astype(np.int64) << 20) + sums["hour"].to_numpy() // 24
     rows = sums.rename(columns={"device": "hashed"}).assign(place=place)
     rows = rows[rows["known_on"] == rows.groupby("place")["known_on"].transform("min")]
     first = rows.groupby("place")["known_on"].min()
-    spoke = speaker(rows, ["place"], "hashed").reset_index(drop=True)
+    # Offsets and what was kept are rows of their own here.
+    rows = rows.groupby(["place", "hashed", "hour"], as_index=False)[list(SUMS)].sum()
+    place = _ranks(subjects.take(rows["place"].to_numpy() >> 20), rows["hashed"], names, "hashed", preference)
+    spoke = speaker(rows.assign(liked=len(preference) - place), ["place"], "hashed").reset_index(drop=True)
     spoke = spoke.assign(known_on=spoke["place"].map(first))
     places = spoke["place"].to_numpy()
     spoke = spoke.assign(
@@ -93,85 +97,58 @@ def days_of_two(found: DayHours) -> pd.DataFrame:
     return found.keys.loc[np.sort(version)].rename_axis("version").reset_index()
 
 
-def minute_by_minute(
-    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, found: DayHours, names: pd.DataFrame,
-    kept: pd.DataFrame, zones: pd.Series, cutoff: time, preference: Preference,
-) -> DayHours:  # fmt: skip
-    """Days of two devices told anew: each value of a minute from the preferred device that gives it.
+def hour_by_hour(found: DayHours, names: pd.DataFrame, preference: Preference) -> DayHours:
+    """Days of several devices told anew, each hour and sensor by one of them; in versions that know of a preferred device.
 
-    A device that says it was not worn comes after those that do not, and a still minute of one that shows no wear after any other
-    minute: it may lie on a table. Versions that know of no named device stay, and so do days of which minutes are no more. A sensor
-    has no say in an hour of which `found` holds nothing from it, for it was stuck, or its device silent.
+    A device that shows wear that day and a sign of it in that hour comes first, then one with a sign, then one that tells enough
+    of the hour, then the preferred: it may lie on a table. Two devices in one hour never add up.
 
     Args:
+        found: of `hours.without_silent_hours`.
         names: as `numbered` gives them.
-        kept: hour sums of minutes that are no more.
     """
-    two = days_of_two(found)
-    is_kept = pd.MultiIndex.from_arrays([kept["subject_id"], dates(kept["hour"] // 24)])
-    two = two[~pd.MultiIndex.from_frame(two[["subject_id", "local_date"]]).isin(is_kept)]
-    if two.empty:
+    hours = found.hours
+    if not hours["device"].to_numpy().any():
         return found
-    connection.register("days_of_two", two[["subject_id", "local_date"]].drop_duplicates())
-    connection.register("versions_of_two", two)
-    connection.register("told_of_two", _told(found, two, names))
-    days = "make_timestamp(epoch_us(minute_at) + utc_offset_min::BIGINT * 60000000)::DATE"
-    relation.create_view("rows_of_two", replace=True)
-    rows = connection.sql(f"""
-        SELECT r.* FROM rows_of_two r SEMI JOIN days_of_two d
-        ON r.subject_id = d.subject_id AND {days} = d.local_date::DATE""")  # fmt: skip
-    versions = Versions(connection, "wearable", with_known_on(connection, "two", rows, zones, cutoff))
-    told = connection.execute(
-        _merged_sql(versions.valid_in("versions_of_two"), preference), {"preference": list(preference)}
-    ).df()
-    return _with_hours(found, told)
+    subject_id = found.subjects.take(found.versions["subject"].to_numpy()[hours["version"].to_numpy()])
+    hours = hours.assign(rank=_ranks(subject_id, hours["device"], names, "device", preference))
+    of_version = hours.groupby("version")
+    is_named = of_version["rank"].transform("min") < len(preference)
+    is_of_several = is_named & (of_version["device"].transform("nunique") > 1)
+    if not is_of_several.any():
+        return found
+    merged = _merged(hours[is_of_several])
+    kept = hours.loc[~is_of_several, merged.columns]
+    return DayHours(found.subjects, found.versions, pd.concat([kept, merged], ignore_index=True))
 
 
-def _told(found: DayHours, versions: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Hours of devices in some versions: `KEY`, `source`, `device_id`, `hour`, which sensor tells nothing, and `shows`."""
-    hours = found.hours.merge(versions, on="version")
-    hours = hours[["subject_id", "local_date", "known_on", "device", "hour"]].assign(
-        no_steps=hours["step_minutes"] == 0, no_heart_rate=hours["beat_minutes"] == 0,
-        shows=shows(hours, ["version", "device"]),
-    )  # fmt: skip
-    told = names[["subject_id", "device", "source", "device_id"]].drop_duplicates()
-    return hours.merge(told, on=["subject_id", "device"]).drop(columns="device")
+def _ranks(
+    subject_id: pd.Index, device: pd.Series, names: pd.DataFrame, column: str, preference: Preference
+) -> NDArray[np.int64]:  # fmt: skip
+    """Place in the preference of each row's device, which `column` of the names tells; its length where it has none."""
+    key = ["subject_id", column]
+    best = names.assign(rank=rank(names, preference)).groupby(key, as_index=False)["rank"].min()
+    rows = pd.DataFrame({"subject_id": subject_id, column: device.to_numpy()})
+    found: NDArray[np.int64] = rows.merge(best, on=key, how="left")["rank"].fillna(len(preference)).to_numpy(np.int64)
+    return found
 
 
-def _merged_sql(rows: str, preference: Preference) -> str:
-    order = f"row(coalesce(worn, TRUE) = FALSE, NOT shows AND coalesce(steps = 0, FALSE), {_rank_sql(preference)}, device_id, source)"
-    columns = ("steps", "heart_rate", "hrv_rmssd", "worn", "shown")
-    # Of the rows that have a value: `arg_min` passes over those that have none.
-    best = ", ".join(f"arg_min({c}, {order}) AS {c}" for c in columns)
-    bit = BIT_SQL.format("minute(local_minute)")
-    return f"""
-        WITH sound AS (
-            SELECT r.* REPLACE (
-                CASE WHEN NOT coalesce(s.no_steps, FALSE) THEN {OF_SUBJECT["steps"]} END AS steps,
-                CASE WHEN NOT coalesce(s.no_heart_rate, FALSE) THEN {OF_SUBJECT["heart_rate"]} END AS heart_rate,
-                {OF_SUBJECT["hrv_rmssd"]} AS hrv_rmssd),
-                coalesce(s.shows, FALSE) AS shows
-            FROM {rows} r LEFT JOIN told_of_two s
-            ON (r.subject_id, r.local_date, r.known_on, r.source, r.device_id, hour(r.local_time))
-             = (s.subject_id, s.local_date, s.known_on, s.source, s.device_id, s.hour)),
-        signed AS (SELECT *, coalesce(worn, nullif({SIGN}, FALSE)) AS shown FROM sound),
-        minutes AS (
-            SELECT subject_id, local_date, known_on, utc_offset_min, date_trunc('minute', local_time) AS local_minute, {best},
-                   min({_rank_sql(preference)}) <= {len(preference)} AS is_named
-            FROM signed GROUP BY ALL)
-        SELECT subject_id, local_date, known_on, hour(local_minute) AS hour, {SUMS_SQL} FROM (SELECT *, {bit} FROM minutes)
-        WHERE (subject_id, local_date, known_on) IN (SELECT (subject_id, local_date, known_on) FROM minutes WHERE is_named)
-        GROUP BY ALL"""
-
-
-def _with_hours(found: DayHours, told: pd.DataFrame) -> DayHours:
-    """The hours of some versions replaced."""
-    versions = found.versions.assign(version=found.versions.index)
-    told = told.assign(
-        subject=found.subjects.get_indexer(pd.Index(told["subject_id"])), day=day_number(told["local_date"]),
-        known_on=day_number(told["known_on"]), device=0,
-    )  # fmt: skip
-    new = told.merge(versions[["subject", "day", "known_on", "version"]], on=["subject", "day", "known_on"])
-    kept = found.hours[~found.hours["version"].isin(new["version"])]
-    hours = pd.concat([kept, new[["version", "device", "hour", *SUMS]]], ignore_index=True)
-    return DayHours(found.subjects, found.versions, hours)
+def _merged(hours: pd.DataFrame) -> pd.DataFrame:
+    """One row per version and hour: each sensor's sums by the device that speaks for it, the rest by the one of most minutes."""
+    hour = ["version", "hour"]
+    most = hours.groupby(hour, as_index=False)[["minutes", "worn", "said_worn"]].max()
+    is_attended, has_sign = hours["attended"] > 0, hours["worn"] > 0
+    for told, further in SENSORS.items():
+        # Of no minute is less than of an unknown number (`minutes.UNKNOWN`).
+        standing = [
+            hours[told] != 0,
+            is_attended,
+            has_sign,
+            hours[told] >= FEWEST_MINUTES,
+            -hours["rank"],
+            -hours["device"],
+        ]
+        order = np.lexsort([-np.asarray(by, dtype=np.int64) for by in reversed(standing)])
+        first = hours.iloc[order].drop_duplicates(hour)
+        most = most.merge(first[[*hour, told, *further]], on=hour)
+    return most.assign(device=0)

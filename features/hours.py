@@ -1,7 +1,7 @@
 """From sums per clock hour to the measures of each version of a wearable's day.
 
 A version holds what all receipts up to its index date brought. Hours of a stuck or saturated sensor are missing in
-it, and of two devices the one that speaks for the day, or for the minute where a preference is declared, is kept.
+it, and of two devices the one that speaks for the day, or for the hour where a preference is declared, is kept.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ Places = NDArray[np.int64]
 Hours = NDArray[np.bool_]
 # A sum by version and clock hour, of shape (n_versions, 24).
 Wide = dict[str, NDArray[np.float64]]
-# A pulse in fewer hours is a spot check, and no wear; steps in fewer are no day that a pedometer was carried.
-FEWEST_SIGN_HOURS = 3
+# A pulse in fewer hours and minutes is a spot check, and no wear; steps in fewer hours are no day that a pedometer was carried.
+FEWEST_SIGN_HOURS, FEWEST_SIGN_MINUTES = 3, 60
 BITS = ("active_bits", "still_bits")
 # Squares served to find stuck sensors.
-TOLD = [name for name in SUMS if name not in (*BITS, "step_squares", "beat_squares")]
+TOLD = ["attended", *(name for name in SUMS if name not in (*BITS, "step_squares", "beat_squares"))]
 
 
 @dataclass(frozen=True)
@@ -120,29 +120,34 @@ def _place(rows: pd.DataFrame) -> Places:
 def shows(hours: pd.DataFrame, by: list[str]) -> pd.Series:
     """Whether a device's day shows by more than steps that somebody wears it, row by row beside the hours.
 
-    By its word, or by a pulse in three hours or more.
+    By its word, or by a pulse in three hours or more, or in an hour's minutes.
 
     Args:
         hours: sums per hour and device.
         by: columns that tell apart days of devices.
     """
-    pulse = (hours["beat_minutes"] > 0) | (hours["hrv_minutes"] > 0)
-    day = hours[by].assign(pulse=pulse, word=hours["said_worn"] > 0).groupby(by, sort=False)
-    is_shown: pd.Series = (day["pulse"].transform("sum") >= FEWEST_SIGN_HOURS) | day["word"].transform("any")
-    return is_shown
+    pulse = hours[["beat_minutes", "hrv_minutes"]].max(axis=1).clip(lower=0)
+    day = hours[by].assign(pulse=pulse, has_pulse=pulse > 0, word=hours["said_worn"] > 0).groupby(by, sort=False)
+    is_shown: pd.Series = day["has_pulse"].transform("sum") >= FEWEST_SIGN_HOURS
+    is_shown |= day["pulse"].transform("sum") >= FEWEST_SIGN_MINUTES
+    return is_shown | day["word"].transform("any")
 
 
 def without_silent_hours(found: DayHours) -> DayHours:
     """The same versions with no steps told in hours in which a device shows no sign of being worn.
 
     That is an hour with neither a step nor a pulse nor the device's word, of a day that shows wear (`shows`), or without any sign
-    all day: a flat battery is no calm hour. Of a pedometer, a still hour may be either.
+    all day: a flat battery is no calm hour. Of a pedometer, a still hour may be either, on a body or on a table.
+
+    Returns:
+        The hours with `attended` too: worn minutes of a day that shows wear, else 0.
     """
     hours, by = found.hours, ["version", "device"]
+    is_shown = shows(hours, by)
     has_any_sign = (hours["worn"] > 0).groupby([hours[name] for name in by]).transform("any")
-    is_silent = (hours["worn"] == 0) & (shows(hours, by) | ~has_any_sign)
+    is_silent = (hours["worn"] == 0) & (is_shown | ~has_any_sign)
     silent = {name: hours[name].mask(is_silent, 0) for name in ("step_minutes", "still_bits")}
-    return DayHours(found.subjects, found.versions, hours.assign(**silent))
+    return DayHours(found.subjects, found.versions, hours.assign(**silent, attended=hours["worn"].where(is_shown, 0)))
 
 
 def speaker(hours: pd.DataFrame, by: list[str], device: str) -> pd.DataFrame:
@@ -153,22 +158,27 @@ def speaker(hours: pd.DataFrame, by: list[str], device: str) -> pd.DataFrame:
     the one of more minutes: a phone that lies on a table says little.
 
     Args:
-        hours: sums per hour and device.
+        hours: sums per hour and device. Where there is `liked`, the device that it is highest of speaks, if it has a sign of wear
+            that day and shows wear or nobody does.
         by: columns that tell apart days.
         device: the column of devices.
     """
     of_device = [*by, device]
     told, has_sign = spoken(hours), hours["worn"] != 0
-    worn = told.where(has_sign, 0)
-    parts = {f"{name}_{part}": minutes for name, of in (("told", told), ("worn", worn))
-             for part, minutes in _parts_of_day(hours["hour"] % 24, of).items()}  # fmt: skip
-    rows = hours[[*of_device, "minutes"]].assign(**parts, signs=has_sign, shows=shows(hours, of_device))
-    daily = rows.groupby(of_device).sum().astype({"shows": bool}).rename(columns={"worn_day": "spoken"})
-    is_told = _is_day(daily["told_waking"], daily["told_evening"], daily["told_day"]) & (daily["signs"] > 0)
-    is_worn = _is_day(daily["worn_waking"], daily["worn_evening"], daily["spoken"])
+    worn, is_waking = told.where(has_sign, 0), (hours["hour"] % 24).isin(range(24)[activity.WAKING_HOURS])
+    rows = hours[[*of_device, "minutes"]].assign(
+        told=told.where(is_waking, 0), worn=worn.where(is_waking, 0), spoken=worn, signs=has_sign,
+        shows=shows(hours, of_device), liked=hours.get("liked", 0),
+    )  # fmt: skip
+    days = rows.groupby(of_device)
+    daily = days.sum().assign(shows=days["shows"].any(), liked=days["liked"].max())
+    is_told = (daily["told"] >= activity.FEWEST_DAY_MINUTES) & (daily["signs"] > 0)
+    is_worn = daily["worn"] >= activity.FEWEST_DAY_MINUTES
+    may_speak = (daily["signs"] > 0) & (daily["shows"] | ~daily.groupby(by)["shows"].transform("any"))
+    daily["liked"] = daily["liked"].where(may_speak, 0)
     daily["is_told"] = is_told
     daily["is_day"] = is_worn.where(daily["shows"], is_told & (daily["signs"] >= FEWEST_SIGN_HOURS))
-    order = [*by, "is_day", "shows", "is_told", "spoken", "minutes", device]
+    order = [*by, "liked", "is_day", "shows", "is_told", "spoken", "minutes", device]
     return daily.reset_index().sort_values(order).drop_duplicates(by, keep="last")
 
 
@@ -203,22 +213,9 @@ def measures(found: DayHours) -> pd.DataFrame:
     return pd.concat([found.keys, *parts], axis=1)
 
 
-def _parts_of_day(hour: pd.Series, minutes: pd.Series) -> dict[str, pd.Series]:
-    """Minutes per hour of those parts of a day by which `_is_day` goes, 0 in the other hours."""
-    waking, evening = (hour.between(of.start, of.stop - 1) for of in (activity.WAKING_HOURS, activity.EVENING_HOURS))
-    return {"waking": minutes.where(waking, 0), "evening": minutes.where(evening, 0), "day": minutes}
-
-
-def _is_day(waking: Any, evening: Any, day: Any) -> Any:
-    """Days of which enough minutes are told: of the waking hours, or of all with the evening."""
-    of_all = (day >= activity.FEWEST_MINUTES_OF_24_HOURS) & (evening >= activity.FEWEST_EVENING_MINUTES)
-    return (waking >= activity.FEWEST_DAY_MINUTES) | of_all
-
-
 def _tells_a_day(minutes: NDArray[np.float64]) -> Hours:
-    """`_is_day` of minutes by hour, of shape (n_versions, 24)."""
-    waking, evening = (minutes[:, of].sum(axis=1) for of in (activity.WAKING_HOURS, activity.EVENING_HOURS))
-    is_day: Hours = _is_day(waking, evening, minutes.sum(axis=1))
+    """Whether minutes by hour, of shape (n_versions, 24), tell enough of the waking hours."""
+    is_day: Hours = minutes[:, activity.WAKING_HOURS].sum(axis=1) >= activity.FEWEST_DAY_MINUTES
     return is_day
 
 
@@ -252,7 +249,7 @@ def _rest(wide: Wide, bits: dict[str, Places], shows_wear: Hours) -> Wide:
         shows_wear: of shape (n_versions,).
     """
     active, told = _active(wide), wide["step_minutes"]
-    on = (wide["worn"] > 0) & shows_wear[:, None]
+    on = wide["attended"] > 0
     is_day = _tells_a_day(told * on)
     # An hour that lacks a band has too few minutes with steps for its bits, or fewer than none.
     moving, still = activity.known_bits(bits["active_bits"], bits["still_bits"], active, told - active)

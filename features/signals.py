@@ -28,9 +28,9 @@ MOVEMENT = (
     "sedentary_minutes",
     *(m for m in DAILY_METRICS if "heart_zone_" in m),
 )
-# Figures that no device gives that lies around: sitting it does.
-WORN = ("steps", "active_minutes", "exercise_minutes", "resting_heart_rate", "hrv_rmssd", "worn_minutes",
-        "heart_zone_fat_burn_minutes", "heart_zone_cardio_minutes", "heart_zone_peak_minutes")  # fmt: skip
+# Figures that no device gives that lies around: sitting it does, and a resting pulse is carried over from days before.
+WORN = ("steps", "active_minutes", "exercise_minutes", "hrv_rmssd", "worn_minutes", "heart_zone_fat_burn_minutes",
+        "heart_zone_cardio_minutes", "heart_zone_peak_minutes")  # fmt: skip
 # Of these a zero says that there is none.
 ABOVE_ZERO = ("minutes_asleep", "sleep_efficiency", "sleep_score", "resting_heart_rate", "heart_rate_mean", "heart_rate_max",
               "heart_rate_variance", "hrv_rmssd")  # fmt: skip
@@ -49,18 +49,17 @@ def measure(name: str, unit: str, usual_spread: float | None = None) -> Measure:
 
 
 def of_the_worn(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """A vendor's figures, without zeros that stand for none, and without those of movement on days that nobody wore it.
+    """A vendor's figures, without zeros that stand for none, and without those of movement on days on which nobody wore it.
 
-    Nobody did where a device gives no step, no active, exercising, worn or quickened minute and no resting pulse, or says so
-    itself: a flat battery is no calm day. Where it says that it was worn for less than a day counts from, movement is not known
-    (NaN). What belongs to a sleep of 0 minutes is none.
+    Nobody did where a device gives no step, no active, exercising, worn or quickened minute and no variability of the pulse, or
+    says so itself: a flat battery is no calm day. What belongs to a sleep of 0 minutes is none.
 
     Args:
         rows: `metric, value`, and what tells apart the days of devices.
         by: those columns.
 
     Returns:
-        The rows that are left, with `is_worn`.
+        The rows that are left, with `is_worn`, and `is_short` where the device says that it was for less than a day counts from.
     """
     metric, value = rows["metric"], rows["value"]
     is_movement, is_wear = metric.isin(MOVEMENT), metric == "worn_minutes"
@@ -73,29 +72,38 @@ def of_the_worn(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     is_short = on_its_day(is_wear & (value < FEWEST_DAY_MINUTES))
     is_none = metric.isin(ABOVE_ZERO) & (value == 0)
     is_none |= metric.isin(OF_SLEEP) & on_its_day((metric == "minutes_asleep") & (value == 0))
-    rows = rows.assign(is_worn=is_worn, value=value.mask(is_movement & is_short))
+    rows = rows.assign(is_worn=is_worn, is_short=is_short)
     return rows[~is_none & (is_worn | ~is_movement)]
 
 
 def of_the_first(rows: pd.DataFrame, day: list[str], by: list[str]) -> pd.DataFrame:
-    """One figure a metric and day: of the preferred device, then of one that was worn, for longer, with more steps.
+    """One figure a metric and day: of a device that was worn, preferred, for a day, for longer, with more steps.
 
-    What a device does not give, the next does; but an unworn one says nothing of wear on a day on which another was worn.
+    Of one that says that it was worn for less than a day counts from, movement is not known, and it is preferred to none. What a
+    device does not give, the next does; but an unworn one says nothing of wear on a day on which another was worn.
 
     Args:
         rows: of `of_the_worn`, with `preference`: the higher the more preferred.
         day: columns that tell apart days.
         by: columns that tell apart days of devices.
     """
-    is_any_worn = rows["is_worn"].groupby([rows[name] for name in day]).transform("any")
+    of_day = rows.groupby(day)
     of_device = [rows[name] for name in by]
+    for_long, steps = (
+        rows["value"].where(rows["metric"] == metric).groupby(of_device).transform("max").fillna(-1.0)
+        for metric in ("worn_minutes", "steps")
+    )
+    is_long = for_long >= FEWEST_DAY_MINUTES
     standing = {
-        name: rows["value"].where(rows["metric"] == metric).groupby(of_device).transform("max").fillna(-1.0)
-        for name, metric in (("for_long", "worn_minutes"), ("steps", "steps"))
-    }
-    rows = rows.assign(**standing)[rows["is_worn"] | ~is_any_worn | (rows["metric"] != "worn_minutes")]
-    order = [*day, "metric", "preference", "is_worn", "for_long", "steps", "device_id", "source"]
-    return rows.sort_values(order).drop_duplicates([*day, "metric"], keep="last").dropna(subset="value")
+        "preference": rows["preference"].where(~rows["is_short"], of_day["preference"].transform("min")),
+        "is_long": is_long, "how_much": for_long.where(is_long, steps), "steps": steps,
+    }  # fmt: skip
+    rows = rows.assign(**standing)[
+        rows["is_worn"] | ~of_day["is_worn"].transform("any") | (rows["metric"] != "worn_minutes")
+    ]
+    order = [*day, "metric", "is_worn", "preference", "is_long", "how_much", "steps", "device_id", "source"]
+    first = rows.sort_values(order).drop_duplicates([*day, "metric"], keep="last")
+    return first[~(first["is_short"] & first["metric"].isin(MOVEMENT))]
 
 
 def check_declared(declared: Mapping[str, tuple[str, float | None]], measures: Container[str]) -> None:

@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
 from features import minutes
-from features.calendar import local_day_sql
 from pipelines import cohort as cohorts
 from pipelines import durable
 from pipelines.cohort import Cohort
@@ -32,7 +31,6 @@ from pipelines.panel import state
 KIND = "retention"
 KEEPING, REMOVING = "keeping hours", "removing minutes"
 STREAM, TIME = "wearable", "minute_at"
-US_PER_DAY, US_PER_MINUTE = 86_400_000_000, 60_000_000
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("subject_id", *minutes.DEVICE)]
@@ -42,7 +40,6 @@ SCHEMA = pa.schema(
 )
 
 # Subjects' local days whose minutes stay, by subject, as days since 1970.
-Spared = dict[str, list[int]]
 
 
 @dataclass(frozen=True)
@@ -53,15 +50,13 @@ class Retained:
     removed_before: str
     minutes: int = 0
     hours: int = 0
-    days_spared: int = 0
     quarantined: int = 0
 
 
 def retain(installation: Installation, before: date) -> Retained:
     """Remove raw minutes before a day, in UTC; safe to repeat. The caller holds the installation.
 
-    Where a preference among devices is declared, days of several devices keep their minutes: it is decided minute by
-    minute. In quarantine, where nothing is kept in their place, no minute stays.
+    In quarantine, where nothing is kept in their place, no minute stays either.
     """
     lake = installation.lake
     done_before = kept_from(lake)
@@ -97,17 +92,16 @@ def _remove_raw(installation: Installation, before: date, step: str, done: Retai
     lake, settings = installation.lake, installation.settings
     known = cohorts.load(lake, settings, cohorts.newest_night(lake, settings.sites))
     with lake.connection() as connection:
-        spared = _days_of_two(lake, before, connection) if settings.door.device_preference else {}
         if step == KEEPING:
             _forget_unfinished(lake, before)
             for bucket in range(BUCKETS):
                 installation.report("keeping hours", bucket / BUCKETS)
-                _keep(lake, known, bucket, before, spared, connection)
+                _keep(lake, known, bucket, before, connection)
             _note(lake, before, REMOVING)
     durable.replace(mark(lake), json.dumps({"kept_from": before.isoformat()}).encode())
     installation.report("removing minutes")
-    removed = _remove(lake, before, _is_gone(known, before, spared))
-    return replace(done, minutes=removed, hours=_hours(lake, before), days_spared=sum(map(len, spared.values())))
+    removed = _remove(lake, before, _is_gone(known, before))
+    return replace(done, minutes=removed, hours=_hours(lake, before))
 
 
 def _note(lake: Lake, before: date, step: str) -> None:
@@ -119,30 +113,11 @@ def _leaving(lake: Lake, before: date, connection: duckdb.DuckDBPyConnection) ->
     return lake.rows(STREAM, connection).filter(f"{TIME} < TIMESTAMPTZ '{before} 00:00:00+00'")
 
 
-def _days_of_two(lake: Lake, before: date, connection: duckdb.DuckDBPyConnection) -> Spared:
-    """Local days that lose minutes and have several devices."""
-    rows = lake.rows(STREAM, connection).filter(f"{TIME} < TIMESTAMPTZ '{before} 00:00:00+00' + INTERVAL 2 DAY")
-    found = rows.query("rows", f"""
-        SELECT subject_id, {local_day_sql(TIME)} - DATE '1970-01-01' AS day FROM rows GROUP BY ALL
-        HAVING count(DISTINCT (source, device_id)) > 1 ORDER BY ALL""")  # fmt: skip
-    spared: Spared = {}
-    for subject, day in found.fetchall():
-        spared.setdefault(subject, []).append(day)
-    return spared
-
-
 def _keep(
-    lake: Lake, known: Cohort, bucket: int, before: date, spared: Spared, connection: duckdb.DuckDBPyConnection
+    lake: Lake, known: Cohort, bucket: int, before: date, connection: duckdb.DuckDBPyConnection
 ) -> None:
     """Add the hours of a bucket's minutes that are to leave."""
     rows = _leaving(lake, before, connection).filter(f"bucket = {bucket}")
-    days = [(subject, day) for subject, of_subject in spared.items() for day in of_subject]
-    connection.register(
-        "spared", pd.DataFrame(days, columns=["subject_id", "day"]).astype({"subject_id": "str", "day": "int64"})
-    )
-    rows = rows.query("rows", f"""
-        SELECT rows.* FROM rows ANTI JOIN spared ON spared.subject_id = rows.subject_id
-        AND spared.day = {local_day_sql("rows." + TIME, "rows.utc_offset_min")} - DATE '1970-01-01'""")  # fmt: skip
     hours = minutes.kept_hours(connection, rows, known.zones, known.cutoff)
     if len(hours):
         hours = hours.assign(bucket=bucket, removed_before=before.isoformat())[SCHEMA.names]
@@ -169,20 +144,14 @@ def _hours(lake: Lake, before: date) -> int:
         return len(rows.filter(f"removed_before = '{before}'"))
 
 
-def _is_gone(known: Cohort, before: date, spared: Spared) -> Callable[[pa.Table], pa.ChunkedArray]:
-    """Which minutes leave: early ones of known subjects, but those of spared days."""
+def _is_gone(known: Cohort, before: date) -> Callable[[pa.Table], pa.ChunkedArray]:
+    """Which minutes leave: early ones of known subjects."""
     instant = int(np.datetime64(before, "us").astype(np.int64))
     subjects = pa.array(sorted(map(str, known.zones.index)), pa.string())
 
     def choose(rows: pa.Table) -> pa.ChunkedArray:
         at, named = rows[TIME].cast(pa.int64()), rows["subject_id"].cast(pa.string())
-        gone = pc.and_(pc.less(at, instant), pc.is_in(named, value_set=subjects))
-        if not spared or "utc_offset_min" not in rows.column_names:
-            return gone
-        local = at.to_numpy() + rows["utc_offset_min"].to_numpy().astype(np.int64) * US_PER_MINUTE
-        places = pd.MultiIndex.from_arrays([named.to_pandas(), local // US_PER_DAY])
-        stays = places.isin([(subject, day) for subject, days in spared.items() for day in days])
-        return pc.and_(gone, pa.chunked_array([pa.array(~stays)]))
+        return pc.and_(pc.less(at, instant), pc.is_in(named, value_set=subjects))
 
     return choose
 

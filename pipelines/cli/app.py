@@ -12,6 +12,8 @@ import typer
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+# Foretide works on several things side by side: threads of the linear algebra within each would only wait for one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from pipelines.cli import answer
 from pipelines.cli.answer import Answer

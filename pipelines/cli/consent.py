@@ -108,9 +108,6 @@ def retain_command(
         done = retain(installation, before)
         kept = kept_from(installation.lake)
     said = ["No minutes were ever removed." if kept is None else f"Late minutes of before {kept} are kept out."]
-    if done.days_spared:
-        said.append(f"{done.days_spared} subject-days of several devices keep their minutes: which device speaks is "
-                    "decided minute by minute (`door: device_preference:`).")  # fmt: skip
     return Answer("retain", [vars(done)], sentences=said)
 
 

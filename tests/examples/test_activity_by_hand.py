@@ -204,16 +204,8 @@ def test_minutes_of_one_device_under_two_algorithms_are_one_story(panel_of):
     assert panel_of(wearable=rows)[BOUTS[:2]].to_numpy().tolist() == [[4.0, 4.0]]
 
 
-def test_two_devices_told_minute_by_minute_give_one_story(panel_of):
-    """The preferred ring has two walking minutes, the band the still ones around them."""
-    rows = told("2026-03-02T09:00", "ssssss") + told("2026-03-02T09:02", "ww", device_id="ring", source="ring")
-    panel = panel_of(wearable=rows, preference=["ring"])
-    # s s w w s s: 3 pairs begin with rest, one of them ends it
-    assert panel[BOUTS[:3]].to_numpy().tolist() == [[2.0, 2.0, pytest.approx(1 / 3)]]
-
-
 def test_an_hour_that_occurs_twice_on_two_devices_is_as_long_as_it_was(panel_of):
-    """Told minute by minute, both passes of 2 h count as worn, and the hour's bouts are unknown."""
+    """Told hour by hour, both passes of 2 h count as worn, and the hour's bouts are unknown."""
     first = told("2026-10-25T00:00", "s" * 60, utc_offset_min=120)
     again = told("2026-10-25T01:00", "s" * 60, utc_offset_min=60)
     ring = told("2026-10-25T02:00", "ss", utc_offset_min=60, device_id="ring", source="ring")

@@ -212,7 +212,7 @@ def test_a_version_in_which_only_one_device_tells_keeps_its_hours(days_of):
     """The band is known on the 3rd, the strap's one minute comes a day later."""
     rows = minutes(9, [80, 82]) + minutes(9, [70], device_id="strap", device_model="Strap", received_at=SECOND)
     panel = days_of(wearable=rows, preference=["Strap"]).panel
-    assert panel["heart_mean"].tolist() == [81, 76]
+    assert panel["heart_mean"].tolist() == [81, 70]
 
 
 def test_without_a_preference_the_device_with_more_minutes_speaks(days_of):
@@ -222,20 +222,21 @@ def test_without_a_preference_the_device_with_more_minutes_speaks(days_of):
     assert told(found) == [("03-02", "03-03", "two_devices")]
 
 
-def test_the_preferred_device_speaks_minute_by_minute(days_of):
-    """The strap's three minutes, and the band's two that the strap has not."""
-    panel = days_of(wearable=two_devices(), preference=["Strap"]).panel
-    assert panel["heart_mean"].tolist() == [pytest.approx((70 + 71 + 84 + 86 + 72) / 5)]
-    assert panel["adherence_wear_minutes"].tolist() == [5]
+def test_the_preferred_device_speaks_hour_by_hour(days_of):
+    """The strap's two minutes of 9 h, not the band's four, and one of 10 h; the band's of 11 h, of which the strap tells nothing."""
+    panel = days_of(wearable=two_devices() + minutes(11, [90, 92], device_model="Band 5"), preference=["Strap"]).panel
+    assert panel["heart_mean"].tolist() == [pytest.approx((70 + 71 + 72 + 90 + 92) / 5)]
+    # most minutes of each hour: 4 + 1 + 2
+    assert panel["adherence_wear_minutes"].tolist() == [7]
 
 
 def test_what_the_preferred_device_does_not_measure_is_the_others(days_of):
     """A strap gives no steps: those of the phone count, and the phone's own heart rate does not."""
-    strap = minutes(9, [70], device_id="strap", source="strap app")
+    strap = minutes(9, varied(60), device_id="strap", source="strap app")
     phone = minutes(9, [90], device_id="phone", source="phone", steps=33)
     phone += minutes(12, [0] * 600, "steps", device_id="phone", source="phone", worn=True)
     panel = days_of(wearable=strap + phone, preference=["strap app", "phone"]).panel
-    assert panel["heart_mean"].tolist() == [70]
+    assert panel["heart_mean"].tolist() == [70.5]
     assert panel["activity_steps"].tolist() == [33]
 
 

@@ -175,10 +175,21 @@ def test_a_pulse_taken_once_is_no_wear(panel_of):
     assert pd.isna(spot["activity_sedentary_share"])
 
 
-def test_a_night_shift_is_a_day(panel_of):
-    """Worn from 17 to 8 h, off while asleep by day: 900 minutes, 540 of them from 6 to 24 h."""
-    rows = lively(minutes(0, 480, steps=10, heart_rate=70)) + lively(minutes(17, 420, steps=10, heart_rate=70))
-    assert the_day(panel_of(wearable=rows))["activity_steps"] == 9000
+def test_what_was_done_while_the_device_lay_in_a_locker_is_not_known(panel_of):
+    """Worn from midnight to 7 and from 17 to 24 h, off at work: 840 minutes, 480 of them from 6 to 24 h, are no whole day."""
+    rows = lively(minutes(0, 420, steps=10, heart_rate=70)) + lively(minutes(17, 420, steps=10, heart_rate=70))
+    day = the_day(panel_of(wearable=rows))
+    assert day[["activity_steps", "activity_sedentary_share", "activity_entropy"]].isna().all()
+    assert day["adherence_wear_minutes"] == 840
+
+
+@pytest.mark.parametrize(("start", "zeros"), [(0, 120), (22, 0)])
+def test_two_hours_of_pulse_are_wear_and_the_rest_of_the_day_is_none(panel_of, start, zeros):
+    """A battery that went flat at 2 h, a band put on at 22 h: still minutes of the other hours are no calm day."""
+    worn = lively(minutes(start, 120, steps=0 if start == 0 else 5, heart_rate=70))
+    day = the_day(panel_of(wearable=worn + minutes(zeros // 60, 1320, steps=0)))
+    assert day[["activity_steps", "activity_h12", "activity_entropy"]].isna().all()
+    assert day["adherence_wear_minutes"] == 120
 
 
 def test_a_phone_that_tells_of_steps_only_does_not_silence_a_pedometer(panel_of):
@@ -203,14 +214,14 @@ def test_a_flat_device_does_not_silence_the_worn_one(panel_of, preference):
     [({"steps": 0, "sedentary_minutes": 1440}, False), ({"steps": 0}, False), ({"sedentary_minutes": 1440}, False),
      ({"steps": 0, "sedentary_minutes": 1440, "heart_rate_mean": 71, "heart_zone_below_minutes": 1440}, False),
      ({"steps": 0, "resting_heart_rate": 0}, False), ({"steps": 0, "worn_minutes": 0}, False),
-     ({"steps": 0, "resting_heart_rate": 60}, True), ({"steps": 12, "sedentary_minutes": 1440}, True),
+     ({"steps": 0, "resting_heart_rate": 60}, False), ({"steps": 12, "sedentary_minutes": 1440}, True),
      ({"steps": 9000, "worn_minutes": 599}, False), ({"steps": 9000, "worn_minutes": 0}, False),
      ({"steps": 0, "sedentary_minutes": 48}, False),
      ({"steps": 0, "worn_minutes": 600}, True),
      ({"steps": 0, "exercise_minutes": 20}, True), ({"steps": 0, "heart_zone_peak_minutes": 2}, True)],
 )  # fmt: skip
 def test_a_vendors_zeros_of_a_day_that_nobody_wore_it_are_no_calm_day(panel_of, told, known):
-    """Without a step, a resting pulse or a worn minute movement is not known, nor of a day worn for less than ten hours."""
+    """Without a step or a worn minute movement is not known, nor of a day worn for less than ten hours."""
     panel = panel_of(wearable_days=[summary(metric, value) for metric, value in told.items()])
     found = [
         name for name in ("activity_steps", "activity_sedentary_share") if name in panel and panel[name].notna().any()
@@ -339,8 +350,8 @@ def test_a_phone_on_the_table_does_not_speak_for_a_watch(panel_of, preference):
     day = the_day(panel_of(wearable=watch + phone, preference=preference))
     assert day["heart_mean"] == 70
     if preference:
-        # The preferred device's own three steps in place of the watch's in that minute.
-        assert day["activity_steps"] == pytest.approx(960 * 4 - 5 + 3)
+        # The watch shows that it is worn in each of those hours.
+        assert day["activity_steps"] == 960 * 4
         assert day["activity_sedentary_share"] == 0.0
     else:
         assert pd.isna(day["activity_steps"])
@@ -355,7 +366,7 @@ def test_a_phone_that_was_carried_speaks_beside_a_watch_worn_at_night(panel_of, 
 
 
 @pytest.mark.parametrize("preference", [("A",), ("B",)])
-def test_a_stuck_pulse_shows_no_wear_minute_by_minute(panel_of, preference):
+def test_a_stuck_pulse_shows_no_wear_hour_by_hour(panel_of, preference):
     """A's 70 all day does not; three hours of B do."""
     stuck = minutes(0, 1440, "a", heart_rate=70, steps=0, device_model="A")
     sound = lively(minutes(9, 180, "b", heart_rate=80, device_model="B"))

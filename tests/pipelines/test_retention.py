@@ -168,11 +168,11 @@ def stopped_before(monkeypatch, step: str, call: int, work) -> None:
     monkeypatch.undo()
 
 
-def test_days_of_competing_devices_keep_their_minutes_where_a_preference_decides(tmp_path):
-    """A preference speaks minute by minute, which hours cannot: such days are spared, and the panel stays."""
+def test_of_competing_devices_the_preferred_one_speaks_as_before(tmp_path):
+    """A preference is decided by hours, which are kept: the panel stays."""
     made = installation(tmp_path, preference=("ring",))
     before = panels(made)
-    assert retention.retain(made, BEFORE).days_spared == 2
+    retention.retain(made, BEFORE)
     assert_same(panels(made), before)
 
 
