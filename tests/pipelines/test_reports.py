@@ -97,7 +97,9 @@ def model_page(folder: Path, rows: pd.DataFrame, decision: Decision, served: str
     curve = pd.DataFrame(
         {"predicted": [0.1, 0.3], "observed": [0.12, 0.28], "low": [0.05, np.nan], "high": [0.2, np.nan]}
     )
-    path = write_model(folder, "crisis", rows, flow, {"all": curve}, served, decision, 14, CONTEXT)
+    path = write_model(
+        folder, "crisis", rows, flow, {"all": curve}, served, decision, 14, CONTEXT, split="unseen_subjects"
+    )
     return path.read_text(encoding="utf-8")
 
 
