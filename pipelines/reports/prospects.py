@@ -30,17 +30,12 @@ def _line(plan: Plan, row: Mapping[str, Any]) -> dict[str, object]:
     span = words.span(least + row["low"], least + row["high"], decimals=decimals)
     return {
         "outcome": f"{plan.audit.audited.outcome} {plan.audit.audited.horizon_days} d",
-        "to be proven": claim + _beyond(least),
+        "to be proven": f"{claim} beyond {least:g}",
         "between": between,
         "smallest": words.number(least + row["detectable"], decimals=decimals) + (f" ({span})" if span else ""),
         "event subjects": _count(row["n_event_subjects"]),
         **{f"missing for {size:.2f} beyond": _count(row[f"missing_{size}"]) for size in SIZES},
     }
-
-
-def _beyond(least: float) -> str:
-    """Of what the whole interval must lie clear, where that is not 0."""
-    return f" beyond {least:g}" if least else ""
 
 
 def _named(row: Mapping[str, Any]) -> str:

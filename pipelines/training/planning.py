@@ -36,8 +36,8 @@ RULES = (
 class Plan:
     """What can be proven of one outcome: `models.power.prospects`, beside the rule and the audit that they rest on.
 
-    `auroc` is the rule's, `least_gain` what a gain must exceed by the release policy, `hidden` counts the groups of each attribute that are too small to be shown, and `is_refitted` says
-    whether the rule was fitted again on resampled subjects.
+    `auroc` is the rule's, `least_gain` what a gain must exceed by the release policy, `hidden` counts the groups of each
+    attribute that are too small to be shown, and `is_refitted` says whether the rule was fitted again on resampled subjects.
     """
 
     audit: Audit
