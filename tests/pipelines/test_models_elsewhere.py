@@ -142,6 +142,7 @@ def test_a_person_is_told_first_what_it_means_and_what_cannot_be_known(home, els
     assert code == 0, output
     assert f"as it is, {NAME}/2 ranks with AUROC" in output
     assert "simple rule there" in output
+    assert "conditional on the fitted models)" in output
     assert "(intercept " in output
     assert "pseudonym" in output
     assert output.index("Its risks are") < output.index("as is")
@@ -210,9 +211,7 @@ def test_a_cohort_of_the_model_s_own_people_and_one_more_is_refused(home, tmp_pa
     """Another lake, other content, the same persons: no figure, and no look."""
     more = small(tmp_path / "more", seed=3)
     lake, day = Installation(load_settings(more / "foretide.yaml")).lake, pd.Timestamp("2026-05-01T10:00Z")
-    frame = pd.DataFrame(
-        {"subject_id": ["one-more"], "site": ["north"], "enrolled_on": [day.date()], "received_at": [day]}
-    )
+    frame = pd.DataFrame({"subject_id": ["p-71"], "site": ["north"], "enrolled_on": [day.date()], "received_at": [day]})
     ingest(lake, [Batch("subjects", frame, "one.csv")], "one")
     code, output = answered(home, "validate", "--cohort", str(more), "--as-of", NIGHT)
     assert (code, "70 of 71 pseudonyms occur in the model's cohort too" in output) == (1, True), output

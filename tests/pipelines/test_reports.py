@@ -163,6 +163,17 @@ def test_the_model_report_says_what_serves_and_why(tmp_path):
     assert "7,777" not in text
 
 
+def test_only_the_gain_that_decides_has_a_verdict(tmp_path):
+    """The headline split's gain of onset is marked; another's is told as not deciding, and whether it was refitted."""
+    text = model_page(tmp_path, tidy(), PROMOTED)
+    assert re.search(r"better</span></div><div>This gain decides\. The model ranks better", text)
+    assert "interval, conditional on the fitted models: " in text
+    other = tidy().assign(split="unseen_and_later")
+    beside = model_page(tmp_path, pd.concat([tidy(gain_low=-0.02), other]), PROMOTED)
+    assert re.search(r"not proven</span></div><div>This gain decides\. Not proven", beside)
+    assert re.search(r"later in time</span></div><div>Does not decide\. The model ranks better", beside)
+
+
 def test_a_model_held_back_has_every_rule_for_and_against_it(tmp_path):
     """What speaks for it stands beside what holds it back."""
     held = Decision((Rule("gain", True, "Its gain is proven."), Rule("fairness", False, "Two comparisons fail.")))
