@@ -19,6 +19,7 @@ from pipelines.panel import Panel
 from pipelines.panel.extent import buckets_of
 from pipelines.release.registry import model_name
 from pipelines.settings import Settings
+from pipelines.training.provenance import basis
 
 # Share of the last four weeks' days with any data.
 COMPLETENESS = "adherence_coverage_28d"
@@ -53,7 +54,9 @@ def training_matrices(installation: Installation, night: str) -> Shapes:
     for outcome in outcomes(installation):
         until = cohorts.follow_up(installation.lake, days.cohort, outcome, days.load(columns=()))
         index = training_index(installation, days, outcome, until)
-        shapes[outcome.name] = _store(installation, days, outcome, index, "training")
+        shapes[outcome.name] = _store(
+            installation, days, outcome, index, "training", version=basis(installation, night)
+        )
     return shapes
 
 
@@ -144,9 +147,10 @@ def widened(
 
 
 def _store(
-    installation: Installation, days: Panel, outcome: Outcome, index: pd.DataFrame, kind: str, more: Sequence[str] = ()
-) -> tuple[int, int]:
+    installation: Installation, days: Panel, outcome: Outcome, index: pd.DataFrame, kind: str, more: Sequence[str] = (),
+    version: str = "",
+) -> tuple[int, int]:  # fmt: skip
     features = tuple(dict.fromkeys([*needed(installation.settings), *more]))
     parts = built(installation, days, outcome, index, features)
-    installation.lake.replace(f"{kind}_matrix_{outcome.name}", parts)
+    installation.lake.replace(f"{kind}_matrix_{outcome.name}", parts, version)
     return len(index), len(features)

@@ -47,6 +47,9 @@ DECLARED: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+UNCOUNTED = "Looks are counted only with `--out`: of this replay nothing is kept, so that no later command counts it."
+
+
 @dataclass(frozen=True)
 class Replayed:
     """Tidy result rows, the horizon of each outcome to look at first, findings in sentences, files that were kept, and what
@@ -104,6 +107,8 @@ def replay(
         reporting.audit(installation, night)
         reporting.model_report(installation, night)
         results, sentences = reporting.findings(installation)
+        if out is None:
+            sentences.append(UNCOUNTED)
         kept = [] if out is None else [installation.settings.reports_folder / "index.html"]
         tried = ablation.tables(installation, night).get(ablation.TABLE)
         return Replayed(results, installation.settings.alert_horizons, sentences, kept, tried)

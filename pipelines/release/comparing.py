@@ -13,7 +13,7 @@ from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.release import contest, judgement, registered, reporting
-from pipelines.training import looks
+from pipelines.training import controls, looks
 from pipelines.training.auditing import with_sites
 from pipelines.training.provenance import dataset_name
 
@@ -35,7 +35,8 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
         told: the models, as `registered.named` takes them.
 
     Raises:
-        Refused: no such model, altered files, other outcomes, the same recipe, features that are gone, or too few subjects.
+        Refused: no such model, altered files, other outcomes, the same recipe, features that are gone, too few subjects; or
+            what lies in the lake is not of one training that passed its controls.
     """
     versions = [registered.named(installation, name) for name in told]
     models = [registered.load(installation, version) for version in versions]
@@ -45,6 +46,7 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
     _refuse_what_is_gone(installation, models)
     _, split = judgement.served(installation, outcome.name)
     night = reporting.last_night(installation)
+    controls.passed(installation, night)
     predictors = tuple(
         Predictor(name, model.learner, model.features, model.growth)
         for name, model in zip((one, other), models, strict=True)
@@ -52,7 +54,8 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
     rows = contest.fitted(installation, night, outcome, predictors, split)
     if rows.empty or rows["label"].nunique() < 2:
         raise Refused(f"Too few subjects with an event of `{outcome.name}` to fit both anew and test them on others.")
-    looks.record(installation, night, outcome.name, f"comparison of {one} and {other}", len(predictors))
+    of = " and ".join(sorted(version.content_sha256 for version in versions))
+    looks.record(installation, night, outcome.name, f"comparison of {of}", len(predictors))
     settings = installation.settings
     subjects = engineering.cohort(installation, night).subjects
     found, hidden = contests.by_group(

@@ -17,7 +17,7 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.release import ledger
 from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
-from pipelines.training import evaluating
+from pipelines.training import evaluating, looks
 
 INCUMBENT = "champion"
 
@@ -53,6 +53,7 @@ def against_champion(
         rows, name = installation.lake.load(f"predictions_{outcome.name}").query("split == @split"), twin.name
     else:
         incumbent = Predictor(INCUMBENT, model.learner, model.features, model.growth)
+        looks.record(installation, night, outcome.name, f"contest with {champion.content_sha256}", 1)
         rows, name = fitted(installation, night, outcome, (today[served], incumbent), split), INCUMBENT
     if rows.empty:
         return Contest(model.name, Standing.COMPARED)

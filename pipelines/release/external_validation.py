@@ -14,7 +14,7 @@ from models.risk import HazardModel
 from pipelines import engineering
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
-from pipelines.release import registered
+from pipelines.release import overlap, registered
 from pipelines.release.registry import CHAMPION, ModelVersion, model_name
 from pipelines.settings import CONFIG_NAME, Settings, load_settings
 from pipelines.training import evaluating, labelling, looks
@@ -44,13 +44,15 @@ def validate(
         outcome: the cohort's outcome, where it has another name than the model's.
 
     Raises:
-        Refused: no such model, its files were altered, it was trained on this cohort, or the cohort lacks its outcome, its
-            horizons or its features.
+        Refused: no such model, its files were altered, it was trained on this cohort or on people of it, or the cohort lacks
+            its outcome, its horizons or its features.
         ModelsError: too few subjects, or no event.
     """
     version = registered.named(installation, told or champion_of(installation.settings, outcome))
     model = registered.load(installation, version)
     _refuse_its_own(installation, version, cohort)
+    known_at = pd.Timestamp(version.tags["known_at"])
+    who = overlap.in_both(installation.lake, known_at, cohort.lake, engineering.cohort(cohort, night))
     declared = _outcome(model, cohort, outcome)
     _refuse_unknown_features(model, cohort.settings)
     features = tuple(dict.fromkeys([*engineering.needed(cohort.settings), *model.features]))
@@ -65,16 +67,15 @@ def validate(
     rows = external_validation.measure(
         predicted, dataset_name(cohort), declared.name, how.resamples, how.seed, cohort.settings.audit.top_share
     )
-    looks.record(
-        cohort, night, declared.name, f"validation of {registered.label(version)}", len(external_validation.WAYS)
-    )
+    # By its content: another installation's model of the same name is another one.
+    what = f"validation of {version.content_sha256}"
+    looks.record(cohort, night, declared.name, what, len(external_validation.WAYS))
     if not (rows["horizon_days"] == horizon).any():
         raise ModelsError(
             f"Fewer than two subjects have an event of `{declared.name}` within {horizon} days, so nothing can be said of a "
             "model there. Gather more data."
         )
-    remarks = [*_differences(installation, model, declared), *_missing(model, matrix), *_too_few(predicted.risks),
-               _who_is_in_both(installation, version, cohort, labels)]  # fmt: skip
+    remarks = [*_differences(installation, model, declared), *_missing(model, matrix), *_too_few(predicted.risks), who]
     return Validated(rows, registered.label(version), declared.name, horizon, remarks)
 
 
@@ -178,19 +179,3 @@ def _too_few(risks: dict[str, object]) -> list[str]:
     if external_validation.REFITTED in risks:
         return []
     return ["Too few subjects have an event to fit anything here: no refitted model, no simple rule to compare with."]
-
-
-def _who_is_in_both(
-    installation: Installation, version: ModelVersion, cohort: Installation, labels: pd.DataFrame
-) -> str:
-    """What can be told of persons in both cohorts: whether pseudonyms are the same, and that this proves nothing."""
-    lake = installation.lake
-    seen = lake.history("subjects", pd.Timestamp(version.tags["known_at"]), lake.connection()).df()["subject_id"]
-    here = labels["subject_id"].drop_duplicates()
-    again = int(here.isin(seen).sum())
-    if again:
-        return (
-            f"{again} of {len(here)} pseudonyms occur in the model's cohort too. If they are the same persons, these figures "
-            "flatter; if each sender counts from 1, they say nothing. Ask the senders."
-        )
-    return "No pseudonym occurs in both cohorts. Whether a person does cannot be known: senders give pseudonyms of their own."

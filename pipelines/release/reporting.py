@@ -99,7 +99,7 @@ def _report(installation: Installation, night: str, outcome: str, tables: dict[s
     remark = " ".join([*_remarks(installation, outcome), looks.sentence(installation.audit_log, outcome)])
     page = write_model(
         settings.reports_folder, outcome, lake.load("results"), lake.load("flow"), curves, served, decision,
-        settings.outcomes[outcome].alert_horizon, context, tables, told, remark,
+        settings.outcomes[outcome].alert_horizon, context, tables, told, remark, split=split,
     )  # fmt: skip
     audited = fairness_name(_audited(installation, outcome))
     card.make(

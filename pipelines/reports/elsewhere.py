@@ -45,11 +45,6 @@ def _figure(metrics: pd.DataFrame, name: str) -> str:
     return words.number(row["value"], is_signed, decimals) + (f" ({span})" if span else "")
 
 
-def _told(metrics: pd.DataFrame, name: str) -> str:
-    """A figure within brackets, hence without any of its own."""
-    return _figure(metrics, name).replace(" (", ", 95 % ").removesuffix(")")
-
-
 def sentences(found: Validated) -> list[str]:
     """Whether the model ranks better than the cohort's best rule, whether its risks are right there, and what else to know."""
     rows = _shown(found)
@@ -65,28 +60,22 @@ def _ranking(found: Validated, own: pd.DataFrame, best: str | None) -> str:
     if best is None:
         return f"{about}."
     rule = words.predictor(best).removeprefix("Baseline: ")
-    row = own.loc[GAIN]
-    if row["low"] > 0:
-        verdict = "it ranks better than the best simple rule there"
-    elif row["high"] < 0:
-        verdict = "the best simple rule there ranks better"
-    else:
-        verdict = "it is not proven to rank better, nor worse, than the best simple rule there"
-    return f"{about}; {verdict} ({rule}; difference {_told(own, GAIN)})."
+    verdict = words.proven(
+        own.loc[GAIN], 0, "it ranks better than the best simple rule there", "the best simple rule there ranks better",
+        "it is not proven to rank better, nor worse, than the best simple rule there",
+    )  # fmt: skip
+    difference = words.figure(own.loc[GAIN], is_signed=True)
+    return f"{about}; {verdict} ({rule}; difference {difference}, conditional on the fitted models)."
 
 
 def _calibration(own: pd.DataFrame) -> str:
     intercept, slope = own.loc["calibration_intercept"], own.loc["calibration_slope"]
-    if intercept["low"] > 0:
-        level = "Its risks are too low there"
-    elif intercept["high"] < 0:
-        level = "Its risks are too high there"
-    else:
-        level = "Its risks are not proven to be too high or too low there"
-    if slope["high"] < 1:
-        spread = "they differ more from one another than they should"
-    elif slope["low"] > 1:
-        spread = "they differ less from one another than they should"
-    else:
-        spread = "that they differ too much or too little from one another is not proven"
-    return f"{level} (intercept {_told(own, 'calibration_intercept')}); {spread} (slope {_told(own, 'calibration_slope')})."
+    level = words.proven(
+        intercept, 0, "Its risks are too low there", "Its risks are too high there",
+        "Its risks are not proven to be too high or too low there",
+    )  # fmt: skip
+    spread = words.proven(
+        slope, 1, "they differ less from one another than they should", "they differ more from one another than they should",
+        "that they differ too much or too little from one another is not proven",
+    )  # fmt: skip
+    return f"{level} (intercept {words.figure(intercept, is_signed=True)}); {spread} (slope {words.figure(slope)})."

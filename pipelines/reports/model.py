@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from models.baselines import MODEL as OWN
 from models.evaluation import GAIN
+from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
 from models.gate import Decision
 from models.operational import THRESHOLDS
 from models.refitting import REFITTED_GAIN
@@ -48,6 +49,11 @@ FINE = {
 PEOPLE = "characteristics"
 HEADLINE_FIRST = (UNSEEN_AND_LATER, UNSEEN_SUBJECTS)
 TASK_FIRST = ("onset", "burden")
+GAINED = {
+    PASS: "The model ranks better than the best baseline",
+    FAIL: "The model ranks worse than the best baseline",
+    INSUFFICIENT: "Not proven better than the best baseline",
+}
 
 
 def page_name(outcome: str) -> str:
@@ -59,6 +65,7 @@ def write_model(
     folder: Path, outcome: str, rows: pd.DataFrame, flow: pd.DataFrame, curves: Mapping[str, pd.DataFrame],
     served: str, decision: Decision, alert_horizon_days: int, context: Context,
     tables: Mapping[str, pd.DataFrame] = MappingProxyType({}), told: Mapping[str, str] = MappingProxyType({}), remark: str = "",
+    *, split: str,
 ) -> Path:  # fmt: skip
     """Write the report of one outcome's model and give its path.
 
@@ -74,6 +81,7 @@ def write_model(
             (`models.importance`), and both of `pipelines.training.abstention`.
         told: what a clinician calls each feature, by its name.
         remark: a sentence about what else decides whether it serves, where that is not the policy alone.
+        split: on which the gain of onset decides.
 
     Raises:
         Fault: no tidy rows of this outcome.
@@ -81,7 +89,7 @@ def write_model(
     own = rows[(rows["outcome"] == outcome) & ((rows["group"] == "all") | rows["metric"].isin([GAIN, REFITTED_GAIN]))]
     if own.empty:
         raise Fault(f"There are no result rows of outcome `{outcome}`. Run `foretide train` before its report.")
-    gains = [_gain(row) for row in _ordered(_surest(own[own["horizon_days"] == alert_horizon_days]))]
+    gains = [_gain(row, split) for row in _ordered(_surest(own[own["horizon_days"] == alert_horizon_days]))]
     return write_page(
         folder,
         page_name(outcome),
@@ -161,37 +169,19 @@ def _surest(rows: pd.DataFrame) -> pd.DataFrame:
     return gains.sort_values("metric", key=lambda of: of == GAIN, kind="stable").drop_duplicates(["task", "split"])
 
 
-def _gain(row: dict[str, Any]) -> dict[str, str]:
-    """Whether the model beats the best baseline, in one sentence."""
+def _gain(row: dict[str, Any], split: str) -> dict[str, str | bool]:
+    """Whether the model beats the best baseline, in one sentence, and whether that is the gain that decides."""
     where = f"{words.TASKS.get(row['task'], row['task'])}, {words.SPLITS.get(row['split'], row['split'])}"
+    told = {"where": where, "is_deciding": (row["task"], row["split"]) == ("onset", split)}
     if not math.isfinite(row["value"]):
-        return {
-            "where": where,
-            "verdict": "insufficient_evidence",
-            "text": "Not estimable: too few subjects with an event.",
-        }
+        return {**told, "verdict": INSUFFICIENT, "text": "Not estimable: too few subjects with an event."}
+    verdict = words.proven(row, 0, PASS, FAIL, INSUFFICIENT)
     interval = words.span(row["low"], row["high"], is_signed=True)
-    how = ", refitted" if row["metric"] == REFITTED_GAIN else ""
-    figure = f"{words.number(row['value'], is_signed=True)}" + (
-        f" (95\u00a0% interval{how} {interval})" if interval else ""
+    how = "refitted" if row["metric"] == REFITTED_GAIN else "conditional on the fitted models"
+    figure = words.number(row["value"], is_signed=True) + (
+        f" (95\u00a0% interval, {how}: {interval})" if interval else ""
     )
-    if math.isfinite(row["low"]) and row["low"] > 0:
-        return {
-            "where": where,
-            "verdict": "pass",
-            "text": f"The model ranks better than the best baseline: AUROC {figure}.",
-        }
-    if math.isfinite(row["high"]) and row["high"] < 0:
-        return {
-            "where": where,
-            "verdict": "fail",
-            "text": f"The model ranks worse than the best baseline: AUROC {figure}.",
-        }
-    return {
-        "where": where,
-        "verdict": "insufficient_evidence",
-        "text": f"Not proven better than the best baseline: AUROC {figure}.",
-    }
+    return {**told, "verdict": verdict, "text": f"{GAINED[verdict]}: AUROC {figure}."}
 
 
 def _contest(rows: pd.DataFrame, task: str, split: str, horizon_days: int) -> dict[str, Any]:

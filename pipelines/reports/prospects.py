@@ -23,17 +23,18 @@ def table(plans: list[Plan]) -> list[dict[str, object]]:
 def _line(plan: Plan, row: Mapping[str, Any]) -> dict[str, object]:
     if row["claim"] == GAIN:
         claim, between, decimals = "gain in AUROC", f"model and {_rule(plan)}", DECIMALS
+        least = plan.least_gain
     else:
         claim, between = f"gap in {IN_WORDS[row['metric']]}", f"{_named(row)} and {row['reference']}"
-        decimals = words.DECIMALS
-    span = words.span(row["low"], row["high"], decimals=decimals)
+        decimals, least = words.DECIMALS, plan.audit.design.margin
+    span = words.span(least + row["low"], least + row["high"], decimals=decimals)
     return {
         "outcome": f"{plan.audit.audited.outcome} {plan.audit.audited.horizon_days} d",
-        "to be proven": claim,
+        "to be proven": f"{claim} beyond {least:g}",
         "between": between,
-        "smallest": words.number(row["detectable"], decimals=decimals) + (f" ({span})" if span else ""),
+        "smallest": words.number(least + row["detectable"], decimals=decimals) + (f" ({span})" if span else ""),
         "event subjects": _count(row["n_event_subjects"]),
-        **{f"missing for {size:.2f}": _count(row[f"missing_{size}"]) for size in SIZES},
+        **{f"missing for {size:.2f} beyond": _count(row[f"missing_{size}"]) for size in SIZES},
     }
 
 
@@ -62,21 +63,27 @@ def _of_gain(plan: Plan) -> list[str]:
         f"{_count(row['n_subjects'])} tested ({words.SPLITS[audited.split]}), this cohort"
     )
     over = f"over the best simple rule ({_rule(plan)}: AUROC {words.number(plan.auroc)})"
-    least, low, high = (words.number(row[name], decimals=DECIMALS) for name in ("detectable", "low", "high"))
-    if plan.auroc + row["detectable"] > 1:
+    least, low, high = (
+        words.number(plan.least_gain + row[name], decimals=DECIMALS) for name in ("detectable", "low", "high")
+    )
+    if plan.auroc + plan.least_gain + row["detectable"] > 1:
         found = f"can prove no gain {over}: it would have to be {least}, more than there is left."
     else:
         found = f"can prove a gain of {least} AUROC or more {over} {POWER}."
     return [
-        f"{about} {found} {_missing(row)}",
+        f"{about} {found}{_asked(plan)} {_missing(row, plan.least_gain)}",
         "Assumed: the model's figures vary over subjects as much as the rule's, its AUROC along with it (correlation "
         f"{CORRELATION:g}; at {HIGH_CORRELATION:g} the gain would have to be {low}, at {LOW_CORRELATION:g} {high}); new "
         f"subjects are like these. {_conditional(plan)}",
     ]
 
 
-def _missing(row: pd.Series) -> str:
-    lacking = {size: row[f"missing_{size}"] for size in SIZES}
+def _asked(plan: Plan) -> str:
+    return f" The release policy asks for more than {plan.least_gain:g}, interval and all." if plan.least_gain else ""
+
+
+def _missing(row: pd.Series, least: float) -> str:
+    lacking = {least + size: row[f"missing_{size}"] for size in SIZES}
     short = [f"{_count(count)} for {size:.2f}" for size, count in lacking.items() if count > 0]
     enough = [f"{size:.2f}" for size, count in lacking.items() if count == 0]
     parts = [f"about so many event subjects are missing: {words.listing(short)}" if short else "",
@@ -100,12 +107,15 @@ def _of_attribute(name: str, gaps: pd.DataFrame, n_hidden: int, plan: Plan) -> s
     hidden = f" {n_hidden} group{'s are' if n_hidden > 1 else ' is'} too small to be shown." if n_hidden else ""
     if gaps.empty:
         return f"By {words.plain(name)}: no two groups are large enough to be compared.{hidden}"
+    design = plan.audit.design
     told = [
-        f"{_between(part['detectable'])} in {IN_WORDS[metric]}" for metric, part in gaps.groupby("metric", sort=False)
+        f"{_between(design.margin + part['detectable'])} in {IN_WORDS[metric]}"
+        for metric, part in gaps.groupby("metric", sort=False)
     ]
     return (
-        f"By {words.plain(name)} a gap is proven {POWER} from {words.listing(told)} on (top "
-        f"{words.percent(plan.audit.design.top_share)} flagged, compared with {gaps['reference'].iloc[0]}).{hidden}"
+        f"By {words.plain(name)} a gap fails the audit {POWER} from {words.listing(told)} on (the margin of {design.margin:g} "
+        f"included; of many comparisons each must be larger; top {words.percent(design.top_share)} flagged, compared with "
+        f"{gaps['reference'].iloc[0]}).{hidden}"
     )
 
 

@@ -1,8 +1,5 @@
 """Two models on the same rows, for a terminal: one sentence that a clinician understands, and a table by group."""
 
-from collections.abc import Hashable, Mapping
-from typing import Any
-
 import pandas as pd
 
 from models.contest import DIFFERENCE, EVERYBODY
@@ -30,11 +27,6 @@ def _line(found: Compared, group: str, rows: pd.DataFrame) -> dict[str, object]:
     return line
 
 
-def _difference(row: Mapping[Hashable, Any] | pd.Series) -> str:
-    span = words.span(row["low"], row["high"], is_signed=True)
-    return words.number(row["value"], is_signed=True) + (f", 95 % {span}" if span else "")
-
-
 def _count(value: float) -> str:
     return words.DASH if pd.isna(value) else words.count(value)
 
@@ -46,7 +38,7 @@ def sentences(found: Compared) -> list[str]:
     row, caught = by.loc[(DIFFERENCE, "auroc")], [by.loc[(model, "tpr"), "value"] for model in found.models]
     outcome, horizon = found.rows["outcome"].iloc[0], found.rows["horizon_days"].iloc[0]
     return [
-        f"{_verdict(one, other, row)} (AUROC difference {_difference(row)}; {words.plain(outcome)}, {horizon} days, "
+        f"{_verdict(one, other, row)} (AUROC difference {words.figure(row, is_signed=True)}; {words.plain(outcome)}, {horizon} days, "
         f"{words.SPLITS[found.rows['split'].iloc[0]]}); with the top {words.percent(found.top_share)} flagged, {one} catches "
         f"{100 * caught[0]:.0f} and {other} {100 * caught[1]:.0f} of 100 days before an event.",
         *_of_groups(found),
@@ -56,11 +48,10 @@ def sentences(found: Compared) -> list[str]:
 
 
 def _verdict(one: str, other: str, row: pd.Series) -> str:
-    if row["low"] > 0:
-        return f"{one} ranks people it never saw better than {other}"
-    if row["high"] < 0:
-        return f"{other} ranks people it never saw better than {one}"
-    return f"It is not proven that either of {one} and {other} ranks people it never saw better"
+    return words.proven(
+        row, 0, f"{one} ranks people it never saw better than {other}", f"{other} ranks people it never saw better than {one}",
+        f"It is not proven that either of {one} and {other} ranks people it never saw better",
+    )  # fmt: skip
 
 
 def _of_groups(found: Compared) -> list[str]:
@@ -68,7 +59,9 @@ def _of_groups(found: Compared) -> list[str]:
     apart = rows[(rows["metric"] == "auroc") & ((rows["low"] > 0) | (rows["high"] < 0))]
     told = []
     if len(apart):
-        named = [f"{words.plain(row['group'])} ({_difference(row)})" for row in apart.to_dict("records")]
+        named = [
+            f"{words.plain(row['group'])} ({words.figure(row, is_signed=True)})" for row in apart.to_dict("records")
+        ]
         told.append(f"By group the AUROC differs in {words.listing(named)}; of many groups some do by chance.")
     n_hidden = sum(found.hidden.values())
     if n_hidden:

@@ -1,7 +1,10 @@
 """How reports say things: metric names and verdicts in words, numbers, intervals and counts as text."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from models.fairness.disclosure import DECIMALS, SMALLEST_SUBJECTS, rounded_count
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
@@ -132,6 +135,19 @@ def span(low: float, high: float, is_signed: bool = False, decimals: int = DECIM
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"{number(low, is_signed, decimals)} to {number(high, is_signed, decimals)}"
+
+
+def figure(row: Mapping[str, Any] | pd.Series, is_signed: bool = False, decimals: int = DECIMALS) -> str:
+    """A value with its interval, as it stands within brackets: `0.70, 95 % 0.61 to 0.78`."""
+    told = span(row["low"], row["high"], is_signed, decimals)
+    return number(row["value"], is_signed, decimals) + (f", 95 % {told}" if told else "")
+
+
+def proven(row: Mapping[str, Any] | pd.Series, limit: float, above: str, below: str, unproven: str) -> str:
+    """The words that an interval allows: the whole of it lies above the limit or below it, or neither."""
+    if row["low"] > limit:
+        return above
+    return below if row["high"] < limit else unproven
 
 
 def count(value: float) -> str:

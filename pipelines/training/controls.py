@@ -17,6 +17,7 @@ from models.controls import COLUMNS, FALSE_ALARMS, Trial, leak_of, negative_cont
 from models.outcomes import Outcome
 from models.splits import UNSEEN_SUBJECTS, Split
 from pipelines import engineering
+from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.training import evaluating
@@ -43,6 +44,35 @@ def check(installation: Installation, night: str) -> Counts:
     found = pd.concat(parts, ignore_index=True)
     installation.lake.replace(CONTROLS, found, version=basis(installation, night))
     return {f"{row['outcome']}: {row['control']}": str(row["told"]) for row in found.to_dict("records")}
+
+
+def passed(installation: Installation, night: str) -> pd.DataFrame:
+    """What the controls of the night's training found, all of which passed; its tables lie in the lake.
+
+    Raises:
+        Refused: none were run on what is known and declared now, one failed, or a later training was cut off.
+    """
+    lake, now = installation.lake, basis(installation, night)
+    if lake.derived_version(CONTROLS) != now:
+        raise Refused(
+            "No controls were run on a training of what is known and declared now, by the code of now. Run `foretide train`."
+        )
+    rows = lake.load(CONTROLS)
+    failed = rows[~rows["is_passed"]]
+    if len(failed):
+        told = "; ".join(f"`{row.control}` for `{row.outcome}`: {row.told}" for row in failed.itertuples())
+        raise Refused(
+            f"{len(failed)} of {len(rows)} controls failed, so that figures of this training cannot be relied on, and nothing "
+            f"follows from them: {told}. Mend what leaks, or take the named features away by `features: {{drop: [...]}}`, and "
+            "train again."
+        )
+    outcomes = installation.settings.outcomes
+    made = ("served", *(f"{table}_{outcome}" for outcome in outcomes for table in ("training_matrix", "labels")))
+    if any(lake.derived_version(name) != now for name in made):
+        raise Refused(
+            "The tables in the lake are not those of this training: a later one did not come to its end. Run `foretide train`."
+        )
+    return rows
 
 
 def sentence(rows: pd.DataFrame) -> str:

@@ -25,7 +25,7 @@ from pipelines.progress import Counts, Report
 from pipelines.sections import OutcomeSettings, Training
 from pipelines.training import looks
 from pipelines.training.labelling import KEY
-from pipelines.training.provenance import dataset_name
+from pipelines.training.provenance import basis, dataset_name
 
 IMPORTANCE = "importance"
 
@@ -52,7 +52,7 @@ def evaluate(installation: Installation, night: str) -> Counts:
                                  candidates(matrix, installation.settings.features_on(), how.model.growth()), how,
                                  installation.settings.audit.top_share, site, installation.report)  # fmt: skip
         results.append(found.rows)
-        looks.record(installation, night, outcome.name, "evaluation", max(how.seeds, 1))
+        looks.record(installation, night, outcome.name, "evaluation", 1)
         least = installation.settings.release_policy.min_gain_low
         earned, reason = gate.candidate(found.rows, found.split, declared.alert_horizon, least)
         served.append({"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason})
@@ -61,7 +61,7 @@ def evaluate(installation: Installation, night: str) -> Counts:
         moved.append(_importance(installation, outcome, matrix, found))
     installation.lake.replace(IMPORTANCE, pd.concat(moved, ignore_index=True))
     installation.lake.replace("results", pd.concat(results, ignore_index=True))
-    installation.lake.replace("served", pd.DataFrame(served))
+    installation.lake.replace("served", pd.DataFrame(served), version=basis(installation, night))
     return {f"{row['outcome']}: to be served": str(row["served"]) for row in served}
 
 

@@ -10,16 +10,15 @@ from models import protocol, risk
 from models.baselines import Predictor
 from models.outcomes import Outcome
 from pipelines import engineering
-from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.release import tracking
 from pipelines.release.registry import CHALLENGER, RESULTS_TAG, model_name
 from pipelines.sections import Training
-from pipelines.training import evaluating
+from pipelines.training import controls, evaluating
 from pipelines.training.controls import CONTROLS
 from pipelines.training.evaluating import IMPORTANCE
-from pipelines.training.provenance import basis, code_version
+from pipelines.training.provenance import code_version
 
 
 def register(installation: Installation, night: str, tables: Mapping[str, pd.DataFrame]) -> Counts:
@@ -31,8 +30,7 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
     Raises:
         Refused: a control failed, or none was run on this training.
     """
-    controls = _passed_controls(installation, night)
-    tables = {CONTROLS: controls, IMPORTANCE: installation.lake.load(IMPORTANCE), **tables}
+    tables = {CONTROLS: controls.passed(installation, night), IMPORTANCE: installation.lake.load(IMPORTANCE), **tables}
     served = installation.lake.load("served").set_index("outcome")
     how = installation.settings.training
     counts: Counts = {}
@@ -55,21 +53,6 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
         )  # fmt: skip
         counts[registered.name] = f"version {registered.version}, {name}"
     return counts
-
-
-def _passed_controls(installation: Installation, night: str) -> pd.DataFrame:
-    """What the controls of this very training found, all of which passed."""
-    if installation.lake.derived_version(CONTROLS) != basis(installation, night):
-        raise Refused("No controls were run on this training, so nothing is registered. Run `foretide train`.")
-    rows = installation.lake.load(CONTROLS)
-    failed = rows[~rows["is_passed"]]
-    if len(failed):
-        told = "; ".join(f"`{row.control}` for `{row.outcome}`: {row.told}" for row in failed.itertuples())
-        raise Refused(
-            f"{len(failed)} of {len(rows)} controls failed, so nothing is registered: {told}. Figures of this training cannot "
-            "be relied on. Mend what leaks, or take the named features away by `features: {drop: [...]}`, and train again."
-        )
-    return rows
 
 
 def fit_final(

@@ -11,6 +11,7 @@ from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
+from pipelines.training.provenance import basis
 
 KEY = ["subject_id", "index_date"]
 # Below this share of index dates with any data in the 28 days before, the past was not known when it happened.
@@ -30,7 +31,7 @@ def make_labels(installation: Installation, night: str) -> Counts:
         until = cohorts.follow_up(installation.lake, known, outcome, reports)
         events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
         labels = label_all(matrix, outcome, events, until, reports)
-        installation.lake.replace(f"labels_{outcome.name}", labels)
+        installation.lake.replace(f"labels_{outcome.name}", labels, version=basis(installation, night))
         flows.append(outcomes.flow(labels, outcome.horizons_days).assign(outcome=outcome.name))
         counts[f"{outcome.name} rows with an onset within {outcome.horizons_days[-1]} days"] = int(
             (at_horizon(labels[labels["task"] == "onset"], outcome.horizons_days[-1]) == 1).sum()

@@ -5,6 +5,7 @@ reader knows how often chance was asked. It is a reading of the audit log; the s
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines import engineering
 from pipelines.audit_log import AuditLog
@@ -16,29 +17,39 @@ KIND = "look"
 
 @dataclass(frozen=True)
 class Looks:
-    """How often labels of an outcome were looked at, and how many configurations of models that was with in all."""
+    """How often labels of an outcome were looked at, and how many configurations of models that was with in all.
+
+    A look is a command's work on the same data, declarations and code, however many calls it took.
+    """
 
     times: int
     configurations: int
 
 
 def record(installation: Installation, night: str, outcome: str, what: str, configurations: int) -> None:
-    """Add a look at an outcome's test labels, unless the same was had before on the same data, declarations and code.
+    """Bring the ledger up to a look at an outcome's test labels; nothing is added where it is there already.
 
     Args:
         what: the command's work: evaluation, ablation, tuning, ...
-        configurations: of models, simple rules left out.
+        configurations: models tried by it so far on the same data, declarations and code, those of earlier calls included.
+            Simple rules are none, nor is another seed.
     """
-    told = {"what": what, "outcome": outcome, "configurations": configurations, "basis": basis(installation, night)}
-    log = installation.audit_log
-    if not any(line["kind"] == KIND and line["details"] == told for line in log.entries()):
-        log.append(KIND, told, engineering.cohort(installation, night).known_at)
+    look, log = {"what": what, "outcome": outcome, "basis": basis(installation, night)}, installation.audit_log
+    further = configurations - sum(
+        told["configurations"] for told in _kept(log, outcome) if look.items() <= told.items()
+    )
+    if further > 0:
+        log.append(KIND, {**look, "configurations": further}, engineering.cohort(installation, night).known_at)
 
 
 def of(log: AuditLog, outcome: str) -> Looks:
     """Every look at an outcome's labels so far."""
-    kept = [line["details"] for line in log.entries() if line["kind"] == KIND and line["details"]["outcome"] == outcome]
-    return Looks(len(kept), sum(look["configurations"] for look in kept))
+    kept = _kept(log, outcome)
+    return Looks(len({(told["what"], told["basis"]) for told in kept}), sum(told["configurations"] for told in kept))
+
+
+def _kept(log: AuditLog, outcome: str) -> list[dict[str, Any]]:
+    return [line["details"] for line in log.entries() if line["kind"] == KIND and line["details"]["outcome"] == outcome]
 
 
 def sentence(log: AuditLog, outcome: str) -> str:

@@ -36,12 +36,13 @@ RULES = (
 class Plan:
     """What can be proven of one outcome: `models.power.prospects`, beside the rule and the audit that they rest on.
 
-    `auroc` is the rule's, `hidden` counts the groups of each attribute that are too small to be shown, and `is_refitted` says
-    whether the rule was fitted again on resampled subjects.
+    `auroc` is the rule's, `least_gain` what a gain must exceed by the release policy, `hidden` counts the groups of each
+    attribute that are too small to be shown, and `is_refitted` says whether the rule was fitted again on resampled subjects.
     """
 
     audit: Audit
     auroc: float
+    least_gain: float
     is_refitted: bool
     prospects: pd.DataFrame
     hidden: dict[str, int]
@@ -87,7 +88,8 @@ def _plan(installation: Installation, night: str, outcome: Outcome) -> Plan:
     audited = audit_of(installation, night, Audited(
         dataset_name(installation), outcome.name, "onset", horizon, split, bar.name), tested)  # fmt: skip
     prospects, hidden = power.prospects(audited, error), power.n_hidden(audited)
-    return Plan(audited, float(best["auroc"]), settings.training.refits > 0, prospects, hidden)
+    least = settings.release_policy.min_gain_low
+    return Plan(audited, float(best["auroc"]), least, settings.training.refits > 0, prospects, hidden)
 
 
 def _rules(matrix: pd.DataFrame) -> tuple[Predictor, ...]:

@@ -1,20 +1,23 @@
 """What a training follows from: the data known, the declarations, the code. All that is tried on it names the same."""
 
 import hashlib
-import subprocess
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from pipelines import engineering
+import pandas as pd
+
+from pipelines import cohort
 from pipelines.installation import Installation
+
+PACKAGES = ("features", "models", "pipelines")
 
 
 def basis(installation: Installation, night: str) -> str:
     """What a training and all that is tried on it follow from, as a hash: data known, declarations, code."""
-    declared = installation.settings.model_dump_json(
-        include={"features", "signals", "sites", "door", "outcomes", "training"}
-    )
-    known_at = engineering.cohort(installation, night).known_at
+    settings = installation.settings
+    declared = settings.model_dump_json(include={"features", "signals", "sites", "door", "outcomes", "training"})
+    known_at = cohort.known_at(settings.sites, pd.Timestamp(night))
     parts = (installation.lake.content_version(known_at), declared, code_version())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -25,10 +28,16 @@ def dataset_name(installation: Installation) -> str:
 
 
 def code_version() -> str:
-    """The package's version, and the commit where the code lies in a git checkout."""
-    found = subprocess.run(  # noqa: S603
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    commit = found.stdout.strip()
-    return version("foretide") + (f"+{commit}" if found.returncode == 0 and commit else "")
+    """The package's version, and a hash of its source files: edited code is other code, in a git checkout or not."""
+    return f"{version('foretide')}+{source_hash(Path(__file__).parents[2])}"
+
+
+@cache
+def source_hash(root: Path) -> str:
+    """Hash of the names and bytes of every module of the packages in a folder, as they were when it was first asked for."""
+    digest = hashlib.sha256()
+    for path in sorted(path for package in PACKAGES for path in (root / package).rglob("*.py")):
+        digest.update(
+            f"{path.relative_to(root).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+        )
+    return digest.hexdigest()[:12]

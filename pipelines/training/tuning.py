@@ -21,10 +21,9 @@ from models.outcomes import Outcome
 from models.splits import Split
 from models.tuning import Search
 from pipelines import engineering
-from pipelines.errors import Refused, Usage
+from pipelines.errors import Usage
 from pipelines.installation import Installation
-from pipelines.training import evaluating, looks, trials
-from pipelines.training.controls import CONTROLS
+from pipelines.training import controls, evaluating, looks, trials
 from pipelines.training.provenance import basis, dataset_name
 from pipelines.training.trials import Mirror
 
@@ -66,7 +65,7 @@ def tune(installation: Installation, night: str, name: str, wanted: int, is_time
 
     Raises:
         Usage: no such outcome is declared.
-        Refused: nothing was trained on what is known and declared now.
+        Refused: no training of what is known and declared now passed its controls.
         ModelsError: too few people, or too few of them with an event.
     """
     outcome = _declared(installation, name)
@@ -83,12 +82,14 @@ def tune(installation: Installation, night: str, name: str, wanted: int, is_time
     mirror = Mirror(
         installation, identity, f"tune {name} {night}", {"night": night, "outcome": name, **how.model_dump()}
     )
-    _go_on(installation, list(studies.values()), searches, wanted, is_time_up, lambda: mirror.show(studies))
+    _go_on(
+        installation, list(studies.values()), searches, wanted, is_time_up, lambda: mirror.show(studies),
+        lambda n_tried: looks.record(installation, night, name, "tuning", n_tried),
+    )  # fmt: skip
     known = trials.studies_of(storage, name)
     n_earlier = sum(len(tuning.finished(study)) for of, study in known.items() if not of.startswith(identity))
     found = _found(installation, outcome, search, studies, baselines, planned, wanted, n_earlier)
     mirror.close(found.rows, asdict(found.proposed))
-    looks.record(installation, night, name, "tuning", found.n_tried)
     return found
 
 
@@ -112,12 +113,8 @@ def _declared(installation: Installation, name: str) -> Outcome:
 
 def _search(installation: Installation, night: str, outcome: Outcome) -> tuple[Search, list[Predictor]]:
     """The search over everybody, and the baselines."""
+    controls.passed(installation, night)
     lake, settings = installation.lake, installation.settings
-    trained_on = lake.derived_version(CONTROLS)
-    if trained_on is None or trained_on != basis(installation, night):
-        raise Refused(
-            "Nothing was trained yet on what is known and declared now, so there is nothing to tune. Run `foretide train`."
-        )
     how = settings.training
     matrix, labels = lake.load(f"training_matrix_{outcome.name}"), lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
@@ -143,9 +140,9 @@ def _give_up_stopped(study: optuna.Study) -> None:
 
 def _go_on(
     installation: Installation, studies: Sequence[optuna.Study], searches: Sequence[Search], wanted: int,
-    is_time_up: Callable[[], bool], after_round: Callable[[], None],
+    is_time_up: Callable[[], bool], after_round: Callable[[], None], before_round: Callable[[int], None],
 ) -> None:  # fmt: skip
-    """Rounds of one trial in each of the searches that are furthest behind."""
+    """Rounds of one trial in each of the searches that are furthest behind; `before_round` is told how many there will be."""
     after_round()
     with ThreadPoolExecutor(installation.settings.training.threads) as pool:
         while True:
@@ -153,6 +150,8 @@ def _go_on(
             if min(counts) >= wanted or (min(counts) and is_time_up()):
                 return
             behind = [i for i, count in enumerate(counts) if count == min(counts)]
+            # Whatever stops a round, its trials are looks.
+            before_round(sum(counts) + len(behind))
             tried = pool.map(lambda i: tuning.try_next(studies[i], searches[i]), behind)
             for done, _ in enumerate(tried, sum(min(count, wanted) for count in counts)):
                 installation.report(

@@ -177,7 +177,7 @@ def test_the_report_says_what_was_tried_or_that_nothing_was(tmp_path: Path, is_t
     decision = Decision(())
     path = write_model(tmp_path, "crisis", tidy(), pd.DataFrame({"outcome": ["crisis"], "subjects": [9]}), {},
                        "boosted_hazard", decision, 14, Context(as_of=date(2026, 6, 30), dataset="made up"),
-                       {"ablation": made_up(in_full=ADDS)} if is_tried else {})  # fmt: skip
+                       {"ablation": made_up(in_full=ADDS)} if is_tried else {}, split="unseen_subjects")  # fmt: skip
     text = path.read_text(encoding="utf-8")
     assert ("a_&lt;b&gt;, c" in text) == is_tried
     assert ("Mood</th>" in text) == is_tried

@@ -86,7 +86,19 @@ def by_group() -> pd.DataFrame:
 
 def page(folder, tables: dict[str, pd.DataFrame]) -> str:
     """The text of a model report with these tables."""
-    path = write_model(folder, "crisis", tidy(), flow_rows(), {}, "boosted_hazard", PROMOTED, 14, CONTEXT, tables)
+    path = write_model(
+        folder,
+        "crisis",
+        tidy(),
+        flow_rows(),
+        {},
+        "boosted_hazard",
+        PROMOTED,
+        14,
+        CONTEXT,
+        tables,
+        split="unseen_subjects",
+    )
     return path.read_text(encoding="utf-8")
 
 

@@ -17,11 +17,13 @@ from models.evaluation import COLUMNS, GAIN
 from models.external_validation import WAYS
 from pipelines import engineering
 from pipelines.cli.main import app
+from pipelines.door.intake import ingest
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.release.registry import CHAMPION, ModelVersion
 from pipelines.settings import load_settings
-from pipelines.training import fitting, labelling
+from pipelines.sources.batch import Batch
+from pipelines.training import controls, evaluating, fitting, labelling, looks
 from tests.pipelines.small_job import NIGHT, make_home
 
 NAME = "foretide-crisis"
@@ -73,12 +75,15 @@ def unmade(model: risk.HazardModel, feature: str) -> risk.HazardModel:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
-    """Versions 1 and 2 learnt from history, and from sleep besides; 1 serves. 3 is version 1 on other days, 4 needs a
-    signal that nobody declares, 5 is of another outcome, 6 needs a feature that is misspelt."""
+    """A home that was trained, up to its controls. Versions 1 and 2 learnt from history, and from sleep besides; 1 serves.
+    3 is version 1 on other days, 4 needs a signal that nobody declares, 5 is of another outcome, 6 needs a feature that is
+    misspelt."""
     folder = small(tmp_path_factory.mktemp("own"), seed=3)
     installation = Installation(load_settings(folder / "foretide.yaml"))
     engineering.training_matrices(installation, NIGHT)
     labelling.make_labels(installation, NIGHT)
+    evaluating.evaluate(installation, NIGHT)
+    controls.check(installation, NIGHT)
     outcome, how = engineering.outcomes(installation)[0], installation.settings.training
     matrix, labels = installation.lake.load("training_matrix_crisis"), installation.lake.load("labels_crisis")
     first, second = (
@@ -90,9 +95,6 @@ def home(tmp_path_factory) -> Path:
     made = [first, second, again, strange, replace(second, outcome="relapse"), misspelt]
     versions = [registered(installation, model, folder / "made" / str(i)) for i, model in enumerate(made)]
     installation.registry.set_alias(versions[0], CHAMPION)
-    installation.lake.replace(
-        "served", pd.DataFrame([{"outcome": "crisis", "served": "history", "split": "unseen_subjects", "reason": ""}])
-    )
     installation.audit_log.append("training", {"model": NAME}, engineering.cohort(installation, NIGHT).known_at)
     return folder
 
@@ -140,6 +142,7 @@ def test_a_person_is_told_first_what_it_means_and_what_cannot_be_known(home, els
     assert code == 0, output
     assert f"as it is, {NAME}/2 ranks with AUROC" in output
     assert "simple rule there" in output
+    assert "conditional on the fitted models)" in output
     assert "(intercept " in output
     assert "pseudonym" in output
     assert output.index("Its risks are") < output.index("as is")
@@ -202,6 +205,59 @@ def test_a_cohort_that_is_not_there_or_asks_for_other_horizons_or_has_no_event_i
         changed(tmp_path, outcomes={"crisis": declared})
         code, output = answered(home, "validate", "--cohort", str(path), "--as-of", NIGHT)
         assert (code, told in output) == (1, True), output
+
+
+def test_a_cohort_of_the_model_s_own_people_and_one_more_is_refused(home, tmp_path):
+    """Another lake, other content, the same persons: no figure, and no look."""
+    more = small(tmp_path / "more", seed=3)
+    lake, day = Installation(load_settings(more / "foretide.yaml")).lake, pd.Timestamp("2026-05-01T10:00Z")
+    frame = pd.DataFrame({"subject_id": ["p-71"], "site": ["north"], "enrolled_on": [day.date()], "received_at": [day]})
+    ingest(lake, [Batch("subjects", frame, "one.csv")], "one")
+    code, output = answered(home, "validate", "--cohort", str(more), "--as-of", NIGHT)
+    assert (code, "70 of 71 pseudonyms occur in the model's cohort too" in output) == (1, True), output
+    assert looks_of(more) == []
+
+
+def looks_of(home: Path) -> list[dict[str, Any]]:
+    """Every look on record there, oldest first."""
+    entries = Installation(load_settings(home / "foretide.yaml")).audit_log.entries()
+    return [entry["details"] for entry in entries if entry["kind"] == looks.KIND]
+
+
+def test_every_look_is_on_record_once(home, elsewhere):
+    """The training, a comparison either way round, a validation in the cohort tested: by the content of the models, and the
+    same again is none."""
+    first, second = (Installation(load_settings(home / "foretide.yaml")).registry.version(NAME, n) for n in ("1", "2"))
+    for one, other in (("1", "2"), ("2", "1")):
+        assert answered(home, "compare", f"{NAME}/{one}", f"{NAME}/{other}")[0] == 0
+        assert answered(home, "validate", "--model", f"{NAME}/2", "--cohort", str(elsewhere), "--as-of", NIGHT)[0] == 0
+    pair = " and ".join(sorted((first.content_sha256, second.content_sha256)))
+    told = [(look["what"], look["configurations"]) for look in looks_of(home)]
+    assert told == [("evaluation", 1), (f"comparison of {pair}", 2)]
+    told = [(look["what"], look["configurations"]) for look in looks_of(elsewhere)]
+    assert told.count((f"validation of {second.content_sha256}", len(WAYS))) == 1
+
+
+def test_no_comparison_rests_on_a_training_that_failed_or_was_cut_off(home, elsewhere, tmp_path):
+    """A failed control, other declarations, tables of a later training: refused with the cure, and no look."""
+    installation, before = Installation(load_settings(home / "foretide.yaml")), looks_of(home)
+    lake = installation.lake
+    for name, wrong, told in (
+        (controls.CONTROLS, lambda rows: rows.assign(is_passed=False), "controls failed"),
+        ("training_matrix_crisis", None, "a later one did not come to its end"),
+        ("labels_crisis", None, "a later one did not come to its end"),
+        ("served", None, "a later one did not come to its end"),
+    ):
+        rows, version = lake.load(name), lake.derived_version(name)
+        lake.replace(name, rows if wrong is None else wrong(rows), "another" if wrong is None else version)
+        code, output = answered(home, "compare", f"{NAME}/1", f"{NAME}/2")
+        lake.replace(name, rows, version)
+        assert (code, told in output) == (1, True), (name, output)
+    path = twin(home, tmp_path)
+    changed(tmp_path, training={"seed": 77})
+    code, output = answered(path.parent, "compare", f"{NAME}/1", f"{NAME}/2")
+    assert (code, "No controls were run" in output) == (1, True), output
+    assert looks_of(home) == before
 
 
 def test_altered_files_are_refused(home, elsewhere, monkeypatch):

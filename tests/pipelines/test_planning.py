@@ -84,6 +84,24 @@ def test_where_refits_decide_their_wider_interval_is_planned_with(home, planned)
     assert "What fitting again adds is that of the rule" in " ".join(prospects.sentences([again]))
 
 
+def test_what_is_to_be_proven_lies_beyond_what_policy_and_audit_allow(planned):
+    """A gap fails the audit, and a gain passes the policy, interval and all: margin and least gain are added, and said."""
+    design = planned.audit.design
+    gap = planned.prospects[planned.prospects["claim"] == power.GAP].iloc[0]
+    asked = replace(planned, least_gain=0.02)
+    told, table = " ".join(prospects.sentences([asked])), pd.DataFrame(prospects.table([asked]))
+    gain = planned.prospects["detectable"].iloc[0]
+    assert f"can prove a gain of {gain + 0.02:.3f} AUROC or more" in told
+    assert "asks for more than 0.02, interval and all" in told
+    assert "for 0.04" in told
+    assert f"(the margin of {design.margin:g} included; of many comparisons each must be larger" in told
+    beyond = table[table["to be proven"].str.endswith(f"beyond {design.margin:g}")]
+    assert beyond["smallest"].iloc[0] == f"{design.margin + gap['detectable']:.2f}"
+    assert table["smallest"].iloc[0].startswith(f"{gain + 0.02:.3f}")
+    assert planned.least_gain == 0
+    assert "release policy" not in prospects.sentences([planned])[0]
+
+
 def test_a_gain_beyond_what_is_left_is_called_unprovable(planned):
     """No AUROC exceeds 1: a rule at 0.95 and a detectable gain of 0.2 leave nothing to be proven."""
     hopeless = replace(planned, auroc=0.95, prospects=power.prospects(planned.audit, 0.08))

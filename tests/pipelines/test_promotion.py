@@ -24,7 +24,7 @@ from pipelines.release import contest, judgement, ledger, promotion
 from pipelines.release.ledger import ROLLBACK
 from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion
 from pipelines.settings import load_settings
-from pipelines.training import evaluating, fitting
+from pipelines.training import evaluating, fitting, looks
 from tests.pipelines.small_job import NIGHT, foretide, make_home
 
 NAME = "foretide-crisis"
@@ -109,6 +109,11 @@ def test_the_training_promoted_within_the_policy_and_recorded_it(made):
     kept = made.settings.state_folder / promotion.KEPT / f"{NAME}-{entry.after}.html"
     assert hashlib.sha256(kept.read_bytes()).hexdigest() == entry.report
     assert any("calibration slope" in reason for reason in entry.reasons)
+
+
+def test_the_training_is_one_look_with_one_configuration(made):
+    """Seeds, folds and simple rules are none; the first champion is compared with nobody."""
+    assert looks.of(made.audit_log, "crisis") == looks.Looks(1, 1)
 
 
 def test_a_challenger_within_the_policy_serves_once_and_for_all(made):
@@ -284,6 +289,7 @@ def test_a_champion_of_other_features_is_fitted_in_the_same_folds(made, tmp_path
     found = contest.against_champion(made, NIGHT, outcome, MODEL, judgement.served(made, "crisis")[1])
     assert found is not None
     assert (found.champion, found.standing) == ("other", Standing.COMPARED)
+    assert looks.of(made.audit_log, "crisis") == looks.Looks(2, 2)
     assert -1 < found.low <= found.value <= found.high < 1
 
 

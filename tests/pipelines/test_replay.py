@@ -3,12 +3,15 @@
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipelines.errors import Refused, Usage
 from pipelines.progress import silent
+from pipelines.release import reporting
 from pipelines.replay import replay
 from pipelines.settings import load_settings
+from pipelines.training import controls, evaluating
 from tests.pipelines.small_job import ROOT
 
 DATA = Path(os.environ.get("FORETIDE_DATA_DIR", ROOT.parent / "shared" / "data"))
@@ -30,8 +33,22 @@ def test_the_rows_hold_the_model_and_every_baseline_for_both_tasks_with_interval
     assert set(auroc["split"]) == {"unseen_subjects", "unseen_and_later"}
     assert ((auroc["low"] <= auroc["value"]) & (auroc["value"] <= auroc["high"])).all()
     assert found.paths[0].is_file()
+    assert not any("--out" in sentence for sentence in found.sentences)
     kept = load_settings(tmp_path / "kept" / "foretide.yaml")
     assert (kept.state_folder, list(kept.outcomes)) == ((tmp_path / "kept").resolve(), ["low_mood"])
+
+
+@pytest.mark.skipif(not (DATA / "lifesnaps").is_dir(), reason=f"the public cohort lifesnaps is not at {DATA}")
+def test_a_replay_that_keeps_nothing_says_that_nobody_counts_it(monkeypatch):
+    """Its ledger goes with its lake; one that is kept has another last sentence."""
+    monkeypatch.setattr(controls, "check", lambda *_: {})
+    monkeypatch.setattr(evaluating, "evaluate", lambda *_: {})
+    for name in ("audit", "model_report"):
+        monkeypatch.setattr(reporting, name, lambda *_: {})
+    monkeypatch.setattr(reporting, "findings", lambda _: (pd.DataFrame(), ["found"]))
+    found = replay("lifesnaps", DATA / "lifesnaps", None, 100, silent)
+    assert found.sentences[0] == "found"
+    assert "only with `--out`" in found.sentences[-1]
 
 
 def test_an_unknown_cohort_a_missing_folder_and_a_full_one_are_refused(tmp_path: Path):

@@ -97,7 +97,9 @@ def model_page(folder: Path, rows: pd.DataFrame, decision: Decision, served: str
     curve = pd.DataFrame(
         {"predicted": [0.1, 0.3], "observed": [0.12, 0.28], "low": [0.05, np.nan], "high": [0.2, np.nan]}
     )
-    path = write_model(folder, "crisis", rows, flow, {"all": curve}, served, decision, 14, CONTEXT)
+    path = write_model(
+        folder, "crisis", rows, flow, {"all": curve}, served, decision, 14, CONTEXT, split="unseen_subjects"
+    )
     return path.read_text(encoding="utf-8")
 
 
@@ -159,6 +161,17 @@ def test_the_model_report_says_what_serves_and_why(tmp_path):
     assert "Its gain is &lt;proven&gt;." in text
     assert "ranks better than the best baseline: AUROC +0.04" in text
     assert "7,777" not in text
+
+
+def test_only_the_gain_that_decides_has_a_verdict(tmp_path):
+    """The headline split's gain of onset is marked; another's is told as not deciding, and whether it was refitted."""
+    text = model_page(tmp_path, tidy(), PROMOTED)
+    assert re.search(r"better</span></div><div>This gain decides\. The model ranks better", text)
+    assert "interval, conditional on the fitted models: " in text
+    other = tidy().assign(split="unseen_and_later")
+    beside = model_page(tmp_path, pd.concat([tidy(gain_low=-0.02), other]), PROMOTED)
+    assert re.search(r"not proven</span></div><div>This gain decides\. Not proven", beside)
+    assert re.search(r"later in time</span></div><div>Does not decide\. The model ranks better", beside)
 
 
 def test_a_model_held_back_has_every_rule_for_and_against_it(tmp_path):

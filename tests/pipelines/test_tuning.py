@@ -18,7 +18,7 @@ from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.release import reporting, tracking
 from pipelines.settings import load_settings
-from pipelines.training import evaluating, trials, tuning
+from pipelines.training import evaluating, looks, trials, tuning
 from pipelines.training.controls import CONTROLS
 from pipelines.training.provenance import basis
 from pipelines.training.tuning import Tuned
@@ -26,6 +26,7 @@ from tests.models.made_up import FEATURES, cohort
 from tests.pipelines.small_job import NIGHT, make_home
 
 TRIALS, SEARCHES = 3, 3
+TABLES = ("training_matrix_crisis", "labels_crisis", "served", CONTROLS)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +60,11 @@ def home(ingested: Path, few_features: None) -> Path:
     """A home whose training is made up, as stored tables go: tuning reads nothing else."""
     installation = installed(ingested)
     matrix, labels = cohort(subjects=60, days=90)
-    installation.lake.replace("training_matrix_crisis", matrix)
-    installation.lake.replace("labels_crisis", labels)
-    controls = pd.DataFrame({"outcome": ["crisis"], "control": ["it"], "is_passed": [True], "told": [""]})
-    installation.lake.replace(CONTROLS, controls, version=basis(installation, NIGHT))
+    controls = pd.DataFrame({"outcome": ["crisis"], "control": ["it"], "is_passed": [True], "told": ["all is well"]})
+    served = pd.DataFrame({"outcome": ["crisis"], "served": [MODEL], "split": ["unseen_subjects"], "reason": [""]})
+    tables = (matrix, labels, served, controls)
+    for name, table in zip(TABLES, tables, strict=True):
+        installation.lake.replace(name, table, version=basis(installation, NIGHT))
     return ingested
 
 
@@ -83,7 +85,7 @@ def answered(home: Path, *arguments: str) -> tuple[int, str]:
     [
         (("relapse",), 2, "No such outcome is declared. It is one of `crisis`."),
         (("crisis", "--trials", "0"), 2, "greater than or equal to 2"),
-        (("crisis",), 1, "Nothing was trained yet"),
+        (("crisis",), 1, "No controls were run on a training of what is known and declared now"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused_with_the_cure(ingested, tmp_path, arguments, code, told):
@@ -103,7 +105,26 @@ def test_an_empty_lake_is_refused(tmp_path):
     """Nothing was taken in, so there is nobody to tune on."""
     code, output = answered(make_home(tmp_path / "empty"), "crisis")
     assert code == 1
-    assert "Nothing was trained yet" in output
+    assert "No controls were run" in output
+
+
+def test_figures_of_a_training_that_failed_a_control_are_not_searched_on(home, monkeypatch):
+    """Refused with what leaks, before a trial: what leaks would be quoted. So is a training that was cut off."""
+    lake, before = installed(home).lake, looked(home)
+    for name, wrong, version, told in ((CONTROLS, {"is_passed": False}, None, "1 of 1 controls failed"),
+                                       ("labels_crisis", {}, "another", "did not come to its end")):  # fmt: skip
+        rows, stored = lake.load(name), lake.derived_version(name)
+        lake.replace(name, rows.assign(**wrong), version or stored)
+        code, output = answered(home, "crisis")
+        lake.replace(name, rows, stored)
+        assert (code, told in output) == (1, True), output
+        assert "TO QUOTE" not in output
+    assert looked(home) == before
+
+
+def looked(home: Path) -> looks.Looks:
+    """What the ledger holds."""
+    return looks.of(installed(home).audit_log, "crisis")
 
 
 def test_nobody_who_is_tested_was_in_the_search_that_chose(home, monkeypatch):
@@ -139,7 +160,9 @@ def apart(home: Path, monkeypatch, name: str) -> Installation:
 
 def test_every_trial_is_a_run_nested_in_one(home, tuned):
     """Values tried and figures of each, below one run that says what tuning is worth; asked again, nothing is added."""
+    before = looked(home)
     again = tuning.tune(installed(home), NIGHT, "crisis", TRIALS, lambda: False)
+    assert looked(home) == before
     pd.testing.assert_frame_equal(again.rows, tuned.rows)
     assert again.n_tried == tuned.n_tried == TRIALS * SEARCHES
     parent, nested = logged(home)
@@ -174,7 +197,9 @@ def test_a_tuning_that_is_out_of_time_stands_alike_in_every_search_and_goes_on(h
 
 def test_ctrl_c_keeps_the_trials_that_were_finished(home, tuned, monkeypatch):
     """What was finished before one search was stopped is there, and the same command comes to what it would have."""
-    installation = apart(home, monkeypatch, "stopped")
+    installation, before = apart(home, monkeypatch, "stopped"), looked(home)
+    # A search of its own in the ledger, too.
+    monkeypatch.setattr(looks, "basis", lambda *_: "stopped")
     try_next = searches.try_next
 
     def stopped(study, search):
@@ -187,8 +212,11 @@ def test_ctrl_c_keeps_the_trials_that_were_finished(home, tuned, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             tuning.tune(installation, NIGHT, "crisis", TRIALS, lambda: False)
     assert sum(finished(installation, "stopped").values()) >= SEARCHES
+    stopped_at = looked(home).configurations - before.configurations
+    assert sum(finished(installation, "stopped").values()) <= stopped_at < TRIALS * SEARCHES
     whole = tuning.tune(installation, NIGHT, "crisis", TRIALS, lambda: False)
     pd.testing.assert_frame_equal(whole.rows, tuned.rows)
+    assert looked(home) == looks.Looks(before.times + 1, before.configurations + TRIALS * SEARCHES)
 
 
 def finished(installation: Installation, name: str) -> dict[str, int]:
@@ -206,11 +234,13 @@ def test_other_declarations_begin_anew_and_say_so(home, tuned):
     try:
         path.write_text(yaml.safe_dump(content))
         installation = installed(home)
-        mark = installation.lake.derived(CONTROLS).with_suffix(".version")
-        kept = mark.read_text()
-        mark.write_text(basis(installation, NIGHT))
+        marks = [installation.lake.derived(name).with_suffix(".version") for name in TABLES]
+        kept = marks[0].read_text()
+        for mark in marks:
+            mark.write_text(basis(installation, NIGHT))
         code, output = answered(home, "crisis", "--trials", "2")
-        mark.write_text(kept)
+        for mark in marks:
+            mark.write_text(kept)
     finally:
         path.write_text(before)
     assert code == 0, output
