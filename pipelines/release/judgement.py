@@ -3,13 +3,15 @@
 import pandas as pd
 
 from models import gate
-from models.fairness.verdicts import FAIL
+from models.fairness import verdicts
 from models.outcomes import Outcome
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.release import tracking
 from pipelines.release.contest import against_champion
+from pipelines.training.controls import EXPECTED
+from pipelines.training.tuning import is_of_a_search
 
 TABLE = "decisions"
 
@@ -49,7 +51,7 @@ def _evidence(installation: Installation, night: str, outcome: Outcome) -> gate.
     results = lake.load("results")
     if lake.derived_version("verdicts") != tracking.content_of(results):
         raise Refused("The fairness verdicts are of another training than the results. Run `foretide audit` first.")
-    verdicts = lake.load("verdicts").query("outcome == @name")
+    judged = lake.load("verdicts").query("outcome == @name")
     tested = lake.load(f"predictions_{name}").query("split == @split")
     return gate.Evidence(
         rows=results.query("outcome == @name"),
@@ -58,8 +60,12 @@ def _evidence(installation: Installation, night: str, outcome: Outcome) -> gate.
         horizon_days=installation.settings.outcomes[name].alert_horizon,
         n_subjects=tested["subject_id"].nunique(),
         n_event_subjects=tested.loc[tested["label"] == 1, "subject_id"].nunique(),
-        fairness_fails=int((verdicts["verdict"] == FAIL).sum()),
+        fairness=verdicts.count(
+            judged, installation.settings.audit.margin, _uncompared(installation, night, judged, tested["subject_id"])
+        ),
         controls=_controls(installation, name),
+        expected_controls=EXPECTED,
+        is_tuned=is_of_a_search(installation, name),
         contest=against_champion(installation, night, outcome, predictor, split),
     )
 
@@ -70,3 +76,12 @@ def _controls(installation: Installation, outcome: str) -> pd.DataFrame | None:
         return installation.lake.load("controls").query("outcome == @outcome")
     except KeyError:
         return None
+
+
+def _uncompared(installation: Installation, night: str, judged: pd.DataFrame, tested: pd.Series) -> dict[str, str]:
+    """Of declared attributes by which no two groups were compared, why."""
+    subjects = engineering.cohort(installation, night).subjects
+    subjects = subjects[subjects["subject_id"].isin(tested)]
+    names = [name for name in installation.settings.audit.attributes if name not in set(judged["attribute"])]
+    is_recorded = {name: subjects[name].astype("string").str.strip().fillna("").ne("").any() for name in names}
+    return {name: "has one group only" if is_recorded[name] else "is recorded for nobody" for name in names}

@@ -132,7 +132,13 @@ def model_page(settings: Settings, outcome: str) -> Path:
 
 
 def _remarks(installation: Installation, outcome: str) -> list[str]:
-    """What else decides whether the challenger serves, where it is not the policy alone."""
+    """What a reader must know beside the policy: that trees were tuned on these people, and what else decides."""
+    tuned = [tuning_report.warning(outcome)] if tuning.is_of_a_search(installation, outcome) else []
+    return [*tuned, *_standing(installation, outcome)]
+
+
+def _standing(installation: Installation, outcome: str) -> list[str]:
+    """What stands beside the policy in deciding whether the challenger serves."""
     name = model_name(outcome)
     challenger, champion = (installation.registry.find(name, of) for of in (CHALLENGER, CHAMPION))
     if (

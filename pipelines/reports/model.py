@@ -171,15 +171,18 @@ def _gain(row: dict[str, Any]) -> dict[str, str]:
             "text": "Not estimable: too few subjects with an event.",
         }
     interval = words.span(row["low"], row["high"], is_signed=True)
-    how = ", refitted" if row["metric"] == REFITTED_GAIN else ""
+    is_refitted = row["metric"] == REFITTED_GAIN
+    how = ", refitted" if is_refitted else ", conditional on the fits"
     figure = f"{words.number(row['value'], is_signed=True)}" + (
         f" (95\u00a0% interval{how} {interval})" if interval else ""
     )
     if math.isfinite(row["low"]) and row["low"] > 0:
         return {
             "where": where,
-            "verdict": "pass",
-            "text": f"The model ranks better than the best baseline: AUROC {figure}.",
+            "verdict": "pass" if is_refitted else "insufficient_evidence",
+            "text": f"The model ranks better than the best baseline: AUROC {figure}."
+            if is_refitted
+            else f"Not proven: the model ranks better than the best baseline as long as nothing is fitted again: AUROC {figure}.",
         }
     if math.isfinite(row["high"]) and row["high"] < 0:
         return {

@@ -8,6 +8,7 @@ import pandas as pd
 
 from models import protocol, risk
 from models.baselines import Predictor
+from models.controls import not_passed
 from models.outcomes import Outcome
 from pipelines import engineering
 from pipelines.errors import Refused
@@ -17,7 +18,7 @@ from pipelines.release import tracking
 from pipelines.release.registry import CHALLENGER, RESULTS_TAG, model_name
 from pipelines.sections import Training
 from pipelines.training import evaluating
-from pipelines.training.controls import CONTROLS
+from pipelines.training.controls import CONTROLS, EXPECTED
 from pipelines.training.evaluating import IMPORTANCE
 from pipelines.training.provenance import basis, code_version
 
@@ -29,7 +30,7 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
         tables: what else is logged with the training, by name; no subject may be in them.
 
     Raises:
-        Refused: a control failed, or none was run on this training.
+        Refused: a control failed, or not all were run on this training.
     """
     controls = _passed_controls(installation, night)
     tables = {CONTROLS: controls, IMPORTANCE: installation.lake.load(IMPORTANCE), **tables}
@@ -62,7 +63,11 @@ def _passed_controls(installation: Installation, night: str) -> pd.DataFrame:
     if installation.lake.derived_version(CONTROLS) != basis(installation, night):
         raise Refused("No controls were run on this training, so nothing is registered. Run `foretide train`.")
     rows = installation.lake.load(CONTROLS)
-    failed = rows[~rows["is_passed"]]
+    lacking = {of: not_passed(rows[rows["outcome"] == of], EXPECTED) for of in installation.settings.outcomes}
+    failed = rows[[row.control in lacking[row.outcome] for row in rows.itertuples()]]
+    absent = sorted({name for names in lacking.values() for name in names}.difference(failed["control"]))
+    if absent:
+        raise Refused(f"Controls were not run: {', '.join(absent)}. So nothing is registered. Run `foretide train`.")
     if len(failed):
         told = "; ".join(f"`{row.control}` for `{row.outcome}`: {row.told}" for row in failed.itertuples())
         raise Refused(

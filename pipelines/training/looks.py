@@ -12,6 +12,7 @@ from pipelines.installation import Installation
 from pipelines.training.provenance import basis
 
 KIND = "look"
+TUNING = "tuning"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ def of(log: AuditLog, outcome: str) -> Looks:
     """Every look at an outcome's labels so far."""
     kept = [line["details"] for line in log.entries() if line["kind"] == KIND and line["details"]["outcome"] == outcome]
     return Looks(len(kept), sum(look["configurations"] for look in kept))
+
+
+def is_on_record(log: AuditLog, outcome: str, what: str) -> bool:
+    """Whether an outcome's labels were ever looked at in that way."""
+    looked = {"what": what, "outcome": outcome}.items()
+    return any(line["kind"] == KIND and looked <= line["details"].items() for line in log.entries())
 
 
 def sentence(log: AuditLog, outcome: str) -> str:
