@@ -24,7 +24,8 @@ CONTROLS = "controls"
 class Policy:
     """Limits that a challenger must keep; the predetermined change control plan.
 
-    `block_on_fairness_fail`: a comparison that fails holds anything back, one that is open a model. A slope is outside its
+    `block_on_fairness_fail`: a comparison that fails holds anything back. `min_group_event_subjects`: in groups of so many,
+    a comparison that cannot tell holds a model back; None: none does. A slope is outside its
     limits when its whole interval is. Gain and margin are onset AUROC.
     """
 
@@ -35,6 +36,7 @@ class Policy:
     block_on_fairness_fail: bool
     min_subjects: int
     min_event_subjects: int
+    min_group_event_subjects: int | None
 
 
 class Standing(Enum):
@@ -276,10 +278,10 @@ def _calibration(evidence: Evidence, policy: Policy) -> Rule:
 
 
 def _fairness(evidence: Evidence, policy: Policy) -> Rule:
-    """A comparison that stays open although the data suffice holds a model back; a site's simple rule only one that fails."""
+    """Insufficient evidence holds back where the declared size is met, and a model only: a small site keeps its rule."""
     found = evidence.fairness
-    is_against = found.fails > 0 or (found.open > 0 and evidence.served == MODEL)
-    return Rule("fairness", not (is_against and policy.block_on_fairness_fail), f"fairness comparisons: {found.told}")
+    is_against = (found.fails > 0 and policy.block_on_fairness_fail) or (found.open > 0 and evidence.served == MODEL)
+    return Rule("fairness", not is_against, f"fairness comparisons: {found.told}")
 
 
 def _slope(rows: pd.DataFrame, served: str) -> tuple[float, float, float]:

@@ -244,7 +244,8 @@ class ReleasePolicy(_Strict):
     """What a challenger must show before it serves; the predetermined change control plan (docs/release.md).
 
     `min_gain_low` is what the interval of a model's gain over the best simple rule must lie above, and
-    `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC.
+    `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC. From
+    `min_group_event_subjects` in a group on, a fairness comparison that cannot tell holds a model back; nothing does by default.
     """
 
     min_gain_low: float = Field(0.0, ge=0, lt=1)
@@ -254,6 +255,7 @@ class ReleasePolicy(_Strict):
     block_on_fairness_fail: bool = True
     min_subjects: int = Field(20, ge=0)
     min_event_subjects: int = Field(10, ge=0)
+    min_group_event_subjects: int | None = Field(None, ge=1)
 
     @model_validator(mode="after")
     def _limits_hold_something(self) -> "ReleasePolicy":

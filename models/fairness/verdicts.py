@@ -27,8 +27,8 @@ class Counted:
 
     Args:
         fails, passes: how many.
-        open: insufficient evidence, although a difference as large as the margin would have been found four times out of five.
-        unjudged: insufficient evidence, for too little data.
+        open: insufficient evidence, in groups of the size from which on the release policy asks for more.
+        unjudged: insufficient evidence otherwise.
         uncompared: of attributes by which nobody was compared, why.
     """
 
@@ -43,14 +43,15 @@ class Counted:
         """Everything in a sentence, so that no fail never stands alone."""
         parts = [f"{self.fails} fail", f"{self.passes} pass", f"{self.unjudged} not judged for too little data"]
         if self.open:
-            parts.append(f"{self.open} open although the data would show a difference as large as the margin")
+            parts.append(f"{self.open} not judged although the groups have the size that is declared")
         return "; ".join([", ".join(parts), *(f"`{name}` {why}" for name, why in self.uncompared.items())])
 
 
-def count(judged: pd.DataFrame, margin: float, uncompared: Mapping[str, str]) -> Counted:
-    """Counts verdicts of an audit by that margin (`verdict, mdd`)."""
+def count(judged: pd.DataFrame, min_group_event_subjects: int | None, uncompared: Mapping[str, str]) -> Counted:
+    """Counts verdicts of an audit (`verdict, mdd, n_event_subjects`); None where no size is declared, so that none is open."""
     is_insufficient = judged["verdict"] == INSUFFICIENT
-    is_open = is_insufficient & (judged["mdd"] <= margin)
+    least = np.inf if min_group_event_subjects is None else min_group_event_subjects
+    is_open = is_insufficient & judged["mdd"].notna() & (judged["n_event_subjects"] >= least)
     return Counted(
         int((judged["verdict"] == FAIL).sum()), int((judged["verdict"] == PASS).sum()), int(is_open.sum()),
         int((is_insufficient & ~is_open).sum()), uncompared,

@@ -61,7 +61,9 @@ def _evidence(installation: Installation, night: str, outcome: Outcome) -> gate.
         n_subjects=tested["subject_id"].nunique(),
         n_event_subjects=tested.loc[tested["label"] == 1, "subject_id"].nunique(),
         fairness=verdicts.count(
-            judged, installation.settings.audit.margin, _uncompared(installation, night, judged, tested["subject_id"])
+            judged,
+            installation.settings.release_policy.min_group_event_subjects,
+            _uncompared(installation, night, judged, tested["subject_id"]),
         ),
         controls=_controls(installation, name),
         expected_controls=EXPECTED,

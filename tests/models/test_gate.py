@@ -17,7 +17,7 @@ from models.refitting import REFITS, REFITTED_GAIN
 
 POLICY = gate.Policy(
     min_gain_low=0.0, non_inferiority_margin=0.05, calibration_slope_low=0.7, calibration_slope_high=1.4,
-    block_on_fairness_fail=True, min_subjects=20, min_event_subjects=10,
+    block_on_fairness_fail=True, min_subjects=20, min_event_subjects=10, min_group_event_subjects=30,
 )  # fmt: skip
 RULE = "history_only"
 WORSE = Contest("history_only", Standing.COMPARED, -0.02, -0.06, 0.02)
@@ -107,7 +107,7 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         (replace(BETTER, n_subjects=19), "data"),
         (replace(BETTER, n_event_subjects=9), "data"),
     ],
-    ids=["worse", "unfair", "open though it could be told", "leaking", "without a verdict", "a control not run", "no controls",
+    ids=["worse", "unfair", "insufficient though large", "leaking", "without a verdict", "a control not run", "no controls",
          "nothing estimable", "a control not estimable", "tuned", "not refitted", "too few refits",
          "unproven", "gain of nothing", "gain not estimable", "gain not measured",
          "not comparable", "overconfident", "slope not measured", "few subjects", "few with an event"],
@@ -134,26 +134,30 @@ def test_a_slope_is_outside_its_limits_when_its_whole_interval_is():
 
 def test_fairness_fails_are_told_where_they_do_not_block():
     """A policy may let them through; the decision counts them all the same."""
-    decision = gate.decide(replace(BETTER, fairness=Counted(2, 5, 1, 9)), replace(POLICY, block_on_fairness_fail=False))
+    decision = gate.decide(replace(BETTER, fairness=Counted(2, 5, 0, 9)), replace(POLICY, block_on_fairness_fail=False))
     assert decision.is_promoted
-    assert (
-        "fairness comparisons: 2 fail, 5 pass, 9 not judged for too little data, 1 open although the data would show a difference "
-        "as large as the margin"
-    ) in decision.reasons
+    assert "fairness comparisons: 2 fail, 5 pass, 9 not judged for too little data" in decision.reasons
 
 
-def test_only_what_the_data_could_have_told_is_open():
-    """A comparison in groups too small, or that could only find more than the margin, is not judged; never a pass."""
+def test_insufficient_evidence_is_open_where_the_declared_size_is_met():
+    """In a group smaller than that, or too small for an interval, it is not judged; never a pass; undeclared, none is open."""
     judged = pd.DataFrame(
-        [(PASS, 0.05), (FAIL, 0.2), (INSUFFICIENT, NONE), (INSUFFICIENT, 0.11), (INSUFFICIENT, 0.1)],
-        columns=["verdict", "mdd"],
+        [(PASS, 0.05, 90), (FAIL, 0.2, 90), (INSUFFICIENT, NONE, 90), (INSUFFICIENT, 0.1, 29), (INSUFFICIENT, 0.2, 30)],
+        columns=["verdict", "mdd", "n_event_subjects"],
     )
-    assert count(judged, 0.1, {}) == Counted(fails=1, passes=1, open=1, unjudged=2)
+    assert count(judged, 30, {}) == Counted(fails=1, passes=1, open=1, unjudged=2)
+    assert count(judged, None, {}) == Counted(fails=1, passes=1, open=0, unjudged=3)
+    (told,) = gate.decide(replace(BETTER, fairness=Counted(0, 5, 1, 9)), POLICY).reasons
+    assert told.endswith(
+        "9 not judged for too little data, 1 not judged although the groups have the size that is declared"
+    )
 
 
 def test_where_nothing_was_compared_that_is_what_is_told():
     """No comparison that fails does not stand alone: nobody was compared, and why."""
-    nobody = count(pd.DataFrame({"verdict": [], "mdd": []}), 0.1, {"sex": "is recorded for nobody"})
+    nobody = count(
+        pd.DataFrame({"verdict": [], "mdd": [], "n_event_subjects": []}), None, {"sex": "is recorded for nobody"}
+    )
     told = gate.decide(replace(BETTER, fairness=nobody), POLICY).reasons[-1]
     assert (
         told == "fairness comparisons: 0 fail, 0 pass, 0 not judged for too little data; `sex` is recorded for nobody"
