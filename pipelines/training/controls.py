@@ -49,7 +49,9 @@ def check(installation: Installation, night: str) -> Counts:
 
 def sentence(rows: pd.DataFrame) -> str:
     """How many controls passed, and which did not."""
-    failed = rows.loc[~rows["is_passed"], ["control", "outcome"]].drop_duplicates()
+    failed = rows.loc[~rows["is_passed"].eq(True), ["control", "outcome"]].drop_duplicates()
+    if rows.empty:
+        return "No controls were run."
     if failed.empty:
         unknown = int(rows["figure"].isna().sum())
         return f"All {len(rows)} controls pass" + (f", {unknown} of them not estimable." if unknown else ".")

@@ -62,7 +62,7 @@ def _control(facts: Facts, name: str) -> tuple[str, str]:
     rows = None if rows is None else rows[(rows["outcome"] == facts.outcome.name) & (rows["control"] == name)]
     if rows is None or rows.empty:
         return UNKNOWN, "no such control was run"
-    if rows["is_passed"].all():
+    if rows["is_passed"].eq(True).all():
         return (UNKNOWN if rows["figure"].isna().any() else YES), str(rows["told"].iloc[0])
     return NO, str(rows["told"].iloc[0])
 
