@@ -16,7 +16,6 @@ from pipelines.reports.site import Context
 from pipelines.training import abstention, evaluating
 from pipelines.training.controls import CONTROLS
 from pipelines.training.evaluating import IMPORTANCE
-from pipelines.training.tuning import is_of_a_search
 
 FOLDER = "card"
 
@@ -55,7 +54,7 @@ def make(
         abstained_by_group=tables[abstention.BY_GROUP], verdicts=lake.load("verdicts").query("outcome == @outcome"),
         fairness_page=fairness_page, told=told, known_at=known_at.isoformat(), data_version=lake.content_version(known_at),
         model_hash="" if challenger is None else challenger.content_sha256, training=settings.training,
-        is_tuned=is_of_a_search(installation, outcome), release_policy=settings.release_policy,
+        is_tuned=judgement.is_tuned(installation, outcome), release_policy=settings.release_policy,
         alert_policy=settings.alert_policy, audit=settings.audit,
     )  # fmt: skip
     texts = write_card(settings.reports_folder, stem, facts)

@@ -1,9 +1,12 @@
 """What the release policy says of a training: its evidence gathered, judged by `models.gate`, and stored as `decisions`."""
 
+import json
+
 import pandas as pd
 
 from models import gate
 from models.fairness import verdicts
+from models.growth import Growth
 from models.outcomes import Outcome
 from pipelines import engineering
 from pipelines.errors import Refused
@@ -45,6 +48,12 @@ def served(installation: Installation, outcome: str) -> tuple[str, str]:
     return str(row["served"]), str(row["split"])
 
 
+def is_tuned(installation: Installation, outcome: str) -> bool:
+    """Whether a search on these people may have chosen how trees were grown in the last training, whatever is declared by now."""
+    growth = installation.lake.load("served").set_index("outcome").loc[outcome, "growth"]
+    return is_of_a_search(installation, outcome, Growth(**json.loads(str(growth))))
+
+
 def _evidence(installation: Installation, night: str, outcome: Outcome) -> gate.Evidence:
     lake, name = installation.lake, outcome.name
     predictor, split = served(installation, name)
@@ -67,7 +76,7 @@ def _evidence(installation: Installation, night: str, outcome: Outcome) -> gate.
         ),
         controls=_controls(installation, name),
         expected_controls=EXPECTED,
-        is_tuned=is_of_a_search(installation, name),
+        is_tuned=is_tuned(installation, name),
         contest=against_champion(installation, night, outcome, predictor, split),
     )
 

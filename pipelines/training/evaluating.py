@@ -1,10 +1,12 @@
 """Evaluates the model and every baseline on labelled rows: the splits, the refits, the seeds, and what earned being served.
 
-Stores `predictions_<outcome>`, `results` (tidy rows of all outcomes), `served`, and `importance` of the model's features.
+Stores `predictions_<outcome>`, `results` (tidy rows of all outcomes), `served` and how trees were
+grown, and `importance` of the model's features.
 """
 
+import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -56,7 +58,10 @@ def evaluate(installation: Installation, night: str) -> Counts:
         looks.record(installation, night, outcome.name, "evaluation", max(how.seeds, 1))
         least = installation.settings.release_policy.min_gain_low
         earned, reason = gate.candidate(rows, found.split, declared.alert_horizon, least)
-        served.append({"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason})
+        growth = json.dumps(asdict(how.model.growth()))
+        served.append(
+            {"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason, "growth": growth}
+        )
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
         installation.lake.replace(f"predictions_{outcome.name}", pd.concat(stored, ignore_index=True))
         moved.append(_importance(installation, outcome, matrix, found))

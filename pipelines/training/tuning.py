@@ -92,13 +92,13 @@ def tune(installation: Installation, night: str, name: str, wanted: int, is_time
     return found
 
 
-def is_of_a_search(installation: Installation, name: str) -> bool:
-    """Whether trees are declared to be grown otherwise than by default where a search on these people was made.
+def is_of_a_search(installation: Installation, name: str, growth: Growth) -> bool:
+    """Whether trees are grown otherwise than by default where a search on these people was made.
 
-    Whatever is declared then may be what the search came to, or lie beside it: a training here is no test of it. A search
+    Whatever was declared then may be what the search came to, or lie beside it: a training here is no test of it. A search
     that was stopped is on no record of looks, but its trials are there.
     """
-    if installation.settings.training.model.growth() == USUAL:
+    if growth == USUAL:
         return False
     if looks.is_on_record(installation.audit_log, name, looks.TUNING):
         return True

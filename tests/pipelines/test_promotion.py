@@ -20,7 +20,7 @@ from pipelines import engineering, night
 from pipelines.cli.main import app
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.release import card, contest, judgement, ledger, promotion, reporting
+from pipelines.release import contest, judgement, ledger, promotion, reporting
 from pipelines.release.ledger import ROLLBACK
 from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion
 from pipelines.settings import load_settings
@@ -218,13 +218,13 @@ def test_what_could_not_be_compared_is_told(made, monkeypatch):
 
 
 def test_a_model_tuned_on_its_own_people_is_held_back_until_somebody_answers_for_it(made, monkeypatch):
-    """The gate, the page and the card say why; its gain was measured on the people by whom its trees were chosen."""
+    """The gate, the page and the card say why, also where the default is declared again after that training."""
     second = challenger(made, "tuned")
     served = made.lake.load("served")
-    stored(made, "served", served.assign(served=MODEL))
-    monkeypatch.setattr(judgement, "is_of_a_search", lambda *_: True)
-    monkeypatch.setattr(reporting.tuning, "is_of_a_search", lambda *_: True)
-    monkeypatch.setattr(card, "is_of_a_search", lambda *_: True)
+    searched = Growth(rounds=77)
+    assert made.settings.training.model.growth() != searched
+    stored(made, "served", served.assign(served=MODEL, growth=json.dumps(vars(searched))))
+    monkeypatch.setattr(judgement, "is_of_a_search", lambda _, name, growth: growth == searched)
     try:
         code, answer = command("promote")
         page = reporting.model_page(made.settings, "crisis")

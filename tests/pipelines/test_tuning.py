@@ -230,17 +230,10 @@ def test_a_machine_gets_the_same_in_json(home, tuned):
     assert not any("p0" in str(value) for value in answer.values())
 
 
-def grown(installation: Installation, growth: Growth) -> Installation:
-    """The installation with trees declared to be grown so."""
-    model = installation.settings.training.model.model_copy(update=vars(growth))
-    training = installation.settings.training.model_copy(update={"model": model})
-    return Installation(installation.settings.model_copy(update={"training": training}))
-
-
 def test_a_training_with_searched_trees_says_that_it_is_no_test_of_them(home, tuned):
     """Values that a search tried, and any beside them, were chosen where these people had been searched; the default was not."""
     installation = installed(home)
-    assert not tuning.is_of_a_search(installation, "crisis")
+    assert not tuning.is_of_a_search(installation, "crisis", Growth())
     studies = trials.studies_of(trials.storage(installation), "crisis")
     everybody = next(s for name, s in studies.items() if "-" not in name and name.endswith("everybody"))
     searched = searches.grown(searches.finished(everybody)[1].params)
@@ -249,19 +242,19 @@ def test_a_training_with_searched_trees_says_that_it_is_no_test_of_them(home, tu
         replace(searched, rounds=searched.rounds + 1),
         replace(Growth(), rounds=Growth.rounds + 1),
     ):
-        assert tuning.is_of_a_search(grown(installation, growth), "crisis")
-        assert not tuning.is_of_a_search(grown(installation, growth), "relapse")
+        assert tuning.is_of_a_search(installation, "crisis", growth)
+        assert not tuning.is_of_a_search(installation, "relapse", growth)
     assert "is of people whom that choice never saw" in reporting.tuning_report.warning("crisis")
 
 
 def test_a_search_is_known_by_its_look_and_by_its_trials(home, tuned, monkeypatch):
     """Either is enough: trials may be deleted, and a search that was stopped is on no record of looks."""
-    other = grown(installed(home), Growth(rounds=77))
+    installation, other = installed(home), Growth(rounds=77)
     with monkeypatch.context() as deleted:
         deleted.setattr(trials, "is_there", lambda _: False)
-        assert tuning.is_of_a_search(other, "crisis")
+        assert tuning.is_of_a_search(installation, "crisis", other)
     with monkeypatch.context() as stopped:
         stopped.setattr(tuning.looks, "is_on_record", lambda *_: False)
-        assert tuning.is_of_a_search(other, "crisis")
+        assert tuning.is_of_a_search(installation, "crisis", other)
         stopped.setattr(trials, "is_there", lambda _: False)
-        assert not tuning.is_of_a_search(other, "crisis")
+        assert not tuning.is_of_a_search(installation, "crisis", other)
