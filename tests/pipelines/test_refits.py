@@ -44,7 +44,7 @@ def evaluated(low: float) -> Evaluated:
 def settings(folder: Path, **training: object) -> Installation:
     """An installation whose training is declared so."""
     declared = load_settings(make_home(folder / "home") / "foretide.yaml")
-    how = declared.training.model_copy(update=training)
+    how = declared.training.model_copy(update={"refits": 200, **training})
     outcomes = {
         "crisis": declared.outcomes["crisis"].model_copy(update={"horizons_days": (7, 14), "alert_horizon_days": 14})
     }
