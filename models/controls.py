@@ -6,7 +6,7 @@ exact, however few, long or unequal the subjects are. Had folds one draw in comm
 others had learnt from, and alarms would be false several times as often.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -25,6 +25,7 @@ from models.splits import Split
 Values = NDArray[np.float64]
 Places = NDArray[np.int64]
 SHIFTED, PERMUTED = "labels_shifted_within_subjects", "labels_permuted_over_subjects"
+STATISTICAL = (SHIFTED, PERMUTED)
 COLUMNS = ["control", "figure", "p", "is_passed", "told"]
 # Of all statistical controls of one training together.
 FALSE_ALARMS = 0.01
@@ -89,7 +90,7 @@ def negative_controls(
     """
     labels = labels.reset_index(drop=True)
     rows = []
-    for number, name in enumerate((SHIFTED, PERMUTED)):
+    for number, name in enumerate(STATISTICAL):
 
         def told(share: float, number: int = number) -> None:
             progress((number + share) / 2)
@@ -97,6 +98,17 @@ def negative_controls(
         mine = replace(trial, splits=trial.splits[number::2])
         rows.append(_control(name, matrix, labels, mine, np.random.default_rng([trial.seed, number]), told))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def not_passed(rows: pd.DataFrame, expected: Collection[str]) -> list[str]:
+    """Names of controls that failed, have no verdict, or were expected and not run.
+
+    Args:
+        rows: `control, is_passed` and more, of one outcome.
+    """
+    is_passed = rows["is_passed"].eq(True).fillna(False).astype(bool)
+    passed = set(rows.loc[is_passed, "control"]).difference(rows.loc[~is_passed, "control"])
+    return sorted({*rows["control"], *expected} - passed)
 
 
 def _control(

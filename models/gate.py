@@ -6,21 +6,27 @@ from enum import Enum
 import numpy as np
 import pandas as pd
 
+from models import controls
 from models.baselines import MODEL
 from models.errors import ModelsError
 from models.evaluation import GAIN, best_baseline
-from models.fairness.verdicts import POWER_FACTOR
-from models.refitting import REFITTED_GAIN
+from models.fairness.verdicts import POWER_FACTOR, Counted
+from models.proof import Gain
+from models.refitting import REFITS, REFITTED_GAIN
 
 # Of a normal distribution's 95 % interval, in standard deviations.
 WIDTH = 3.92
+# The rule that nobody can answer for.
+CONTROLS = "controls"
 
 
 @dataclass(frozen=True)
 class Policy:
     """Limits that a challenger must keep; the predetermined change control plan.
 
-    A slope is outside its limits when its whole interval is. Gain and margin are onset AUROC.
+    `block_on_fairness_fail`: a comparison that fails holds anything back. `min_group_event_subjects`: in groups of so many,
+    a comparison that cannot tell holds a model back; None: none does. A slope is outside its
+    limits when its whole interval is. Gain and margin are onset AUROC.
     """
 
     min_gain_low: float
@@ -30,6 +36,7 @@ class Policy:
     block_on_fairness_fail: bool
     min_subjects: int
     min_event_subjects: int
+    min_group_event_subjects: int | None
 
 
 class Standing(Enum):
@@ -65,8 +72,10 @@ class Evidence:
         served: its predictor.
         split, horizon_days: what headlines.
         n_subjects, n_event_subjects: in the headline's test rows.
-        fairness_fails: comparisons with the verdict fail.
-        controls: `control, is_passed` and more; None where none were run.
+        fairness: how the comparisons of the audit came out.
+        controls: `control, figure, is_passed` and more; None where none were run.
+        expected_controls: names of all that must have been run.
+        is_tuned: whether the model's trees are grown as a search on these very people may have chosen.
         contest: against the champion; None where there is none yet.
     """
 
@@ -76,8 +85,10 @@ class Evidence:
     horizon_days: int
     n_subjects: int
     n_event_subjects: int
-    fairness_fails: int
+    fairness: Counted
     controls: pd.DataFrame | None
+    expected_controls: tuple[str, ...]
+    is_tuned: bool
     contest: Contest | None
 
     @property
@@ -99,18 +110,20 @@ class Rule:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the challenger is promoted, and every rule for and against."""
+    """Whether the challenger is promoted, and every rule for and against; not where none was judged."""
 
     rules: tuple[Rule, ...]
 
     @property
     def is_promoted(self) -> bool:
         """Whether every rule is kept."""
-        return all(rule.is_kept for rule in self.rules)
+        return bool(self.rules) and all(rule.is_kept for rule in self.rules)
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """What speaks against; where nothing does, what speaks for it."""
+        if not self.rules:
+            return ("no rule of the release policy was judged",)
         return tuple(rule.told for rule in self.rules if self.is_promoted or not rule.is_kept)
 
 
@@ -120,52 +133,79 @@ def candidate(rows: pd.DataFrame, split: str, horizon_days: int, min_gain_low: f
     Args:
         rows: tidy result rows of one outcome.
         split, horizon_days: what headlines.
-        min_gain_low: of the policy: what the interval of the model's gain must lie above.
+        min_gain_low: of the policy: what the refitted interval of the model's gain must lie above.
 
     Raises:
         ModelsError: the headline metric was not estimable.
     """
-    gain = _surest_gain(
-        rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
-    )
-    if gain.empty:
+    gain = gain_at(rows, split, horizon_days)
+    if gain is None:
         raise ModelsError(
             "Too few episodes to evaluate a model at all. Gather more data; `foretide doctor` shows the lake."
         )
-    value, low, high = (float(gain[name].iloc[0]) for name in ("value", "low", "high"))
     rule = best_baseline(rows, split, horizon_days)
-    provable = POWER_FACTOR * (high - low) / WIDTH
-    told = (
-        f"{value:+.3f} ({low:+.3f} to {high:+.3f}) onset AUROC against {rule}, horizon {horizon_days} d; {provable:.3f} or more "
-        "is proven four times out of five"
-    )
-    is_refitted = gain["metric"].iloc[0] == REFITTED_GAIN
-    how = "refitted on resampled subjects" if is_refitted else "conditional on the fitted models"
+    told = f"{_figure(gain)} onset AUROC against {rule}, horizon {horizon_days} d"
+    if gain.is_estimable:
+        provable = POWER_FACTOR * (gain.high - gain.low) / WIDTH
+        told += f"; {provable:.3f} or more {'shows' if gain.refits is None else 'is proven'} four times out of five"
     by = f" by more than {min_gain_low:g}" if min_gain_low else ""
-    if low > min_gain_low:
-        return MODEL, f"The model beats the best simple rule{by}: {told}, {how}."
-    return rule, f"The model is not proven better than the best simple rule{by}, so the rule serves: {told}, {how}."
+    if gain.is_proven(min_gain_low):
+        return MODEL, f"The model beats the best simple rule{by}: {told}, {gain.how}."
+    so = f"The model is not proven better than the best simple rule{by}, so the rule serves: {told}, {gain.how}."
+    return rule, f"{so} {gain.lacks(min_gain_low)}".strip()
 
 
-def _surest_gain(rows: pd.DataFrame) -> pd.DataFrame:
-    """The model's gain: that whose interval holds what refitting adds, where it was refitted."""
-    refitted = rows[rows["metric"] == REFITTED_GAIN]
-    return rows[(rows["metric"] == GAIN) & (rows["model"] == MODEL)] if refitted.empty else refitted
+def gain_at(rows: pd.DataFrame, split: str, horizon_days: int) -> Gain | None:
+    """The model's gain where it headlines, with the interval that holds what refitting adds if there is one.
+
+    Args:
+        rows: tidy result rows of one outcome.
+    """
+    at = rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
+    refitted = at[at["metric"] == REFITTED_GAIN]
+    found = at[(at["metric"] == GAIN) & (at["model"] == MODEL)] if refitted.empty else refitted
+    if found.empty:
+        return None
+    counted = at.loc[at["metric"] == REFITS, "value"]
+    value, low, high = (float(found[name].iloc[0]) for name in ("value", "low", "high"))
+    return Gain(value, low, high, None if refitted.empty else int(counted.sum()))
+
+
+def _figure(gain: Gain) -> str:
+    interval = f"{gain.low:+.3f} to {gain.high:+.3f}" if gain.is_estimable else "no interval could be estimated"
+    return f"{gain.value:+.3f} ({interval})"
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """May the challenger become champion?"""
-    rules = (_controls, _data, _gain, _no_worse, _calibration, _fairness)
+    rules = (_controls, _estimable, _data, _gain, _untouched, _no_worse, _calibration, _fairness)
     return Decision(tuple(rule(evidence, policy) for rule in rules))
 
 
 def _controls(evidence: Evidence, policy: Policy) -> Rule:
-    if evidence.controls is None:
-        return Rule("controls", False, "no controls were run on this training")
-    failed = evidence.controls.loc[~evidence.controls["is_passed"].astype(bool), "control"]
-    if len(failed):
-        return Rule("controls", False, f"controls that failed, so that no figure can be trusted: {', '.join(failed)}")
-    return Rule("controls", True, f"no control failed of {len(evidence.controls)}")
+    """Every control that is expected was run and passed: one that is missing or without a verdict is no pass."""
+    rows = evidence.controls
+    if rows is None or rows.empty:
+        return Rule(CONTROLS, False, "no controls were run on this training")
+    known = set(rows["control"])
+    lacking = controls.not_passed(rows, evidence.expected_controls)
+    if lacking:
+        named = ", ".join(name if name in known else f"{name} (not run)" for name in lacking)
+        return Rule(CONTROLS, False, f"controls that did not pass, so that no figure can be trusted: {named}")
+    return Rule(CONTROLS, True, f"no control failed of {len(rows)}")
+
+
+def _estimable(evidence: Evidence, policy: Policy) -> Rule:
+    """The statistical controls try the model alone: a simple rule can serve a small site without them."""
+    name, rows = "estimable controls", evidence.controls
+    unknown = [] if rows is None else sorted(rows.loc[rows["figure"].isna(), "control"])
+    needed = [of for of in unknown if evidence.served == MODEL or of not in controls.STATISTICAL]
+    if needed:
+        return Rule(name, False, f"controls that could not be estimated, so that they say nothing: {', '.join(needed)}")
+    if unknown:
+        told = f"controls of the model, which is not to serve, that could not be estimated: {', '.join(unknown)}"
+        return Rule(name, True, told)
+    return Rule(name, True, "every control could be estimated")
 
 
 def _data(evidence: Evidence, policy: Policy) -> Rule:
@@ -180,14 +220,27 @@ def _data(evidence: Evidence, policy: Policy) -> Rule:
 def _gain(evidence: Evidence, policy: Policy) -> Rule:
     if evidence.served != MODEL:
         return Rule("gain", True, "a simple rule is to serve, which needs no gain")
-    found = _surest_gain(evidence.headline)
-    low = float(found["low"].iloc[0]) if len(found) else float("nan")
-    if np.isnan(low):
+    gain = gain_at(evidence.rows, evidence.split, evidence.horizon_days)
+    if gain is None or not gain.is_estimable:
         return Rule("gain", False, "gain over the best simple rule could not be estimated")
-    is_kept = low > policy.min_gain_low
+    is_kept = gain.is_proven(policy.min_gain_low)
     verb = "is proven" if is_kept else "is not proven"
-    told = f"a gain of more than {policy.min_gain_low:g} over the best simple rule {verb}: at least {low:+.3f}"
-    return Rule("gain", is_kept, told)
+    told = f"a gain of more than {policy.min_gain_low:g} over the best simple rule {verb}: at least {gain.low:+.3f}, {gain.how}"
+    lacks = gain.lacks(policy.min_gain_low).rstrip(".")
+    return Rule("gain", is_kept, f"{told} ({lacks})" if lacks else told)
+
+
+def _untouched(evidence: Evidence, policy: Policy) -> Rule:
+    """A gain proves nothing of trees that were chosen by the very people it is measured on."""
+    name = "tuning"
+    if evidence.served != MODEL:
+        return Rule(name, True, "a simple rule is to serve, which nothing was tuned of")
+    if evidence.is_tuned:
+        return Rule(
+            name, False, "trees are grown otherwise than by default, and a search on these very people was made: the gain is no "
+            "test of a choice that they made",
+        )  # fmt: skip
+    return Rule(name, True, "no search on these people chose how trees are grown")
 
 
 def _no_worse(evidence: Evidence, policy: Policy) -> Rule:
@@ -201,7 +254,7 @@ def _no_worse(evidence: Evidence, policy: Policy) -> Rule:
     if contest.standing is not Standing.COMPARED:
         return Rule(name, True, f"the champion's predictor, {contest.champion}, is {contest.standing.value}")
     told = f"onset AUROC against the champion's predictor, {contest.champion}: {contest.value:+.3f}"
-    told = f"{told} ({contest.low:+.3f} to {contest.high:+.3f})"
+    told = f"{told} ({contest.low:+.3f} to {contest.high:+.3f}, conditional on the fitted models)"
     if np.isnan(contest.low):
         return Rule(name, False, f"the champion's predictor, {contest.champion}, could not be compared with")
     if evidence.served == MODEL:
@@ -225,9 +278,10 @@ def _calibration(evidence: Evidence, policy: Policy) -> Rule:
 
 
 def _fairness(evidence: Evidence, policy: Policy) -> Rule:
-    fails = evidence.fairness_fails
-    told = f"fairness comparisons that fail: {fails}" if fails else "no fairness comparison fails"
-    return Rule("fairness", not (fails and policy.block_on_fairness_fail), told)
+    """Insufficient evidence holds back where the declared size is met, and a model only: a small site keeps its rule."""
+    found = evidence.fairness
+    is_against = (found.fails > 0 and policy.block_on_fairness_fail) or (found.open > 0 and evidence.served == MODEL)
+    return Rule("fairness", not is_against, f"fairness comparisons: {found.told}")
 
 
 def _slope(rows: pd.DataFrame, served: str) -> tuple[float, float, float]:

@@ -19,6 +19,8 @@ from models.outcomes import at_horizon
 
 Values = NDArray[np.float64]
 REFITTED_GAIN = f"{GAIN}_refitted"
+# How many resamples gave that gain.
+REFITS = "refits_with_a_gain"
 
 
 def refit(
@@ -26,12 +28,15 @@ def refit(
     periods: Sequence[splits.Period], train_every_days: int, resamples: int, seed: int, threads: int,
     progress: Callable[[float], None],
 ) -> dict[str, Values]:  # fmt: skip
-    """AUROC of every predictor on the subjects left out, of shape (resamples, n_horizons).
+    """AUROC of every predictor on the subjects left out, of shape (n_resamples, n_horizons).
+
+    Further resamples are drawn for those that gave no figure, as long as an interval can come of it.
 
     Args:
         matrix, labels: row by row beside each other; `labels` of one task.
         horizons_days: rising horizons.
         periods: what may be learnt from and what is tested, as in the split that headlines (`splits.periods`).
+        resamples: how many are to give a figure at every horizon.
         progress: told the share of resamples done.
 
     Returns:
@@ -57,11 +62,14 @@ def refit(
         rows = np.concatenate([np.array([], np.int64), *tested])
         return {p.name: _aurocs(known[rows], [found[p.name] for found in risks]) for p in predictors}
 
+    found: list[dict[str, Values]] = []
+    missing = resamples
     with ThreadPoolExecutor(threads) as pool:
-        found = []
-        for done, aurocs in enumerate(pool.map(one, range(resamples))):
-            progress((done + 1) / resamples)
-            found.append(aurocs)
+        while missing and len(found) + missing <= resamples / resampling.FEWEST_VALID:
+            for aurocs in pool.map(one, range(len(found), len(found) + missing)):
+                found.append(aurocs)
+                progress(min(1.0, len(found) / resamples))
+            missing = resamples - sum(all(np.isfinite(of).all() for of in aurocs.values()) for aurocs in found)
     return {p.name: np.stack([aurocs[p.name] for aurocs in found]) for p in predictors}
 
 
@@ -79,17 +87,21 @@ def _aurocs(known: Values, risks: list[Values]) -> Values:
 def gains(
     results: pd.DataFrame, refitted: dict[str, Values], split: str, horizons_days: tuple[int, ...]
 ) -> pd.DataFrame:
-    """The rows of the gain on that split once more, with the interval that refitting gives.
+    """The rows of the gain on that split once more, with the interval that refitting gives, and how many resamples gave one.
 
     Args:
         results: tidy rows that hold `GAIN` of the onset task; the best baseline is the one named there.
-        refitted: of `refit`, for that split.
+        refitted: of `refit`, for that split; a gain over a baseline that is not among its predictors is left out.
     """
     rows = results[(results["metric"] == GAIN) & (results["task"] == "onset") & (results["split"] == split)]
     found = []
     for row in rows.to_dict("records"):
         best = str(row["group"]).removeprefix("best baseline: ")
-        place = horizons_days.index(int(row["horizon_days"]))
-        low, high = resampling.interval(refitted[MODEL][:, place] - refitted[best][:, place])
-        found.append({**row, "metric": REFITTED_GAIN, "low": low, "high": high})
+        if best in refitted:
+            place = horizons_days.index(int(row["horizon_days"]))
+            gained = refitted[MODEL][:, place] - refitted[best][:, place]
+            low, high = resampling.interval(gained)
+            found.append({**row, "metric": REFITTED_GAIN, "low": low, "high": high})
+            counted = int(np.isfinite(gained).sum())
+            found.append({**row, "metric": REFITS, "value": counted, "low": np.nan, "high": np.nan})
     return pd.DataFrame(found, columns=list(COLUMNS))

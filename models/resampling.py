@@ -15,6 +15,8 @@ Values = NDArray[np.float64]
 BINS = 400
 LEVEL = 0.95
 FEWEST_OWN = 5
+# Share of the resamples that must give a value for an interval to be made of them.
+FEWEST_VALID = 0.9
 
 
 def draws(n_subjects: int, resamples: int, seed: int) -> Values:
@@ -26,7 +28,7 @@ def draws(n_subjects: int, resamples: int, seed: int) -> Values:
 def interval(values: Values) -> tuple[float, float]:
     """Percentile interval (95 %); missing where fewer than 90 % of the resamples give a value."""
     valid = values[np.isfinite(values)]
-    if len(valid) < 0.9 * len(values):
+    if len(valid) < FEWEST_VALID * len(values):
         return float("nan"), float("nan")
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(valid, [tail, 1 - tail])

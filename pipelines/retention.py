@@ -113,9 +113,7 @@ def _leaving(lake: Lake, before: date, connection: duckdb.DuckDBPyConnection) ->
     return lake.rows(STREAM, connection).filter(f"{TIME} < TIMESTAMPTZ '{before} 00:00:00+00'")
 
 
-def _keep(
-    lake: Lake, known: Cohort, bucket: int, before: date, connection: duckdb.DuckDBPyConnection
-) -> None:
+def _keep(lake: Lake, known: Cohort, bucket: int, before: date, connection: duckdb.DuckDBPyConnection) -> None:
     """Add the hours of a bucket's minutes that are to leave."""
     rows = _leaving(lake, before, connection).filter(f"bucket = {bucket}")
     hours = minutes.kept_hours(connection, rows, known.zones, known.cutoff)

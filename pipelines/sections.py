@@ -14,9 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from features.tables import ATTRIBUTE_NAME, SUBJECTS, TABLES
 from models.growth import Growth
+from models.proof import FEWEST_REFITS
 
-# Fewer are too few for the ends of a 95 % interval.
-FEWEST_REFITS = 200
 # What `replay --full` does.
 FULL = {"refits": FEWEST_REFITS, "seeds": 10, "every_split": True}
 
@@ -192,15 +191,16 @@ class Training(_Strict):
     """How models are fitted and evaluated.
 
     `index_every_days` thins the index dates of the training matrix itself, for cohorts that would not fit into memory;
-    `train_every_days` those that models are fitted on. `refits` is how often everything is fitted again on resampled
-    subjects, for the interval of the gain; 0 leaves an interval that is conditional on the fitted models. `seeds` is how often
+    `train_every_days` those that models are fitted on. `refits` is on how many samples of subjects model and best rule
+    are fitted again where the gain would else seem proven; with `every_split`, always and everything. 0 leaves an interval that is
+    conditional on the fitted models, by which no model is served. `seeds` is how often
     the headline is cross-validated, each time with other folds and fits. `every_split` tests the same subjects later and sites
     that were not learnt from, too.
     """
 
     seed: int = 1
     resamples: int = Field(1000, ge=100)
-    refits: int = 0
+    refits: int = FEWEST_REFITS
     seeds: int = Field(1, ge=1)
     every_split: bool = False
     folds: int = Field(5, ge=2)
@@ -244,7 +244,8 @@ class ReleasePolicy(_Strict):
     """What a challenger must show before it serves; the predetermined change control plan (docs/release.md).
 
     `min_gain_low` is what the interval of a model's gain over the best simple rule must lie above, and
-    `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC.
+    `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC. From
+    `min_group_event_subjects` in a group on, a fairness comparison that cannot tell holds a model back; nothing does by default.
     """
 
     min_gain_low: float = Field(0.0, ge=0, lt=1)
@@ -254,6 +255,7 @@ class ReleasePolicy(_Strict):
     block_on_fairness_fail: bool = True
     min_subjects: int = Field(20, ge=0)
     min_event_subjects: int = Field(10, ge=0)
+    min_group_event_subjects: int | None = Field(None, ge=1)
 
     @model_validator(mode="after")
     def _limits_hold_something(self) -> "ReleasePolicy":

@@ -6,6 +6,9 @@
   It is never a pass.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -16,6 +19,43 @@ PASS, FAIL, INSUFFICIENT = "pass", "fail", "insufficient_evidence"
 FALSE_DISCOVERY_RATE = 0.05
 # 1.96 for a 5 % two-sided test + 0.84 for 80 % power.
 POWER_FACTOR = 2.8
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How the comparisons of an audit came out.
+
+    Args:
+        fails, passes: how many.
+        open: insufficient evidence, in groups of the size from which on the release policy asks for more.
+        unjudged: insufficient evidence otherwise.
+        uncompared: of attributes by which nobody was compared, why.
+    """
+
+    fails: int
+    passes: int
+    open: int
+    unjudged: int
+    uncompared: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """Everything in a sentence, so that no fail never stands alone."""
+        parts = [f"{self.fails} fail", f"{self.passes} pass", f"{self.unjudged} not judged for too little data"]
+        if self.open:
+            parts.append(f"{self.open} not judged although the groups have the size that is declared")
+        return "; ".join([", ".join(parts), *(f"`{name}` {why}" for name, why in self.uncompared.items())])
+
+
+def count(judged: pd.DataFrame, min_group_event_subjects: int | None, uncompared: Mapping[str, str]) -> Counted:
+    """Counts verdicts of an audit (`verdict, mdd, n_event_subjects`); None where no size is declared, so that none is open."""
+    is_insufficient = judged["verdict"] == INSUFFICIENT
+    least = np.inf if min_group_event_subjects is None else min_group_event_subjects
+    is_open = is_insufficient & judged["mdd"].notna() & (judged["n_event_subjects"] >= least)
+    return Counted(
+        int((judged["verdict"] == FAIL).sum()), int((judged["verdict"] == PASS).sum()), int(is_open.sum()),
+        int((is_insufficient & ~is_open).sum()), uncompared,
+    )  # fmt: skip
 
 
 def judge(comparisons: pd.DataFrame, margin: float) -> pd.DataFrame:

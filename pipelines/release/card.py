@@ -54,7 +54,8 @@ def make(
         abstained_by_group=tables[abstention.BY_GROUP], verdicts=lake.load("verdicts").query("outcome == @outcome"),
         fairness_page=fairness_page, told=told, known_at=known_at.isoformat(), data_version=lake.content_version(known_at),
         model_hash="" if challenger is None else challenger.content_sha256, training=settings.training,
-        release_policy=settings.release_policy, alert_policy=settings.alert_policy, audit=settings.audit,
+        is_tuned=judgement.is_tuned(installation, outcome), release_policy=settings.release_policy,
+        alert_policy=settings.alert_policy, audit=settings.audit,
     )  # fmt: skip
     texts = write_card(settings.reports_folder, stem, facts)
     if challenger is not None:

@@ -7,7 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from models.gate import Decision
+from models.gate import CONTROLS, Decision
 from pipelines import durable, engineering
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
@@ -68,7 +68,7 @@ def promote(installation: Installation, outcome: str, by: str = JOB, override: W
             f"{'; '.join(decision.reasons)}. Train again, or answer for it: `foretide promote --override --by NAME "
             "--reason TEXT`."
         )
-    failed = [rule.told for rule in decision.rules if rule.name == "controls" and not rule.is_kept]
+    failed = [rule.told for rule in decision.rules if rule.name == CONTROLS and not rule.is_kept]
     if failed:
         raise Refused(
             f"{failed[0][0].upper()}{failed[0][1:]}. Nobody can answer for that; find the leak and train again."

@@ -22,7 +22,7 @@ from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import PEOPLE, finding, page_name, write_model
 from pipelines.reports.site import Context, slug, write_index
 from pipelines.settings import Settings
-from pipelines.training import ablation, abstention, controls, looks, tuning
+from pipelines.training import ablation, abstention, controls, looks
 from pipelines.training.auditing import audit_of
 from pipelines.training.controls import CONTROLS
 from pipelines.training.evaluating import IMPORTANCE
@@ -132,7 +132,13 @@ def model_page(settings: Settings, outcome: str) -> Path:
 
 
 def _remarks(installation: Installation, outcome: str) -> list[str]:
-    """What else decides whether the challenger serves, where it is not the policy alone."""
+    """What a reader must know beside the policy: that trees were tuned on these people, and what else decides."""
+    tuned = [tuning_report.warning(outcome)] if judgement.is_tuned(installation, outcome) else []
+    return [*tuned, *_standing(installation, outcome)]
+
+
+def _standing(installation: Installation, outcome: str) -> list[str]:
+    """What stands beside the policy in deciding whether the challenger serves."""
     name = model_name(outcome)
     challenger, champion = (installation.registry.find(name, of) for of in (CHALLENGER, CHAMPION))
     if (
@@ -187,7 +193,7 @@ def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
                 f"A person took the last champion of {outcome} back; `foretide promote` lets its successor serve."
             )
         sentences += [looks.sentence(installation.audit_log, outcome), *overrides(installation, outcome)]
-        if tuning.is_of_a_search(installation, outcome):
+        if judgement.is_tuned(installation, outcome):
             sentences.append(tuning_report.warning(outcome))
     sentences.append(controls.sentence(installation.lake.load(CONTROLS)))
     return installation.lake.load("results"), sentences

@@ -31,17 +31,19 @@ def section(rows: pd.DataFrame, outcome: str) -> dict[str, Any]:
     lines = [_line(row) for row in rows[rows["outcome"] == outcome].to_dict("records")]
     failed = [line for line in lines if line["verdict"] == FAIL]
     unknown = sum(line["verdict"] == INSUFFICIENT for line in lines)
-    if failed:
+    if not lines:
+        finding = "No control was run, so that no figure on this page can be relied on."
+    elif failed:
         finding = f"{len(failed)} of {len(lines)} controls failed, so that no figure on this page can be relied on."
     else:
         finding = f"No control failed of {len(lines)}" + (f"; {unknown} could not be estimated." if unknown else ".")
-    return {"finding": finding, "verdict": FAIL if failed else PASS, "lines": lines}
+    return {"finding": finding, "verdict": FAIL if failed or not lines else PASS, "lines": lines}
 
 
 def _line(row: dict[str, Any]) -> dict[str, str]:
     control, figure = str(row["control"]), float(row["figure"])
     # One that could not be estimated does not stop a training, and is no success either.
-    verdict = FAIL if not row["is_passed"] else INSUFFICIENT if pd.isna(figure) else PASS
+    verdict = FAIL if pd.isna(row["is_passed"]) or not row["is_passed"] else INSUFFICIENT if pd.isna(figure) else PASS
     unit = FIGURES.get(control, "differences")
     told = words.number(figure) if control in FIGURES or pd.isna(figure) else words.count(figure)
     return {

@@ -177,10 +177,14 @@ def _gain(row: dict[str, Any], split: str) -> dict[str, str | bool]:
         return {**told, "verdict": INSUFFICIENT, "text": "Not estimable: too few subjects with an event."}
     verdict = words.proven(row, 0, PASS, FAIL, INSUFFICIENT)
     interval = words.span(row["low"], row["high"], is_signed=True)
-    how = "refitted" if row["metric"] == REFITTED_GAIN else "conditional on the fitted models"
+    is_refitted = row["metric"] == REFITTED_GAIN
+    how = "refitted" if is_refitted else "conditional on the fitted models"
     figure = words.number(row["value"], is_signed=True) + (
         f" (95\u00a0% interval, {how}: {interval})" if interval else ""
     )
+    if verdict == PASS and not is_refitted:
+        said = f"Not proven: the model ranks better than the best baseline as long as nothing is fitted again: AUROC {figure}."
+        return {**told, "verdict": INSUFFICIENT, "text": said}
     return {**told, "verdict": verdict, "text": f"{GAINED[verdict]}: AUROC {figure}."}
 
 

@@ -29,10 +29,11 @@ def sentences(found: Tuned) -> list[str]:
 
 
 def warning(outcome: str) -> str:
-    """What a training says whose trees are grown as a search on its own people came to."""
+    """What a training says whose trees may be grown as a search on its own people came to."""
     return (
-        f"Trees are grown as `foretide tune {outcome}` came to on these people, so that no figure above is of people whom that "
-        "choice never saw: what is claimed for the tuned model is the nested gain that the tuning told, or that of a new cohort."
+        f"Trees are grown otherwise than by default, and `foretide tune {outcome}` searched on these people, so that no figure of "
+        "the model here is of people whom that choice never saw: what is claimed for the tuned model is the nested gain that the "
+        "tuning told, or that of a new cohort."
     )
 
 

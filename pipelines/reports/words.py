@@ -43,6 +43,7 @@ METRICS: dict[str, Word] = {
     "auroc_minus_best_baseline_refitted": Word(
         "AUROC gain, refitted", "the same; its interval holds what fitting again adds"
     ),
+    "refits_with_a_gain": Word("Refits with a gain", "resamples on which both could be fitted again and tested"),
     "fold_mean_auroc_minus_as_declared": Word(
         "Gain of tuning",
         "ranking by trees as a search chose without those tested, minus that by trees as declared; mean over folds",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models import protocol
 from models.baselines import MODEL, Predictor
-from models.controls import COLUMNS, FALSE_ALARMS, Trial, leak_of, negative_controls
+from models.controls import COLUMNS, FALSE_ALARMS, STATISTICAL, Trial, leak_of, negative_controls, not_passed
 from models.outcomes import Outcome
 from models.splits import UNSEEN_SUBJECTS, Split
 from pipelines import engineering
@@ -27,6 +27,8 @@ from pipelines.training.recomputation import Recomputation
 
 CONTROLS = "controls"
 DECLARED, RECOMPUTED, REFITTED = "features_are_declared", "features_recomputed", "fit_repeated_without_test_rows"
+# What every training runs for every outcome.
+EXPECTED = (DECLARED, RECOMPUTED, REFITTED, *STATISTICAL)
 # Index rows that are computed again, of how many subjects at most, on how many dates at most.
 ROWS, SUBJECTS, DATES = 60, 12, 5
 FUTURE_ROW, LATER_REVISION, FULL_DATA_FIT = "future row", "later revision", "full-data fit"
@@ -57,8 +59,12 @@ def passed(installation: Installation, night: str) -> pd.DataFrame:
         raise Refused(
             "No controls were run on a training of what is known and declared now, by the code of now. Run `foretide train`."
         )
-    rows = lake.load(CONTROLS)
-    failed = rows[~rows["is_passed"]]
+    rows, outcomes = lake.load(CONTROLS), installation.settings.outcomes
+    lacking = {of: not_passed(rows[rows["outcome"] == of], EXPECTED) for of in outcomes}
+    failed = rows[[row.control in lacking[row.outcome] for row in rows.itertuples()]]
+    absent = sorted({name for names in lacking.values() for name in names}.difference(failed["control"]))
+    if absent:
+        raise Refused(f"Controls were not run: {', '.join(absent)}. So nothing follows from it. Run `foretide train`.")
     if len(failed):
         told = "; ".join(f"`{row.control}` for `{row.outcome}`: {row.told}" for row in failed.itertuples())
         raise Refused(
@@ -66,7 +72,6 @@ def passed(installation: Installation, night: str) -> pd.DataFrame:
             f"follows from them: {told}. Mend what leaks, or take the named features away by `features: {{drop: [...]}}`, and "
             "train again."
         )
-    outcomes = installation.settings.outcomes
     made = ("served", *(f"{table}_{outcome}" for outcome in outcomes for table in ("training_matrix", "labels")))
     if any(lake.derived_version(name) != now for name in made):
         raise Refused(
@@ -77,7 +82,9 @@ def passed(installation: Installation, night: str) -> pd.DataFrame:
 
 def sentence(rows: pd.DataFrame) -> str:
     """How many controls passed, and which did not."""
-    failed = rows.loc[~rows["is_passed"], ["control", "outcome"]].drop_duplicates()
+    failed = rows.loc[~rows["is_passed"].eq(True), ["control", "outcome"]].drop_duplicates()
+    if rows.empty:
+        return "No controls were run."
     if failed.empty:
         unknown = int(rows["figure"].isna().sum())
         return f"All {len(rows)} controls pass" + (f", {unknown} of them not estimable." if unknown else ".")
@@ -98,7 +105,7 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> Ite
     progress(0.0)
     yield _declared(installation, matrix, onset, outcome)
     yield _recomputed(installation, night, outcome, matrix, onset)
-    yield _refitted(installation, outcome, matrix, onset, predictors, planned[0])
+    yield _refitted(installation, outcome, matrix, onset, predictors, planned)
     trial = Trial(
         next(p for p in predictors if p.name == MODEL), outcome.horizons_days,
         installation.settings.outcomes[outcome.name].alert_horizon, planned, how.train_every_days, how.seed, how.threads,
@@ -171,20 +178,19 @@ def _differs(left: pd.DataFrame, right: pd.DataFrame, columns: Sequence[str]) ->
 
 def _refitted(
     installation: Installation, outcome: Outcome, matrix: pd.DataFrame, onset: pd.DataFrame,
-    predictors: Sequence[Predictor], split: Split,
+    predictors: Sequence[Predictor], planned: Sequence[Split],
 ) -> dict[str, object]:  # fmt: skip
     """Whether a fold that is fitted where its test rows are not gives one tested subject the risks that are stored.
 
-    Of that subject only features are there: the labels say nothing.
+    The first of the folds that had enough to learn from. Of that subject only features are there: the labels say nothing.
     """
     how = installation.settings.training
     declared = installation.settings.outcomes[outcome.name]
-    stored = installation.lake.load(f"predictions_{outcome.name}").query("split == @split.name")
-    stored = stored[stored["subject_id"].isin(onset["subject_id"][split.test])]
+    rows = installation.lake.load(f"predictions_{outcome.name}").query("split == @UNSEEN_SUBJECTS")
+    tested = ((split, rows[rows["subject_id"].isin(onset["subject_id"][split.test])]) for split in planned)
+    split, stored = next(((split, of) for split, of in tested if len(of)), (planned[0], rows[:0]))
     if stored.empty:
-        return _row(
-            REFITTED, np.nan, True, "not estimable: the first fold had too few subjects with an event to learn from"
-        )
+        return _row(REFITTED, np.nan, True, "not estimable: no fold had enough subjects with an event to learn from")
     one = stored["subject_id"].value_counts().index[0]
     is_one = split.test & (onset["subject_id"] == one).to_numpy()
     kept = split.train | is_one

@@ -1,10 +1,12 @@
 """Evaluates the model and every baseline on labelled rows: the splits, the refits, the seeds, and what earned being served.
 
-Stores `predictions_<outcome>`, `results` (tidy rows of all outcomes), `served`, and `importance` of the model's features.
+Stores `predictions_<outcome>`, `results` (tidy rows of all outcomes), `served` and how trees were
+grown, and `importance` of the model's features.
 """
 
+import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -51,11 +53,15 @@ def evaluate(installation: Installation, night: str) -> Counts:
         found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
                                  candidates(matrix, installation.settings.features_on(), how.model.growth()), how,
                                  installation.settings.audit.top_share, site, installation.report)  # fmt: skip
-        results.append(found.rows)
+        rows = _refitted(installation, outcome, matrix, labels, found)
+        results.append(rows)
         looks.record(installation, night, outcome.name, "evaluation", 1)
         least = installation.settings.release_policy.min_gain_low
-        earned, reason = gate.candidate(found.rows, found.split, declared.alert_horizon, least)
-        served.append({"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason})
+        earned, reason = gate.candidate(rows, found.split, declared.alert_horizon, least)
+        growth = json.dumps(asdict(how.model.growth()))
+        served.append(
+            {"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason, "growth": growth}
+        )
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
         installation.lake.replace(f"predictions_{outcome.name}", pd.concat(stored, ignore_index=True))
         moved.append(_importance(installation, outcome, matrix, found))
@@ -63,6 +69,30 @@ def evaluate(installation: Installation, night: str) -> Counts:
     installation.lake.replace("results", pd.concat(results, ignore_index=True))
     installation.lake.replace("served", pd.DataFrame(served), version=basis(installation, night))
     return {f"{row['outcome']}: to be served": str(row["served"]) for row in served}
+
+
+def _refitted(
+    installation: Installation, outcome: Outcome, matrix: pd.DataFrame, labels: pd.DataFrame, found: Evaluated
+) -> pd.DataFrame:  # fmt: skip
+    """Result rows, with the interval of the gain that refitting gives where it can decide what serves.
+
+    It can only take away what the interval conditional on the fits seems to prove: where that proves nothing, nothing is
+    fitted again, and the model and the best rule alone are; the full protocol fits everything again in any case.
+    """
+    settings = installation.settings
+    how, horizon = settings.training, settings.outcomes[outcome.name].alert_horizon
+    if not how.refits:
+        return found.rows
+    asked = candidates(matrix, settings.features_on(), how.model.growth())
+    if not how.every_split:
+        gain = gate.gain_at(found.rows, found.split, horizon)
+        if gain is None or not gain.low > settings.release_policy.min_gain_low:
+            return found.rows
+        bar = evaluation.best_baseline(found.rows, found.split, horizon)
+        asked = tuple(predictor for predictor in asked if predictor.name in (MODEL, bar))
+    again = refit(matrix, labels, outcome, asked, found.split, how, installation.report)
+    gains = refitting.gains(found.rows, again, found.split, outcome.horizons_days)
+    return pd.concat([found.rows, gains], ignore_index=True)
 
 
 def _importance(
@@ -134,9 +164,6 @@ def evaluate_outcome(
         raise ModelsError(_too_short(predictors))
     results = pd.concat(rows, ignore_index=True)
     split = evaluation.headline_split([p for p in found if p.task == "onset"], alert_horizon)
-    if training.refits:
-        again = refit(matrix, labels, outcome, predictors, split, training, report)
-        results = pd.concat([results, refitting.gains(results, again, split, outcome.horizons_days)], ignore_index=True)
     if training.seeds > 1:
         again = [
             _aurocs(matrix, labels, outcome, predictors, split, training, seed, report)

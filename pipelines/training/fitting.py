@@ -28,7 +28,7 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
         tables: what else is logged with the training, by name; no subject may be in them.
 
     Raises:
-        Refused: a control failed, or none was run on this training.
+        Refused: a control failed, or not all were run on this training.
     """
     tables = {CONTROLS: controls.passed(installation, night), IMPORTANCE: installation.lake.load(IMPORTANCE), **tables}
     served = installation.lake.load("served").set_index("outcome")

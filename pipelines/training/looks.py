@@ -13,6 +13,7 @@ from pipelines.installation import Installation
 from pipelines.training.provenance import basis
 
 KIND = "look"
+TUNING = "tuning"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ def of(log: AuditLog, outcome: str) -> Looks:
 
 def _kept(log: AuditLog, outcome: str) -> list[dict[str, Any]]:
     return [line["details"] for line in log.entries() if line["kind"] == KIND and line["details"]["outcome"] == outcome]
+
+
+def is_on_record(log: AuditLog, outcome: str, what: str) -> bool:
+    """Whether an outcome's labels were ever looked at in that way."""
+    looked = {"what": what, "outcome": outcome}.items()
+    return any(line["kind"] == KIND and looked <= line["details"].items() for line in log.entries())
 
 
 def sentence(log: AuditLog, outcome: str) -> str:

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from models import tuning
 from models.baselines import MODEL, Predictor
-from models.growth import Growth
+from models.growth import USUAL, Growth
 from models.outcomes import Outcome
 from models.splits import Split
 from models.tuning import Search
@@ -84,7 +84,7 @@ def tune(installation: Installation, night: str, name: str, wanted: int, is_time
     )
     _go_on(
         installation, list(studies.values()), searches, wanted, is_time_up, lambda: mirror.show(studies),
-        lambda n_tried: looks.record(installation, night, name, "tuning", n_tried),
+        lambda n_tried: looks.record(installation, night, name, looks.TUNING, n_tried),
     )  # fmt: skip
     known = trials.studies_of(storage, name)
     n_earlier = sum(len(tuning.finished(study)) for of, study in known.items() if not of.startswith(identity))
@@ -93,15 +93,20 @@ def tune(installation: Installation, night: str, name: str, wanted: int, is_time
     return found
 
 
-def is_of_a_search(installation: Installation, name: str) -> bool:
-    """Whether trees are declared to be grown as a search on these people came to, so that training is no test of that."""
-    if not trials.is_there(installation):
+def is_of_a_search(installation: Installation, name: str, growth: Growth) -> bool:
+    """Whether trees are grown otherwise than by default where a search on these people was made.
+
+    Whatever was declared then may be what the search came to, or lie beside it: a training here is no test of it. A search
+    that was stopped is on no record of looks, but its trials are there.
+    """
+    if growth == USUAL:
         return False
-    declared = installation.settings.training.model.growth()
-    studies = trials.studies_of(trials.storage(installation), name)
-    # The first trial of each is what was declared then.
-    later = [trial for of, study in studies.items() if of.endswith(EVERYBODY) for trial in tuning.finished(study)[1:]]
-    return any(tuning.grown(trial.params) == declared for trial in later)
+    if looks.is_on_record(installation.audit_log, name, looks.TUNING):
+        return True
+    # The first trial of each search is what was declared then.
+    return trials.is_there(installation) and any(
+        len(tuning.finished(study)) > 1 for study in trials.studies_of(trials.storage(installation), name).values()
+    )
 
 
 def _declared(installation: Installation, name: str) -> Outcome:

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.drop:DeprecationWarning"),
 ]
-HOW = Training(folds=2, cuts=1, resamples=100, train_every_days=1)
+HOW = Training(folds=2, cuts=1, resamples=100, refits=0, train_every_days=1)
 CRISIS = OutcomeSettings(events=("panic",), horizons_days=(7,), merge_within_days=1, refractory_days=1)
 
 

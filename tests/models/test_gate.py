@@ -9,30 +9,54 @@ import pytest
 from models import gate
 from models.baselines import MODEL
 from models.contest import difference
+from models.controls import PERMUTED, SHIFTED
 from models.evaluation import GAIN
-from models.gate import Contest, Evidence, Standing
+from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS, Counted, count
+from models.gate import Contest, Decision, Evidence, Standing
+from models.refitting import REFITS, REFITTED_GAIN
 
 POLICY = gate.Policy(
     min_gain_low=0.0, non_inferiority_margin=0.05, calibration_slope_low=0.7, calibration_slope_high=1.4,
-    block_on_fairness_fail=True, min_subjects=20, min_event_subjects=10,
+    block_on_fairness_fail=True, min_subjects=20, min_event_subjects=10, min_group_event_subjects=30,
 )  # fmt: skip
 RULE = "history_only"
 WORSE = Contest("history_only", Standing.COMPARED, -0.02, -0.06, 0.02)
 
 
-def headline(gain_low: float = 0.01, slope: tuple[float, float, float] = (1.0, 0.9, 1.1)) -> pd.DataFrame:
-    """Result rows of the headline: the model's gain, and the slope of the model and of a simple rule."""
-    rows = [(MODEL, GAIN, 0.04, gain_low, 0.08)] + [(name, "calibration_slope", *slope) for name in (MODEL, RULE)]
+NONE = float("nan")
+REFITTED = (REFITTED_GAIN, REFITS)
+
+
+def headline(
+    gain_low: float = 0.01, slope: tuple[float, float, float] = (1.0, 0.9, 1.1), refits: int = 200
+) -> pd.DataFrame:
+    """Result rows of the headline: the model's gain, refitted, and the slope and AUROC of the model and of a simple rule."""
+    rows = [(MODEL, REFITTED_GAIN, 0.04, gain_low, 0.08), (MODEL, REFITS, refits, NONE, NONE)]
+    rows += [(MODEL, GAIN, 0.04, 0.02, 0.06)] + [(name, "calibration_slope", *slope) for name in (MODEL, RULE)]
+    rows += [(name, "auroc", 0.8, 0.7, 0.9) for name in (MODEL, RULE)]
     told = {"outcome": "crisis", "task": "onset", "split": "unseen_subjects", "horizon_days": 14}
     return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"]).assign(**told)
 
 
-def controls(*passed: bool) -> pd.DataFrame:
-    """How controls came out."""
-    return pd.DataFrame({"control": [f"control_{n}" for n in range(len(passed))], "is_passed": passed})
+CONDITIONAL = headline().query("metric not in @REFITTED")
+EXPECTED = ("features_recomputed", SHIFTED, PERMUTED)
 
 
-BETTER = Evidence(headline(), MODEL, "unseen_subjects", 14, 90, 30, 0, controls(True, True),
+def controls(**told: object) -> pd.DataFrame:
+    """How controls came out: all passed, unless one is told otherwise, as its figure or with `is_passed` as its verdict."""
+    rows = pd.DataFrame({"control": EXPECTED, "figure": 0.5, "is_passed": True})
+    for column, values in told.items():
+        rows[column] = values
+    return rows
+
+
+def without_figures(*names: str) -> pd.DataFrame:
+    """Controls of which these could not be estimated, and passed so."""
+    return controls(figure=[NONE if name in names else 0.5 for name in EXPECTED])
+
+
+FAIR = Counted(0, 5, 0, 9, {"ethnicity": "is recorded for nobody"})
+BETTER = Evidence(headline(), MODEL, "unseen_subjects", 14, 90, 30, FAIR, controls(), EXPECTED, False,
                   Contest("history_only", Standing.COMPARED, 0.04, 0.01, 0.07))  # fmt: skip
 
 
@@ -46,12 +70,15 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
     decision = gate.decide(BETTER, POLICY)
     assert decision.is_promoted
     assert decision.reasons == (
-        "no control failed of 2",
+        "no control failed of 3",
+        "every control could be estimated",
         "tested on 90 subjects, 30 of them with an event",
-        "a gain of more than 0 over the best simple rule is proven: at least +0.010",
-        "onset AUROC against the champion's predictor, history_only: +0.040 (+0.010 to +0.070), not worse by 0.05 or more",
+        "a gain of more than 0 over the best simple rule is proven: at least +0.010, refitted on resampled subjects",
+        "no search on these people chose how trees are grown",
+        "onset AUROC against the champion's predictor, history_only: +0.040 (+0.010 to +0.070, conditional on the fitted models), "
+        "not worse by 0.05 or more",
         "calibration slope 1.00 (0.90 to 1.10) lies within 0.7 to 1.4",
-        "no fairness comparison fails",
+        "fairness comparisons: 0 fail, 5 pass, 9 not judged for too little data; `ethnicity` is recorded for nobody",
     )
 
 
@@ -59,19 +86,30 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
     ("held_back", "rule"),
     [
         (replace(BETTER, contest=WORSE), "champion"),
-        (replace(BETTER, fairness_fails=2), "fairness"),
-        (replace(BETTER, controls=controls(True, False)), "controls"),
+        (replace(BETTER, fairness=Counted(2, 5, 0, 9)), "fairness"),
+        (replace(BETTER, fairness=Counted(0, 5, 1, 9)), "fairness"),
+        (replace(BETTER, controls=controls(is_passed=[True, True, False])), "controls"),
+        (replace(BETTER, controls=controls(is_passed=[True, True, NONE])), "controls"),
+        (replace(BETTER, controls=controls().iloc[1:]), "controls"),
+        (replace(BETTER, controls=controls().iloc[:0]), "controls"),
+        (replace(BETTER, controls=without_figures(*EXPECTED)), "estimable controls"),
+        (replace(BETTER, controls=without_figures(SHIFTED)), "estimable controls"),
+        (replace(BETTER, is_tuned=True), "tuning"),
+        (replace(BETTER, rows=CONDITIONAL), "gain"),
+        (replace(BETTER, rows=headline(refits=199)), "gain"),
         (replace(BETTER, rows=headline(gain_low=-0.01)), "gain"),
         (replace(BETTER, rows=headline(gain_low=0.0)), "gain"),
         (replace(BETTER, rows=headline(gain_low=float("nan"))), "gain"),
-        (replace(BETTER, rows=headline().iloc[1:]), "gain"),
+        (replace(BETTER, rows=headline().iloc[3:]), "gain"),
         (replace(BETTER, contest=Contest("history_only", Standing.COMPARED)), "champion"),
         (replace(BETTER, rows=headline(slope=(2.0, 1.5, 2.6))), "calibration"),
-        (replace(BETTER, rows=headline().iloc[:1]), "calibration"),
+        (replace(BETTER, rows=headline().iloc[:3]), "calibration"),
         (replace(BETTER, n_subjects=19), "data"),
         (replace(BETTER, n_event_subjects=9), "data"),
     ],
-    ids=["worse", "unfair", "leaking", "unproven", "gain of nothing", "gain not estimable", "gain not measured",
+    ids=["worse", "unfair", "insufficient though large", "leaking", "without a verdict", "a control not run", "no controls",
+         "nothing estimable", "a control not estimable", "tuned", "not refitted", "too few refits",
+         "unproven", "gain of nothing", "gain not estimable", "gain not measured",
          "not comparable", "overconfident", "slope not measured", "few subjects", "few with an event"],
 )  # fmt: skip
 def test_a_worse_unfair_leaking_or_unproven_challenger_does_not(held_back: Evidence, rule: str):
@@ -96,9 +134,71 @@ def test_a_slope_is_outside_its_limits_when_its_whole_interval_is():
 
 def test_fairness_fails_are_told_where_they_do_not_block():
     """A policy may let them through; the decision counts them all the same."""
-    decision = gate.decide(replace(BETTER, fairness_fails=2), replace(POLICY, block_on_fairness_fail=False))
+    decision = gate.decide(replace(BETTER, fairness=Counted(2, 5, 0, 9)), replace(POLICY, block_on_fairness_fail=False))
     assert decision.is_promoted
-    assert "fairness comparisons that fail: 2" in decision.reasons
+    assert "fairness comparisons: 2 fail, 5 pass, 9 not judged for too little data" in decision.reasons
+
+
+def test_insufficient_evidence_is_open_where_the_declared_size_is_met():
+    """In a group smaller than that, or too small for an interval, it is not judged; never a pass; undeclared, none is open."""
+    judged = pd.DataFrame(
+        [(PASS, 0.05, 90), (FAIL, 0.2, 90), (INSUFFICIENT, NONE, 90), (INSUFFICIENT, 0.1, 29), (INSUFFICIENT, 0.2, 30)],
+        columns=["verdict", "mdd", "n_event_subjects"],
+    )
+    assert count(judged, 30, {}) == Counted(fails=1, passes=1, open=1, unjudged=2)
+    assert count(judged, None, {}) == Counted(fails=1, passes=1, open=0, unjudged=3)
+    (told,) = gate.decide(replace(BETTER, fairness=Counted(0, 5, 1, 9)), POLICY).reasons
+    assert told.endswith(
+        "9 not judged for too little data, 1 not judged although the groups have the size that is declared"
+    )
+
+
+def test_where_nothing_was_compared_that_is_what_is_told():
+    """No comparison that fails does not stand alone: nobody was compared, and why."""
+    nobody = count(
+        pd.DataFrame({"verdict": [], "mdd": [], "n_event_subjects": []}), None, {"sex": "is recorded for nobody"}
+    )
+    told = gate.decide(replace(BETTER, fairness=nobody), POLICY).reasons[-1]
+    assert (
+        told == "fairness comparisons: 0 fail, 0 pass, 0 not judged for too little data; `sex` is recorded for nobody"
+    )
+
+
+def test_a_small_site_gets_its_rule_without_statistical_controls():
+    """They try the model alone; what is computed again must have said something, whoever serves."""
+    rule = replace(BETTER, served=RULE, is_tuned=True, fairness=Counted(0, 0, 1, 9))
+    decision = gate.decide(replace(rule, controls=without_figures(SHIFTED, PERMUTED)), POLICY)
+    assert decision.is_promoted
+    assert any(SHIFTED in reason and "could not be estimated" in reason for reason in decision.reasons)
+    assert against(replace(rule, controls=without_figures("features_recomputed"))) == ["estimable controls"]
+    assert against(replace(rule, controls=controls(is_passed=[True, False, True]))) == ["controls"]
+
+
+def test_controls_that_were_not_run_are_named():
+    """Absent is another thing than failed."""
+    (told,) = gate.decide(replace(BETTER, controls=controls().iloc[1:]), POLICY).reasons
+    assert "features_recomputed (not run)" in told
+
+
+def test_nothing_judged_promotes_nothing():
+    """A decision without a rule is none."""
+    assert not Decision(()).is_promoted
+    assert Decision(()).reasons == ("no rule of the release policy was judged",)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [(CONDITIONAL, "only where models were refitted; set `training: refits:`"),
+     (headline(refits=150), "refitted on 150 resamples only. A gain counts as proven only from 200 resamples"),
+     (headline(gain_low=NONE, refits=0), "no interval could be estimated")],
+)  # fmt: skip
+def test_a_gain_that_is_not_refitted_serves_the_rule_and_says_so(rows: pd.DataFrame, told: str):
+    """However high the interval that is conditional on the fits, or that of too few refits."""
+    served, reason = gate.candidate(rows, "unseen_subjects", 14, 0.0)
+    assert served == RULE
+    assert told in reason
+    assert "so the rule serves" in reason
+    assert "nan" not in reason
 
 
 def test_a_simple_rule_needs_no_gain_and_yields_only_to_a_champion_that_is_proven_better():

@@ -6,7 +6,7 @@ import pytest
 
 from models import evaluation, gate, protocol, refitting, splits
 from models.baselines import MODEL, Predictor
-from models.refitting import REFITTED_GAIN
+from models.refitting import REFITS, REFITTED_GAIN
 from tests.models.made_up import OUTCOME, cohort
 
 PREDICTORS = (
@@ -44,8 +44,12 @@ def gained(found: dict[str, np.ndarray], signal: float) -> pd.Series:
     )
     rows = evaluation.evaluate(predicted[0], "made up", "crisis", 100, 1, 0.1)
     again = refitting.gains(rows, found, splits.UNSEEN_SUBJECTS, OUTCOME.horizons_days)
-    assert gate.candidate(pd.concat([rows, again]), splits.UNSEEN_SUBJECTS, 14, 0.0)[1].endswith("resampled subjects.")
-    return again.set_index("horizon_days").loc[14]
+    assert (
+        "refitted on 20 resamples only" in gate.candidate(pd.concat([rows, again]), splits.UNSEEN_SUBJECTS, 14, 0.0)[1]
+    )
+    counted = again[again["metric"] == REFITS]
+    assert list(counted["value"]) == [20] * len(OUTCOME.horizons_days)
+    return again[again["metric"] == REFITTED_GAIN].set_index("horizon_days").loc[14]
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +89,28 @@ def test_a_resample_that_leaves_nothing_to_learn_from_is_missing():
     found = refitting.refit(matrix, few, OUTCOME.horizons_days, PREDICTORS, splits.periods(few, splits.UNSEEN_AND_LATER, 2, 14), 7,
                             5, 1, 1, lambda share: None)  # fmt: skip
     assert np.isnan(found[MODEL]).all()
+
+
+def test_resamples_without_a_figure_are_made_up_for_by_others(monkeypatch):
+    """One in ten may give none: others are drawn until there are as many as asked for, each the same as ever."""
+    aurocs, calls = refitting._aurocs, iter(range(1000))
+    monkeypatch.setattr(
+        refitting, "_aurocs", lambda *of: aurocs(*of) * (np.nan if next(calls) // len(PREDICTORS) == 3 else 1)
+    )
+    found = refitted(2.0, threads=1)
+    assert {len(of) for of in found.values()} == {21}
+    assert np.isfinite(found[MODEL]).all(axis=1).sum() == 20
+
+
+def test_a_gain_over_a_rule_that_was_not_refitted_is_left_out(with_signal):
+    """Where the model and one rule alone were fitted again, gains over others have no interval to tell."""
+    rows = pd.DataFrame([
+        {"metric": "auroc_minus_best_baseline", "task": "onset", "split": "s", "horizon_days": days, "model": MODEL,
+         "group": f"best baseline: {name}", "value": 0.1, "low": 0.0, "high": 0.2}
+        for days, name in ((7, "tenure_only"), (14, "history_only"))
+    ])  # fmt: skip
+    found = refitting.gains(rows, with_signal, "s", OUTCOME.horizons_days)
+    assert list(found["horizon_days"].unique()) == [14]
 
 
 def test_a_later_period_is_learnt_from_the_past_alone():

@@ -18,7 +18,8 @@ def make_home(folder: Path, subjects: int = 90) -> Path:
     content["sources"] = [
         {"format": "simulated", "subjects": subjects, "days": 150, "minute_days": 5, "until": "2026-06-30", "seed": 3}
     ]
-    content["training"] |= {"resamples": 100, "folds": 3}
+    # Refits would cost minutes wherever a model seems to win; without them the rule serves (tests/pipelines/test_refits.py).
+    content["training"] |= {"resamples": 100, "refits": 0, "folds": 3}
     content["audit"] |= {"resamples": 100}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "foretide.yaml").write_text(yaml.safe_dump(content))

@@ -13,7 +13,7 @@ import pytest
 from models.evaluation import GAIN
 from models.gate import Decision, Rule
 from models.outcomes import Outcome
-from models.refitting import REFITTED_GAIN
+from models.refitting import REFITS, REFITTED_GAIN
 from pipelines.reports import card
 from pipelines.reports.card import tripod
 from pipelines.reports.card.facts import BLANK, Facts
@@ -52,7 +52,7 @@ def facts(**changed: object) -> Facts:
         importance=importance_rows(), abstention=abstention_rows(), abstained_by_group=by_group(), verdicts=verdicts(),
         fairness_page="fairness-crisis.html", told={}, known_at="2026-06-30T03:00",
         data_version="da7a", model_hash="4a54", training=Training(), release_policy=ReleasePolicy(), alert_policy=AlertPolicy(),
-        audit=AuditSettings(),
+        audit=AuditSettings(), is_tuned=False,
     )  # fmt: skip
     return replace(told, **changed)
 
@@ -121,6 +121,27 @@ def test_what_only_a_person_can_say_is_left_blank_and_marked():
     assert all(row[2] == BLANK for row in ratings)
 
 
+def test_trees_that_a_search_on_these_people_may_have_chosen_are_told():
+    """In TRIPOD+AI and where it is said how the model was made; where there was no search, that is said."""
+    tuned, untuned = (card.as_data(facts(is_tuned=is_tuned)) for is_tuned in (True, False))
+    assert "figures are no test of it" in row_of(tuned, "tripod_ai", "12c")[2]
+    assert "no search on these people chose them" in row_of(untuned, "tripod_ai", "12c")[2]
+    told = "searched on these people"
+    assert any(told in line for line in tuned["sections"]["learner"]["lines"])
+    assert not any(told in line for line in untuned["sections"]["learner"]["lines"])
+
+
+@pytest.mark.parametrize(("refits", "answer"), [(200, "yes"), (0, "no")])
+def test_refits_are_those_that_were_made(refits: int, answer: str):
+    """Not those declared: nothing is fitted again where the conditional interval proves nothing."""
+    rows = results()
+    made = rows[rows["metric"] == REFITTED_GAIN].assign(metric=REFITS, value=refits)
+    data = card.as_data(facts(rows=pd.concat([rows, made[made["value"] > 0]])))
+    asked = [row for row in data["sections"]["probast_ai"]["tables"][0]["rows"] if "what refitting adds" in row[2]]
+    assert [row[3:] for row in asked] == [(answer, f"{refits} refits")]
+    assert data["sections"]["learner"]["facts"]["Refits on resampled subjects"] == str(refits)
+
+
 def test_no_fact_is_missing_from_an_answer():
     """Every brace of an answer was filled."""
     data = card.as_data(facts())
@@ -178,7 +199,11 @@ def test_the_policy_in_words_follows_the_configuration():
     """The change control plan tells the limits that are in force."""
     data = card.as_data(facts(release_policy=ReleasePolicy(min_subjects=77, block_on_fairness_fail=False)))
     assert row_of(data, "change", "data")[1].startswith("77 subjects tested or more")
-    assert row_of(data, "change", "fairness")[1] == "failures are told, and hold nothing back"
+    assert row_of(data, "change", "fairness")[1] == (
+        "failures are told, and hold nothing back; insufficient evidence is told, and holds nothing back"
+    )
+    declared = card.as_data(facts(release_policy=ReleasePolicy(min_group_event_subjects=60)))
+    assert "in a group of 60 or more subjects with an event" in row_of(declared, "change", "fairness")[1]
     assert row_of(data, "serving", "fairness") == ["fairness", "NOT KEPT", "2 fail"]
 
 

@@ -14,7 +14,7 @@ from pipelines.reports import controls, flow, importance, people
 from pipelines.reports.abstention import METRICS
 from pipelines.reports.model import write_model
 from pipelines.training.abstention import BY_GROUP, FIGURES
-from pipelines.training.controls import RECOMPUTED
+from pipelines.training.controls import RECOMPUTED, sentence
 from tests.pipelines.test_reports import CONTEXT, PROMOTED, Outline, tidy
 
 
@@ -209,3 +209,14 @@ def test_abstention_is_told_with_what_it_misses_and_for_whom(tmp_path):
     assert '<td class="text">&lt;x&gt;</td><td>too few to show</td>' in part
     assert "91.0" not in part
     assert '<td class="text">F</td><td>12.0 % (70.0 to 100.0)</td>' in part
+
+
+def test_a_page_of_no_controls_is_no_pass():
+    """None run, and one without a verdict: neither the page nor the command's answer says that all passed."""
+    none = control_rows().iloc[:0]
+    assert controls.section(none, "crisis")["verdict"] == "fail"
+    assert sentence(none) == "No controls were run."
+    unknown = control_rows().astype({"is_passed": object})
+    unknown.loc[0, "is_passed"] = float("nan")
+    assert controls.section(unknown, "crisis")["verdict"] == "fail"
+    assert sentence(unknown).startswith(f"1 of {len(unknown)} controls fail")

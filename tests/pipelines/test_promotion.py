@@ -20,11 +20,12 @@ from pipelines import engineering, night
 from pipelines.cli.main import app
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.release import contest, judgement, ledger, promotion
+from pipelines.release import contest, judgement, ledger, promotion, reporting
 from pipelines.release.ledger import ROLLBACK
 from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion
 from pipelines.settings import load_settings
 from pipelines.training import evaluating, fitting, looks
+from pipelines.training.provenance import basis
 from tests.pipelines.small_job import NIGHT, foretide, make_home
 
 NAME = "foretide-crisis"
@@ -179,6 +180,67 @@ def test_a_failed_control_cannot_be_overridden(made):
         made.lake.replace("controls", stored)
     assert (code, champion(made)) == (1, "1")
     assert failed in answer["error"]
+
+
+def stored(installation: Installation, table: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Store other rows under the name and version of a table; what was there."""
+    before = installation.lake.load(table)
+    installation.lake.replace(table, rows, version=installation.lake.derived_version(table))
+    return before
+
+
+def test_a_control_that_was_not_run_is_no_pass(made):
+    """Neither for the gate, which nobody can override then, nor for a registration."""
+    challenger(made, "unchecked")
+    before = stored(made, "controls", made.lake.load("controls").query("control != 'features_recomputed'"))
+    try:
+        code, answer = command("promote", "--override", "--by", "A. Clinician", "--reason", REASON)
+        made.lake.replace("controls", made.lake.load("controls"), version=basis(made, NIGHT))
+        with pytest.raises(Refused, match="Controls were not run: features_recomputed"):
+            fitting.register(made, NIGHT, {})
+    finally:
+        stored(made, "controls", before)
+    assert (code, champion(made)) == (1, "1")
+    assert "features_recomputed (not run)" in answer["error"]
+
+
+def test_what_could_not_be_compared_is_told(made, monkeypatch):
+    """An attribute that is recorded for nobody leaves no verdict, and the gate says so instead of calling all fair."""
+    cohort_of = engineering.cohort
+
+    def without_sex(*given):
+        known = cohort_of(*given)
+        return replace(known, subjects=known.subjects.assign(sex="", site="north"))
+
+    before = stored(made, "verdicts", made.lake.load("verdicts").query("attribute not in ['sex', 'site']"))
+    monkeypatch.setattr(engineering, "cohort", without_sex)
+    try:
+        judgement.judge(made, NIGHT)
+    finally:
+        stored(made, "verdicts", before)
+    (told,) = (rule.told for rule in judgement.decision_of(made, "crisis").rules if rule.name == "fairness")
+    assert "not judged for too little data; `sex` is recorded for nobody; `site` has one group only" in told
+
+
+def test_a_model_tuned_on_its_own_people_is_held_back_until_somebody_answers_for_it(made, monkeypatch):
+    """The gate, the page and the card say why, also where the default is declared again after that training."""
+    second = challenger(made, "tuned")
+    served = made.lake.load("served")
+    searched = Growth(rounds=77)
+    assert made.settings.training.model.growth() != searched
+    stored(made, "served", served.assign(served=MODEL, growth=json.dumps(vars(searched))))
+    monkeypatch.setattr(judgement, "is_of_a_search", lambda _, name, growth: growth == searched)
+    try:
+        code, answer = command("promote")
+        page = reporting.model_page(made.settings, "crisis")
+        texts = [page.read_text(encoding="utf-8"), page.with_suffix(".card.md").read_text(encoding="utf-8")]
+        told = command("promote", "--override", "--by", "A. Clinician", "--reason", REASON)
+    finally:
+        stored(made, "served", served)
+    assert code == 1
+    assert "a search on these very people was made" in answer["error"]
+    assert all("whom that choice never saw" in text for text in texts)
+    assert (told[0], champion(made)) == (0, second.version)
 
 
 def test_results_of_another_training_say_nothing_of_a_challenger(made):

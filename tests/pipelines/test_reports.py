@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.evaluation import GAIN
 from models.fairness.audit import TIDY, Audited, audit
 from models.gate import Decision, Rule
+from models.refitting import REFITTED_GAIN
 from pipelines.errors import Fault
 from pipelines.reports import words
 from pipelines.reports.fairness import write_fairness
@@ -156,22 +158,31 @@ def test_the_same_audit_writes_the_same_bytes(tmp_path, fairness_page):
 
 def test_the_model_report_says_what_serves_and_why(tmp_path):
     """The gate's reason, escaped, and the gain with its interval; other outcomes' counts stay out."""
-    text = model_page(tmp_path, tidy(), PROMOTED)
+    refitted = tidy()[lambda rows: rows["metric"] == GAIN].assign(metric=REFITTED_GAIN)
+    text = model_page(tmp_path, pd.concat([tidy(), refitted]), PROMOTED)
     assert "Foretide&#39;s model beat the best simple baseline and is served." in text
     assert "Its gain is &lt;proven&gt;." in text
-    assert "ranks better than the best baseline: AUROC +0.04" in text
+    assert "The model ranks better than the best baseline: AUROC +0.04" in text
     assert "7,777" not in text
 
 
 def test_only_the_gain_that_decides_has_a_verdict(tmp_path):
     """The headline split's gain of onset is marked; another's is told as not deciding, and whether it was refitted."""
-    text = model_page(tmp_path, tidy(), PROMOTED)
+    refitted = tidy().replace({"metric": {GAIN: REFITTED_GAIN}})
+    text = model_page(tmp_path, pd.concat([tidy(), refitted]), PROMOTED)
     assert re.search(r"better</span></div><div>This gain decides\. The model ranks better", text)
-    assert "interval, conditional on the fitted models: " in text
+    assert "interval, refitted: " in text
     other = tidy().assign(split="unseen_and_later")
     beside = model_page(tmp_path, pd.concat([tidy(gain_low=-0.02), other]), PROMOTED)
     assert re.search(r"not proven</span></div><div>This gain decides\. Not proven", beside)
-    assert re.search(r"later in time</span></div><div>Does not decide\. The model ranks better", beside)
+    assert re.search(r"later in time</span></div><div>Does not decide\. Not proven: the model ranks better", beside)
+
+
+def test_a_gain_that_is_conditional_on_the_fits_is_not_called_proven(tmp_path):
+    """However high its interval: fitted again, the model could have come out otherwise."""
+    text = model_page(tmp_path, tidy(), PROMOTED)
+    assert "Not proven: the model ranks better than the best baseline as long as nothing is fitted again: AUROC" in text
+    assert "conditional on the fitted models" in text
 
 
 def test_a_model_held_back_has_every_rule_for_and_against_it(tmp_path):

@@ -1,6 +1,7 @@
 """`foretide tune`: what it quotes is of people no search saw; every trial is on record; what cannot be tuned is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipelines.installation import Installation
 from pipelines.release import reporting, tracking
 from pipelines.settings import load_settings
 from pipelines.training import evaluating, looks, trials, tuning
-from pipelines.training.controls import CONTROLS
+from pipelines.training.controls import CONTROLS, EXPECTED
 from pipelines.training.provenance import basis
 from pipelines.training.tuning import Tuned
 from tests.models.made_up import FEATURES, cohort
@@ -60,7 +61,9 @@ def home(ingested: Path, few_features: None) -> Path:
     """A home whose training is made up, as stored tables go: tuning reads nothing else."""
     installation = installed(ingested)
     matrix, labels = cohort(subjects=60, days=90)
-    controls = pd.DataFrame({"outcome": ["crisis"], "control": ["it"], "is_passed": [True], "told": ["all is well"]})
+    controls = pd.DataFrame(
+        {"outcome": "crisis", "control": EXPECTED, "figure": 0.5, "is_passed": True, "told": "all is well"}
+    )
     served = pd.DataFrame({"outcome": ["crisis"], "served": [MODEL], "split": ["unseen_subjects"], "reason": [""]})
     tables = (matrix, labels, served, controls)
     for name, table in zip(TABLES, tables, strict=True):
@@ -111,7 +114,7 @@ def test_an_empty_lake_is_refused(tmp_path):
 def test_figures_of_a_training_that_failed_a_control_are_not_searched_on(home, monkeypatch):
     """Refused with what leaks, before a trial: what leaks would be quoted. So is a training that was cut off."""
     lake, before = installed(home).lake, looked(home)
-    for name, wrong, version, told in ((CONTROLS, {"is_passed": False}, None, "1 of 1 controls failed"),
+    for name, wrong, version, told in ((CONTROLS, {"is_passed": False}, None, "5 of 5 controls failed"),
                                        ("labels_crisis", {}, "another", "did not come to its end")):  # fmt: skip
         rows, stored = lake.load(name), lake.derived_version(name)
         lake.replace(name, rows.assign(**wrong), version or stored)
@@ -260,14 +263,30 @@ def test_a_machine_gets_the_same_in_json(home, tuned):
 
 
 def test_a_training_with_searched_trees_says_that_it_is_no_test_of_them(home, tuned):
-    """Values that a search tried were chosen by these people; those that were declared before were not."""
+    """Values that a search tried, and any beside them, were chosen where these people had been searched; the default was not."""
     installation = installed(home)
-    assert not tuning.is_of_a_search(installation, "crisis")
+    assert not tuning.is_of_a_search(installation, "crisis", Growth())
     studies = trials.studies_of(trials.storage(installation), "crisis")
     everybody = next(s for name, s in studies.items() if "-" not in name and name.endswith("everybody"))
     searched = searches.grown(searches.finished(everybody)[1].params)
-    model = installation.settings.training.model.model_copy(update=vars(searched))
-    training = installation.settings.training.model_copy(update={"model": model})
-    other = Installation(installation.settings.model_copy(update={"training": training}))
-    assert tuning.is_of_a_search(other, "crisis")
-    assert "no figure above is of people whom that choice never saw" in reporting.tuning_report.warning("crisis")
+    for growth in (
+        searched,
+        replace(searched, rounds=searched.rounds + 1),
+        replace(Growth(), rounds=Growth.rounds + 1),
+    ):
+        assert tuning.is_of_a_search(installation, "crisis", growth)
+        assert not tuning.is_of_a_search(installation, "relapse", growth)
+    assert "is of people whom that choice never saw" in reporting.tuning_report.warning("crisis")
+
+
+def test_a_search_is_known_by_its_look_and_by_its_trials(home, tuned, monkeypatch):
+    """Either is enough: trials may be deleted, and a search that was stopped is on no record of looks."""
+    installation, other = installed(home), Growth(rounds=77)
+    with monkeypatch.context() as deleted:
+        deleted.setattr(trials, "is_there", lambda _: False)
+        assert tuning.is_of_a_search(installation, "crisis", other)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(tuning.looks, "is_on_record", lambda *_: False)
+        assert tuning.is_of_a_search(installation, "crisis", other)
+        stopped.setattr(trials, "is_there", lambda _: False)
+        assert not tuning.is_of_a_search(installation, "crisis", other)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from models.gate import Decision
 from models.outcomes import Outcome
+from models.refitting import REFITS
 from models.risk import Learner
 from models.splits import UNSEEN_SITE
 from pipelines.reports import words
@@ -60,6 +61,7 @@ class Facts:
         verdicts: of the fairness audit; `fairness_page` is the file that shows them.
         families: how many of the features are of which family.
         told: what a clinician calls each feature.
+        is_tuned: whether a search on these very people may have chosen how the model's trees are grown.
         model_hash: of the registered files; empty where nothing was registered, as in a replay.
     """
 
@@ -88,6 +90,7 @@ class Facts:
     data_version: str
     model_hash: str
     training: Training
+    is_tuned: bool
     release_policy: ReleasePolicy
     alert_policy: AlertPolicy
     audit: AuditSettings
@@ -103,6 +106,12 @@ class Facts:
         rows = self.rows
         is_headline = (rows["task"] == "onset") & (rows["split"] == self.split)
         return rows[is_headline & (rows["horizon_days"] == self.alert_horizon)]
+
+    @property
+    def refits(self) -> int:
+        """On how many resamples model and best rule were fitted again for the gain; 0 where its interval is conditional."""
+        counted = self.headline.loc[self.headline["metric"] == REFITS, "value"]
+        return 0 if counted.empty else int(counted.iloc[0])
 
     @property
     def has_unseen_sites(self) -> bool:

@@ -62,7 +62,7 @@ def _control(facts: Facts, name: str) -> tuple[str, str]:
     rows = None if rows is None else rows[(rows["outcome"] == facts.outcome.name) & (rows["control"] == name)]
     if rows is None or rows.empty:
         return UNKNOWN, "no such control was run"
-    if rows["is_passed"].all():
+    if rows["is_passed"].eq(True).all():
         return (UNKNOWN if rows["figure"].isna().any() else YES), str(rows["told"].iloc[0])
     return NO, str(rows["told"].iloc[0])
 
@@ -93,14 +93,13 @@ def _development(facts: Facts) -> list[Answer]:
 
 def _evaluation(facts: Facts) -> list[Answer]:
     later = facts.split == UNSEEN_AND_LATER
-    is_refitted = facts.training.refits > 0
     return [
         (EVALUATION, ANALYSIS, "Could nothing of the test rows get into a fit?", *_control(facts, REFITTED)),
         (EVALUATION, ANALYSIS, "Were tests later in time, too?", YES if later else NO, words.SPLITS.get(facts.split, facts.split)),
         (EVALUATION, ANALYSIS, "Were discrimination, calibration and usefulness all measured?", YES, "model report"),
         (EVALUATION, ANALYSIS, "Do intervals respect that a person has many rows?", YES, "whole subjects are resampled"),
-        (EVALUATION, ANALYSIS, "Does the gain's interval hold what refitting adds?", YES if is_refitted else NO,
-         f"{facts.training.refits} refits"),
+        (EVALUATION, ANALYSIS, "Does the gain's interval hold what refitting adds?", YES if facts.refits else NO,
+         f"{facts.refits} refits"),
         (EVALUATION, ANALYSIS, "Were censoring and competing events handled suitably?", UNKNOWN,
          f"horizons not followed up are left out whatever happened; death ends follow-up, admission does not. {BLANK}"),
         (EVALUATION, ANALYSIS, "Was it tested in groups of people?", YES, facts.fairness_page),

@@ -1,7 +1,7 @@
 """What a model is for and not for, what it predicts, from what, how, and its limits."""
 
 from models.risk import RIDGE
-from pipelines.reports import words
+from pipelines.reports import tuning, words
 from pipelines.reports.card.facts import BLANK, Facts, Section, blank, table
 
 LEARNERS = {
@@ -90,15 +90,15 @@ def learner(facts: Facts) -> Section:
         "How it was made",
         (
             f"{words.predictor(facts.served)}: {LEARNERS[facts.learner]}.",
-            "Trees are grown as `training: model:` declares; a training tunes nothing. Where a search on these people "
-            "proposed the values, the model report says so.",
+            "Trees are grown as `training: model:` declares; a training tunes nothing.",
+            *((tuning.warning(facts.outcome.name),) if facts.is_tuned else ()),
             "One discrete-time hazard over the intervals between horizons, so that a risk never falls as the horizon grows.",
             "Fitted on every subject, one day in "
             f"{how.train_every_days} of each; figures come from fits on other subjects than those tested.",
         ),
         {
             "Folds of subjects": str(how.folds), "Cuts in time": str(how.cuts), "Seed": str(how.seed),
-            "Seeds tried": str(how.seeds), "Refits on resampled subjects": str(how.refits),
+            "Seeds tried": str(how.seeds), "Refits on resampled subjects": str(facts.refits),
             "Resamples for intervals": str(how.resamples),
         },
     )  # fmt: skip

@@ -1,9 +1,11 @@
 """By which rules a model serves and may change, how fair it was found, whether its figures can be relied on."""
 
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
+from models.proof import FEWEST_REFITS
 from pipelines.reports import controls as control_words
 from pipelines.reports import words
 from pipelines.reports.card.facts import BLANK, Facts, Section, table
+from pipelines.sections import ReleasePolicy
 
 
 def serving(facts: Facts) -> Section:
@@ -52,13 +54,16 @@ def change(facts: Facts) -> Section:
     """The predetermined change control plan: what a retraining may change, and within which limits."""
     policy = facts.release_policy
     limits = [
-        ("controls", "none of its training failed"),
+        ("controls", "all of its training were run, none failed"),
+        ("estimable controls", "each said something; of a simple rule, those that compute again"),
         ("data", f"{policy.min_subjects} subjects tested or more, {policy.min_event_subjects} of them with an event"),
-        ("gain", f"a model's over the best simple rule, in AUROC, proven above {policy.min_gain_low:g}; else the rule is to serve"),
+        ("gain", f"a model's over the best simple rule, in AUROC, proven above {policy.min_gain_low:g} by an interval from at least "
+         f"{FEWEST_REFITS} refits; else the rule is to serve"),
+        ("tuning", "a model's trees were not chosen by a search on these people"),
         ("champion", f"a model is proven to rank by less than {policy.non_inferiority_margin:g} AUROC below the one that serves; of a "
          "simple rule, the one that serves is not proven better"),
         ("calibration", f"slope not proven to lie outside {policy.calibration_slope_low:g} to {policy.calibration_slope_high:g}"),
-        ("fairness", "no comparison of groups fails" if policy.block_on_fairness_fail else "failures are told, and hold nothing back"),
+        ("fairness", _fair(policy)),
     ]  # fmt: skip
     return Section(
         "change",
@@ -73,6 +78,16 @@ def change(facts: Facts) -> Section:
         ),
         tables=(table("What a new version must show.", ("Rule", "Limit"), limits),),
     )
+
+
+def _fair(policy: ReleasePolicy) -> str:
+    told = (
+        "no comparison of groups fails" if policy.block_on_fairness_fail else "failures are told, and hold nothing back"
+    )
+    least = policy.min_group_event_subjects
+    if least is None:
+        return f"{told}; insufficient evidence is told, and holds nothing back"
+    return f"{told}; of a model, none is without an answer in a group of {least} or more subjects with an event"
 
 
 def versions(facts: Facts) -> Section:

@@ -64,8 +64,7 @@ ITEMS = (
     Item("12b", "Handling of predictors",
          "Regression: arcsinh, standardised within training rows; trees: as they are."),
     Item("12c", "Type of model, steps, tuning, internal validation",
-         "Section “How it was made”; trees are grown as declared, none were tuned in this "
-         "training.", "why this type"),
+         "Section “How it was made”; trees are grown as declared; {tuned}.", "why this type"),
     Item("12d", "Heterogeneity across clusters", "{sites}"),
     Item("12e", "Measures and plots",
          "Discrimination, calibration, alerts, net benefit, each with intervals: model report."),
@@ -149,6 +148,8 @@ def _known(facts: Facts) -> dict[str, str]:
         "cuts": str(facts.training.cuts),
         "sites": "Each site tested by fits on the others: model report." if facts.has_unseen_sites else
         "Not examined in this training (`every_split`, with several sites).",
+        "tuned": "a search on these people was made before, and what is declared is not the default: figures are no test of it"
+        if facts.is_tuned else "no search on these people chose them",
         "code": facts.context.code_version,
         "policy": facts.context.policy_version,
         "model": facts.model_hash or "not registered",
