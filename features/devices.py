@@ -40,7 +40,8 @@ def numbered(
     """Hour sums with `device` as 0, 1, ... within the subject, and the names of subjects' devices who have several.
 
     Returns:
-        The sums, and `subject_id, hashed, device` with the names. One device under two algorithms has one number.
+        The sums, and `subject_id, hashed, device, known_on` with the names: since when each is known. One device under two
+        algorithms has one number.
     """
     subject, names = pd.factorize(sums["subject_id"])
     hashed = sums["device"].to_numpy()
@@ -49,6 +50,8 @@ def numbered(
     several = names[np.unique(subject[hashed != first[subject]])]
     found = device_names(connection, several) if len(several) else kept_names.iloc[:0]
     found = pd.concat([found, kept_names[kept_names["subject_id"].isin(several)]]).drop_duplicates()
+    since = sums[sums["subject_id"].isin(several)].groupby(["subject_id", "device"], as_index=False)["known_on"].min()
+    found = found.merge(since, on=["subject_id", "device"])
     found = found.rename(columns={"device": "hashed"}).sort_values(["subject_id", "device_id", "source", "hashed"])
     is_new = ~found.duplicated(["subject_id", "device_id", "source"])
     found = found.assign(device=is_new.groupby(found["subject_id"]).cumsum() - 1)
@@ -100,8 +103,9 @@ def days_of_two(found: DayHours) -> pd.DataFrame:
 def hour_by_hour(found: DayHours, names: pd.DataFrame, preference: Preference) -> DayHours:
     """Days of several devices told anew, each hour and sensor by one of them; in versions that know of a preferred device.
 
-    A device that shows wear that day and a sign of it in that hour comes first, then one with a sign, then one that tells enough
-    of the hour, then the preferred: it may lie on a table. Two devices in one hour never add up.
+    One with a sign of wear that tells enough of the hour comes first, then one that shows wear that day, then one with any sign, then
+    one that tells enough, then the preferred: it may lie on a table. Two devices in one hour never add up. Wear is that of the
+    devices that show it, where any does.
 
     Args:
         found: of `hours.without_silent_hours`.
@@ -112,9 +116,9 @@ def hour_by_hour(found: DayHours, names: pd.DataFrame, preference: Preference) -
         return found
     subject_id = found.subjects.take(found.versions["subject"].to_numpy()[hours["version"].to_numpy()])
     hours = hours.assign(rank=_ranks(subject_id, hours["device"], names, "device", preference))
-    of_version = hours.groupby("version")
-    is_named = of_version["rank"].transform("min") < len(preference)
-    is_of_several = is_named & (of_version["device"].transform("nunique") > 1)
+    has_told = (hours[list(SENSORS)] != 0).any(axis=1)
+    is_named = ((hours["rank"] < len(preference)) & has_told).groupby(hours["version"]).transform("any")
+    is_of_several = is_named & (hours.groupby("version")["device"].transform("nunique") > 1)
     if not is_of_several.any():
         return found
     merged = _merged(hours[is_of_several])
@@ -125,9 +129,13 @@ def hour_by_hour(found: DayHours, names: pd.DataFrame, preference: Preference) -
 def _ranks(
     subject_id: pd.Index, device: pd.Series, names: pd.DataFrame, column: str, preference: Preference
 ) -> NDArray[np.int64]:  # fmt: skip
-    """Place in the preference of each row's device, which `column` of the names tells; its length where it has none."""
+    """Place in the preference of each row's device, which `column` of the names tells; its length where it has none.
+
+    Of several names of one device the first known counts, so that a later one changes no earlier version.
+    """
     key = ["subject_id", column]
-    best = names.assign(rank=rank(names, preference)).groupby(key, as_index=False)["rank"].min()
+    ranked = names.assign(rank=rank(names, preference)).sort_values(["known_on", "rank"])
+    best = ranked.drop_duplicates(key)[[*key, "rank"]]
     rows = pd.DataFrame({"subject_id": subject_id, column: device.to_numpy()})
     found: NDArray[np.int64] = rows.merge(best, on=key, how="left")["rank"].fillna(len(preference)).to_numpy(np.int64)
     return found
@@ -136,15 +144,19 @@ def _ranks(
 def _merged(hours: pd.DataFrame) -> pd.DataFrame:
     """One row per version and hour: each sensor's sums by the device that speaks for it, the rest by the one of most minutes."""
     hour = ["version", "hour"]
-    most = hours.groupby(hour, as_index=False)[["minutes", "worn", "said_worn"]].max()
     is_attended, has_sign = hours["attended"] > 0, hours["worn"] > 0
+    is_any_shown = hours.groupby("version")["shows"].transform("any")
+    hours = hours.assign(worn=hours["attended"].where(is_any_shown, hours["worn"]))
+    most = hours.groupby(hour, as_index=False)[["minutes", "worn", "said_worn", "shows"]].max()
     for told, further in SENSORS.items():
+        is_enough = hours[told] >= FEWEST_MINUTES
         # Of no minute is less than of an unknown number (`minutes.UNKNOWN`).
         standing = [
             hours[told] != 0,
+            has_sign & is_enough,
             is_attended,
             has_sign,
-            hours[told] >= FEWEST_MINUTES,
+            is_enough,
             -hours["rank"],
             -hours["device"],
         ]

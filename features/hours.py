@@ -140,14 +140,18 @@ def without_silent_hours(found: DayHours) -> DayHours:
     all day: a flat battery is no calm hour. Of a pedometer, a still hour may be either, on a body or on a table.
 
     Returns:
-        The hours with `attended` too: worn minutes of a day that shows wear, else 0.
+        The hours with `shows` too, and `attended`: worn minutes of a day that shows wear, else 0.
     """
     hours, by = found.hours, ["version", "device"]
     is_shown = shows(hours, by)
     has_any_sign = (hours["worn"] > 0).groupby([hours[name] for name in by]).transform("any")
     is_silent = (hours["worn"] == 0) & (is_shown | ~has_any_sign)
     silent = {name: hours[name].mask(is_silent, 0) for name in ("step_minutes", "still_bits")}
-    return DayHours(found.subjects, found.versions, hours.assign(**silent, attended=hours["worn"].where(is_shown, 0)))
+    return DayHours(
+        found.subjects,
+        found.versions,
+        hours.assign(**silent, shows=is_shown, attended=hours["worn"].where(is_shown, 0)),
+    )
 
 
 def speaker(hours: pd.DataFrame, by: list[str], device: str) -> pd.DataFrame:
@@ -205,7 +209,7 @@ def measures(found: DayHours) -> pd.DataFrame:
     wide = {name: by_hour(name, np.float64) for name in TOLD}
     bits = {name: by_hour(name, np.int64) for name in BITS}
     shows_wear = np.zeros(len(found.versions), dtype=np.bool_)
-    shows_wear[place[0]] = shows(hours, ["version"])
+    shows_wear[place[0][hours["shows"].to_numpy()]] = True
     parts = [pd.DataFrame({**_movement(wide), **_rest(wide, bits, shows_wear), **_heart(wide)})]
     hourly_steps = activity.hourly(wide["steps"], wide["step_minutes"])
     for columns, values in ((activity, hourly_steps), (heart, heart.hourly(wide["beats"], wide["beat_minutes"]))):

@@ -74,11 +74,11 @@ def without_stuck_hours(found: DayHours) -> tuple[DayHours, pd.DataFrame]:
 def _what_is_left(hours: pd.DataFrame) -> pd.Series:
     """Worn minutes of hours without their stuck sensor, which shows no wear: at least those of the sensor that tells most of it.
 
-    None where hours that were kept lack what others show, for nothing is known of that.
+    Hours that were kept may lack what one tells: of those that are known.
     """
     moving = hours[["incidental", "slow", "brisk"]].sum(axis=1)
     others = pd.concat([moving, hours[["said_worn", "beat_minutes", "hrv_minutes"]]], axis=1)
-    return hours["worn"].clip(upper=others.max(axis=1)).where(others.min(axis=1) >= 0, 0)
+    return hours["worn"].clip(upper=others.max(axis=1))
 
 
 def _constant(found: DayHours, sensor: Sensor) -> pd.DataFrame:

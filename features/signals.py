@@ -79,8 +79,9 @@ def of_the_worn(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 def of_the_first(rows: pd.DataFrame, day: list[str], by: list[str]) -> pd.DataFrame:
     """One figure a metric and day: of a device that was worn, preferred, for a day, for longer, with more steps.
 
-    Of one that says that it was worn for less than a day counts from, movement is not known, and it is preferred to none. What a
-    device does not give, the next does; but an unworn one says nothing of wear on a day on which another was worn.
+    Of one that says that it was worn for less than a day counts from, movement is not known, and it is preferred to none; but one
+    that says nothing of wear, and fewer steps than it, tells even less of the day. What a device does not give, the next does; but
+    an unworn one says nothing of wear on a day on which another was worn.
 
     Args:
         rows: of `of_the_worn`, with `preference`: the higher the more preferred.
@@ -93,15 +94,16 @@ def of_the_first(rows: pd.DataFrame, day: list[str], by: list[str]) -> pd.DataFr
         rows["value"].where(rows["metric"] == metric).groupby(of_device).transform("max").fillna(-1.0)
         for metric in ("worn_minutes", "steps")
     )
-    is_long = for_long >= FEWEST_DAY_MINUTES
+    of_short = steps.where(rows["is_short"]).groupby([rows[name] for name in day]).transform("max").fillna(-1.0)
     standing = {
         "preference": rows["preference"].where(~rows["is_short"], of_day["preference"].transform("min")),
-        "is_long": is_long, "how_much": for_long.where(is_long, steps), "steps": steps,
+        "is_whole": (for_long >= FEWEST_DAY_MINUTES) * 2 + ((for_long < 0) & (steps >= of_short)),
+        "for_long": for_long, "steps": steps,
     }  # fmt: skip
     rows = rows.assign(**standing)[
         rows["is_worn"] | ~of_day["is_worn"].transform("any") | (rows["metric"] != "worn_minutes")
     ]
-    order = [*day, "metric", "is_worn", "preference", "is_long", "how_much", "steps", "device_id", "source"]
+    order = [*day, "metric", "is_worn", "preference", "is_whole", "for_long", "steps", "device_id", "source"]
     first = rows.sort_values(order).drop_duplicates([*day, "metric"], keep="last")
     return first[~(first["is_short"] & first["metric"].isin(MOVEMENT))]
 
