@@ -97,7 +97,7 @@ def of_the_first(rows: pd.DataFrame, day: list[str], by: list[str]) -> pd.DataFr
     of_short = steps.where(rows["is_short"]).groupby([rows[name] for name in day]).transform("max").fillna(-1.0)
     standing = {
         "preference": rows["preference"].where(~rows["is_short"], of_day["preference"].transform("min")),
-        "is_whole": (for_long >= FEWEST_DAY_MINUTES) * 2 + ((for_long < 0) & (steps >= of_short)),
+        "is_whole": (for_long >= FEWEST_DAY_MINUTES) | ((for_long < 0) & (steps >= of_short)),
         "for_long": for_long, "steps": steps,
     }  # fmt: skip
     rows = rows.assign(**standing)[

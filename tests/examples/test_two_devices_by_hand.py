@@ -173,7 +173,7 @@ def test_steps_in_hours_kept_and_in_minutes_still_there_are_decided_alike(panel_
      ((), {"steps": 9000, "worn_minutes": 500}, {"steps": 12}, None, 500)],
 )  # fmt: skip
 def test_a_vendors_day_that_was_worn_speaks_before_the_preferred_one(panel_of, preference, a, b, steps, wear):
-    """Worn for ten hours or not said for how long, then preferred, then the longer worn; fewer steps than in part of a day are none."""
+    """Worn for ten hours or not said how long, then preferred, then longer worn; fewer steps than in part of a day are none."""
     panel = panel_of(wearable_days=summary("a", **a) + summary("b", **b), preference=preference)
     assert the_day(panel)["adherence_wear_minutes"] == wear
     assert ("activity_steps" in panel) == (steps is not None)
