@@ -71,6 +71,20 @@ def test_of_two_pedometers_the_one_that_moves_tells_of_the_hour_whoever_is_prefe
     assert the_day(panel_of(wearable=rows, preference=(still.upper(),)))["activity_steps"] == 1800 + 1
 
 
+def test_five_minutes_of_steps_are_not_lost_beside_a_device_that_lies_still(panel_of):
+    """The preferred one was carried at 6 h, once; the other tells five minutes of 9 h only, 50 steps each."""
+    table = minutes(6, 1, "table", steps=1) + minutes(9, 780, "table", steps=0)
+    carried = walked(minutes(9, 5, "carried"), 50)
+    assert the_day(panel_of(wearable=table + carried, preference=("TABLE",)))["activity_steps"] == 251
+
+
+def test_of_still_hours_the_device_speaks_that_tells_most_of_them(panel_of):
+    """Five minutes an hour of the preferred one, sixty of the other: ten hours of those are a day; a step of each at 6 h."""
+    few = minutes(6, 1, "few", steps=1) + [row for hour in range(9, 19) for row in minutes(hour, 5, "few", steps=0)]
+    rest = minutes(6, 1, "rest", steps=1) + minutes(9, 600, "rest", steps=0)
+    assert the_day(panel_of(wearable=few + rest, preference=("FEW",)))["activity_steps"] == 1
+
+
 def test_one_that_tells_of_most_of_an_hour_speaks_before_the_preferred_that_tells_little(panel_of):
     """Five minutes of the strap at 100 an hour against sixty of the band at 70; where the band tells nothing, the strap's count."""
     rows = pulse(9, 240, "band") + [
