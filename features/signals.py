@@ -31,6 +31,9 @@ MOVEMENT = (
 # Figures that no device gives that lies around: sitting it does, and a resting pulse is carried over from days before.
 WORN = ("steps", "active_minutes", "exercise_minutes", "hrv_rmssd", "worn_minutes", "heart_zone_fat_burn_minutes",
         "heart_zone_cardio_minutes", "heart_zone_peak_minutes")  # fmt: skip
+# What is not without a sensor on a body; of a device that gives steps or wear, and has none, they may stem from a moment's wear.
+MEASURED = ("minutes_asleep", "heart_rate_mean", "heart_rate_max", "heart_rate_variance")
+OF_WEAR = ("steps", "worn_minutes")
 # Of these a zero says that there is none.
 ABOVE_ZERO = ("minutes_asleep", "sleep_efficiency", "sleep_score", "resting_heart_rate", "heart_rate_mean", "heart_rate_max",
               "heart_rate_variance", "hrv_rmssd")  # fmt: skip
@@ -52,7 +55,8 @@ def of_the_worn(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """A vendor's figures, without zeros that stand for none, and without those of movement on days on which nobody wore it.
 
     Nobody did where a device gives no step, no active, exercising, worn or quickened minute and no variability of the pulse, or
-    says so itself: a flat battery is no calm day. What belongs to a sleep of 0 minutes is none.
+    says so itself: a flat battery is no calm day. Where it gives neither steps nor wear, a pulse or sleep shows it. What
+    belongs to a sleep of 0 minutes is none.
 
     Args:
         rows: `metric, value`, and what tells apart the days of devices.
@@ -68,7 +72,8 @@ def of_the_worn(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         found: pd.Series = is_so.groupby([rows[name] for name in by], dropna=False).transform("any")
         return found
 
-    is_worn = on_its_day(metric.isin(WORN) & (value > 0)) & ~on_its_day(is_wear & (value == 0))
+    is_measured = on_its_day(metric.isin(MEASURED) & (value > 0)) & ~on_its_day(metric.isin(OF_WEAR))
+    is_worn = (on_its_day(metric.isin(WORN) & (value > 0)) | is_measured) & ~on_its_day(is_wear & (value == 0))
     is_short = on_its_day(is_wear & (value < FEWEST_DAY_MINUTES))
     is_none = metric.isin(ABOVE_ZERO) & (value == 0)
     is_none |= metric.isin(OF_SLEEP) & on_its_day((metric == "minutes_asleep") & (value == 0))
@@ -147,7 +152,8 @@ MEASURES = tuple(
         f"{SIGNAL}{name}",
         unit,
         name.replace("_", " "),
-        "the vendor's figure of the day",
+        "the vendor's figure of the day"
+        + ("; missing where nothing shows wear (docs/features.md)" if name in MOVEMENT else ""),
         "the vendor",
         (),
         stream="wearable_days",

@@ -19,7 +19,9 @@ LISTED = ("feature", "family", "unit", "window_days", "on", "words")
 @app.command("features")
 @answering
 def features_command(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME_OR_FAMILY]", help="Only this feature or family.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME_OR_FAMILY]", help="Only this feature, measure or family.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every feature, on a terminal too.")] = False,
     config: Config = None,
     as_json: Json = False,
@@ -38,7 +40,10 @@ def features_command(
     try:
         wanted = catalog.named(catalog.by_name if name is None else [name])
     except FeaturesError as error:
-        raise Usage(str(error)) from error
+        # Of a measure as the dictionary names it: all of its statistics.
+        wanted = {feature for feature in catalog.by_name if name and feature.startswith(f"{name}_")}
+        if not wanted:
+            raise Usage(str(error)) from error
     rows = [_row(feature, feature.name in on) for feature in catalog.features if feature.name in wanted]
     if as_json:
         return Answer("features", rows)

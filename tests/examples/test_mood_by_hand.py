@@ -202,8 +202,10 @@ def test_inertia_is_of_one_item_a_day(panel_of):
 
 
 def test_inertia_needs_ten_pairs_and_answers_that_vary(panel_of):
-    """Four days of two pairs are too few; a mood that never changes has no slope."""
-    assert np.isnan(mood.inertia(sums_of(panel_of(mood=three_answers_a_day(4))))[0][0])
+    """Four days of two pairs and one of one are too few, five of two enough; a mood that never changes has no slope."""
+    ten = three_answers_a_day(5)
+    assert np.isnan(mood.inertia(sums_of(panel_of(mood=ten[:-1])))[0][0])
+    assert np.isfinite(mood.inertia(sums_of(panel_of(mood=ten)))[0][0])
     assert np.isnan(mood.inertia(sums_of(panel_of(mood=three_answers_a_day(6, (3, 3, 3)))))[0][0])
     assert np.isnan(mood.inertia(np.full((1, 28, 5), np.nan))[0][0])
 

@@ -218,10 +218,12 @@ def test_a_flat_device_does_not_silence_the_worn_one(panel_of, preference):
      ({"steps": 9000, "worn_minutes": 599}, False), ({"steps": 9000, "worn_minutes": 0}, False),
      ({"steps": 0, "sedentary_minutes": 48}, False),
      ({"steps": 0, "worn_minutes": 600}, True),
+     ({"sedentary_minutes": 720, "heart_rate_mean": 71}, True), ({"sedentary_minutes": 720, "minutes_asleep": 420}, True),
+     ({"steps": 0, "minutes_asleep": 420}, False), ({"sedentary_minutes": 720, "heart_rate_mean": 71, "worn_minutes": 300}, False),
      ({"steps": 0, "exercise_minutes": 20}, True), ({"steps": 0, "heart_zone_peak_minutes": 2}, True)],
 )  # fmt: skip
 def test_a_vendors_zeros_of_a_day_that_nobody_wore_it_are_no_calm_day(panel_of, told, known):
-    """Without a step or a worn minute movement is not known, nor of a day worn for less than ten hours."""
+    """Without a step or a worn minute movement is not known, nor of a day worn for less than ten hours; else a pulse tells."""
     panel = panel_of(wearable_days=[summary(metric, value) for metric, value in told.items()])
     found = [
         name for name in ("activity_steps", "activity_sedentary_share") if name in panel and panel[name].notna().any()

@@ -114,3 +114,14 @@ def test_a_past_of_few_windows_would_have_told(patterns):
     """So that the test above could fail: of how many windows a past consists shows in the size of z."""
     columns = patterns[["adherence_answer_rate_z_7d", "adherence_coverage_z_7d"]]
     assert told_apart(patterns, columns, 4 * 7 + 10) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("feature", "days"),
+    [("sleep_duration_mean_7d_min", 10), ("sleep_duration_mean_28d_min", 28), ("sleep_duration_z_28d", 38),
+     ("own_past_distance_7d", 17), ("sleep_duration_last_14d_min", 10), ("history_event_days_28d", 10)],
+)  # fmt: skip
+def test_a_window_is_waited_for_and_ten_days_more_where_it_is_compared_with_the_past(feature, days):
+    """No value of a feature rests on less time than it names: who learnt from those days would learn who is new."""
+    assert feature in STANDARD.by_name
+    assert warm_up_days([feature]) == days

@@ -182,6 +182,13 @@ def seen(home: Path, *arguments: str) -> str:
     return shown.decode()
 
 
+def test_the_command_lists_what_is_made_of_a_measure(home):
+    """By the measure's name in the dictionary: its statistics, and those of no other."""
+    names = {row["feature"] for row in rows(home, "sleep_duration")}
+    assert {"sleep_duration_mean_7d_min", "sleep_duration_z_28d"} <= names
+    assert all(name.startswith("sleep_duration_") for name in names)
+
+
 def test_a_terminal_shows_the_families_and_how_to_see_more(home):
     """Two thousand lines would run past: the families with their counts instead; in a pipe every feature is a line."""
     shown, catalog = seen(home), STANDARD.with_signals(SIGNALS)
