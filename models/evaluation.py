@@ -3,6 +3,7 @@
 Results are tidy rows. An interval is conditional on the fitted models: subjects are resampled, models are not refitted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from models.calibration import binned_levels, binned_slopes, slope_and_intercept
 from models.outcomes import at_horizon
 from models.protocol import Predictions
 from models.resampling import Curve
-from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
+from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS, Split
 
 Values = NDArray[np.float64]
 COLUMNS = (
@@ -28,6 +29,8 @@ TOP_SHARES = (0.01, 0.05, 0.10, 0.20)
 FEWEST_EVENT_SUBJECTS = 20
 QUIET_DAYS = 28
 GAIN = "auroc_minus_best_baseline"
+# How many fits of those planned for a split could not be made.
+LEFT_OUT = "fits_left_out"
 ICI_BINS = 20
 # Half the width of a normal distribution's 95 % interval, in standard deviations.
 NORMAL = 1.96
@@ -246,6 +249,26 @@ def over_seeds(results: pd.DataFrame, found: pd.DataFrame, split: str) -> pd.Dat
     told = rows.merge(by, on=["model", "horizon_days"])
     told = told.assign(metric="auroc_over_seeds", value=told["mean"], low=told["min"], high=told["max"])
     return told[list(COLUMNS)]
+
+
+def left_out(
+    planned: Sequence[Split], predictions: Sequence[Predictions], dataset: str, outcome: str, task: str,
+    horizons_days: tuple[int, ...],
+) -> pd.DataFrame:  # fmt: skip
+    """Rows `fits_left_out` of one task: on each split that lacks any, how many fits of those planned could not be made.
+
+    Their training rows held too few subjects with an event to calibrate by, or nobody was left to test: neither are these
+    tested by another fit.
+    """
+    made = {found.split: len(found.fits) for found in predictions}
+    rows = []
+    for split in dict.fromkeys(of.name for of in planned):
+        lacking = sum(of.name == split for of in planned) - made.get(split, 0)
+        told = {"dataset": dataset, "outcome": outcome, "task": task, "split": split, "model": MODEL, "group": "all",
+                "metric": LEFT_OUT, "value": float(lacking), "low": np.nan, "high": np.nan, "n_subjects": 0,
+                "n_episodes": 0}  # fmt: skip
+        rows += [{**told, "horizon_days": horizon} for horizon in horizons_days if lacking]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def headline_split(predictions: list[Predictions], horizon_days: int) -> str:

@@ -132,10 +132,10 @@ def with_known(labels: pd.DataFrame, cut: int, rows: Mask, known: pd.DataFrame) 
         rows: which rows those are.
         known: their labels by then, in order.
     """
-    nothing = {"days_to_event": np.nan, "followed_days": 0, "is_masked": False}
+    nothing = {"days_to_event": np.nan, "followed_days": np.int64(0), "is_masked": False}
     told = {}
     for name in LABEL:
-        told[_by_cut(name, cut)] = values = np.full(len(labels), nothing[name], dtype=labels[name].dtype)
+        told[_by_cut(name, cut)] = values = np.full(len(labels), nothing[name])
         values[rows] = known[name]
     return labels.assign(**told)
 

@@ -134,7 +134,18 @@ def model_page(settings: Settings, outcome: str) -> Path:
 def _remarks(installation: Installation, outcome: str) -> list[str]:
     """What a reader must know beside the policy: that trees were tuned on these people, and what else decides."""
     tuned = [tuning_report.warning(outcome)] if judgement.is_tuned(installation, outcome) else []
-    return [*tuned, *_standing(installation, outcome)]
+    row = installation.lake.load("served").set_index("outcome").loc[outcome]
+    return [*_unused(row), *tuned, *_standing(installation, outcome)]
+
+
+def _unused(row: pd.Series) -> list[str]:
+    """How many features that are on say nothing here, from the row of `served`; nothing where all do."""
+    if not row["without_value"] + row["constant"]:
+        return []
+    return [
+        f"Of {row['features_on']} features that are on, {row['without_value']} without any value and {row['constant']} with the same "
+        "value everywhere were left out."
+    ]
 
 
 def _standing(installation: Installation, outcome: str) -> list[str]:
@@ -185,6 +196,7 @@ def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
     served = installation.lake.load("served")
     sentences = [str(reason) for reason in served["reason"]]
     for outcome in installation.settings.outcomes:
+        sentences += _unused(served.set_index("outcome").loc[outcome])
         decision = judgement.decision_of(installation, outcome)
         verb = "lets" if decision.is_promoted else "does NOT let"
         sentences.append(f"The release policy {verb} it serve {outcome}: {'; '.join(decision.reasons)}.")

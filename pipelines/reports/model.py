@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from models.baselines import MODEL as OWN
-from models.evaluation import GAIN
+from models.evaluation import GAIN, LEFT_OUT
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
 from models.gate import Decision
 from models.operational import THRESHOLDS
@@ -202,6 +202,7 @@ def _contest(rows: pd.DataFrame, task: str, split: str, horizon_days: int) -> di
         "n_subjects": words.count(rows["n_subjects"].max()),
         "n_episodes": words.count(rows["n_episodes"].max()),
         "counted": "episodes" if task == "onset" else "event days",
+        "left_out": int(rows.loc[rows["metric"] == LEFT_OUT, "value"].max()) if LEFT_OUT in set(rows["metric"]) else 0,
         "compared": _table(at, COMPARED),
         "alerts": _table(at, ALERTS),
         "worth": _table(at, WORTH),

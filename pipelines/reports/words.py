@@ -43,6 +43,10 @@ METRICS: dict[str, Word] = {
     "auroc_minus_best_baseline_refitted": Word(
         "AUROC gain, refitted", "the same; its interval holds what fitting again adds"
     ),
+    "fits_left_out": Word(
+        "Fits left out",
+        "fits by fold and period that had too few subjects with an event to learn from, or nobody to test",
+    ),
     "refits_with_a_gain": Word("Refits with a gain", "resamples on which both could be fitted again and tested"),
     "fold_mean_auroc_minus_as_declared": Word(
         "Gain of tuning",

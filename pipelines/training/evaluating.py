@@ -59,8 +59,16 @@ def evaluate(installation: Installation, night: str) -> Counts:
         least = installation.settings.release_policy.min_gain_low
         earned, reason = gate.candidate(rows, found.split, declared.alert_horizon, least)
         growth = json.dumps(asdict(how.model.growth()))
+        lacking = without_use(matrix, installation.settings.features_on())
         served.append(
-            {"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason, "growth": growth}
+            {
+                "outcome": outcome.name,
+                "served": earned,
+                "split": found.split,
+                "reason": reason,
+                "growth": growth,
+                **lacking,
+            }
         )
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
         installation.lake.replace(f"predictions_{outcome.name}", pd.concat(stored, ignore_index=True))
@@ -109,7 +117,7 @@ def _importance(
 
 
 def candidates(matrix: pd.DataFrame, features_on: Collection[str], growth: Growth) -> tuple[Predictor, ...]:
-    """The model over those features that are on and have any value, and every baseline.
+    """The model over those features that are on and tell rows of this cohort apart, and every baseline.
 
     Raises:
         Refused: there is no such feature.
@@ -117,20 +125,38 @@ def candidates(matrix: pd.DataFrame, features_on: Collection[str], growth: Growt
     families = feature_families(matrix)
     seen = [name for names in families.values() for name in names if name in features_on]
     if not seen:
+        lacking = without_use(matrix, features_on)
         raise Refused(
-            f"None of the {len(features_on)} features that are on has a value in this cohort. Switch others on by `features:`, or "
-            "bring the data that these are made of."
+            f"None of the {lacking['features_on']} features that are on tells rows of this cohort apart: "
+            f"{lacking['without_value']} have no value, {lacking['constant']} the same everywhere. Switch others on by "
+            "`features:`, or bring the data that these are made of."
         )
     return predictors(families, seen, growth)
 
 
 def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:
-    """Names by family of the features of the matrix that this cohort has any value of."""
+    """Names by family of the features of the matrix that have different values in this cohort."""
     families: dict[str, list[str]] = {"history": [], "tenure": []}
     for name in matrix.columns.drop(KEY):
-        if matrix[name].notna().any():
+        if _varies(matrix[name]):
             families.setdefault(catalog.family(name), []).append(name)
     return families
+
+
+def without_use(matrix: pd.DataFrame, features_on: Collection[str]) -> dict[str, int]:
+    """How many features are on, and how many of them a model is not given: without any value, and with the same everywhere."""
+    values = [matrix[name] for name in matrix.columns.drop(KEY) if name in features_on]
+    empty = sum(not of.notna().any() for of in values)
+    return {
+        "features_on": len(values),
+        "without_value": empty,
+        "constant": sum(not _varies(of) for of in values) - empty,
+    }
+
+
+def _varies(values: pd.Series) -> bool:
+    """Whether it has more than one value; missing is none, for how much is missing has features of its own."""
+    return bool(values.min() < values.max())
 
 
 def evaluate_outcome(
@@ -158,6 +184,7 @@ def evaluate_outcome(
             training.threads, progress,
         )  # fmt: skip
         found += predicted
+        rows.append(evaluation.left_out(planned, predicted, dataset, outcome.name, task, outcome.horizons_days))
         rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share)
                  for p in predicted]  # fmt: skip
     if not any(p.task == "onset" for p in found):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from features.calendar import is_known_on
 from models import outcomes, splits
+from models.learnability import refuse_what_cannot_be_learnt
 from models.outcomes import Outcome, at_horizon
 from pipelines import cohort as cohorts
 from pipelines import engineering
@@ -14,6 +15,7 @@ from pipelines.cohort import Cohort
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
+from pipelines.training.declared import refuse_what_no_stream_gives
 from pipelines.training.provenance import basis
 
 KEY = ["subject_id", "index_date"]
@@ -22,12 +24,18 @@ FEWEST_WITH_DATA = 0.05
 
 
 def make_labels(installation: Installation, night: str) -> Counts:
-    """Store labels of every outcome and the flow from index dates to labelled rows; how many are positive."""
+    """Store labels of every outcome and the flow from index dates to labelled rows; how many are positive.
+
+    Raises:
+        Refused: no stream gives an outcome, or no past was known when it happened.
+        ModelsError: nothing can be learnt from the labels.
+    """
     days = engineering.panel(installation, night)
     known = days.cohort
     counts: Counts = {}
     flows = []
     for outcome in engineering.outcomes(installation):
+        refuse_what_no_stream_gives(installation.lake, known, outcome)
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
         refuse_an_unknown_past(matrix)
         reports = days.load(columns=cohorts.reporting_columns(outcome))
@@ -50,9 +58,11 @@ def labelled_past(
         features: `engineering.COMPLETENESS` among them.
 
     Raises:
-        Refused: there is no such date, or hardly any whose data were known by then.
+        Refused: there is no such date, or hardly any whose data were known by then, or no stream gives the outcome.
+        ModelsError: nothing can be learnt from the labels.
     """
     days = engineering.panel(installation, night)
+    refuse_what_no_stream_gives(installation.lake, days.cohort, outcome)
     reports = days.load(columns=cohorts.reporting_columns(outcome))
     until = cohorts.follow_up(installation.lake, days.cohort, outcome, reports)
     index = engineering.training_index(installation, days, outcome, until)
@@ -72,6 +82,9 @@ def labels_of(
     Args:
         known: the cohort of the night.
         reports: versions of subject-days on which the outcome may have been reported, with `known_on`.
+
+    Raises:
+        ModelsError: nothing can be learnt from the labels that are known by now.
     """
     longest = max(outcome.horizons_days)
     labels = _as_known(installation, known, outcome, index, reports)
@@ -82,6 +95,7 @@ def labels_of(
             by_then = reports[is_known_on(reports["known_on"], begin)]
             told = _as_known(installation, then, outcome, index[is_over], by_then)
             labels = splits.with_known(labels, cut, np.tile(is_over, len(outcomes.TASKS)), told)
+    refuse_what_cannot_be_learnt(labels[labels["task"] == "onset"], outcome.horizons_days)
     return labels
 
 
