@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from models import evaluation
 from models.baselines import MODEL
 from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
+from models.reliability import reliability
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -93,7 +93,7 @@ def _report(installation: Installation, night: str, outcome: str, tables: dict[s
     predictions = lake.load(f"predictions_{outcome}").query("split == @split")
     label = predictions["label"].to_numpy()
     names = dict.fromkeys((served, MODEL))
-    curves = {name: evaluation.reliability(predictions[name].to_numpy(), label) for name in names}
+    curves = {name: reliability(predictions[name].to_numpy(), label) for name in names}
     decision, context = judgement.decision_of(installation, outcome), _context(installation, night, outcome)
     told = _told(settings)
     remark = " ".join([*_remarks(installation, outcome), looks.sentence(installation.audit_log, outcome)])

@@ -13,7 +13,7 @@ import pandas as pd
 
 from features import catalog
 from features.warm_up import warm_up_days
-from models import evaluation, gate, importance, outcomes, protocol, refitting, risk, splits
+from models import evaluation, gate, importance, outcomes, protocol, refitting, reliability, risk, splits
 from models.baselines import MODEL, Predictor, predictors
 from models.errors import ModelsError
 from models.growth import Growth
@@ -185,12 +185,15 @@ def evaluate_outcome(
         )  # fmt: skip
         found += predicted
         rows.append(evaluation.left_out(planned, predicted, dataset, outcome.name, task, outcome.horizons_days))
-        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share)
+        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share,
+                                     training.decision_thresholds)
                  for p in predicted]  # fmt: skip
     if not any(p.task == "onset" for p in found):
         raise ModelsError(_too_short(predictors))
     results = pd.concat(rows, ignore_index=True)
     split = evaluation.headline_split([p for p in found if p.task == "onset"], alert_horizon)
+    months = _by_month(found, results, split, dataset, outcome, alert_horizon, training)
+    results = pd.concat([results, months], ignore_index=True)
     if training.seeds > 1:
         again = [
             _aurocs(matrix, labels, outcome, predictors, split, training, seed, report)
@@ -198,6 +201,18 @@ def evaluate_outcome(
         ]
         results = pd.concat([results, evaluation.over_seeds(results, pd.concat(again), split)], ignore_index=True)
     return Evaluated(found, results, split)
+
+
+def _by_month(
+    found: Sequence[Predictions], results: pd.DataFrame, split: str, dataset: str, outcome: Outcome, alert_horizon: int,
+    training: Training,
+) -> pd.DataFrame:  # fmt: skip
+    """Calibration by month of the model and of the best rule, where it headlines."""
+    if gate.gain_at(results, split, alert_horizon) is None:
+        return results.iloc[:0]
+    headline = next(p for p in found if p.task == "onset" and p.split == split)
+    models = (MODEL, evaluation.best_baseline(results, split, alert_horizon))
+    return reliability.by_month(headline, alert_horizon, models, dataset, outcome.name, training.seed)
 
 
 def refit(
