@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from models import evaluation
 from models.baselines import MODEL
 from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
@@ -17,6 +18,7 @@ from pipelines.progress import Counts
 from pipelines.release import card, judgement, ledger, tracking
 from pipelines.release.registry import CHALLENGER, CHAMPION, model_name
 from pipelines.reports import tuning as tuning_report
+from pipelines.reports import words
 from pipelines.reports.fairness import page_name as fairness_name
 from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import PEOPLE, finding, page_name, write_model
@@ -148,6 +150,17 @@ def _unused(row: pd.Series) -> list[str]:
     ]
 
 
+def _left_out(installation: Installation, outcome: str) -> list[str]:
+    """How many fits of a split could not be made; nothing where all were."""
+    rows = installation.lake.load("results").query("outcome == @outcome")
+    told = rows[rows["metric"] == evaluation.LEFT_OUT].drop_duplicates(["task", "split"])
+    return [
+        f"Fits left out of {words.SPLITS[row.split]} ({words.TASKS[row.task]}): {row.value:g}. They had too few subjects with an "
+        "event to learn from, or nobody to test."
+        for row in told.itertuples()
+    ]
+
+
 def _standing(installation: Installation, outcome: str) -> list[str]:
     """What stands beside the policy in deciding whether the challenger serves."""
     name = model_name(outcome)
@@ -196,7 +209,7 @@ def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
     served = installation.lake.load("served")
     sentences = [str(reason) for reason in served["reason"]]
     for outcome in installation.settings.outcomes:
-        sentences += _unused(served.set_index("outcome").loc[outcome])
+        sentences += [*_unused(served.set_index("outcome").loc[outcome]), *_left_out(installation, outcome)]
         decision = judgement.decision_of(installation, outcome)
         verb = "lets" if decision.is_promoted else "does NOT let"
         sentences.append(f"The release policy {verb} it serve {outcome}: {'; '.join(decision.reasons)}.")

@@ -41,7 +41,7 @@ def _months(rows: pd.DataFrame, rule: str | None) -> dict[str, Any]:
     lines = []
     for month in sorted(rows["group"].unique()):
         cells = [_cell(by.loc[(month, model, OF_A_MONTH + metric)], metric) for model, metric in asked]
-        lines.append({"name": month.removeprefix(MONTH), "cells": cells})
+        lines.append({"name": month.removeprefix(MONTH), "is_own": False, "cells": cells})
     return {
         "columns": [f"{words.predictor(model)}: {words.metric(metric).short}" for model, metric in asked], "lines": lines,
     }  # fmt: skip
