@@ -21,7 +21,7 @@ E90 = 0.9
 NORMAL = 1.96
 CALIBRATION_RESAMPLES = 300
 # What is told of a month; its intervals need no more resamples to be read in one decimal.
-MONTHLY, MONTHLY_RESAMPLES = ("calibration_slope", "calibration_intercept", "ici"), 150
+MONTHLY, MONTHLY_RESAMPLES = ("calibration_slope", "calibration_intercept", "ici"), 100
 MONTH, OF_A_MONTH = "month=", "monthly_"
 
 
@@ -112,8 +112,11 @@ def _of_a_month(rows: pd.DataFrame, score: Values, seed: int) -> dict[str, Metri
     label, (codes, subjects) = rows["label"].to_numpy(), pd.factorize(rows["subject_id"])
     drawn = resampling.draws(len(subjects), MONTHLY_RESAMPLES, seed)
     subject, weights = codes.astype(np.int64), np.vstack([np.ones(len(subjects)), drawn])
-    found = measure(score, label, subject, weights, resampling.curve(score, label, subject, weights))
-    return {metric: found[metric] for metric in MONTHLY}
+    curve = resampling.curve(score, label, subject, weights)
+    binned = curve.score, curve.rows, curve.positives
+    ici, icis = _calibration_error(score, label)[0], _binned_errors(*binned)[0]
+    lines = (resampling.with_interval(of(*binned)) for of in (binned_slopes, binned_levels))
+    return dict(zip(MONTHLY, (*lines, _with_spread(ici, icis[1:])), strict=True))
 
 
 def _calibration_error(score: Values, label: Values) -> tuple[float, float]:
@@ -126,13 +129,17 @@ def _binned_errors(score: Values, rows: Values, positives: Values) -> tuple[Valu
     """ICI and E90 under each weighting: distances between mean predicted and observed risk over `ICI_BINS` bins."""
     merge = np.repeat(np.eye(ICI_BINS), len(score) // ICI_BINS, axis=0)
     distance, size = np.abs((rows * score) @ merge - positives @ merge), rows @ merge
-    # A bin of whom a resample draws nobody has no distance there.
-    each = np.where(size > 0, distance / np.maximum(size, 1), np.nan)
-    return distance.sum(axis=1) / rows.sum(axis=1), np.nanquantile(each, E90, axis=1)
+    each = np.full(distance.shape, np.nan)
+    # A bin of which a resample draws nobody has no distance, and the resample no 90th percentile.
+    np.divide(distance, size, out=each, where=size > 0)
+    return distance.sum(axis=1) / rows.sum(axis=1), np.quantile(each, E90, axis=1)
 
 
 def _with_spread(value: float, resamples: Values) -> Metric:
     """Around the estimate by the spread of its resamples: a distance only grows with their noise, so that their
     percentiles could lie beyond it."""
-    reach = NORMAL * float(np.std(resamples, ddof=1))
+    valid = resamples[np.isfinite(resamples)]
+    if len(valid) < resampling.FEWEST_VALID * len(resamples):
+        return value, float("nan"), float("nan")
+    reach = NORMAL * float(np.std(valid, ddof=1))
     return value, max(0.0, value - reach), value + reach
