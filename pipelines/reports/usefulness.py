@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from models.baselines import MODEL
+from models.fairness.disclosure import may_draw_curve
 from models.operational import NET_BENEFIT, TREAT_ALL, TREAT_NONE
 from models.reliability import MONTH, MONTHLY, OF_A_MONTH
 from pipelines.reports import plots, words
@@ -26,9 +27,10 @@ def section(rows: pd.DataFrame, split: str, horizon_days: int, rule: str | None)
         name=worth["model"].map(words.predictor),
     )
     alt = f"Net benefit of acting from each risk on, within {horizon_days} days."
+    is_drawn = len(worth) > 0 and may_draw_curve(int(worth["n_subjects"].max()))
     months = at[at["group"].str.startswith(MONTH)]
     return {
-        "decision_curve": plots.decision(worth, MODEL, alt) if len(worth) else None,
+        "decision_curve": plots.decision(worth, MODEL, alt) if is_drawn else None,
         "months": _months(months, rule) if len(months) else None,
     }
 

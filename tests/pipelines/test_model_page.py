@@ -265,6 +265,8 @@ def test_whether_acting_is_worth_it_and_every_month_s_calibration_are_on_the_pag
     assert months.index("2026-03") < months.index("0.88") < months.index("2026-04")
     assert "Fits left out, with the people whom they would have tested: 3." in text
     assert "Acting on everybody" in text
+    few = usefulness_rows().assign(n_subjects=49)
+    assert "Net benefit of acting from each risk on, within 14 days." not in page(tmp_path / "few", {}, few)
     without = page(tmp_path / "other", {})
     assert "Calibration month by month" not in without
     assert "Fits left out" not in without
