@@ -5,6 +5,8 @@ within it, 0 if not, and rows without a label are left out beforehand. Labels of
 hazard there, would fit no scorer; they are for `models.risk.fit`.
 """
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from models import risk
+from models.growth import USUAL, Growth
 from models.risk import Learner
 
 # The one interval that a label of one horizon is about; how many days it has makes no difference to a fit.
@@ -29,16 +32,32 @@ class RiskClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         x, y, who = matrix.loc[known, features], label[known].astype(int), matrix.loc[known, "subject_id"]
         cross_val_score(RiskClassifier(), x, y, groups=who, cv=GroupKFold(5), params={"groups": who}, scoring="roc_auc")
 
+    How trees are grown is told by plain parameters, named as under `training: model:` in foretide.yaml and in
+    `models.growth.Growth`; so a declared or tuned model is `RiskClassifier(**asdict(settings.training.model.growth()))`.
+
     Args:
         learner: `boosted_trees` or `logistic`, as in `models.risk`.
         seed: makes a fit reproducible to the byte.
         threads: of a fit of trees.
+        rounds, max_depth, learning_rate, min_child_weight, reg_lambda, subsample, colsample_bytree: of `boosted_trees`.
     """
 
-    def __init__(self, learner: Learner = "boosted_trees", seed: int = 1, threads: int = 2) -> None:
+    def __init__(
+        self, learner: Learner = "boosted_trees", seed: int = 1, threads: int = 2, rounds: int = USUAL.rounds,
+        max_depth: int = USUAL.max_depth, learning_rate: float = USUAL.learning_rate,
+        min_child_weight: float = USUAL.min_child_weight, reg_lambda: float = USUAL.reg_lambda,
+        subsample: float = USUAL.subsample, colsample_bytree: float = USUAL.colsample_bytree,
+    ) -> None:  # fmt: skip
         self.learner = learner
         self.seed = seed
         self.threads = threads
+        self.rounds = rounds
+        self.max_depth = max_depth
+        self.learning_rate = learning_rate
+        self.min_child_weight = min_child_weight
+        self.reg_lambda = reg_lambda
+        self.subsample = subsample
+        self.colsample_bytree = colsample_bytree
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> "RiskClassifier":  # noqa: N803
         """Fit on labelled rows.
@@ -69,8 +88,9 @@ class RiskClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             "days_to_event": np.where(label == self.classes_[1], 0.0, np.nan),
         })  # fmt: skip
         matrix = self._named(values)
+        growth = Growth(**{of.name: getattr(self, of.name) for of in fields(Growth)})
         self.model_ = risk.fit(
-            matrix, labels, ONE_INTERVAL, tuple(matrix.columns), self.learner, self.seed, self.threads
+            matrix, labels, ONE_INTERVAL, tuple(matrix.columns), self.learner, self.seed, self.threads, growth=growth
         )
         return self
 

@@ -3,6 +3,7 @@
 Results are tidy rows. An interval is conditional on the fitted models: subjects are resampled, models are not refitted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from models import operational, resampling
+from models import operational, reliability, resampling
 from models.baselines import MODEL
-from models.calibration import binned_levels, binned_slopes, slope_and_intercept
 from models.outcomes import at_horizon
 from models.protocol import Predictions
 from models.resampling import Curve
-from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
+from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS, Split
 
 Values = NDArray[np.float64]
 COLUMNS = (
@@ -28,10 +28,8 @@ TOP_SHARES = (0.01, 0.05, 0.10, 0.20)
 FEWEST_EVENT_SUBJECTS = 20
 QUIET_DAYS = 28
 GAIN = "auroc_minus_best_baseline"
-ICI_BINS = 20
-# Half the width of a normal distribution's 95 % interval, in standard deviations.
-NORMAL = 1.96
-CALIBRATION_RESAMPLES = 300
+# How many fits of those planned for a split could not be made.
+LEFT_OUT = "fits_left_out"
 
 Metric = tuple[float, float, float]
 
@@ -57,12 +55,14 @@ class _Test:
 
 
 def evaluate(
-    predictions: Predictions, dataset: str, outcome: str, resamples: int, seed: int, top_share: float
-) -> pd.DataFrame:
+    predictions: Predictions, dataset: str, outcome: str, resamples: int, seed: int, top_share: float,
+    thresholds: Sequence[float] = (),
+) -> pd.DataFrame:  # fmt: skip
     """Tidy rows of every metric for every predictor at every horizon of one task and split.
 
     Metrics are defined in `docs/metrics.md`. The gain over the best baseline is given for the model, with the best
-    baseline's name in `group`. `top_share` of each night's rows is flagged, as far as alerts are concerned.
+    baseline's name in `group`. `top_share` of each night's rows is flagged, as far as alerts are concerned; `thresholds` are the risks
+    from which on acting is weighed.
     """
     rows: list[dict[str, object]] = []
     for k, horizon in enumerate(predictions.horizons_days):
@@ -77,7 +77,8 @@ def evaluate(
             rows += [{**told, **row} for row in _all_metrics(test, risks)]
         # Within an episode everybody knows: only what begins is worth an alert.
         if test.is_estimable and predictions.task == "onset":
-            alerts = operational.measure(predictions.rows[kept], test.label, risks, test.weights, top_share, seed)
+            rows_of = predictions.rows[kept]
+            alerts = operational.measure(rows_of, test.label, risks, test.weights, top_share, seed, thresholds)
             rows += [
                 {**told, **_row(model, metric, of)} for model, found in alerts.items() for metric, of in found.items()
             ]
@@ -105,8 +106,8 @@ def _all_metrics(test: _Test, risks: dict[str, Values]) -> list[dict[str, object
         aurocs[model] = pairs.auroc(test.weights)
         curve = resampling.curve(score, test.label, test.subject, test.weights)
         found = {
-            "auroc": _with_interval(aurocs[model]), "fold_mean_auroc": _fold_mean(test, score),
-            **_ranking(test, score, curve), **_calibration(test, score, curve),
+            "auroc": resampling.with_interval(aurocs[model]), "fold_mean_auroc": _fold_mean(test, score),
+            **_ranking(test, score, curve), **reliability.measure(score, test.label, test.subject, test.weights, curve),
         }  # fmt: skip
         found |= _within(test, score)
         found["quiet_auroc"] = _quiet(test, score)
@@ -114,18 +115,13 @@ def _all_metrics(test: _Test, risks: dict[str, Values]) -> list[dict[str, object
     baselines = {model: values[0] for model, values in aurocs.items() if model != MODEL}
     if MODEL in aurocs and baselines:
         best = max(sorted(baselines), key=lambda name: baselines[name])
-        gain = _with_interval(aurocs[MODEL] - aurocs[best])
+        gain = resampling.with_interval(aurocs[MODEL] - aurocs[best])
         rows.append({**_row(MODEL, GAIN, gain), "group": f"best baseline: {best}"})
     return rows
 
 
 def _row(model: str, metric: str, value: Metric) -> dict[str, object]:
     return {"model": model, "metric": metric, "value": value[0], "low": value[1], "high": value[2]}
-
-
-def _with_interval(values: Values) -> Metric:
-    """The first entry is the estimate, the others its resamples."""
-    return float(values[0]), *resampling.interval(values[1:])
 
 
 def _fold_mean(test: _Test, score: Values) -> Metric:
@@ -138,65 +134,15 @@ def _ranking(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
     precision = curve.average_precision()
     precision[0] = average_precision_score(test.label, score)
     prevalence = resampling.subject_means(test.label, test.subject, test.weights)
-    found = {"auprc": _with_interval(precision), "auprc_lift": _with_interval(precision / prevalence)}
+    found = {
+        "auprc": resampling.with_interval(precision),
+        "auprc_lift": resampling.with_interval(precision / prevalence),
+    }
     for share in TOP_SHARES:
         sensitivity, ppv = curve.at_top(share)
-        found[f"sensitivity_top_{share:.0%}"] = _with_interval(sensitivity)
-        found[f"ppv_top_{share:.0%}"] = _with_interval(ppv)
+        found[f"sensitivity_top_{share:.0%}"] = resampling.with_interval(sensitivity)
+        found[f"ppv_top_{share:.0%}"] = resampling.with_interval(ppv)
     return found
-
-
-def _calibration(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
-    brier = resampling.subject_means((score - test.label) ** 2, test.subject, test.weights)
-    prevalence = resampling.subject_means(test.label, test.subject, test.weights)
-    # A resample of a few event subjects may draw none of them.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scaled = 1 - brier / (prevalence * (1 - prevalence))
-    # Fewer resamples do where the second decimal of an end decides nothing.
-    binned = curve.score, curve.rows[:CALIBRATION_RESAMPLES], curve.positives[:CALIBRATION_RESAMPLES]
-    slopes, levels = binned_slopes(*binned), binned_levels(*binned)
-    slopes[0], levels[0] = slope_and_intercept(score, test.label)
-    ici, e90 = _calibration_error(score, test.label)
-    nan = float("nan")
-    return {
-        "brier": _with_interval(brier),
-        "scaled_brier": _with_interval(scaled),
-        "calibration_slope": _with_interval(slopes),
-        "calibration_intercept": _with_interval(levels),
-        "ici": _with_spread(ici, _binned_ici(*binned)[1:]),
-        "e90": (e90, nan, nan),
-    }
-
-
-def reliability(score: Values, label: Values, bins: int = ICI_BINS) -> pd.DataFrame:
-    """Mean predicted and observed risk by equal-count bins of the prediction: `predicted, observed, rows`."""
-    order = pd.Series(score).rank(method="first").to_numpy() - 1
-    group = (order * bins // max(len(score), 1)).astype(int)
-    frame = pd.DataFrame({"bin": group, "predicted": score, "observed": label})
-    binned = frame.groupby("bin").agg(
-        predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("bin", "size")
-    )
-    return binned.reset_index(drop=True)
-
-
-def _calibration_error(score: Values, label: Values) -> tuple[float, float]:
-    binned = reliability(score, label)
-    error = (binned["predicted"] - binned["observed"]).abs()
-    return float(np.average(error, weights=binned["rows"])), float(error.quantile(0.9))
-
-
-def _binned_ici(score: Values, rows: Values, positives: Values) -> Values:
-    """Distance between mean predicted and observed risk over `ICI_BINS` bins, by rows, under each weighting."""
-    merge = np.repeat(np.eye(ICI_BINS), len(score) // ICI_BINS, axis=0)
-    distance: Values = np.abs((rows * score) @ merge - positives @ merge).sum(axis=1) / rows.sum(axis=1)
-    return distance
-
-
-def _with_spread(value: float, resamples: Values) -> Metric:
-    """Around the estimate by the spread of its resamples: a distance only grows with their noise, so that their
-    percentiles could lie beyond it."""
-    reach = NORMAL * float(np.std(resamples, ddof=1))
-    return value, max(0.0, value - reach), value + reach
 
 
 def _within(test: _Test, score: Values) -> dict[str, Metric]:
@@ -210,7 +156,7 @@ def _within(test: _Test, score: Values) -> dict[str, Metric]:
         return {}
     used = test.weights[:, valid.index]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {"within_subject_auroc": _with_interval((used @ valid.to_numpy()) / used.sum(axis=1))}
+        return {"within_subject_auroc": resampling.with_interval((used @ valid.to_numpy()) / used.sum(axis=1))}
 
 
 def _quiet(test: _Test, score: Values) -> Metric:
@@ -219,7 +165,7 @@ def _quiet(test: _Test, score: Values) -> Metric:
     if len(np.unique(test.subject[rows & (test.label == 1)])) < 2:
         return float("nan"), float("nan"), float("nan")
     pairs = resampling.concordance(score[rows], test.label[rows], test.subject[rows], test.n_subjects)
-    return _with_interval(pairs.auroc(test.weights))
+    return resampling.with_interval(pairs.auroc(test.weights))
 
 
 def aurocs(predictions: Predictions) -> pd.DataFrame:
@@ -246,6 +192,26 @@ def over_seeds(results: pd.DataFrame, found: pd.DataFrame, split: str) -> pd.Dat
     told = rows.merge(by, on=["model", "horizon_days"])
     told = told.assign(metric="auroc_over_seeds", value=told["mean"], low=told["min"], high=told["max"])
     return told[list(COLUMNS)]
+
+
+def left_out(
+    planned: Sequence[Split], predictions: Sequence[Predictions], dataset: str, outcome: str, task: str,
+    horizons_days: tuple[int, ...],
+) -> pd.DataFrame:  # fmt: skip
+    """Rows `fits_left_out` of one task: on each split that lacks any, how many fits of those planned could not be made.
+
+    Their training rows held too few subjects with an event to calibrate by, or nobody was left to test: neither are these
+    tested by another fit.
+    """
+    made = {found.split: len(found.fits) for found in predictions}
+    rows = []
+    for split in dict.fromkeys(of.name for of in planned):
+        lacking = sum(of.name == split for of in planned) - made.get(split, 0)
+        told = {"dataset": dataset, "outcome": outcome, "task": task, "split": split, "model": MODEL, "group": "all",
+                "metric": LEFT_OUT, "value": float(lacking), "low": np.nan, "high": np.nan, "n_subjects": 0,
+                "n_episodes": 0}  # fmt: skip
+        rows += [{**told, "horizon_days": horizon} for horizon in horizons_days if lacking]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def headline_split(predictions: list[Predictions], horizon_days: int) -> str:

@@ -4,7 +4,7 @@ Whatever is fitted on the cohort is fitted on other subjects than those that it 
 model is flattered. All ways are tested on the same rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -88,13 +88,14 @@ def _frozen(
 
 
 def measure(
-    predictions: Predictions, dataset: str, outcome: str, resamples: int, seed: int, top_share: float
-) -> pd.DataFrame:
+    predictions: Predictions, dataset: str, outcome: str, resamples: int, seed: int, top_share: float,
+    thresholds: Sequence[float] = (),
+) -> pd.DataFrame:  # fmt: skip
     """Tidy rows of every way and rule at every horizon; for each way also its AUROC minus that of the best rule there.
 
     The metrics are those of `evaluation.evaluate`. Where no rule could be fitted, no difference is given.
     """
-    rows = evaluation.evaluate(predictions, dataset, outcome, resamples, seed, top_share)
+    rows = evaluation.evaluate(predictions, dataset, outcome, resamples, seed, top_share, thresholds)
     gains = [
         gain
         for k, horizon in enumerate(predictions.horizons_days)

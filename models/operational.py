@@ -3,7 +3,7 @@
 Flags are drawn once, on the rows as they are; an interval resamples the subjects whose flags they were.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,9 @@ RULE = "history_and_tenure"
 # Without an event for so long nobody expects one.
 QUIET_DAYS = 28
 DAYS_PER_MONTH = 30
-# Risks from which on acting could be worth it: one in fifty to one in five.
-THRESHOLDS = (0.02, 0.05, 0.10, 0.20)
+NET_BENEFIT = "net_benefit_"
+# What acting on everybody or on nobody is worth, beside what predictors are.
+TREAT_ALL, TREAT_NONE = "treat_all", "treat_none"
 
 
 def flags(rows: pd.DataFrame, risk: Values, top_share: float, seed: int) -> Flags:
@@ -71,8 +72,9 @@ class _Test:
 
 
 def measure(
-    rows: pd.DataFrame, label: Values, risks: Mapping[str, Values], weights: Values, top_share: float, seed: int
-) -> dict[str, dict[str, Metric]]:
+    rows: pd.DataFrame, label: Values, risks: Mapping[str, Values], weights: Values, top_share: float, seed: int,
+    thresholds: Sequence[float] = (),
+) -> dict[str, dict[str, Metric]]:  # fmt: skip
     """Metrics by predictor, each with its 95 % interval over resampled subjects.
 
     Args:
@@ -81,6 +83,7 @@ def measure(
         risks: by predictor, row by row.
         weights: how often each subject was drawn, everybody first; of shape (n, n_subjects), subjects in order of appearance.
         top_share: share of the rows of a night that is flagged.
+        thresholds: risks from which on acting is weighed; also for `treat_all` and `treat_none`.
     """
     test = _test(rows.reset_index(drop=True), label, weights)
     flagged = {name: flags(rows, risk, top_share, seed) for name, risk in risks.items()}
@@ -93,12 +96,15 @@ def measure(
             "alerts_per_100_subject_weeks": test.ratio(alerts, every, 700.0),
             "false_alerts_per_subject_month": test.ratio(test.by_subject(of & (label == 0)), every, DAYS_PER_MONTH),
             "episodes_caught": test.ratio(test.by_owner(test.caught(of)), episodes),
-            "alert_persistence": _persistence(test, of), **_lead_time(test, of),
-            **{f"net_benefit_{t:.0%}": test.ratio(test.by_subject(_worth(risks[name], label, t)), every) for t in THRESHOLDS},
-        }  # fmt: skip
+            "alert_persistence": _persistence(test, of),
+            **_lead_time(test, of),
+            **_worths(test, risks[name], thresholds),
+        }
         if RULE in flagged and name != RULE:
             new = test.caught(of & is_quiet) & ~test.caught(flagged[RULE])
             found[name]["new_information_yield"] = test.ratio(test.by_owner(new), alerts, 100.0)
+    for name, chance in ((TREAT_ALL, 1.0), (TREAT_NONE, 0.0)) if thresholds else ():
+        found[name] = _worths(test, np.full(len(rows), chance), thresholds)
     return found
 
 
@@ -109,6 +115,15 @@ def _test(rows: pd.DataFrame, label: Values, weights: Values) -> _Test:
     episode = ahead.ngroup().fillna(-1).to_numpy().astype(np.int64)
     owner = ahead["subject"].first().to_numpy().astype(np.int64)
     return _Test(rows, label, subject, episode, owner, weights)
+
+
+def _worths(test: _Test, risk: Values, thresholds: Sequence[float]) -> dict[str, Metric]:
+    """What acting from each threshold on is worth, per row."""
+    every = test.by_subject(np.ones(len(risk)))
+    return {
+        f"{NET_BENEFIT}{100 * t:g}%": test.ratio(test.by_subject(_worth(risk, test.label, t)), every)
+        for t in thresholds
+    }
 
 
 def _worth(risk: Values, label: Values, threshold: float) -> Values:

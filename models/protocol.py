@@ -72,12 +72,13 @@ def cross_predict(
     def predict(split: Split) -> Part | None:
         train = {name: np.flatnonzero(split.train & rows) for name, rows in learnt.items()}
         test = np.flatnonzero(split.test)
-        if len(test) == 0 or not all(is_learnable(labels.iloc[rows]) for rows in train.values()):
+        known = labels if split.known is None else split.known
+        if len(test) == 0 or not all(is_learnable(known.iloc[rows]) for rows in train.values()):
             return None
-        fits = fit_each(matrix, labels, train, horizons_days, predictors, seed)
+        fits = fit_each(matrix, known, train, horizons_days, predictors, seed)
         risks = {name: risk.predict(fitted, matrix.iloc[test]) for name, fitted in fits.items()}
         if split.name == splits.SAME_SUBJECTS_LATER:
-            risks[IDENTITY] = own_rates(labels.iloc[np.flatnonzero(split.train)], labels.iloc[test], horizons_days)
+            risks[IDENTITY] = own_rates(known.iloc[np.flatnonzero(split.train)], labels.iloc[test], horizons_days)
         return labels.iloc[test].assign(fold=split.fold, cut=split.cut), risks, fits
 
     parts: dict[str, list[Part]] = {}

@@ -35,6 +35,11 @@ def interval(values: Values) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def with_interval(values: Values) -> tuple[float, float, float]:
+    """The first entry is the estimate, the others its resamples."""
+    return float(values[0]), *interval(values[1:])
+
+
 @dataclass(frozen=True)
 class Concordance:
     """Pairs of a positive and a negative row, counted by subject.

@@ -195,7 +195,7 @@ class Training(_Strict):
     are fitted again where the gain would else seem proven; with `every_split`, always and everything. 0 leaves an interval that is
     conditional on the fitted models, by which no model is served. `seeds` is how often
     the headline is cross-validated, each time with other folds and fits. `every_split` tests the same subjects later and sites
-    that were not learnt from, too.
+    that were not learnt from, too. `decision_thresholds` are the risks from which on acting is weighed.
     """
 
     seed: int = 1
@@ -207,11 +207,14 @@ class Training(_Strict):
     cuts: int = Field(3, ge=1)
     index_every_days: int = Field(1, ge=1)
     train_every_days: int = Field(7, ge=1)
+    decision_thresholds: tuple[float, ...] = Field((0.01, 0.02, 0.05, 0.10, 0.15, 0.20), min_length=1)
     threads: int = Field(2, ge=1)
     model: ModelSettings = ModelSettings()
 
     @model_validator(mode="after")
     def _refits_suffice(self) -> "Training":
+        if list(self.decision_thresholds) != sorted({t for t in self.decision_thresholds if 0 < t < 1}):
+            raise ValueError("`decision_thresholds:` must be risks between 0 and 1, rising")
         if self.refits and self.refits < FEWEST_REFITS:
             raise ValueError(f"`refits:` must be 0, or at least {FEWEST_REFITS}")
         return self

@@ -65,7 +65,13 @@ def validate(
         lambda share: cohort.report(f"refitting on {declared.name}", share),
     )  # fmt: skip
     rows = external_validation.measure(
-        predicted, dataset_name(cohort), declared.name, how.resamples, how.seed, cohort.settings.audit.top_share
+        predicted,
+        dataset_name(cohort),
+        declared.name,
+        how.resamples,
+        how.seed,
+        cohort.settings.audit.top_share,
+        how.decision_thresholds,
     )
     # By its content: another installation's model of the same name is another one.
     what = f"validation of {version.content_sha256}"

@@ -10,11 +10,10 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +31,6 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 CONTENT_TAG = "content_sha256"
 # Which results were measured in the training that made a version.
 RESULTS_TAG = "results_sha256"
-SERVING_CODE = Path(__file__).with_name("serving_model.py")
-# What loading and scoring need besides Foretide itself, which is on no index: naming it would invite an impostor.
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "xgboost")
 
 
 @dataclass(frozen=True)
@@ -113,6 +109,7 @@ class Registry:
         feature_list: Sequence[str],
         horizons_days: Sequence[int],
         input_example: pd.DataFrame,
+        log_inputs: Callable[[], None] = lambda: None,
     ) -> ModelVersion:
         """Record a training as an MLflow run and register its model as a new version of `name`.
 
@@ -128,6 +125,7 @@ class Registry:
             feature_list: the model's features, in order.
             horizons_days: the model's horizons, in order.
             input_example: a made-up or simulated row with these features; never a row of the cohort, it is stored.
+            log_inputs: puts what was learnt from onto the run that is open (`pipelines.release.datasets`).
         """
         mlflow = tracking.import_mlflow()
         client, experiment = self._client, self._store[1]
@@ -136,11 +134,12 @@ class Registry:
         if before and before.content_sha256 == digest and dict(tags).items() <= before.tags.items():
             return before
         with mlflow.start_run(experiment_id=experiment, run_name=run_name, tags=dict(tags)) as run:
+            log_inputs()
             mlflow.log_params(dict(params))
             mlflow.log_metrics(tracking.metrics_of(rows))
             tracking.log_results({"results": rows, **tables}, figures)
             mlflow.log_dict({"features": list(feature_list)}, "features.json")
-            logged = _log_model(model_folder, feature_list, horizons_days, input_example)
+            logged = tracking.log_model(model_folder, feature_list, horizons_days, input_example)
         _ensure_name(client, name)
         made = client.create_model_version(
             name, logged.model_uri, run.info.run_id, tags={**tags, CONTENT_TAG: digest}, model_id=logged.model_id
@@ -274,34 +273,3 @@ def _ensure_name(client: "MlflowClient", name: str) -> None:
     except tracking.import_mlflow().exceptions.MlflowException as error:
         if error.error_code != tracking.EXISTS:
             raise
-
-
-def _log_model(
-    folder: Path, feature_list: Sequence[str], horizons_days: Sequence[int], input_example: pd.DataFrame
-) -> Any:
-    """The model folder as an MLflow model of the run that is open: models from code, nothing pickled."""
-    return tracking.import_mlflow().pyfunc.log_model(
-        name="model",
-        python_model=str(SERVING_CODE),
-        artifacts={"model": str(folder)},
-        pip_requirements=[f"{package}=={installed_version(package)}" for package in REQUIREMENTS],
-        signature=_signature(feature_list, horizons_days),
-        input_example=input_example[list(feature_list)].astype(float) if feature_list else None,
-    )
-
-
-def _signature(feature_list: Sequence[str], horizons_days: Sequence[int]) -> Any:
-    """Features in, one risk per horizon out; a feature may be missing in a row but not as a column.
-
-    None where there are no features: MLflow knows no signature for a model, like the prevalence, that needs none.
-    """
-    if not feature_list:
-        return None
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    given, made = (
-        Schema([ColSpec("double", name) for name in names])
-        for names in (feature_list, [f"risk_{days}d" for days in horizons_days])
-    )
-    return ModelSignature(given, made)

@@ -10,6 +10,7 @@ from models import evaluation
 from models.baselines import MODEL
 from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
+from models.reliability import reliability
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -17,6 +18,7 @@ from pipelines.progress import Counts
 from pipelines.release import card, judgement, ledger, tracking
 from pipelines.release.registry import CHALLENGER, CHAMPION, model_name
 from pipelines.reports import tuning as tuning_report
+from pipelines.reports import words
 from pipelines.reports.fairness import page_name as fairness_name
 from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import PEOPLE, finding, page_name, write_model
@@ -93,7 +95,7 @@ def _report(installation: Installation, night: str, outcome: str, tables: dict[s
     predictions = lake.load(f"predictions_{outcome}").query("split == @split")
     label = predictions["label"].to_numpy()
     names = dict.fromkeys((served, MODEL))
-    curves = {name: evaluation.reliability(predictions[name].to_numpy(), label) for name in names}
+    curves = {name: reliability(predictions[name].to_numpy(), label) for name in names}
     decision, context = judgement.decision_of(installation, outcome), _context(installation, night, outcome)
     told = _told(settings)
     remark = " ".join([*_remarks(installation, outcome), looks.sentence(installation.audit_log, outcome)])
@@ -134,7 +136,29 @@ def model_page(settings: Settings, outcome: str) -> Path:
 def _remarks(installation: Installation, outcome: str) -> list[str]:
     """What a reader must know beside the policy: that trees were tuned on these people, and what else decides."""
     tuned = [tuning_report.warning(outcome)] if judgement.is_tuned(installation, outcome) else []
-    return [*tuned, *_standing(installation, outcome)]
+    row = installation.lake.load("served").set_index("outcome").loc[outcome]
+    return [*_unused(row), *tuned, *_standing(installation, outcome)]
+
+
+def _unused(row: pd.Series) -> list[str]:
+    """How many features that are on say nothing here, from the row of `served`; nothing where all do."""
+    if not row["without_value"] + row["constant"]:
+        return []
+    return [
+        f"Of {row['features_on']} features that are on, {row['without_value']} without any value and {row['constant']} with the same "
+        "value everywhere were left out."
+    ]
+
+
+def _left_out(installation: Installation, outcome: str) -> list[str]:
+    """How many fits of a split could not be made; nothing where all were."""
+    rows = installation.lake.load("results").query("outcome == @outcome")
+    told = rows[rows["metric"] == evaluation.LEFT_OUT].drop_duplicates(["task", "split"])
+    return [
+        f"Fits left out of {words.SPLITS[row.split]} ({words.TASKS[row.task]}): {row.value:g}. They had too few subjects with an "
+        "event to learn from, or nobody to test."
+        for row in told.itertuples()
+    ]
 
 
 def _standing(installation: Installation, outcome: str) -> list[str]:
@@ -185,6 +209,7 @@ def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
     served = installation.lake.load("served")
     sentences = [str(reason) for reason in served["reason"]]
     for outcome in installation.settings.outcomes:
+        sentences += [*_unused(served.set_index("outcome").loc[outcome]), *_left_out(installation, outcome)]
         decision = judgement.decision_of(installation, outcome)
         verb = "lets" if decision.is_promoted else "does NOT let"
         sentences.append(f"The release policy {verb} it serve {outcome}: {'; '.join(decision.reasons)}.")

@@ -8,10 +8,11 @@ import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,9 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+SERVING_CODE = Path(__file__).with_name("serving_model.py")
+# What loading and scoring need besides Foretide itself, which is on no index: naming it would invite an impostor.
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "xgboost")
 # What the run's metrics show: everything of the model, and the headline of what it must beat. The rest is in tables.
 HEADLINE = "auroc"
 
@@ -94,6 +98,37 @@ def log_results(tables: Mapping[str, pd.DataFrame], figures: Mapping[str, "Figur
         mlflow.log_table(table, f"tables/{name}.json")
     for name, figure in figures.items():
         mlflow.log_figure(figure, f"figures/{name}.png")
+
+
+def log_model(
+    folder: Path, feature_list: Sequence[str], horizons_days: Sequence[int], input_example: pd.DataFrame
+) -> Any:
+    """The model folder as an MLflow model of the run that is open: models from code, nothing pickled."""
+    return import_mlflow().pyfunc.log_model(
+        name="model",
+        python_model=str(SERVING_CODE),
+        artifacts={"model": str(folder)},
+        pip_requirements=[f"{package}=={installed_version(package)}" for package in REQUIREMENTS],
+        signature=_signature(feature_list, horizons_days),
+        input_example=input_example[list(feature_list)].astype(float) if feature_list else None,
+    )
+
+
+def _signature(feature_list: Sequence[str], horizons_days: Sequence[int]) -> Any:
+    """Features in, one risk per horizon out; a feature may be missing in a row but not as a column.
+
+    None where there are no features: MLflow knows no signature for a model, like the prevalence, that needs none.
+    """
+    if not feature_list:
+        return None
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    given, made = (
+        Schema([ColSpec("double", name) for name in names])
+        for names in (feature_list, [f"risk_{days}d" for days in horizons_days])
+    )
+    return ModelSignature(given, made)
 
 
 def log_texts(tracking_uri: str, run_id: str, folder: str, texts: Mapping[str, str]) -> None:

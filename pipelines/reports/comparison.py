@@ -20,6 +20,9 @@ def comparison(results: pd.DataFrame, alert_horizons: Mapping[str, int]) -> list
     rows: list[dict[str, object]] = []
     for (outcome, task, split, model), part in own.groupby(["outcome", "task", "split", "model"], sort=False):
         metrics = part.drop_duplicates("metric").set_index("metric")
+        # Acting on everybody ranks nobody, and where no fit could be made nothing does.
+        if "auroc" not in metrics.index:
+            continue
         auroc = metrics.loc["auroc"]
         rows.append({
             "outcome": f"{outcome} {alert_horizons[str(outcome)]} d", "task": task, "tested on": words.SPLITS[str(split)],

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from models.evaluation import reliability
+from models.reliability import reliability
 
 
 def training_figures(

@@ -10,16 +10,16 @@ import pandas as pd
 from markupsafe import Markup
 
 from models.baselines import MODEL as OWN
-from models.evaluation import GAIN
+from models.evaluation import GAIN, LEFT_OUT
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
 from models.gate import Decision
-from models.operational import THRESHOLDS
+from models.operational import NET_BENEFIT
 from models.refitting import REFITTED_GAIN
 from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
 from pipelines.errors import Fault
 from pipelines.reports import ablation as ablations
 from pipelines.reports import abstention as abstentions
-from pipelines.reports import controls, people, plots, words
+from pipelines.reports import controls, people, plots, usefulness, words
 from pipelines.reports import flow as flows
 from pipelines.reports import importance as importances
 from pipelines.reports.site import Context, slug, write_page
@@ -34,7 +34,6 @@ ALERTS = (
     "lead_time_days",
     "alert_persistence",
 )
-WORTH = tuple(f"net_benefit_{threshold:.0%}" for threshold in THRESHOLDS)
 CALIBRATED = ("calibration_slope", "calibration_intercept", "ici", "e90", "brier", "scaled_brier")
 # Squared and mean errors of rare events are small: two decimals would print them all alike.
 FINE = {
@@ -42,7 +41,6 @@ FINE = {
     "scaled_brier": 3,
     "ici": 3,
     "e90": 3,
-    **dict.fromkeys(WORTH, 4),
     "lead_time_days": 0,
     "new_information_yield": 1,
 }
@@ -89,7 +87,8 @@ def write_model(
     own = rows[(rows["outcome"] == outcome) & ((rows["group"] == "all") | rows["metric"].isin([GAIN, REFITTED_GAIN]))]
     if own.empty:
         raise Fault(f"There are no result rows of outcome `{outcome}`. Run `foretide train` before its report.")
-    gains = [_gain(row, split) for row in _ordered(_surest(own[own["horizon_days"] == alert_horizon_days]))]
+    surest = _surest(own[own["horizon_days"] == alert_horizon_days])
+    gains = [_gain(row, split) for row in _ordered(surest)]
     return write_page(
         folder,
         page_name(outcome),
@@ -102,6 +101,7 @@ def write_model(
         gains=gains,
         contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
+        **usefulness.section(rows[rows["outcome"] == outcome], split, alert_horizon_days, _rule(surest, split)),
         **_sections(tables, outcome, alert_horizon_days, served, told),
         flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),
         complete=[_line(row) for row in _ordered(own)],
@@ -111,10 +111,25 @@ def write_model(
     )
 
 
+def _worths(metrics: pd.Series) -> tuple[str, ...]:
+    """Net benefits at the declared thresholds, in their order."""
+    return tuple(metrics[metrics.str.startswith(NET_BENEFIT)].unique())
+
+
+def _rule(gains: pd.DataFrame, split: str) -> str | None:
+    """The best simple rule on the split that headlines, as the gain names it."""
+    named = gains.loc[(gains["task"] == "onset") & (gains["split"] == split), "group"]
+    return None if named.empty else str(named.iloc[0]).removeprefix("best baseline: ")
+
+
 def _terms(metrics: pd.Series) -> list[words.Word]:
     """The metrics that the page holds, explained, in the order in which they are met."""
     held = set(metrics)
-    return [words.metric(m) for m in dict.fromkeys((*COMPARED, *ALERTS, *WORTH, *CALIBRATED, *metrics)) if m in held]
+    return [
+        words.metric(m)
+        for m in dict.fromkeys((*COMPARED, *ALERTS, *_worths(metrics), *CALIBRATED, *metrics))
+        if m in held
+    ]
 
 
 def _sections(
@@ -202,9 +217,10 @@ def _contest(rows: pd.DataFrame, task: str, split: str, horizon_days: int) -> di
         "n_subjects": words.count(rows["n_subjects"].max()),
         "n_episodes": words.count(rows["n_episodes"].max()),
         "counted": "episodes" if task == "onset" else "event days",
+        "left_out": int(rows.loc[rows["metric"] == LEFT_OUT, "value"].max()) if LEFT_OUT in set(rows["metric"]) else 0,
         "compared": _table(at, COMPARED),
         "alerts": _table(at, ALERTS),
-        "worth": _table(at, WORTH),
+        "worth": _table(at, _worths(at["metric"])),
         "calibrated": _table(at, CALIBRATED),
     }
 
@@ -227,7 +243,7 @@ def _table(rows: pd.DataFrame, metrics: Sequence[str]) -> dict[str, Any]:
 def _cell(row: Any) -> dict[str, str]:
     if row is None:
         return {"value": "", "span": ""}
-    decimals = FINE.get(row.name[-1], words.DECIMALS)
+    decimals = FINE.get(row.name[-1], 4 if row.name[-1].startswith(NET_BENEFIT) else words.DECIMALS)
     return {
         "value": words.number(row["value"], decimals=decimals),
         "span": words.span(row["low"], row["high"], decimals=decimals),

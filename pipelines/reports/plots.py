@@ -131,6 +131,32 @@ def contest(rows: pd.DataFrame, own: str, alt: str) -> Markup:
         return _svg(figure, alt)
 
 
+def decision(rows: pd.DataFrame, own: str, alt: str) -> Markup:
+    """Net benefit over the risk from which on one acts, one line a predictor; ours thick, with its interval shaded.
+
+    `rows`: model, threshold, value, low, high, with the words for each model in `name`.
+    """
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(WIDTH_IN / 2, 3.2), layout="constrained")
+        axis = figure.subplots()
+        lines, marks = itertools.cycle(("-", (0, (4, 3)), ":", "-.")), itertools.cycle("o^sD")
+        for name, part in sorted(rows.groupby("name"), key=lambda of: of[1]["model"].iloc[0] != own):
+            part, is_own = part.sort_values("threshold"), part["model"].iloc[0] == own
+            colour = BLUE if is_own else GREY
+            axis.plot(
+                part["threshold"], part["value"], next(marks), ls=next(lines), color=colour, ms=4.5,
+                lw=1.8 if is_own else 1, mfc=colour if is_own else "white", label=name,
+            )  # fmt: skip
+            if is_own:
+                axis.fill_between(part["threshold"], part["low"], part["high"], color=PALE, lw=0)
+        # Acting on everybody is worth so little from high risks on that it would flatten all else.
+        best = float(rows.loc[rows["model"] == own, "value"].max())
+        axis.set(xlabel="risk from which on one acts", ylabel="net benefit, per row")
+        axis.set_ylim(bottom=-max(best, 0.001), top=None)
+        axis.legend(frameon=False, fontsize=8)
+        return _svg(figure, alt)
+
+
 def importance(rows: pd.DataFrame, alt: str) -> Markup:
     """Size of each feature's part of the log-odds with its interval, largest on top.
 

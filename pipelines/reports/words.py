@@ -8,6 +8,7 @@ import pandas as pd
 
 from models.fairness.disclosure import DECIMALS, SMALLEST_SUBJECTS, rounded_count
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
+from models.operational import NET_BENEFIT
 
 DASH = "–"
 
@@ -43,6 +44,10 @@ METRICS: dict[str, Word] = {
     "auroc_minus_best_baseline_refitted": Word(
         "AUROC gain, refitted", "the same; its interval holds what fitting again adds"
     ),
+    "fits_left_out": Word(
+        "Fits left out",
+        "fits by fold and period that had too few subjects with an event to learn from, or nobody to test",
+    ),
     "refits_with_a_gain": Word("Refits with a gain", "resamples on which both could be fitted again and tested"),
     "fold_mean_auroc_minus_as_declared": Word(
         "Gain of tuning",
@@ -61,10 +66,6 @@ METRICS: dict[str, Word] = {
     ),
     "lead_time_days": Word("Lead time", "days from the first flag to the onset; median and quartiles"),
     "alert_persistence": Word("Persistence", "share of flagged days that are flagged on the next day too"),
-    "net_benefit_2%": Word("Net benefit at 2 %", "worth of acting from a risk of 2 % on; 0 is acting on nobody"),
-    "net_benefit_5%": Word("Net benefit at 5 %", "worth of acting from a risk of 5 % on; 0 is acting on nobody"),
-    "net_benefit_10%": Word("Net benefit at 10 %", "worth of acting from a risk of 10 % on; 0 is acting on nobody"),
-    "net_benefit_20%": Word("Net benefit at 20 %", "worth of acting from a risk of 20 % on; 0 is acting on nobody"),
     "brier": Word("Brier score", "mean squared error of the risk; smaller is better"),
     "scaled_brier": Word("Scaled Brier", "1 is perfect, 0 is no better than the mean risk"),
     "ici": Word("Calibration error (ICI)", "mean distance between given and observed risk"),
@@ -85,6 +86,8 @@ PREDICTORS: dict[str, str] = {
     "last_mood": "Baseline: last mood answer",
     "adherence_only": "Baseline: how much was worn and answered",
     "wide_logistic": "Baseline: logistic regression on 100 features",
+    "treat_all": "Acting on everybody",
+    "treat_none": "Acting on nobody",
     "identity_only": "Baseline: who it is, and nothing else",
 }
 
@@ -110,6 +113,9 @@ def metric(name: str) -> Word:
     kind, _, share = name.partition("_top_")
     if share and kind in TOP:
         return Word(f"{TOP[kind].short}, top {share}", f"{TOP[kind].meaning}, when the top {share} are flagged")
+    if name.startswith(NET_BENEFIT):
+        risk = f"{name.removeprefix(NET_BENEFIT).removesuffix('%')} %"
+        return Word(f"Net benefit at {risk}", f"worth of acting from a risk of {risk} on; 0 is acting on nobody")
     return METRICS.get(name, Word(plain(name).capitalize(), ""))
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from features import catalog
 from features.warm_up import warm_up_days
-from models import evaluation, gate, importance, outcomes, protocol, refitting, risk, splits
+from models import evaluation, gate, importance, outcomes, protocol, refitting, reliability, risk, splits
 from models.baselines import MODEL, Predictor, predictors
 from models.errors import ModelsError
 from models.growth import Growth
@@ -59,8 +59,16 @@ def evaluate(installation: Installation, night: str) -> Counts:
         least = installation.settings.release_policy.min_gain_low
         earned, reason = gate.candidate(rows, found.split, declared.alert_horizon, least)
         growth = json.dumps(asdict(how.model.growth()))
+        lacking = without_use(matrix, installation.settings.features_on())
         served.append(
-            {"outcome": outcome.name, "served": earned, "split": found.split, "reason": reason, "growth": growth}
+            {
+                "outcome": outcome.name,
+                "served": earned,
+                "split": found.split,
+                "reason": reason,
+                "growth": growth,
+                **lacking,
+            }
         )
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
         installation.lake.replace(f"predictions_{outcome.name}", pd.concat(stored, ignore_index=True))
@@ -109,7 +117,7 @@ def _importance(
 
 
 def candidates(matrix: pd.DataFrame, features_on: Collection[str], growth: Growth) -> tuple[Predictor, ...]:
-    """The model over those features that are on and have any value, and every baseline.
+    """The model over those features that are on and tell rows of this cohort apart, and every baseline.
 
     Raises:
         Refused: there is no such feature.
@@ -117,20 +125,38 @@ def candidates(matrix: pd.DataFrame, features_on: Collection[str], growth: Growt
     families = feature_families(matrix)
     seen = [name for names in families.values() for name in names if name in features_on]
     if not seen:
+        lacking = without_use(matrix, features_on)
         raise Refused(
-            f"None of the {len(features_on)} features that are on has a value in this cohort. Switch others on by `features:`, or "
-            "bring the data that these are made of."
+            f"None of the {lacking['features_on']} features that are on tells rows of this cohort apart: "
+            f"{lacking['without_value']} have no value, {lacking['constant']} the same everywhere. Switch others on by "
+            "`features:`, or bring the data that these are made of."
         )
     return predictors(families, seen, growth)
 
 
 def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:
-    """Names by family of the features of the matrix that this cohort has any value of."""
+    """Names by family of the features of the matrix that have different values in this cohort."""
     families: dict[str, list[str]] = {"history": [], "tenure": []}
     for name in matrix.columns.drop(KEY):
-        if matrix[name].notna().any():
+        if _varies(matrix[name]):
             families.setdefault(catalog.family(name), []).append(name)
     return families
+
+
+def without_use(matrix: pd.DataFrame, features_on: Collection[str]) -> dict[str, int]:
+    """How many features are on, and how many of them a model is not given: without any value, and with the same everywhere."""
+    values = [matrix[name] for name in matrix.columns.drop(KEY) if name in features_on]
+    empty = sum(not of.notna().any() for of in values)
+    return {
+        "features_on": len(values),
+        "without_value": empty,
+        "constant": sum(not _varies(of) for of in values) - empty,
+    }
+
+
+def _varies(values: pd.Series) -> bool:
+    """Whether it has more than one value; missing is none, for how much is missing has features of its own."""
+    return bool(values.min() < values.max())
 
 
 def evaluate_outcome(
@@ -158,12 +184,16 @@ def evaluate_outcome(
             training.threads, progress,
         )  # fmt: skip
         found += predicted
-        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share)
+        rows.append(evaluation.left_out(planned, predicted, dataset, outcome.name, task, outcome.horizons_days))
+        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share,
+                                     training.decision_thresholds)
                  for p in predicted]  # fmt: skip
     if not any(p.task == "onset" for p in found):
         raise ModelsError(_too_short(predictors))
     results = pd.concat(rows, ignore_index=True)
     split = evaluation.headline_split([p for p in found if p.task == "onset"], alert_horizon)
+    months = _by_month(found, results, split, dataset, outcome, alert_horizon, training)
+    results = pd.concat([results, months], ignore_index=True)
     if training.seeds > 1:
         again = [
             _aurocs(matrix, labels, outcome, predictors, split, training, seed, report)
@@ -171,6 +201,18 @@ def evaluate_outcome(
         ]
         results = pd.concat([results, evaluation.over_seeds(results, pd.concat(again), split)], ignore_index=True)
     return Evaluated(found, results, split)
+
+
+def _by_month(
+    found: Sequence[Predictions], results: pd.DataFrame, split: str, dataset: str, outcome: Outcome, alert_horizon: int,
+    training: Training,
+) -> pd.DataFrame:  # fmt: skip
+    """Calibration by month of the model and of the best rule, where it headlines."""
+    if gate.gain_at(results, split, alert_horizon) is None:
+        return results.iloc[:0]
+    headline = next(p for p in found if p.task == "onset" and p.split == split)
+    models = (MODEL, evaluation.best_baseline(results, split, alert_horizon))
+    return reliability.by_month(headline, alert_horizon, models, dataset, outcome.name, training.seed)
 
 
 def refit(

@@ -12,7 +12,7 @@ from models.outcomes import Outcome
 from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.progress import Counts
-from pipelines.release import tracking
+from pipelines.release import datasets, tracking
 from pipelines.release.registry import CHALLENGER, RESULTS_TAG, model_name
 from pipelines.sections import Training
 from pipelines.training import controls, evaluating
@@ -90,4 +90,5 @@ def _log(  # type: ignore[no-untyped-def]
         return installation.registry.log_training(
             model_name(outcome.name), f"{outcome.name} {night}", params, tags, rows, {"flow": lake.load("flow"), **tables}, figures,
             Path(folder) / "model", model.features, model.horizons_days, example,
+            lambda: datasets.log(datasets.inputs(lake, tags["data_version"]), known.known_at),
         )  # fmt: skip

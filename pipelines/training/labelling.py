@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
-from models import outcomes
+from features.calendar import is_known_on
+from models import outcomes, splits
+from models.learnability import refuse_what_cannot_be_learnt
 from models.outcomes import Outcome, at_horizon
 from pipelines import cohort as cohorts
 from pipelines import engineering
+from pipelines.cohort import Cohort
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
+from pipelines.training.declared import refuse_what_no_stream_gives
 from pipelines.training.provenance import basis
 
 KEY = ["subject_id", "index_date"]
@@ -19,18 +24,22 @@ FEWEST_WITH_DATA = 0.05
 
 
 def make_labels(installation: Installation, night: str) -> Counts:
-    """Store labels of every outcome and the flow from index dates to labelled rows; how many are positive."""
+    """Store labels of every outcome and the flow from index dates to labelled rows; how many are positive.
+
+    Raises:
+        Refused: no stream gives an outcome, or no past was known when it happened.
+        ModelsError: nothing can be learnt from the labels.
+    """
     days = engineering.panel(installation, night)
     known = days.cohort
     counts: Counts = {}
     flows = []
     for outcome in engineering.outcomes(installation):
+        refuse_what_no_stream_gives(installation.lake, known, outcome)
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
         refuse_an_unknown_past(matrix)
         reports = days.load(columns=cohorts.reporting_columns(outcome))
-        until = cohorts.follow_up(installation.lake, known, outcome, reports)
-        events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
-        labels = label_all(matrix, outcome, events, until, reports)
+        labels = labels_of(installation, known, outcome, matrix[KEY], reports)
         installation.lake.replace(f"labels_{outcome.name}", labels, version=basis(installation, night))
         flows.append(outcomes.flow(labels, outcome.horizons_days).assign(outcome=outcome.name))
         counts[f"{outcome.name} rows with an onset within {outcome.horizons_days[-1]} days"] = int(
@@ -49,26 +58,56 @@ def labelled_past(
         features: `engineering.COMPLETENESS` among them.
 
     Raises:
-        Refused: there is no such date, or hardly any whose data were known by then.
+        Refused: there is no such date, or hardly any whose data were known by then, or no stream gives the outcome.
+        ModelsError: nothing can be learnt from the labels.
     """
     days = engineering.panel(installation, night)
+    refuse_what_no_stream_gives(installation.lake, days.cohort, outcome)
     reports = days.load(columns=cohorts.reporting_columns(outcome))
     until = cohorts.follow_up(installation.lake, days.cohort, outcome, reports)
     index = engineering.training_index(installation, days, outcome, until)
     matrix = pd.concat(engineering.built(installation, days, outcome, index, features), ignore_index=True)
     refuse_an_unknown_past(matrix)
-    events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, days.cohort, outcome), days.cohort.as_of)
-    labels = label_all(matrix, outcome, events, until, reports)
+    labels = labels_of(installation, days.cohort, outcome, matrix[KEY], reports)
     return matrix, labels[labels["task"] == "onset"].reset_index(drop=True)
 
 
-def label_all(
-    matrix: pd.DataFrame, outcome: Outcome, events: pd.DataFrame, until: pd.DataFrame, panel: pd.DataFrame
+def labels_of(
+    installation: Installation, known: Cohort, outcome: Outcome, index: pd.DataFrame, reports: pd.DataFrame
 ) -> pd.DataFrame:
-    """Labels of both tasks for every row of the matrix, with the days since the newest event."""
-    reported = cohorts.reporting_days(panel, outcome)
-    since = outcomes.days_since_event(matrix[KEY], events)
-    parts = [outcomes.label(matrix[KEY], outcome, task, events, until, reported) for task in outcomes.TASKS]
+    """Labels of both tasks for index rows as a night knows them and, of those over by then, as each forward cut did.
+
+    An event that was received after a cut is none to a training there: it would have seen a row without one.
+
+    Args:
+        known: the cohort of the night.
+        reports: versions of subject-days on which the outcome may have been reported, with `known_on`.
+
+    Raises:
+        ModelsError: nothing can be learnt from the labels that are known by now.
+    """
+    longest = max(outcome.horizons_days)
+    labels = _as_known(installation, known, outcome, index, reports)
+    for cut, begin in enumerate(splits.cut_dates(index["index_date"], installation.settings.training.cuts)):
+        is_over = splits.is_over(index["index_date"], longest, begin)
+        if is_over.any():
+            then = cohorts.load(installation.lake, installation.settings, begin)
+            by_then = reports[is_known_on(reports["known_on"], begin)]
+            told = _as_known(installation, then, outcome, index[is_over], by_then)
+            labels = splits.with_known(labels, cut, np.tile(is_over, len(outcomes.TASKS)), told)
+    refuse_what_cannot_be_learnt(labels[labels["task"] == "onset"], outcome.horizons_days)
+    return labels
+
+
+def _as_known(
+    installation: Installation, known: Cohort, outcome: Outcome, index: pd.DataFrame, reports: pd.DataFrame
+) -> pd.DataFrame:
+    """Labels of both tasks, one below the other, as a night knows them, with the days since the newest event."""
+    until = cohorts.follow_up(installation.lake, known, outcome, reports)
+    events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
+    reported = cohorts.reporting_days(reports, outcome)
+    since = outcomes.days_since_event(index, events)
+    parts = [outcomes.label(index, outcome, task, events, until, reported) for task in outcomes.TASKS]
     return pd.concat([part.assign(days_since_event=since) for part in parts], ignore_index=True)
 
 

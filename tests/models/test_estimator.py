@@ -1,15 +1,18 @@
 """The classifier for notebooks: scikit-learn's contract, Foretide's risks, people kept apart."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from models import risk
 from models.errors import ModelsError
 from models.estimator import RiskClassifier
+from models.growth import Growth
 from models.outcomes import at_horizon
 from tests.models.made_up import FEATURES, OUTCOME, cohort
 
@@ -67,3 +70,16 @@ def test_groups_of_another_length_and_too_few_people_are_refused(rows):
         RiskClassifier().fit(x, y, groups=who[:-1])
     with pytest.raises(ModelsError, match="Too few subjects with an event"):
         RiskClassifier().fit(x, (who == who[y == 1].iloc[0]).astype(int), groups=who)
+
+
+def test_a_declared_or_tuned_growth_can_be_given(rows):
+    """To the last bit the model of that growth, cloned and searched over like any parameter; every part of it counts."""
+    matrix, labels = cohort(subjects=60)
+    x, y, who = rows
+    growth = Growth(40, 2, 0.1, 5.0, 1.0, 0.9, 0.8)
+    made = clone(RiskClassifier(**asdict(growth)))
+    assert {name: made.get_params()[name] for name in asdict(growth)} == asdict(growth)
+    model = risk.fit(matrix.loc[x.index], labels.loc[x.index], (14,), FEATURES, "boosted_trees", 1, growth=growth)
+    np.testing.assert_array_equal(made.fit(x, y, groups=who).predict_proba(x)[:, 1], risk.predict(model, x)[:, 0])
+    assert made.model_.growth == growth
+    assert RiskClassifier().get_params().items() >= asdict(Growth()).items()

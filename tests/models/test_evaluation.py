@@ -1,5 +1,8 @@
 """Evaluation and gate: a signal is found, noise is not, and what is served has earned it."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -130,3 +133,22 @@ def test_seeds_are_told_by_their_mean_and_their_ends(with_signal):
     own = told[(told["model"] == MODEL) & (told["horizon_days"] == 14)].iloc[0]
     assert own["high"] == pytest.approx(value(rows, "auroc"))
     assert (own["value"], own["low"]) == pytest.approx((own["high"] - 0.05, own["high"] - 0.1))
+
+
+def test_fits_that_could_not_be_made_are_counted():
+    """A fold whose training rows hold too few people with an event is not silently gone; where all were made, no row is."""
+    matrix, labels = cohort(40, 90)
+    planned = [*splits.unseen_subjects(labels, 4, 1), *splits.same_subjects_later(labels, 2, 14)]
+    nobody = np.zeros(len(labels), dtype=bool)
+    planned = [
+        replace(planned[0], train=nobody),
+        *planned[1:4],
+        *(replace(later, test=nobody) for later in planned[4:]),
+    ]
+    rules = (Predictor("prevalence", "logistic", ()),)
+    found = protocol.cross_predict(matrix, labels, (7, 14), rules, planned, 7, 1, 1, lambda share: None)
+    told = evaluation.left_out(planned, found, "made up", "crisis", "onset", (7, 14))
+    assert told.set_index(["split", "horizon_days"])["value"].to_dict() == {
+        ("unseen_subjects", 7): 1, ("unseen_subjects", 14): 1, ("same_subjects_later", 7): 2, ("same_subjects_later", 14): 2,
+    }  # fmt: skip
+    assert evaluation.left_out(planned[1:4], found, "made up", "crisis", "onset", (7, 14)).empty

@@ -22,7 +22,7 @@ EVERYBODY = np.vstack([np.ones(3), [[3, 0, 0], [0, 3, 0], [0, 0, 3]] * 10])
 def measured(model: list[float], rule: list[float]) -> dict[str, tuple[float, float, float]]:
     """The model's metrics where three of nine rows are flagged."""
     risks = {"model": np.array(model), RULE: np.array(rule)}
-    return operational.measure(ROWS, LABEL, risks, EVERYBODY, 1 / 3, 1)["model"]
+    return operational.measure(ROWS, LABEL, risks, EVERYBODY, 1 / 3, 1, (0.2,))["model"]
 
 
 KNOWS_ANN = [0.9, 0.8, 0.1, 0.2, 0.2, 0.2, 0.3, 0.1, 0.7]
@@ -51,6 +51,15 @@ def test_caught_false_and_early_alerts_are_counted():
 def test_net_benefit_weighs_a_false_alarm_by_the_odds_of_the_threshold():
     """From 20 % on: Ann twice and Bob thrice right, Cleo twice wrong at 0.25 each: 4.5 of 9 rows."""
     assert measured(KNOWS_ANN, KNOWS_BOB)["net_benefit_20%"][0] == pytest.approx((5 - 2 * 0.25) / 9)
+
+
+def test_acting_on_everybody_and_on_nobody_stand_beside_the_model():
+    """At each declared threshold: on all nine rows, six right and three wrong at a quarter or a hundredth; on nobody, 0."""
+    found = operational.measure(ROWS, LABEL, {"model": np.array(KNOWS_ANN)}, EVERYBODY, 1 / 3, 1, (0.025, 0.2))
+    assert set(found["treat_all"]) == set(found["treat_none"]) == {"net_benefit_2.5%", "net_benefit_20%"}
+    assert found["treat_all"]["net_benefit_20%"][0] == pytest.approx((6 - 3 * 0.25) / 9)
+    assert found["treat_all"]["net_benefit_2.5%"][0] == pytest.approx((6 - 3 * 0.025 / 0.975) / 9)
+    assert found["treat_none"]["net_benefit_20%"] == (0, 0, 0)
 
 
 def test_without_an_alert_nothing_is_divided_by_zero():

@@ -1,10 +1,13 @@
 """Nobody is trained and tested on; nothing later than the test's begin is trained on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from models import splits
+from models import protocol, splits
+from models.baselines import Predictor
 from models.errors import ModelsError
 from tests.models.made_up import cohort
 
@@ -60,3 +63,38 @@ def test_each_site_is_tested_once_by_a_model_of_the_others():
     assert all((split.train == ~split.test).all() for split in found)
     assert site.isna().any()
     assert not list(splits.unseen_site(site.where(site != "south")))
+
+
+def test_a_cut_is_learnt_from_labels_as_they_were_known_there():
+    """An event that was received after the cut is none in its training rows, and is one in what is tested."""
+    cut = splits.cut_dates(LABELS["index_date"], 1)[0]
+    is_over = splits.is_over(LABELS["index_date"], 14, cut)
+    known = LABELS[is_over].assign(days_to_event=np.nan)
+    for split in splits.unseen_and_later(splits.with_known(LABELS, 0, is_over, known), 5, 1, 14, 1):
+        assert LABELS["days_to_event"][split.train].notna().any()
+        assert split.known["days_to_event"][split.train].isna().all()
+        assert (split.known["followed_days"][split.train] == LABELS["followed_days"][split.train]).all()
+        assert not split.known["followed_days"][~is_over].any()
+
+
+@pytest.mark.parametrize("split", [splits.UNSEEN_AND_LATER, splits.SAME_SUBJECTS_LATER])
+def test_fits_of_a_cut_do_not_see_what_came_to_be_known_later(split):
+    """Turn every label into what the cut could not know: the risks of its test rows stay the same to the bit."""
+    matrix, labels = cohort(60, 90)
+    is_over = splits.is_over(labels["index_date"], 14, splits.cut_dates(labels["index_date"], 1)[0])
+    told = splits.with_known(labels, 0, is_over, labels[is_over])
+    turned = told.assign(days_to_event=told["days_to_event"].where(~is_over), followed_days=told["followed_days"])
+    planned = (
+        list(splits.unseen_and_later(told, 3, 1, 14, 1))
+        if split == splits.UNSEEN_AND_LATER
+        else list(splits.same_subjects_later(told, 1, 14))
+    )
+    rules = (Predictor("history", "logistic", ("history_episode_rate",)),)
+
+    def risks(of: pd.DataFrame) -> dict[str, np.ndarray]:
+        again = [replace(p, known=splits.as_known(of, 0)) for p in planned]
+        (found,) = protocol.cross_predict(matrix, of, (7, 14), rules, again, 7, 1, 1, lambda share: None)
+        return found.risks
+
+    for name, values in risks(told).items():
+        np.testing.assert_array_equal(values, risks(turned)[name])

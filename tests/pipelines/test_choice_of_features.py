@@ -24,7 +24,7 @@ from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.sections import Training
 from pipelines.settings import load_settings
-from pipelines.training.evaluating import candidates, evaluate_outcome
+from pipelines.training.evaluating import candidates, evaluate_outcome, without_use
 from tests.models.made_up import OUTCOME, cohort
 
 # DuckDB 2.0 and PyArrow 25 call what pandas 3.1 deprecates; their warnings, not ours.
@@ -130,12 +130,25 @@ def test_a_declared_signal_and_a_daily_metric_reach_the_stored_matrix(home):
 def test_a_model_that_would_see_nothing_is_not_trained():
     """Only features without any value are on: that is a mistake of the configuration or of the data, and no model."""
     matrix = pd.DataFrame(
-        {"subject_id": "ann", "index_date": [FIRST], "history_episodes_ever": 1.0, "mood_valence_mean_7d": np.nan}
+        {"subject_id": "ann", "index_date": FIRST, "history_episodes_ever": [0.0, 1.0], "mood_valence_mean_7d": np.nan}
     )
-    with pytest.raises(Refused, match="None of the 1 features that are on has a value.*`features:`"):
+    with pytest.raises(
+        Refused, match="None of the 1 features that are on tells rows .* apart: 1 have no value.*`features:`"
+    ):
         candidates(matrix, ["mood_valence_mean_7d"], Growth())
     model = candidates(matrix, ["mood_valence_mean_7d", "history_episodes_ever"], Growth())[0]
     assert model.features == ("history_episodes_ever",)
+
+
+def test_features_that_tell_nothing_apart_are_left_out_and_counted():
+    """The same value everywhere, also where it is missing in places, and no value at all; what varies stays."""
+    told = {"history_episodes_ever": [0.0, 1.0, 2.0], "mood_valence_mean_7d": np.nan, "sleep_duration_mean_7d_min": 420.0,
+            "activity_steps_mean_7d": [1.0, np.nan, 1.0], "adherence_coverage_28d": [0.5, 0.6, np.nan]}  # fmt: skip
+    matrix = pd.DataFrame({"subject_id": "ann", "index_date": FIRST, **told})
+    assert candidates(matrix, list(told), Growth())[0].features == ("history_episodes_ever", "adherence_coverage_28d")
+    assert without_use(matrix, list(told)) == {"features_on": 5, "without_value": 1, "constant": 2}
+    with pytest.raises(Refused, match="0 have no value, 1 the same everywhere"):
+        candidates(matrix, ["sleep_duration_mean_7d_min"], Growth())
 
 
 def test_the_command_lists_every_feature_and_what_is_on(home):

@@ -12,6 +12,7 @@ from models.importance import AGREEMENT, IN_TOP, SIZE
 from models.outcomes import STEPS
 from pipelines.reports import controls, flow, importance, people
 from pipelines.reports.abstention import METRICS
+from pipelines.reports.comparison import comparison
 from pipelines.reports.model import write_model
 from pipelines.training.abstention import BY_GROUP, FIGURES
 from pipelines.training.controls import RECOMPUTED, sentence
@@ -84,12 +85,12 @@ def by_group() -> pd.DataFrame:
     return pd.DataFrame([few, many])
 
 
-def page(folder, tables: dict[str, pd.DataFrame]) -> str:
+def page(folder, tables: dict[str, pd.DataFrame], rows: pd.DataFrame | None = None) -> str:
     """The text of a model report with these tables."""
     path = write_model(
         folder,
         "crisis",
-        tidy(),
+        tidy() if rows is None else rows,
         flow_rows(),
         {},
         "boosted_hazard",
@@ -220,3 +221,60 @@ def test_a_page_of_no_controls_is_no_pass():
     unknown.loc[0, "is_passed"] = float("nan")
     assert controls.section(unknown, "crisis")["verdict"] == "fail"
     assert sentence(unknown).startswith(f"1 of {len(unknown)} controls fail")
+
+
+def usefulness_rows() -> pd.DataFrame:
+    """The rows of `tidy`, and beside them a decision curve, two months of which one is too small, and fits left out."""
+    known = tidy()
+    gain = known[known["metric"] == "auroc_minus_best_baseline"].assign(group="best baseline: history_only")
+    base = known.iloc[[0]].assign(horizon_days=14)
+    further = [
+        base.assign(model=model, metric=f"net_benefit_{risk}%", value=value * risk, low=np.nan, high=np.nan)
+        for model, value in (
+            ("boosted_hazard", 0.002),
+            ("history_only", 0.001),
+            ("treat_all", -0.003),
+            ("treat_none", 0.0),
+        )
+        for risk in (1, 2.5)
+    ]
+    further += [
+        base.assign(
+            model=model,
+            group=f"month={month}",
+            metric=f"monthly_{metric}",
+            value=value,
+            low=value - 0.1,
+            high=value + 0.1,
+        )
+        for model in ("boosted_hazard", "history_only")
+        for month, value in (("2026-03", 0.876), ("2026-04", np.nan))
+        for metric in ("calibration_slope", "calibration_intercept", "ici")
+    ]
+    further.append(base.assign(metric="fits_left_out", value=3.0, low=np.nan, high=np.nan))
+    return pd.concat([known[known["metric"] == "auroc"], gain, *further], ignore_index=True)
+
+
+def test_whether_acting_is_worth_it_and_every_month_s_calibration_are_on_the_page(tmp_path):
+    """A curve of four lines, the thresholds as declared, a month that is not estimable said so, and the fits that were left out."""
+    text = page(tmp_path, {}, usefulness_rows())
+    assert "Net benefit of acting from each risk on, within 14 days." in text
+    assert "Net benefit at 2.5 %" in text
+    months = text[text.index("Calibration month by month") :]
+    assert months.count("not estimable") >= 6
+    assert months.index("2026-03") < months.index("0.88") < months.index("2026-04")
+    assert "Fits left out, with the people whom they would have tested: 3." in text
+    assert "Acting on everybody" in text
+    few = usefulness_rows().assign(n_subjects=49)
+    assert "Net benefit of acting from each risk on, within 14 days." not in page(tmp_path / "few", {}, few)
+    without = page(tmp_path / "other", {})
+    assert "Calibration month by month" not in without
+    assert "Fits left out" not in without
+
+
+def test_the_terminal_s_table_leaves_out_what_ranks_nobody():
+    """Acting on everybody, and a split without a fit, have no AUROC and no line."""
+    rows = usefulness_rows()
+    vanished = rows[rows["metric"] == "fits_left_out"].assign(split="unseen_and_later")
+    found = comparison(pd.concat([rows, vanished]), {"crisis": 14})
+    assert [row["tested on"] for row in found] == ["unseen subjects"] * 2

@@ -119,12 +119,15 @@ def test_groups_that_cannot_be_compared_are_told_without_their_size(planned):
     ("sections", "told"),
     [
         ({"audit": {"attributes": []}}, "No attribute is declared"),
-        ({"outcomes": {"crisis": {"events": ["never"], "horizons_days": [14], "alert_horizon_days": 14}}}, "0 of them with an event"),
+        ({"outcomes": {"crisis": {"events": ["never"], "horizons_days": [14], "alert_horizon_days": 14}}},
+         "declared by `never`, and column `kind` of `events`, as known that night, holds other ones: `crisis_contact` ("),
+        ({"outcomes": {"crisis": {"assessment": "zzz", "in_remission_below": 5, "rise": 3, "horizons_days": [14]}}},
+         "declared by `zzz`, and column `instrument` of `assessments`"),
         ({"training": {"folds": 40}}, "are too few for 40 folds"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_refused_with_the_cure(home, tmp_path, sections, told):
-    """No attribute, no event, fewer people than folds: exit code 1 and what to do."""
+    """No attribute, kinds or an instrument that nobody has, fewer people than folds: exit code 1 and what to do."""
     (tmp_path / ".state").symlink_to(home / ".state")
     (tmp_path / "foretide.yaml").write_text((home / "foretide.yaml").read_text())
     code, output = answered(changed(tmp_path, **sections))
@@ -133,7 +136,7 @@ def test_what_cannot_be_answered_is_refused_with_the_cure(home, tmp_path, sectio
 
 
 def test_a_study_of_one_is_refused(tmp_path):
-    """One subject, one night of sleep: too few, said as such, and not by a fault."""
+    """One subject, no event: said as such, and not by a fault."""
     (tmp_path / "people.csv").write_text("id,since\nzebra-1,2026-05-01\n")
     nights = "".join(f"zebra-1,2026-05-{day:02} 23:00,2026-05-{day + 1:02} 07:00\n" for day in range(2, 28))
     (tmp_path / "sleep.csv").write_text("id,bed,up\n" + nights)
@@ -143,4 +146,4 @@ def test_a_study_of_one_is_refused(tmp_path):
     ingest_all(Installation(load_settings(path)))
     code, output = answered(path)
     assert code == 1, output
-    assert "1 subjects, 0 of them with an event, are too few" in " ".join(output.split())
+    assert "column `kind` of `events`, as known that night, is empty" in " ".join(output.split())

@@ -2,16 +2,24 @@
 
 import hashlib
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 from matplotlib.figure import Figure
 
 from models import risk
+from pipelines.door.intake import ingest
 from pipelines.errors import Fault, Refused
+from pipelines.lake import Lake
+from pipelines.release import datasets
 from pipelines.release.registry import (
     CHALLENGER,
     CHAMPION,
@@ -22,6 +30,7 @@ from pipelines.release.registry import (
     model_name,
 )
 from pipelines.release.tracking import metrics_of
+from pipelines.sources.batch import Batch
 
 NAME = model_name("crisis")
 ROWS = pd.DataFrame(
@@ -52,13 +61,15 @@ def fitted(folder: Path, learner: str, features: tuple[str, ...]) -> Path:
     return folder
 
 
-def train(registry: Registry, folder: Path, name: str = NAME) -> ModelVersion:
+def train(
+    registry: Registry, folder: Path, name: str = NAME, log_inputs: Callable[[], None] = lambda: None
+) -> ModelVersion:
     """Register the model in the folder."""
     model = risk.load(folder)
     example = pd.DataFrame({feature: [0.5] for feature in model.features})
     return registry.log_training(
         name, "training", {"seed": 1}, {"code_version": "0.1.0"}, ROWS, {"flow": ROWS.head(1)}, {"curve": Figure()},
-        folder, model.features, model.horizons_days, example,
+        folder, model.features, model.horizons_days, example, log_inputs,
     )  # fmt: skip
 
 
@@ -133,6 +144,65 @@ def test_the_registered_model_scores_a_frame_in_a_notebook(made):
     assert (scored.to_numpy() == risk.predict(risk.load(made.folder / "trees"), frame)).all()
     with pytest.raises(mlflow.exceptions.MlflowException, match="mood_level"):
         model.predict(frame.drop(columns="mood_level"))
+
+
+FRAME = (
+    "pd.DataFrame({'mood_level': np.linspace(-3, 3, 201), "
+    "'sleep_level': np.where(np.arange(201) % 3, np.cos(np.arange(201)), np.nan)})"
+)
+BY_MLFLOW = f"""
+import sys, numpy as np, pandas as pd
+from pipelines.release import tracking
+mlflow = tracking.import_mlflow()
+mlflow.set_tracking_uri(sys.argv[1])
+scored = mlflow.pyfunc.load_model("models:/{NAME}@{CHAMPION}").predict({FRAME})
+print(np.ascontiguousarray(scored.to_numpy()).tobytes().hex())
+"""
+BY_CACHE = f"""
+import sys, numpy as np, pandas as pd
+from pathlib import Path
+from models import risk
+from pipelines.release.registry import Registry
+served = Registry(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])).champion("{NAME}")
+print(np.ascontiguousarray(risk.predict(risk.load(served.folder), {FRAME})).tobytes().hex())
+"""
+
+
+def test_mlflow_and_the_verified_cache_score_to_the_same_bytes_in_processes_of_their_own(made):
+    """What a notebook loads with `mlflow.pyfunc.load_model` and what the night serves give the same 201 rows of risks."""
+    of = made.registry
+    where = (of.tracking_uri, str(of.artifact_root), str(of.cache))
+    first, second = (
+        subprocess.run([sys.executable, "-c", code, *where], capture_output=True, text=True, check=True).stdout.split()[
+            -1
+        ]
+        for code in (BY_MLFLOW, BY_CACHE)
+    )
+    assert len(first) == 201 * 2 * 8 * 2
+    assert first == second
+
+
+def test_a_run_names_what_was_learnt_from_and_holds_no_row_of_it(made, tmp_path):
+    """Dataset inputs are the lake's tables with their Delta versions and the digest of what was known; no schema, no profile."""
+    from mlflow import MlflowClient
+
+    lake, told = Lake(tmp_path / "lake"), "0123456789abcdef" * 4
+    for number, name in enumerate(("zebra-1", "zebra-2")):
+        row = pd.DataFrame({"subject_id": [name], "source": "a", "device_id": "registry", "enrolled_on": date(2026, 5, 1),
+                            "received_at": pd.Timestamp("2026-05-01", tz="UTC").as_unit("us"), "is_deleted": False})  # fmt: skip
+        ingest(lake, [Batch("subjects", row, "subjects")], f"told {number}")
+    folder = fitted(made.folder / "of a lake", "logistic", ("mood_level",))
+    known_at = pd.Timestamp("2026-07-01", tz="UTC")
+    version = train(made.registry, folder, "foretide-lake", lambda: datasets.log(datasets.inputs(lake, told), known_at))
+    (found,) = MlflowClient(made.registry.tracking_uri).get_run(version.run_id).inputs.dataset_inputs
+    of = found.dataset
+    assert (of.name, of.digest, of.source_type) == ("subjects", told[:36], "delta_table")
+    version_read = DeltaTable(str(lake.root / "raw" / "subjects")).version()
+    assert version_read >= 1
+    assert json.loads(of.source) == {"path": str(lake.root / "raw" / "subjects"), "delta_table_version": version_read}
+    assert (of.schema, of.profile) == (None, None)
+    assert {tag.key: tag.value for tag in found.tags}["known_at"] == known_at.isoformat()
+    assert "zebra" not in json.dumps(of.to_dictionary())
 
 
 def test_a_model_without_features_is_registered_and_served(made):
