@@ -1,11 +1,11 @@
-"""Declared outcomes -> event days, episodes, masks and labels. The only module that looks past the cutoff.
+"""Declared outcomes -> event days, episodes, masks and labels: what came after the cutoff.
 
 An event lies at its risk day (`features.calendar.risk_day`): "before c(t)" is `event_on < t`, and the horizon of H days
 from c(t) is `t <= event_on < t + H`. Two tasks, never mixed: *onset*, the start of a new episode, without index dates
-inside an episode or its refractory time; *burden*, any event day, unmasked.
+inside an episode or its refractory time; *burden*, any event day, unmasked. Death and admission compete with both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,32 +13,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.competing import competing_days, is_admitted
 from models.errors import ModelsError
-from models.relapses import relapses
+from models.rises import rises
 
 Days = NDArray[np.int64]
 Task = Literal["onset", "burden"]
 TASKS: tuple[Task, ...] = ("onset", "burden")
 DAY = pd.Timedelta(days=1)
-# From index dates to labelled rows; `flow` tells how many remain at each.
-STEPS = ("index dates", "masked: in an episode or refractory", "censored: horizon not followed up", "labelled",
-         "with an event")  # fmt: skip
 NEVER = np.iinfo(np.int64).max // 4
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A declared crisis or relapse; see `foretide.yaml` for what each key means."""
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One way in which an outcome happens: kinds of events, a relapse or a deterioration on a scale; see `foretide.yaml`."""
 
-    name: str
-    horizons_days: tuple[int, ...]
     events: tuple[str, ...] = ()
     assessment: str | None = None
     in_remission_below: float | None = None
     rise: float | None = None
+    reaches: float | None = None
     reference_days: int = 90
-    merge_within_days: int = 7
-    refractory_days: int = 14
     ascertainment: Literal["registry", "self_report"] = "registry"
     min_coverage: float = 0.0
 
@@ -47,31 +42,69 @@ class Outcome:
         """Whether the absence of an event is known only from the subject's own reports."""
         return self.assessment is not None or self.ascertainment == "self_report"
 
+    @property
+    def table(self) -> str:
+        """The stream that tells of it."""
+        return "assessments" if self.assessment else "events"
+
+    def found(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of its stream that are such an event."""
+        if not self.assessment:
+            return rows[rows["kind"].isin(self.events)]
+        past = self.reaches if self.in_remission_below is None else self.in_remission_below
+        return rises(rows[rows["instrument"] == self.assessment], self.reference_days, self.rise, past)
+
+
+@dataclass(frozen=True)
+class Outcome(Part):
+    """A declared crisis, relapse or deterioration, or any of several; see `foretide.yaml` for what each key means."""
+
+    name: str
+    horizons_days: tuple[int, ...]
+    any_of: tuple[Part, ...] = ()
+    merge_within_days: int = 7
+    refractory_days: int = 14
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The ways in which it happens; itself where it is no combination."""
+        return self.any_of or (self,)
+
+    @property
+    def needs_reports(self) -> bool:
+        """Whether the absence of an event is known, in part, only from the subject's own reports."""
+        return any(part.needs_reports for part in self.any_of) if self.any_of else super().needs_reports
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The streams that tell of it."""
+        return tuple(dict.fromkeys(part.table for part in self.parts))
+
 
 def event_days(outcome: Outcome, events: pd.DataFrame | None, assessments: pd.DataFrame | None) -> pd.DataFrame:
     """Days on which the outcome happened: `subject_id, event_on, known_on` and, where given, `superseded_on`.
 
     Args:
-        outcome: the declaration.
-        events: raw events with `kind`, `event_on`, `known_on`; for outcomes declared by event kinds.
-        assessments: raw assessments with `instrument`, `score`, `event_on`, `known_on`; for relapse on a scale. Of
-            several versions, with `superseded_on`, each counts for the index dates on which it stood (`relapses`).
+        outcome: the declaration; of a combination, every part's days count.
+        events: raw events with `kind`, `event_on`, `known_on`; for what is declared by event kinds.
+        assessments: raw assessments with `instrument`, `score`, `event_on`, `known_on`; for what is declared on a scale. Of
+            several versions, with `superseded_on`, each counts for the index dates on which it stood (`rises`).
 
     Raises:
-        ModelsError: the stream that the outcome needs was not given.
+        ModelsError: a stream that the outcome needs was not given.
     """
-    rows = assessments if outcome.assessment else events
-    if rows is None:
-        needed = "assessments" if outcome.assessment else "events"
-        raise ModelsError(f"Outcome `{outcome.name}` needs the `{needed}` stream, which was not given. Ingest it.")
-    found = _relapses(outcome, rows) if outcome.assessment else rows[rows["kind"].isin(outcome.events)]
-    columns = [c for c in ("subject_id", "event_on", "known_on", "superseded_on") if c in found.columns]
-    return found[columns].sort_values(["subject_id", "event_on", "known_on"], ignore_index=True)
-
-
-def _relapses(outcome: Outcome, rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[rows["instrument"] == outcome.assessment]
-    return relapses(rows, float(outcome.in_remission_below or 0.0), float(outcome.rise or 0.0), outcome.reference_days)
+    streams = {"events": events, "assessments": assessments}
+    found = []
+    for part in outcome.parts:
+        rows = streams[part.table]
+        if rows is None:
+            raise ModelsError(
+                f"Outcome `{outcome.name}` needs the `{part.table}` stream, which was not given. Ingest it."
+            )
+        found.append(part.found(rows))
+    days = pd.concat(found)
+    columns = [c for c in ("subject_id", "event_on", "known_on", "superseded_on") if c in days.columns]
+    return days[columns].sort_values(["subject_id", "event_on", "known_on"], ignore_index=True)
 
 
 def episodes(days: pd.DataFrame, merge_within_days: int) -> pd.DataFrame:
@@ -101,21 +134,30 @@ def label(
     task: Task,
     days: pd.DataFrame,
     follow_up: pd.DataFrame,
-    reported: pd.DataFrame,
+    reported: Sequence[pd.DataFrame],
+    care: pd.DataFrame,
 ) -> pd.DataFrame:
     """What happened after each index date: days to the first event, and for how long one would have seen it.
+
+    Where death or admission came first, the outcome did not, and silence from then on hides nothing; the horizon must still
+    be over and consented to, or only deaths would end it. While admitted, a subject is at risk of nothing and followed for no
+    day.
 
     Args:
         index: `subject_id, index_date`.
         outcome: the declaration.
         task: onset or burden.
         days: the outcome's event days, whenever received.
-        follow_up: `subject_id, followed_until`, the last civil day fully followed up.
-        reported: `subject_id, local_date` of days on which the subject would have reported an event: days with an
-            answer, or with the outcome's assessment. Not used where a registry sees everyone.
+        follow_up: `subject_id, followed_until`, the last civil day fully followed up, and `knowable_until`, the last that
+            anything may be known of, whatever became of the subject.
+        reported: for each part of the outcome, `subject_id, local_date` of days on which the subject would have reported
+            an event of it: days with an answer, or with its assessment. Not used where a registry sees everyone.
+        care: versions of care status in force: `subject_id, event_on, status`, those of one day in their order.
 
     Returns:
-        The index with `outcome, task, days_to_event` (missing: none seen), `followed_days, is_masked`.
+        The index with `outcome, task, days_to_event` (missing: none seen), `followed_days, is_masked`; beside these
+        `is_admitted`, `days_to_competing` (missing: neither died nor was admitted first) and `reachable_days`, for how long
+        one would have seen an event had the subject reported all.
     """
     targets = (
         days
@@ -123,18 +165,34 @@ def label(
         else episodes(days, outcome.merge_within_days).rename(columns={"started_on": "event_on"})
     )
     _, ahead = _neighbours(index, targets, "event_on")
-    until = index["subject_id"].map(follow_up.set_index("subject_id")["followed_until"])
-    followed = ((until - index["index_date"]).dt.days + 1).fillna(0).clip(lower=0).to_numpy()
-    if outcome.needs_reports:
-        followed = np.minimum(followed, _reported_through(index, reported, outcome))
+    _, ended = _neighbours(index, competing_days(care), "event_on")
+    reachable, away = _days_through(index, follow_up, "followed_until"), is_admitted(index, care)
+    # Every day before the death or admission was followed up, or it is not known to be the first to come.
+    is_ended = (ended <= reachable) & (ended < ahead) & ~away & (reachable > 0)
+    reachable = np.where(is_ended, _days_through(index, follow_up, "knowable_until"), reachable)
+    followed = reachable = np.where(away, 0, reachable)
+    for part, told in zip(outcome.parts, reported, strict=True):
+        if part.needs_reports:
+            until = np.where(is_ended, ended + 1, NEVER)
+            followed = np.minimum(followed, _reported_through(index, told, part, outcome.horizons_days, until))
     masked = is_masked(index, days, outcome) if task == "onset" else np.zeros(len(index), dtype=bool)
     return index[["subject_id", "index_date"]].assign(
         outcome=outcome.name,
         task=task,
-        days_to_event=np.where((ahead >= NEVER) | (ahead >= followed), np.nan, ahead.astype(np.float64)),
+        days_to_event=np.where((ahead >= NEVER) | (ahead >= followed) | is_ended, np.nan, ahead.astype(np.float64)),
         followed_days=followed.astype(np.int64),
         is_masked=masked,
+        is_admitted=away,
+        days_to_competing=np.where(is_ended, ended.astype(np.float64), np.nan),
+        reachable_days=reachable.astype(np.int64),
     )
+
+
+def _days_through(index: pd.DataFrame, follow_up: pd.DataFrame, last: str) -> Days:
+    """Days from each index date through the subject's last day of that name; none where that is past or unknown."""
+    until = index["subject_id"].map(follow_up.set_index("subject_id")[last])
+    days: Days = ((until - index["index_date"]).dt.days + 1).fillna(0).clip(lower=0).to_numpy().astype(np.int64)
+    return days
 
 
 def at_horizon(labels: pd.DataFrame, horizon_days: int) -> NDArray[np.float64]:
@@ -144,23 +202,6 @@ def at_horizon(labels: pd.DataFrame, horizon_days: int) -> NDArray[np.float64]:
     """
     seen = ~labels["is_masked"].to_numpy() & (labels["followed_days"].to_numpy() >= horizon_days)
     return np.where(seen, (labels["days_to_event"].to_numpy() < horizon_days).astype(np.float64), np.nan)
-
-
-def flow(labels: pd.DataFrame, horizons_days: tuple[int, ...]) -> pd.DataFrame:
-    """How many rows and subjects remain at each step from index dates to labelled rows, per task and horizon."""
-    rows = []
-    for task, part in labels.groupby("task", sort=False):
-        for horizon in horizons_days:
-            known = at_horizon(part, horizon)
-            kept = np.isfinite(known)
-            masked, positive = part["is_masked"].to_numpy(), known == 1
-            of_steps = (np.ones(len(part), bool), masked, ~masked & ~kept, kept, positive)
-            rows += [
-                {"task": task, "horizon_days": horizon, "step": step, "rows": int(of.sum()),
-                 "subjects": int(part["subject_id"][of].nunique())}
-                for step, of in zip(STEPS, of_steps, strict=True)
-            ]  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def _neighbours(index: pd.DataFrame, days: pd.DataFrame, column: str) -> tuple[Days, Days]:
@@ -174,14 +215,20 @@ def _neighbours(index: pd.DataFrame, days: pd.DataFrame, column: str) -> tuple[D
     return before, ahead
 
 
-def _reported_through(index: pd.DataFrame, reported: pd.DataFrame, outcome: Outcome) -> Days:
-    """The longest horizon that is reported well enough, as are all shorter ones: silence is not absence of events."""
-    horizons = np.array(outcome.horizons_days)
-    needed = np.maximum(1, np.ceil(outcome.min_coverage * horizons))
+def _reported_through(
+    index: pd.DataFrame, reported: pd.DataFrame, part: Part, horizons_days: tuple[int, ...], until: Days
+) -> Days:
+    """The longest horizon that is reported well enough, as are all shorter ones: silence is not absence of events.
+
+    Args:
+        until: after how many days somebody could have the outcome no more; silence from then on is none.
+    """
+    horizons = np.array(horizons_days)
     longest = np.zeros(len(index), dtype=np.int64)
     for rows, today, on in _by_subject(index, reported, "local_date"):
-        begin = today[:, None]
-        count = np.searchsorted(on, begin + horizons) - np.searchsorted(on, begin)
+        begin, asked = today[:, None], np.minimum(horizons, until[rows][:, None])
+        count = np.searchsorted(on, begin + asked) - np.searchsorted(on, begin)
+        needed = np.maximum(1, np.ceil(part.min_coverage * asked))
         enough = np.logical_and.accumulate(count >= needed, axis=1).sum(axis=1)
         longest[rows] = np.concatenate([[0], horizons])[enough]
     return longest

@@ -45,7 +45,7 @@ class Concordance:
     """Pairs of a positive and a negative row, counted by subject.
 
     `pairs[i, j]` is how many pairs of a positive row of subject i and a negative row of subject j are ranked
-    rightly, ties as half; `positives` and `negatives` are rows per subject.
+    rightly, ties as half; `positives` and `negatives` are rows per subject. Where rows have weights, these are summed.
     """
 
     pairs: Values
@@ -71,23 +71,29 @@ def own_aurocs(score: Values, label: Values, unit: NDArray[np.int64], n_units: i
     return np.where(enough, above / np.where(enough, positives * negatives, 1), np.nan)
 
 
-def concordance(score: Values, label: Values, subject: NDArray[np.int64], n_subjects: int) -> Concordance:
+def concordance(
+    score: Values, label: Values, subject: NDArray[np.int64], n_subjects: int, weight: Values | None = None
+) -> Concordance:
     """Count concordant pairs between subjects.
 
     Args:
         score, label, subject: of shape (n_rows,); labels 0 or 1, subjects coded from 0.
         n_subjects: how many subjects there are.
+        weight: of each row; 1 where there is none.
     """
     order = np.argsort(score, kind="stable")
     is_positive, subject = label[order] == 1, subject[order]
+    counted = np.ones(len(score)) if weight is None else weight[order]
     pairs = np.zeros((n_subjects, n_subjects))
-    _count_pairs(score[order], is_positive, subject, pairs)
-    positives, negatives = (np.bincount(subject[rows], minlength=n_subjects) for rows in (is_positive, ~is_positive))
-    return Concordance(pairs, positives.astype(np.float64), negatives.astype(np.float64))
+    _count_pairs(score[order], is_positive, subject, counted, pairs)
+    positives, negatives = (
+        np.bincount(subject, counted * rows, n_subjects).astype(np.float64) for rows in (is_positive, ~is_positive)
+    )
+    return Concordance(pairs, positives, negatives)
 
 
 @njit(nogil=True, cache=True)
-def _count_pairs(score, is_positive, subject, pairs):  # type: ignore[no-untyped-def]
+def _count_pairs(score, is_positive, subject, weight, pairs):  # type: ignore[no-untyped-def]
     """Go through rows in rising order of score; rows of one score see half of each other."""
     below, tied = np.zeros(len(pairs)), np.zeros(len(pairs))
     first = 0
@@ -95,11 +101,11 @@ def _count_pairs(score, is_positive, subject, pairs):  # type: ignore[no-untyped
         last = first
         while last < len(score) and (last == first or score[last] == score[first]):
             if not is_positive[last]:
-                tied[subject[last]] += 1
+                tied[subject[last]] += weight[last]
             last += 1
         for row in range(first, last):
             if is_positive[row]:
-                pairs[subject[row]] += below + tied / 2
+                pairs[subject[row]] += weight[row] * (below + tied / 2)
         for row in range(first, last):
             below[subject[row]] += tied[subject[row]]
             tied[subject[row]] = 0

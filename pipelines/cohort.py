@@ -15,10 +15,11 @@ import pandas as pd
 from features import calendar
 from features.calendar import day_number, is_knowable_sql
 from features.tables import TABLES
-from models.outcomes import Outcome, event_days
+from models.outcomes import Outcome, Part, event_days
 from pipelines.errors import Refused
 from pipelines.lake import Lake
-from pipelines.sections import OutcomeSettings, Sites
+from pipelines.outcome_sections import OutcomeSettings
+from pipelines.sections import Sites
 from pipelines.settings import Settings
 
 ToDay = Callable[[pd.Series, str, time], pd.Series]
@@ -27,6 +28,8 @@ PANEL_STREAMS = ("mood", "sleep", "wearable", "wearable_days", "assessments", "s
 OBSERVED_AT = {"mood": "answered_at", "sleep": "offset_at", "wearable": "minute_at", "assessments": "completed_at"}
 # Care statuses under which nobody is scored; paused and inpatient subjects stay on the roster with that status.
 FOLLOW_UP_ENDS = ("deceased",)
+# Column of the day panel: whether a subject answered anything.
+ANSWERS = "adherence_answers"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ def known_at(sites: Sites, as_of: date | pd.Timestamp) -> pd.Timestamp:
 
 def outcome_named(name: str, declared: OutcomeSettings) -> Outcome:
     """The outcome that a configuration section declares."""
-    return Outcome(name=name, **declared.model_dump(exclude={"alert_horizon_days"}))
+    parts = tuple(Part(**part.model_dump()) for part in declared.any_of)
+    return Outcome(name=name, any_of=parts, **declared.model_dump(exclude={"alert_horizon_days", "any_of"}))
 
 
 def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
@@ -180,46 +184,61 @@ def outcome_event_days(lake: Lake, cohort: Cohort, outcome: Outcome) -> pd.DataF
 
     Features of past nights need every version, labels only those of `in_force`.
     """
-    rows = dated(lake, cohort, "assessments" if outcome.assessment else "events")
-    found = event_days(outcome, None, rows) if outcome.assessment else event_days(outcome, rows, None)
+    streams = {table: dated(lake, cohort, table) for table in outcome.tables}
+    found = event_days(outcome, streams.get("events"), streams.get("assessments"))
     return found[calendar.is_known_on(found["known_on"], cohort.as_of)].reset_index(drop=True)
+
+
+def care_statuses(lake: Lake, cohort: Cohort) -> pd.DataFrame:
+    """Every care status before the cutoff, as known then: `subject_id, status, event_on`, in their order."""
+    rows = in_force(dated(lake, cohort, "care_status"), cohort.as_of)
+    return rows[rows["event_on"] < cohort.as_of].sort_values(["subject_id", "since"], ignore_index=True)
 
 
 def care_status(lake: Lake, cohort: Cohort) -> pd.DataFrame:
     """Each subject's care status at the cutoff: `subject_id, status, event_on`; `active` is implied by none."""
-    rows = in_force(dated(lake, cohort, "care_status"), cohort.as_of)
-    rows = rows[rows["event_on"] < cohort.as_of].sort_values(["subject_id", "since"])
-    return rows.drop_duplicates("subject_id", keep="last").reset_index(drop=True)
+    return care_statuses(lake, cohort).drop_duplicates("subject_id", keep="last").reset_index(drop=True)
 
 
 def follow_up(lake: Lake, cohort: Cohort, outcome: Outcome, panel: pd.DataFrame) -> pd.DataFrame:
-    """The last civil day on which an event of the outcome would have come to be known: `subject_id, followed_until`.
+    """How long each subject is followed: `subject_id, followed_until, knowable_until`. Never depends on an event.
 
-    A registry sees everyone until consent or life ends, or until yesterday. A self-report sees a subject only until
-    the last day with any data of theirs. Never depends on whether an event happened.
+    `followed_until` is the last civil day on which an event of the outcome would have come to be known. A registry sees
+    everyone until consent or life ends, or until yesterday; a self-report only until the last day with any data of
+    theirs. `knowable_until` is when consent ends, or yesterday, whether alive or not.
     """
     yesterday = cohort.as_of - calendar.DAY
-    until = cohort.subjects.set_index("subject_id")["consent_until"].fillna(yesterday).clip(upper=yesterday)
+    knowable = cohort.subjects.set_index("subject_id")["consent_until"].fillna(yesterday).clip(upper=yesterday)
     ended = care_status(lake, cohort)
     ended = ended[ended["status"].isin(FOLLOW_UP_ENDS)].set_index("subject_id")["event_on"]
-    until = until.combine(ended.reindex(until.index), lambda a, b: a if pd.isna(b) else min(a, b))
+    until = knowable.combine(ended.reindex(knowable.index), lambda a, b: a if pd.isna(b) else min(a, b))
     if outcome.needs_reports:
         last = panel.groupby("subject_id")["local_date"].max().reindex(until.index)
         until = until.where(until <= last, last)
-    return until.dropna().astype("datetime64[us]").rename("followed_until").rename_axis("subject_id").reset_index()
+    days = pd.DataFrame({"followed_until": until, "knowable_until": knowable}).dropna().astype("datetime64[us]")
+    return days.rename_axis("subject_id").reset_index()
 
 
-def reporting_columns(outcome: Outcome) -> tuple[str]:
-    """The day panel's column that says whether a subject would have reported the outcome on a day."""
-    return (f"mood_{outcome.assessment}" if outcome.assessment else "adherence_answers",)
+def reporting_columns(outcome: Outcome) -> tuple[str, ...]:
+    """The day panel's columns that say whether a subject would have reported an event on a day."""
+    return (ANSWERS,) if any(part.ascertainment == "self_report" for part in outcome.parts) else ()
 
 
-def reporting_days(panel: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
-    """Days on which a subject would have reported the outcome, `subject_id, local_date`: those with its assessment,
-    or with any mood answer where events are self-reported."""
-    (column,) = reporting_columns(outcome)
-    rows = panel[panel[column].notna()] if column in panel else panel.iloc[:0]
-    return rows[["subject_id", "local_date"]].drop_duplicates()
+def reporting_days(lake: Lake, cohort: Cohort, outcome: Outcome, panel: pd.DataFrame) -> list[pd.DataFrame]:
+    """For each part of the outcome, `subject_id, local_date` of days on which a subject would have reported an event of it.
+
+    Those with its assessment, whatever came of it, dated as events are; or with any mood answer where events are
+    self-reported.
+    """
+    assessed = in_force(dated(lake, cohort, "assessments"), cohort.as_of) if "assessments" in outcome.tables else None
+    answered = panel[panel[ANSWERS].notna()] if ANSWERS in panel else panel.iloc[:0]
+    found = []
+    for part in outcome.parts:
+        rows = answered
+        if assessed is not None and part.assessment:
+            rows = assessed[assessed["instrument"] == part.assessment].assign(local_date=lambda rows: rows["event_on"])
+        found.append(rows[["subject_id", "local_date"]].drop_duplicates())
+    return found
 
 
 def index_rows(cohort: Cohort, until: pd.DataFrame, every_days: int = 1) -> pd.DataFrame:

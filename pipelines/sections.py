@@ -32,11 +32,13 @@ TimeZone = Annotated[str, AfterValidator(_zone)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A section that refuses keys it does not know, and never changes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SimulatedSource(_Strict):
+class SimulatedSource(Strict):
     """The embedded cohort; any size by one number, the same numbers for the same seed."""
 
     format: Literal["simulated"]
@@ -47,7 +49,7 @@ class SimulatedSource(_Strict):
     seed: int = 7
 
 
-class FileSource(_Strict):
+class FileSource(Strict):
     """Files that a reader understands, taken in at every run; content already taken in changes nothing."""
 
     format: Literal["table", "fitbit", "jang2024", "lifesnaps"]
@@ -64,7 +66,7 @@ class FileSource(_Strict):
 Source = Annotated[SimulatedSource | FileSource, Field(discriminator="format")]
 
 
-class Sites(_Strict):
+class Sites(Strict):
     """Where subjects are cared for, and when their night ends."""
 
     default_time_zone: TimeZone = "UTC"
@@ -77,7 +79,7 @@ class Sites(_Strict):
         return tuple(sorted({self.default_time_zone, *self.time_zones.values()}))
 
 
-class Waiver(_Strict):
+class Waiver(Strict):
     """A failing expectation that is let through, with the reason on record; it ends by itself."""
 
     table: str
@@ -93,7 +95,7 @@ class Waiver(_Strict):
         return self
 
 
-class Door(_Strict):
+class Door(Strict):
     """What gets into the lake, and what stops a delivery.
 
     `device_preference` names sources or device models; where two devices tell of one minute, the one named first
@@ -105,7 +107,7 @@ class Door(_Strict):
     waivers: tuple[Waiver, ...] = ()
 
 
-class Signal(_Strict):
+class Signal(Strict):
     """A further numeric stream of the table `signals`: its unit, the range outside of which it is implausible, and how much
     it usually varies from day to day within a person (what its own-past features rest on while a past is short)."""
 
@@ -121,49 +123,14 @@ class Signal(_Strict):
         return self
 
 
-class Consent(_Strict):
+class Consent(Strict):
     """What happens after a withdrawal; tombstones lie in a folder of their own, apart from the state."""
 
     folder: Path = Path(".withdrawn")
     retrain_within_days: int = Field(30, ge=1)
 
 
-class OutcomeSettings(_Strict):
-    """One declared crisis or relapse: either event kinds or a fall out of remission on a scale."""
-
-    events: tuple[str, ...] = ()
-    assessment: str | None = None
-    in_remission_below: float | None = None
-    rise: float | None = None
-    reference_days: int = Field(90, ge=1)
-    horizons_days: tuple[int, ...] = Field(min_length=1)
-    alert_horizon_days: int | None = None
-    merge_within_days: int = Field(7, ge=1)
-    refractory_days: int = Field(14, ge=1)
-    ascertainment: Literal["registry", "self_report"] = "registry"
-    min_coverage: Share = 0.0
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> "OutcomeSettings":
-        if bool(self.events) == bool(self.assessment):
-            raise ValueError("needs either `events:` or `assessment:`, not both")
-        if self.assessment and (self.in_remission_below is None or self.rise is None):
-            raise ValueError("`assessment:` needs `in_remission_below:` and `rise:` beside it")
-        if list(self.horizons_days) != sorted(set(self.horizons_days)) or self.horizons_days[0] < 1:
-            raise ValueError("`horizons_days:` must be whole days, rising")
-        if self.refractory_days < self.merge_within_days:
-            raise ValueError("`refractory_days:` must be at least `merge_within_days:`")
-        if self.alert_horizon not in self.horizons_days:
-            raise ValueError("`alert_horizon_days:` must be one of `horizons_days:`")
-        return self
-
-    @property
-    def alert_horizon(self) -> int:
-        """The horizon that tiers, the audit and the primary metric refer to; the middle one unless declared."""
-        return self.alert_horizon_days or self.horizons_days[len(self.horizons_days) // 2]
-
-
-class FeatureChoice(_Strict):
+class FeatureChoice(Strict):
     """Features that models see beside those that are on by default, and those they do not; names of features or families
     (docs/data-dictionary.md)."""
 
@@ -171,7 +138,7 @@ class FeatureChoice(_Strict):
     drop: tuple[str, ...] = ()
 
 
-class ModelSettings(_Strict):
+class ModelSettings(Strict):
     """How the model's trees are grown, see `models.growth.Growth`; `foretide tune` proposes other values."""
 
     rounds: int = Field(Growth.rounds, ge=1, le=2000)
@@ -187,7 +154,7 @@ class ModelSettings(_Strict):
         return Growth(**self.model_dump())
 
 
-class Training(_Strict):
+class Training(Strict):
     """How models are fitted and evaluated.
 
     `index_every_days` thins the index dates of the training matrix itself, for cohorts that would not fit into memory;
@@ -220,7 +187,7 @@ class Training(_Strict):
         return self
 
 
-class AuditSettings(_Strict):
+class AuditSettings(Strict):
     """What the fairness audit compares, and by which margin."""
 
     attributes: tuple[str, ...] = ("sex", "age_band", "ethnicity", "site")
@@ -243,7 +210,7 @@ class AuditSettings(_Strict):
         return self
 
 
-class ReleasePolicy(_Strict):
+class ReleasePolicy(Strict):
     """What a challenger must show before it serves; the predetermined change control plan (docs/release.md).
 
     `min_gain_low` is what the interval of a model's gain over the best simple rule must lie above, and
@@ -267,7 +234,7 @@ class ReleasePolicy(_Strict):
         return self
 
 
-class AlertPolicy(_Strict):
+class AlertPolicy(Strict):
     """How many subjects a night's tiers may hold, and how complete data must be for a score."""
 
     high_share: Share = 0.05
@@ -275,7 +242,7 @@ class AlertPolicy(_Strict):
     min_completeness: Share = 0.25
 
 
-class Delivery(_Strict):
+class Delivery(Strict):
     """Where nightly scores go, and how."""
 
     folder: Path = Path(".state/deliveries")

@@ -1,7 +1,7 @@
 """Configuration: `foretide.yaml` and `FORETIDE_*` environment variables, validated before anything runs.
 
 Relative paths are relative to the folder of the configuration file, which is the *home* of an installation.
-Errors name the key, what is wrong with it, and the cure. What each key means stands in `sections.py`.
+Errors name the key, what is wrong with it, and the cure. What each key means stands in `sections.py` and `outcome_sections.py`.
 """
 
 import difflib
@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from features.errors import FeaturesError
 from pipelines.errors import Usage
+from pipelines.outcome_sections import OutcomeSettings
 from pipelines.sections import (
     AlertPolicy,
     AuditSettings,
@@ -33,7 +34,6 @@ from pipelines.sections import (
     FeatureChoice,
     FileSource,
     ModelSettings,
-    OutcomeSettings,
     ReleasePolicy,
     Signal,
     SimulatedSource,
@@ -288,7 +288,6 @@ def _known_keys() -> list[str]:
         Consent,
         FeatureChoice,
         Waiver,
-        OutcomeSettings,
         Training,
         ModelSettings,
         AuditSettings,

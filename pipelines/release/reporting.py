@@ -120,7 +120,8 @@ def _beside(installation: Installation, night: str, outcome: str) -> dict[str, p
     lake, settings = installation.lake, installation.settings
     subjects = engineering.cohort(installation, night).subjects[["subject_id", *settings.audit.attributes]]
     onset = lake.load(f"labels_{outcome}").query("task == 'onset'")
-    found = {PEOPLE: characteristics(subjects, onset, settings.audit.reference_groups)}
+    horizon = settings.outcomes[outcome].alert_horizon
+    found = {PEOPLE: characteristics(subjects, onset, settings.audit.reference_groups, horizon)}
     found |= abstention.tables(installation, night, outcome)
     for name in (CONTROLS, IMPORTANCE):
         with suppress(KeyError):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from models.outcomes import STEPS
+from models.flow import ADMITTED, CENSORED, COMPETING, DATES, LABELLED, MASKED, POSITIVE, STEPS, UNREPORTED
 from pipelines.reports import plots, words
 
 
@@ -12,7 +12,7 @@ def section(flow: pd.DataFrame, outcome: str, horizon_days: int, n_known: int | 
     """The flow as a table with column names in words, and a diagram of the onset task at that horizon.
 
     Args:
-        flow: `models.outcomes.flow`, one row a step; shown as it is. Where there are columns `outcome` and
+        flow: `models.flow.flow`, one row a step; shown as it is. Where there are columns `outcome` and
             `horizon_days`, only rows of this outcome and horizon are shown.
         n_known: subjects known that night, with an index date or without.
     """
@@ -43,13 +43,18 @@ def _diagram(own: pd.DataFrame, horizon_days: int, n_known: int | None) -> Any:
     steps = own[own["task"] == "onset"].set_index("step")
     if not set(STEPS) <= set(steps.index):
         return None
-    dates, masked, censored, labelled, positive = (_counted(steps.loc[step]) for step in STEPS)
-    n_negative = steps.loc[STEPS[3], "rows"] - steps.loc[STEPS[4], "rows"]
-    main = [f"Index dates\n{dates}", f"Labelled within {horizon_days} days\n{labelled}"]
+    told = {step: _counted(steps.loc[step]) for step in STEPS}
+    n_negative = steps.loc[LABELLED, "rows"] - steps.loc[POSITIVE, "rows"]
+    main = [f"Index dates\n{told[DATES]}", f"Labelled within {horizon_days} days\n{told[LABELLED]}"]
     if n_known is not None:
         main.insert(0, f"Known that night\n{words.count(n_known)} subjects")
-    aside = [f"Masked: in an episode or refractory\n{masked}", f"Censored: horizon not followed up\n{censored}"]
-    ends = [f"With an event\n{positive}", f"Without an event\n{words.count(n_negative)} rows"]
+    # Masks and censoring are there always, to be seen even where they took nothing.
+    rules = [step for step in (MASKED, ADMITTED, CENSORED, UNREPORTED)
+             if step in (MASKED, CENSORED) or steps.loc[step, "rows"] > 0]  # fmt: skip
+    aside = [f"{step.capitalize()}\n{told[step]}" for step in rules]
+    first = f", {words.count(steps.loc[COMPETING, 'rows'])} of them died or admitted first"
+    without = f"{words.count(n_negative)} rows{first if steps.loc[COMPETING, 'rows'] > 0 else ''}"
+    ends = [f"With an event\n{told[POSITIVE]}", f"Without an event\n{without}"]
     alt = f"Flow of subjects and rows, the start of a new episode within {horizon_days} days: " + "; ".join(
         box.replace("\n", ", ") for box in (*main, *aside, *ends)
     )

@@ -69,7 +69,7 @@ def write_model(
 
     Args:
         rows: tidy rows; those of other outcomes are left out, and groups of subjects.
-        flow: `models.outcomes.flow`, one row a step (`reports.flow`).
+        flow: `models.flow.flow`, one row a step (`reports.flow`).
         curves: name -> predicted, observed (`models.evaluation.reliability`), and low, high where there are intervals.
         served: name of the predictor that earned being served: the model, or the best baseline.
         decision: of the gate, about that predictor.

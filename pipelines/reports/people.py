@@ -8,7 +8,9 @@ from models.characteristics import EVERYBODY
 from models.fairness import disclosure
 from pipelines.reports import words
 
-COLUMNS = ("Subjects", "With an index date", "Followed, mean days", "With an event", "Without an event", "Episodes")
+COLUMNS = (
+    "Subjects", "With an index date", "Followed, mean days", "With an event", "Without an event", "Episodes", "Missing reports",
+)  # fmt: skip
 HIDDEN = "too few to show"
 
 
@@ -29,7 +31,8 @@ def section(groups: pd.DataFrame) -> dict[str, Any]:
         "lines": lines,
         "rules": f"Counts are rounded to {disclosure.COUNTS_ROUNDED_TO}. A group below {disclosure.SMALLEST_SUBJECTS} "
         f"subjects, or {disclosure.SMALLEST_EVENT_SUBJECTS} with an event, or of whose episodes one subject has more than "
-        f"{words.percent(disclosure.LARGEST_EVENT_SHARE)}, is not shown, nor counts from which it would follow.",
+        f"{words.percent(disclosure.LARGEST_EVENT_SHARE)}, is not shown, nor counts from which it would follow. Missing reports: of "
+        "the horizons that were followed up otherwise, those with too few answers, or without the assessment.",
     }
 
 
@@ -39,6 +42,8 @@ def _line(row: dict[str, Any], is_shown: bool, is_counted: bool) -> dict[str, An
     counts = (row["n_subjects"], row["n_followed"], row["n_event_subjects"], without, row["n_episodes"])
     told = [words.count(disclosure.rounded_count(n)) if is_counted else words.DASH for n in counts]
     told.insert(2, words.number(row["followed_days"], decimals=0))
+    missing = round(row["unreported_share"], disclosure.DECIMALS)
+    told.append(words.DASH if pd.isna(missing) else words.percent(missing))
     return {
         "attribute": "" if is_everybody else words.plain(row["attribute"]).capitalize(),
         "group": "Everybody" if is_everybody else str(row["group"]),

@@ -44,6 +44,8 @@ METRICS: dict[str, Word] = {
     "auroc_minus_best_baseline_refitted": Word(
         "AUROC gain, refitted", "the same; its interval holds what fitting again adds"
     ),
+    "auroc_ipcw": Word("AUROC, censoring weighed", "ranking, if those lost to follow-up were as those like them"),
+    "auroc_minus_best_baseline_ipcw": Word("AUROC gain, censoring weighed", "the gain, weighed likewise"),
     "fits_left_out": Word(
         "Fits left out",
         "fits by fold and period that had too few subjects with an event to learn from, or nobody to test",

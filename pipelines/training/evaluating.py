@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from features import catalog
+from features.history import TENURE
 from features.warm_up import warm_up_days
-from models import evaluation, gate, importance, outcomes, protocol, refitting, reliability, risk, splits
+from models import censoring, evaluation, gate, importance, outcomes, protocol, refitting, reliability, risk, splits
 from models.baselines import MODEL, Predictor, predictors
 from models.errors import ModelsError
 from models.growth import Growth
@@ -23,13 +24,16 @@ from models.splits import Split
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.outcome_sections import OutcomeSettings
 from pipelines.progress import Counts, Report
-from pipelines.sections import OutcomeSettings, Training
+from pipelines.sections import Training
 from pipelines.training import looks
 from pipelines.training.labelling import KEY
 from pipelines.training.provenance import basis, dataset_name
 
 IMPORTANCE = "importance"
+# What is known at the cutoff of how likely somebody is to be lost: data lately, time enrolled, episodes before.
+WHO_IS_LOST = (engineering.COMPLETENESS, TENURE, "history_episode_rate")
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ def evaluate(installation: Installation, night: str) -> Counts:
                                  candidates(matrix, installation.settings.features_on(), how.model.growth()), how,
                                  installation.settings.audit.top_share, site, installation.report)  # fmt: skip
         rows = _refitted(installation, outcome, matrix, labels, found)
-        results.append(rows)
+        results.append(
+            pd.concat([rows, _by_who_was_lost(installation, night, outcome, matrix, found)], ignore_index=True)
+        )
         looks.record(installation, night, outcome.name, "evaluation", 1)
         least = installation.settings.release_policy.min_gain_low
         earned, reason = gate.candidate(rows, found.split, declared.alert_horizon, least)
@@ -101,6 +107,22 @@ def _refitted(
     again = refit(matrix, labels, outcome, asked, found.split, how, installation.report)
     gains = refitting.gains(found.rows, again, found.split, outcome.horizons_days)
     return pd.concat([found.rows, gains], ignore_index=True)
+
+
+def _by_who_was_lost(
+    installation: Installation, night: str, outcome: Outcome, matrix: pd.DataFrame, found: Evaluated
+) -> pd.DataFrame:  # fmt: skip
+    """Ranking and gain on the headline split, were nobody lost to follow-up, as far as who is lost can be foretold."""
+    how, horizon = installation.settings.training, installation.settings.outcomes[outcome.name].alert_horizon
+    if gate.gain_at(found.rows, found.split, horizon) is None:
+        return found.rows.iloc[:0]
+    headline = next(p for p in found.predictions if p.task == "onset" and p.split == found.split)
+    known = headline.rows[KEY].merge(matrix[[*KEY, *WHO_IS_LOST]], on=KEY, how="left", validate="many_to_one")
+    bar = evaluation.best_baseline(found.rows, found.split, horizon)
+    return censoring.sensitivity(
+        headline, known[list(WHO_IS_LOST)], horizon, bar, pd.Timestamp(night), dataset_name(installation), outcome.name, how.resamples,
+        how.seed,
+    )  # fmt: skip
 
 
 def _importance(

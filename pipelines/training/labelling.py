@@ -7,6 +7,7 @@ import pandas as pd
 
 from features.calendar import is_known_on
 from models import outcomes, splits
+from models.flow import flow
 from models.learnability import refuse_what_cannot_be_learnt
 from models.outcomes import Outcome, at_horizon
 from pipelines import cohort as cohorts
@@ -41,7 +42,7 @@ def make_labels(installation: Installation, night: str) -> Counts:
         reports = days.load(columns=cohorts.reporting_columns(outcome))
         labels = labels_of(installation, known, outcome, matrix[KEY], reports)
         installation.lake.replace(f"labels_{outcome.name}", labels, version=basis(installation, night))
-        flows.append(outcomes.flow(labels, outcome.horizons_days).assign(outcome=outcome.name))
+        flows.append(flow(labels, outcome.horizons_days).assign(outcome=outcome.name))
         counts[f"{outcome.name} rows with an onset within {outcome.horizons_days[-1]} days"] = int(
             (at_horizon(labels[labels["task"] == "onset"], outcome.horizons_days[-1]) == 1).sum()
         )
@@ -105,9 +106,10 @@ def _as_known(
     """Labels of both tasks, one below the other, as a night knows them, with the days since the newest event."""
     until = cohorts.follow_up(installation.lake, known, outcome, reports)
     events = cohorts.in_force(cohorts.outcome_event_days(installation.lake, known, outcome), known.as_of)
-    reported = cohorts.reporting_days(reports, outcome)
+    reported = cohorts.reporting_days(installation.lake, known, outcome, reports)
+    care = cohorts.care_statuses(installation.lake, known)
     since = outcomes.days_since_event(index, events)
-    parts = [outcomes.label(index, outcome, task, events, until, reported) for task in outcomes.TASKS]
+    parts = [outcomes.label(index, outcome, task, events, until, reported, care) for task in outcomes.TASKS]
     return pd.concat([part.assign(days_since_event=since) for part in parts], ignore_index=True)
 
 

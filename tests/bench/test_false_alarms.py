@@ -9,6 +9,7 @@ from models import controls, outcomes, splits
 from models.baselines import MODEL, Predictor
 from models.controls import Trial
 from models.outcomes import Outcome
+from tests.models.made_up import NO_CARE
 
 TRIALS = 500
 OUTCOME = Outcome("crisis", (14,), events=("crisis",), merge_within_days=7, refractory_days=7)
@@ -28,7 +29,8 @@ def clean(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     is_event = rng.random(len(who)) < rate[who] * np.where(when % 60 < 30, 1.6, 0.4)
     events = pd.DataFrame({"subject_id": index["subject_id"], "event_on": index["index_date"]})[is_event]
     until = index.groupby("subject_id")["index_date"].max().rename("followed_until").reset_index()
-    labels = outcomes.label(index, OUTCOME, "onset", events, until, index.iloc[:0])
+    until["knowable_until"] = until["followed_until"]
+    labels = outcomes.label(index, OUTCOME, "onset", events, until, [index.iloc[:0]], NO_CARE)
     mood = pd.Series(rng.normal(size=len(who))).ewm(halflife=5).mean().to_numpy()
     matrix = index.assign(
         history_episode_rate=rate[who], trait=(rate + rng.normal(0, 0.02, 40))[who], season=np.cos(when / 60 * 2 * np.pi),

@@ -14,7 +14,8 @@ from models import splits
 from pipelines import cohort as cohorts
 from pipelines import engineering
 from pipelines.installation import Installation
-from pipelines.sections import OutcomeSettings, Training
+from pipelines.outcome_sections import OutcomeSettings
+from pipelines.sections import Training
 from pipelines.training import labelling
 from tests.guarantees.course import Course
 from tests.guarantees.test_point_in_time import RELAPSE, installed, received_by, take_in

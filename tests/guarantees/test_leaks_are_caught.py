@@ -15,8 +15,9 @@ from models.controls import IDENTITY, TARGET
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.outcome_sections import OutcomeSettings
 from pipelines.panel import Panel
-from pipelines.sections import FeatureChoice, OutcomeSettings, Training
+from pipelines.sections import FeatureChoice, Training
 from pipelines.training import controls, evaluating, fitting, labelling
 from pipelines.training.controls import DECLARED, FULL_DATA_FIT, FUTURE_ROW, LATER_REVISION, RECOMPUTED, REFITTED
 from tests.guarantees.course import Course

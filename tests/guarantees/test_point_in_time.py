@@ -22,7 +22,8 @@ from pipelines import engineering, ingestion
 from pipelines.door.intake import IntakeReport
 from pipelines.door.policy import Origin
 from pipelines.installation import Installation
-from pipelines.sections import FeatureChoice, OutcomeSettings
+from pipelines.outcome_sections import OutcomeSettings
+from pipelines.sections import FeatureChoice
 from pipelines.sources.batch import Batch
 from tests.guarantees.course import Course, Deliveries
 from tests.guarantees.nights_at_random import DAY, FIRST, TIMES, VALUES, ZONES, settings

@@ -7,6 +7,9 @@ from models import outcomes
 from models.outcomes import Outcome
 
 OUTCOME = Outcome("crisis", (7, 14), events=("crisis_contact",), merge_within_days=7, refractory_days=7)
+NO_CARE = pd.DataFrame({"subject_id": [], "event_on": [], "status": []}).astype(
+    {"subject_id": "str", "event_on": "datetime64[us]", "status": "str"}
+)
 FEATURES = ("history_episode_rate", "sleep_short", "noise")
 
 
@@ -25,8 +28,8 @@ def cohort(
     events = pd.DataFrame({"subject_id": [f"p{i:03}" for i in range(subjects) if ill[i]],
                            "event_on": first + pd.to_timedelta(on[ill], unit="D")}).astype({"event_on": "datetime64[us]"})  # fmt: skip
     until = pd.DataFrame({"subject_id": index["subject_id"].unique(), "followed_until": dates[-1]})
-    nothing = pd.DataFrame({"subject_id": [], "local_date": []})
-    labels = outcomes.label(index, OUTCOME, "onset", events, until, nothing)
+    until["knowable_until"] = until["followed_until"]
+    labels = outcomes.label(index, OUTCOME, "onset", events, until, [index.iloc[:0]], NO_CARE)
     labels["days_since_event"] = outcomes.days_since_event(index, events)
     near = (labels["days_to_event"] < 10).to_numpy()
     matrix = index.assign(

@@ -11,7 +11,7 @@ START = pd.Timestamp("2026-01-01")
 def label(subject: str, day: int, to_event: float | None, followed: int) -> dict[str, object]:
     """One index row of the onset task."""
     return {"subject_id": subject, "index_date": START + pd.Timedelta(days=day), "days_to_event": to_event,
-            "followed_days": followed, "is_masked": False}  # fmt: skip
+            "followed_days": followed, "is_masked": False, "reachable_days": followed, "days_to_competing": None}  # fmt: skip
 
 
 def cohort() -> pd.DataFrame:
@@ -26,7 +26,8 @@ def cohort() -> pd.DataFrame:
             label("c", 5, None, 5),
         ]
     )
-    return characteristics(attributes, labels, {})
+    labels = labels.astype({"days_to_competing": float})
+    return characteristics(attributes, labels, {}, 7)
 
 
 def test_an_episode_counts_once_however_many_index_dates_saw_it_coming():

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from models import outcomes
 from models.errors import ModelsError
-from models.outcomes import Outcome
+from models.flow import flow
+from models.outcomes import Outcome, Part
 
 OUTCOME = Outcome("crisis", (7, 14), events=("crisis_contact",), merge_within_days=7, refractory_days=7)
 
@@ -24,11 +25,14 @@ def frame(column: str, numbers: list[int]) -> pd.DataFrame:
 
 
 def label(index: list[int], events: list[int], until: int, task: str = "onset", outcome: Outcome = OUTCOME,
-          reported: list[int] | None = None) -> pd.DataFrame:  # fmt: skip
-    """Labels of one subject's index dates."""
-    followed = pd.DataFrame({"subject_id": ["p"], "followed_until": [day(until)]})
-    return outcomes.label(frame("index_date", index), outcome, task, frame("event_on", events), followed,
-                          frame("local_date", reported or []))  # fmt: skip
+          reported: list[int] | None = None, care: dict[int, str] | None = None, knowable: int = 60,
+          assessed: list[int] | None = None) -> pd.DataFrame:  # fmt: skip
+    """Labels of one subject's index dates; `care` holds statuses by their day."""
+    followed = pd.DataFrame({"subject_id": ["p"], "followed_until": [day(until)], "knowable_until": [day(knowable)]})
+    told = [frame("local_date", (assessed if part.assessment else reported) or []) for part in outcome.parts]
+    statuses = frame("event_on", [*(care or {})]).assign(status=[*(care or {}).values()])
+    return outcomes.label(frame("index_date", index), outcome, task, frame("event_on", events), followed, told,
+                          statuses)  # fmt: skip
 
 
 def test_events_within_the_merge_distance_are_one_episode():
@@ -101,7 +105,73 @@ def test_labels_agree_with_their_definition(events: set[int], index: int, until:
 
 
 def test_the_flow_adds_up():
-    """Masked, censored and labelled rows are all index dates, each once."""
-    found = outcomes.flow(label([5, 11, 12, 50], [10], 55), (7,)).set_index("step")["rows"]
-    assert found["index dates"] == found.iloc[1] + found.iloc[2] + found["labelled"] == 4
-    assert found["with an event"] == 1
+    """Days 2 to 59: every index date is taken away by one rule or labelled; who died or was admitted first has no event."""
+    own = Outcome("crisis", (7,), events=("x",), refractory_days=7, ascertainment="self_report", min_coverage=0.2)
+    reported = [*range(1, 31), *range(40, 56)]
+    labels = label([*range(2, 60)], [10], 55, outcome=own, reported=reported, care={20: "inpatient", 23: "active"})
+    found = flow(labels, (7,)).set_index("step")["rows"]
+    taken = ["masked: in an episode or refractory", "not at risk: admitted", "censored: horizon not followed up",
+             "censored: too few reports in the horizon", "labelled"]  # fmt: skip
+    # Masked 11 to 17; admitted on the ward at the cutoffs of 21, 22 and 23; followed to 55, so 50 to 59 are not; of 7 days
+    # two are to be reported: 30 to 34 have one or none (30: day 30; 34: day 40).
+    assert found[taken].tolist() == [7, 3, 10, 5, 33]
+    assert found["index dates"] == found[taken].sum() == 58
+    assert found["with an event"] == 7  # days 4 to 10
+    assert found["without an event: died or admitted first"] == 3  # of days 14 to 20, those unmasked
+
+
+def test_who_dies_within_the_horizon_had_no_event():
+    """Death on day 12: from day 10 the week has no event, though nobody saw its end; a night on day 15 cannot know that yet."""
+    died = {"events": [], "until": 12, "care": {12: "deceased"}}
+    assert outcomes.at_horizon(label([10], **died), 7).tolist() == [0.0]
+    assert label([10], **died)["days_to_competing"].tolist() == [2.0]
+    assert np.isnan(outcomes.at_horizon(label([10], **died, knowable=15), 7)).all()
+
+
+def test_who_is_admitted_first_has_no_event_within_the_horizon_and_no_label_on_the_ward():
+    """Admitted on day 12, back on 15, event on 16: none of day 10's week, no label on days 13 to 15, foreseen on 16."""
+    found = label([10, 12, 13, 15, 16], [16], 60, care={12: "inpatient", 15: "active"})
+    assert np.array_equal(outcomes.at_horizon(found, 7), [0, 0, np.nan, np.nan, 1], equal_nan=True)
+
+
+def test_an_event_on_the_day_of_the_admission_comes_first():
+    """The crisis that ends on the ward is a crisis."""
+    found = label([10], [12], 60, care={12: "inpatient"})
+    assert outcomes.at_horizon(found, 7).tolist() == [1.0]
+    assert found["days_to_competing"].isna().all()
+
+
+def test_silence_after_a_death_hides_nothing():
+    """Half of the days until the death are to be reported: two of day 10's three (10 to 12), one does not do."""
+    own = Outcome("low", (7,), events=("low",), ascertainment="self_report", min_coverage=0.5, refractory_days=7)
+    died = {"events": [], "until": 11, "care": {12: "deceased"}, "outcome": own}
+    assert outcomes.at_horizon(label([10], **died, reported=[10, 11]), 7).tolist() == [0.0]
+    assert np.isnan(outcomes.at_horizon(label([10], **died, reported=[11]), 7)).all()
+
+
+COMBINED = Outcome("worse", (7,), refractory_days=7, any_of=(
+    Part(events=("emergency",)), Part(assessment="phq_9", rise=5), Part(assessment="phq_9", reaches=20)))  # fmt: skip
+
+
+def test_of_a_combination_every_part_s_events_count_and_the_first_decides():
+    """An emergency on day 20, a PHQ-9 up from 6 to 12 on day 15 and from 14 to 21 on day 29: three event days."""
+    rows = frame("event_on", [1, 15, 29]).assign(instrument="phq_9", score=[6.0, 12.0, 21.0], known_on=day(40))
+    events = frame("event_on", [20, 3]).assign(kind=["emergency", "call"], known_on=day(21))
+    found = outcomes.event_days(COMBINED, events, rows)
+    assert found["event_on"].drop_duplicates().tolist() == [day(15), day(20), day(29)]
+    told = label([14], [15, 20], 60, "burden", COMBINED, assessed=[14])
+    assert told["days_to_event"].tolist() == [1.0]
+
+
+def test_of_a_combination_every_part_must_have_been_able_to_show():
+    """Without an assessment within the week, that no emergency came does not mean that nothing did."""
+    assert np.isnan(outcomes.at_horizon(label([10], [], 60, outcome=COMBINED, assessed=[9, 17]), 7)).all()
+    assert outcomes.at_horizon(label([10], [], 60, outcome=COMBINED, assessed=[16]), 7).tolist() == [0.0]
+    # Nor does an emergency make the row eligible: eligibility never follows from the outcome.
+    assert np.isnan(outcomes.at_horizon(label([10], [12], 60, outcome=COMBINED), 7)).all()
+
+
+def test_a_combination_without_one_of_its_streams_is_refused():
+    """Its other parts would pass for all of it."""
+    with pytest.raises(ModelsError, match="`worse` needs the `assessments` stream"):
+        outcomes.event_days(COMBINED, frame("event_on", []).assign(kind=[], known_on=[]), None)

@@ -54,7 +54,7 @@ class Facts:
         served: the predictor that earned being served, `learner` and `features` are its own.
         split, alert_horizon: what headlines.
         rows: tidy result rows of the outcome.
-        flow: of the outcome (`models.outcomes.flow`).
+        flow: of the outcome (`models.flow.flow`).
         people: of `models.characteristics`.
         controls, importance: as stored; None where the training has none.
         abstention, abstained_by_group: of `pipelines.training.abstention`.

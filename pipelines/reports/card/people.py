@@ -1,6 +1,6 @@
 """Which data a model was made of, and who is in them."""
 
-from models.outcomes import STEPS
+from models.flow import DATES, LABELLED
 from pipelines.reports import people as table_1
 from pipelines.reports import words
 from pipelines.reports.card.facts import BLANK, Facts, Section, table
@@ -23,8 +23,8 @@ def data(facts: Facts) -> Section:
             "Subjects": counts["Subjects"],
             "Event subjects": counts["With an event"],
             "Episodes": counts["Episodes"],
-            "Index rows": facts.counted(STEPS[0], "rows"),
-            f"Labelled within {facts.alert_horizon} days": facts.counted(STEPS[3], "rows"),
+            "Index rows": facts.counted(DATES, "rows"),
+            f"Labelled within {facts.alert_horizon} days": facts.counted(LABELLED, "rows"),
             "How people were recruited, and whom they stand for": BLANK,
         },
     )

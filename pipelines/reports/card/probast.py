@@ -101,7 +101,8 @@ def _evaluation(facts: Facts) -> list[Answer]:
         (EVALUATION, ANALYSIS, "Does the gain's interval hold what refitting adds?", YES if facts.refits else NO,
          f"{facts.refits} refits"),
         (EVALUATION, ANALYSIS, "Were censoring and competing events handled suitably?", UNKNOWN,
-         f"horizons not followed up are left out whatever happened; death ends follow-up, admission does not. {BLANK}"),
+         "horizons not followed up are left out whatever happened; who died or was admitted first had no event; the gain with "
+         f"inverse-probability-of-censoring weights stands in the model report where anybody was lost. {BLANK}"),
         (EVALUATION, ANALYSIS, "Was it tested in groups of people?", YES, facts.fairness_page),
         (EVALUATION, ANALYSIS, "Was it tested on a cohort from elsewhere?", UNKNOWN, "not by a training; see `foretide validate`"),
     ]  # fmt: skip

@@ -1,5 +1,6 @@
 """What a model is for and not for, what it predicts, from what, how, and its limits."""
 
+from models.outcomes import Part
 from models.risk import RIDGE
 from pipelines.reports import tuning, words
 from pipelines.reports.card.facts import BLANK, Facts, Section, blank, table
@@ -44,14 +45,10 @@ def use(facts: Facts) -> Section:
 def outcome(facts: Facts) -> Section:
     """The outcome's definition, key by key."""
     of = facts.outcome
-    what = {"Events": ", ".join(of.events)} if of.events else {
-        "Scale": str(of.assessment), "In remission below": f"{of.in_remission_below:g}", "Rise": f"{of.rise:g}",
-        "Reference": f"median of the last {of.reference_days} days",
-    }  # fmt: skip
-    known = {
-        "registry": "a registry sees everyone",
-        "self_report": f"by own reports, on at least {words.percent(of.min_coverage)} of the horizon's days",
-    }
+    what = _happening(of)
+    if of.any_of:
+        told = [", ".join(f"{key}: {value}" for key, value in _happening(part).items()) for part in of.any_of]
+        what = {f"Any of, {number}": text for number, text in enumerate(told, start=1)}
     return Section(
         "outcome",
         "What it predicts",
@@ -62,10 +59,27 @@ def outcome(facts: Facts) -> Section:
             "Horizon of tiers, gate and headline": f"{facts.alert_horizon} days",
             "Events are one episode if closer than": f"{of.merge_within_days} days",
             "Refractory time after it": f"{of.refractory_days} days",
-            "How absence of an event is known": known[of.ascertainment],
+            "Competing": "death and admission: who dies or is admitted first has no event",
             "Why this outcome, and how it was assessed": BLANK,
         },
     )
+
+
+def _happening(part: Part) -> dict[str, str]:
+    """One way in which the outcome happens, and how one knows that it did not."""
+    coverage = f"on at least {words.percent(part.min_coverage)} of the horizon's days"
+    known = "How absence of an event is known"
+    if not part.assessment:
+        how = "a registry sees everyone" if part.ascertainment == "registry" else f"by own reports, {coverage}"
+        return {"Events": ", ".join(part.events), known: how}
+    limits = {"In remission below": part.in_remission_below, "Rise": part.rise, "Reaches": part.reaches}
+    return {
+        "Kind": "deterioration" if part.in_remission_below is None else "relapse",
+        "Scale": part.assessment,
+        **{key: f"{value:g}" for key, value in limits.items() if value is not None},
+        "Reference": f"median of the last {part.reference_days} days",
+        known: f"by an assessment within the horizon{', ' + coverage if part.min_coverage else ''}",
+    }
 
 
 def predictors(facts: Facts) -> Section:

@@ -1,6 +1,6 @@
-"""Relapses on a scale, and the index dates on which each of them stood.
+"""Rises on a scale over the subject's own level, and the index dates on which each of them stood: relapse, deterioration.
 
-Whether an assessment is a relapse follows from its own score and from those of the days before it, each of which can
+Whether an assessment is one follows from its own score and from those of the days before it, each of which can
 come later than it, be corrected, or be taken back. Most come in order and stay as they are: one pass over each subject
 judges them. Only those with another kind in the days before them are judged again for each index date with news.
 """
@@ -17,28 +17,32 @@ FOR_EVER = np.iinfo(np.int64).max
 SCORES_AT_ONCE = 5_000_000
 
 
-def relapses(rows: pd.DataFrame, below: float, rise: float, reference_days: int) -> pd.DataFrame:
-    """Assessments that leave remission: a rise over the median of the days before, which is itself in remission.
+def rises(rows: pd.DataFrame, reference_days: int, rise: float | None, past: float | None) -> pd.DataFrame:
+    """Assessments that rise over the median of the days before, by so much, past a threshold, or both.
 
     Args:
         rows: versions of assessments on one scale: `subject_id, event_on, known_on, score` and, where given,
             `superseded_on`.
-        below: scores from here on are no remission.
+        reference_days: how many days before an assessment the median is taken over; without a score there is none.
         rise: least rise over the median.
-        reference_days: how many days before an assessment the median is taken over.
+        past: a threshold that the median lies below and the score does not.
 
     Returns:
-        The rows of relapses. Each stood from `known_on` to the day before `superseded_on`, judged by the scores that
-        were known meanwhile; a row comes again for each such time.
+        The rows of those assessments. Each stood from `known_on` to the day before `superseded_on`, judged by the scores
+        that were known meanwhile; a row comes again for each such time.
     """
     rows = rows.sort_values(["subject_id", "event_on"], kind="stable", ignore_index=True)
     versions = _Versions(rows, reference_days)
     judged = pd.concat([_in_order(rows, versions, reference_days), _judged_again(versions)], ignore_index=True)
-    reference, score = judged["reference"], versions.score[judged["row"]]
-    judged = judged[(reference < below) & (score >= below) & (score - reference >= rise)]
+    judged = judged[_rose(judged["reference"], versions.score[judged["row"]], rise, past)]
     stood = {"known_on": _dates(judged["begin"]), "superseded_on": _dates(judged["end"])}
     found: pd.DataFrame = rows.iloc[judged["row"]].assign(**stood).reset_index(drop=True)
     return found
+
+
+def _rose(reference: pd.Series, score: NDArray[np.float64], rise: float | None, past: float | None) -> pd.Series:
+    is_past = reference.notna() if past is None else (reference < past) & (score >= past)
+    return is_past if rise is None else is_past & (score - reference >= rise)
 
 
 class _Versions:
