@@ -286,6 +286,7 @@ def _known_keys() -> list[str]:
         Door,
         Signal,
         Consent,
+        OutcomeSettings,
         FeatureChoice,
         Waiver,
         Training,

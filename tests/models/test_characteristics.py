@@ -52,3 +52,25 @@ def test_groups_of_an_attribute_add_up_to_everybody():
     assert set(groups["group"]) == {"F", "M", "not recorded"}
     counts = ["n_subjects", "n_followed", "n_event_subjects", "n_episodes"]
     assert groups[counts].sum().tolist() == found.loc[0, counts].tolist()
+
+
+def test_the_share_of_missing_reports_is_told_by_group():
+    """F: of three weeks that were followed up otherwise, one has no assessment; M: one of one; masked rows are asked for none."""
+    attributes = pd.DataFrame({"subject_id": list("ac"), "sex": ["F", "M"]})
+    rows = [label("a", day, None, 14 if day else 0) | {"reachable_days": 20} for day in range(3)]
+    rows += [
+        label("a", 3, None, 0) | {"reachable_days": 20, "is_masked": True},
+        label("c", 0, None, 0) | {"reachable_days": 20},
+    ]
+    labels = pd.DataFrame(rows).astype({"days_to_competing": float, "days_to_event": float})
+    found = characteristics(attributes, labels, {}, 7).set_index("group")["unreported_share"]
+    assert found.to_dict() == pytest.approx({"all": 0.5, "F": 1 / 3, "M": 1.0})
+
+
+def test_nobody_is_followed_beyond_death():
+    """Dead on the third day: three days followed, though the horizon is decided for good."""
+    labels = pd.DataFrame([label("a", 0, None, 60) | {"days_to_competing": 2.0}])
+    labels["days_to_event"] = labels["days_to_event"].astype(float)
+    found = characteristics(pd.DataFrame({"subject_id": ["a"], "sex": ["F"]}), labels, {}, 7)
+    assert found["followed_days"].iloc[0] == 3
+    assert found["unreported_share"].isna().all()

@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.calendar import is_known_on
 from models import outcomes
 from models.errors import ModelsError
 from models.flow import flow
 from models.outcomes import Outcome, Part
+from tests.models.test_rises import FIRST, at_random, standing
 
 OUTCOME = Outcome("crisis", (7, 14), events=("crisis_contact",), merge_within_days=7, refractory_days=7)
 
@@ -175,3 +177,18 @@ def test_a_combination_without_one_of_its_streams_is_refused():
     """Its other parts would pass for all of it."""
     with pytest.raises(ModelsError, match="`worse` needs the `assessments` stream"):
         outcomes.event_days(COMBINED, frame("event_on", []).assign(kind=[], known_on=[]), None)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 100))
+def test_nothing_received_later_makes_or_unmakes_an_event_of_before(seed: int, night: int):
+    """A combination's event days that stand on an index date, from all versions or from those known by then: the same."""
+    rng, date = np.random.default_rng(seed), FIRST + pd.Timedelta(days=night)
+    scores, calls = at_random(rng), at_random(rng, 10).assign(kind="emergency")
+    by_then = []
+    for rows in (calls, scores):
+        known = rows[is_known_on(rows["known_on"], date)]
+        # That a version was to be superseded was not known before it was.
+        by_then.append(known.assign(superseded_on=known["superseded_on"].where(known["superseded_on"] <= date)))
+    found, expected = (outcomes.event_days(COMBINED, *streams) for streams in ((calls, scores), by_then))
+    assert standing(found, night) == standing(expected, night)

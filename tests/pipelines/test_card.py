@@ -12,7 +12,7 @@ import pytest
 
 from models.evaluation import GAIN
 from models.gate import Decision, Rule
-from models.outcomes import Outcome
+from models.outcomes import Outcome, Part
 from models.refitting import REFITS, REFITTED_GAIN
 from pipelines.reports import card
 from pipelines.reports.card import tripod
@@ -181,7 +181,7 @@ def test_small_numbers_are_protected():
     """Four people's group has no figures; no count of subjects is exact, in sections or in rows."""
     data = card.as_data(facts(flow=flow_rows().assign(subjects=3)))
     hidden = [row for row in data["sections"]["cohort"]["tables"][0]["rows"] if row[1] == "<x>"]
-    assert hidden == [("Sex", "<x>", "too few to show", "", "", "", "", "")]
+    assert hidden == [("Sex", "<x>", "too few to show", *[""] * 6)]
     assert {row[3] for row in data["sections"]["flow"]["tables"][0]["rows"]} == {"fewer than 10"}
     assert data["sections"]["data"]["facts"]["Subjects"] == "85"
     assert all(row["n_subjects"] % 5 == row["n_episodes"] % 5 == 0 for row in data["rows"])
@@ -208,13 +208,22 @@ def test_the_policy_in_words_follows_the_configuration():
 
 
 def test_an_outcome_on_a_scale_is_defined_by_its_scale():
-    """Relapse: the scale, the remission that must come first, and the rise."""
-    relapse = Outcome(
-        "relapse", (14, 28), assessment="phq_9", in_remission_below=10, rise=5, ascertainment="self_report"
-    )
+    """Relapse: the scale, the remission that must come first, and the rise; absence is known by assessments."""
+    relapse = Outcome("relapse", (14, 28), assessment="phq_9", in_remission_below=10, rise=5)
     told = card.as_data(facts(outcome=relapse))["sections"]["outcome"]["facts"]
-    assert (told["Scale"], told["In remission below"], told["Rise"]) == ("phq_9", "10", "5")
+    assert (told["Kind"], told["Scale"], told["In remission below"], told["Rise"]) == ("relapse", "phq_9", "10", "5")
+    assert told["How absence of an event is known"] == "by an assessment within the horizon"
     assert "Events" not in told
+
+
+def test_each_part_of_a_combination_is_defined():
+    """A rise without remission is called deterioration."""
+    worse = Outcome("worse", (14, 28), any_of=(Part(events=("emergency",)), Part(assessment="phq_9", reaches=20)))
+    told = card.as_data(facts(outcome=worse))["sections"]["outcome"]["facts"]
+    assert told["Any of, 1"] == "Events: emergency, How absence of an event is known: a registry sees everyone"
+    assert told["Any of, 2"].startswith(
+        "Kind: deterioration, Scale: phq_9, Reaches: 20, Reference: median of the last 90 days"
+    )
 
 
 def test_what_was_not_made_is_said(tmp_path: Path):

@@ -8,8 +8,8 @@ import pytest
 
 from models.abstention import ABSTAINED, ALL, MISSED, SCORED, SHARE
 from models.controls import PERMUTED, SHIFTED
+from models.flow import ADMITTED, COMPETING, STEPS, UNREPORTED
 from models.importance import AGREEMENT, IN_TOP, SIZE
-from models.outcomes import STEPS
 from pipelines.reports import controls, flow, importance, people
 from pipelines.reports.abstention import METRICS
 from pipelines.reports.comparison import comparison
@@ -32,7 +32,7 @@ def control_rows(**failed: bool) -> pd.DataFrame:
 def group(attribute: str, name: str, n: int, n_event: int, largest: float = 0.1) -> dict[str, object]:
     """A group of Table 1."""
     return {"attribute": attribute, "group": name, "n_subjects": n, "n_followed": n, "n_event_subjects": n_event,
-            "n_episodes": 2 * n_event, "largest_event_share": largest, "followed_days": 120.4}  # fmt: skip
+            "n_episodes": 2 * n_event, "largest_event_share": largest, "followed_days": 120.4, "unreported_share": 0.1234}  # fmt: skip
 
 
 GROUPS = pd.DataFrame(
@@ -133,7 +133,7 @@ def test_a_report_without_controls_says_so(tmp_path):
 def test_table_1_hides_small_groups_and_what_they_follow_from():
     """Four people: named, without figures; the counts of the next smallest group are hidden with theirs."""
     lines = {line["group"]: line for line in people.section(GROUPS)["lines"]}
-    assert lines["Everybody"]["cells"] == ["85", "85", "120", "30", "50", "65"]
+    assert lines["Everybody"]["cells"] == ["85", "85", "120", "30", "50", "65", "12 %"]
     assert lines["<x>"]["cells"] is None
     assert lines["M"]["cells"] == ["–", "–", "120", "–", "–", "–"]
     assert lines["F"]["cells"][0] == "40"
@@ -162,9 +162,20 @@ def test_the_flow_is_drawn_with_the_figures_of_its_table():
         "13,800 rows",
         "13,700 rows",
         "13,600 rows",
+        "Labelled within 14 days, 13,500 rows",
+        "With an event, 13,400 rows",
+        "Without an event, 100 rows, 13,300 of them died or admitted first",
     ):
         assert figure in told.group(1)
-    assert "Without an event, 100 rows" in told.group(1)
+
+
+def test_a_rule_that_took_nothing_away_is_in_the_table_only():
+    """Where nobody was admitted and no report was asked for, the diagram has no box for either."""
+    rows = flow_rows()
+    rows.loc[rows["step"].isin([ADMITTED, UNREPORTED, COMPETING]), "rows"] = 0
+    found = flow.section(rows, "crisis", 14)
+    assert "dmitted" not in str(found["diagram"])
+    assert ADMITTED in str(found["lines"])
 
 
 @pytest.mark.parametrize("missing", ["step", "task"])

@@ -107,6 +107,25 @@ VALUES_THAT_ARE_OFF = {
     "events and an assessment": (
         {"outcomes": {"crisis": {**RELAPSE, "events": ["panic"]}}}, ["outcomes.crisis", "not both"]),
     "an assessment without its rise": ({"outcomes": {"relapse": RELAPSE}}, ["outcomes.relapse", "`rise:`"]),
+    "remission without a rise": (
+        {"outcomes": {"relapse": {**RELAPSE, "in_remission_below": 10}}}, ["outcomes.relapse", "`rise:` for a relapse"]),
+    "a fall": ({"outcomes": {"relapse": {**RELAPSE, "rise": -5}}}, ["`outcomes.relapse.rise`", "greater than 0"]),
+    "remission and a threshold": (
+        {"outcomes": {"relapse": {**RELAPSE, "in_remission_below": 10, "rise": 5, "reaches": 15}}},
+        ["outcomes.relapse", "`reaches:` goes without `in_remission_below:`", "leave one of them out"]),
+    "events and a rise": (
+        {"outcomes": {"crisis": {"events": ["panic"], "rise": 5, "horizons_days": [7]}}},
+        ["outcomes.crisis", "`rise:`", "write `assessment:` for `events:`"]),
+    "a part without anything": (
+        {"outcomes": {"worse": {"any_of": [{"events": ["panic"]}, {"rise": 5}], "horizons_days": [7]}}},
+        ["outcomes.worse.any_of", "either `events:` or `assessment:`"]),
+    "one part": (
+        {"outcomes": {"worse": {"any_of": [{"events": ["panic"]}], "horizons_days": [7]}}},
+        ["outcomes.worse", "`any_of:` needs two parts or more"]),
+    "events beside parts": (
+        {"outcomes": {"worse": {"any_of": [{"events": ["panic"]}, {"assessment": "phq_9", "rise": 5}], "min_coverage": 0.5,
+                                "horizons_days": [7]}}},
+        ["outcomes.worse", "`min_coverage:` beside `any_of:`", "write it in a part"]),
     "horizons that fall": (
         {"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [14, 7]}}}, ["`horizons_days:`", "rising"]),
     "an alert horizon of its own": (
