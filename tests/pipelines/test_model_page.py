@@ -135,7 +135,7 @@ def test_table_1_hides_small_groups_and_what_they_follow_from():
     lines = {line["group"]: line for line in people.section(GROUPS)["lines"]}
     assert lines["Everybody"]["cells"] == ["85", "85", "120", "30", "50", "65", "12 %"]
     assert lines["<x>"]["cells"] is None
-    assert lines["M"]["cells"] == ["–", "–", "120", "–", "–", "–"]
+    assert lines["M"]["cells"] == ["–", "–", "120", "–", "–", "–", "12 %"]
     assert lines["F"]["cells"][0] == "40"
 
 

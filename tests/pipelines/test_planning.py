@@ -123,6 +123,8 @@ def test_groups_that_cannot_be_compared_are_told_without_their_size(planned):
          "declared by `never`, and column `kind` of `events`, as known that night, holds other ones: `crisis_contact` ("),
         ({"outcomes": {"crisis": {"assessment": "zzz", "in_remission_below": 5, "rise": 3, "horizons_days": [14]}}},
          "declared by `zzz`, and column `instrument` of `assessments`"),
+        ({"outcomes": {"worse": {"any_of": [{"events": ["crisis_contact"]}, {"assessment": "zzz", "rise": 3}],
+                                 "horizons_days": [14]}}}, "No stream gives part 2 of the outcome `worse`: it is declared by `zzz`"),
         ({"training": {"folds": 40}}, "are too few for 40 folds"),
     ],
 )  # fmt: skip
