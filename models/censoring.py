@@ -1,8 +1,8 @@
 """Whether the gain hangs on who was lost to follow-up: inverse-probability-of-censoring weights, as a sensitivity analysis.
 
 Rows whose horizon was not followed up have no label. If those are other people than the rest, figures of the rest mislead.
-Each labelled row is counted once more for the rows like it that were lost (Robins and Finkelstein 2000), as far as what was known at the
-cutoff tells who is lost; what nobody knew then stays a limit.
+Each labelled row is counted once more for the rows like it that were lost (Robins and Finkelstein 2000), as far as what
+was known at the cutoff tells who is lost; what nobody knew then stays a limit.
 """
 
 import numpy as np

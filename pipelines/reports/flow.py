@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from models.fairness.disclosure import SMALLEST_SUBJECTS
 from models.flow import ADMITTED, CENSORED, COMPETING, DATES, LABELLED, MASKED, POSITIVE, STEPS, UNREPORTED
 from pipelines.reports import plots, words
 
@@ -23,7 +24,10 @@ def section(flow: pd.DataFrame, outcome: str, horizon_days: int, n_known: int | 
     is_number = {c: pd.api.types.is_numeric_dtype(own[c]) for c in own.columns}
     return {
         "columns": [(words.plain(str(c)).capitalize(), is_number[c]) for c in own.columns],
-        "lines": [[(_value(v), is_number[c]) for c, v in row.items()] for row in own.to_dict("records")],
+        "lines": [
+            [(_people(v) if c == "subjects" else _value(v), is_number[c]) for c, v in row.items()]
+            for row in own.to_dict("records")
+        ],
         "diagram": _diagram(own, horizon_days, n_known),
     }
 
@@ -62,4 +66,9 @@ def _diagram(own: pd.DataFrame, horizon_days: int, n_known: int | None) -> Any:
 
 
 def _counted(step: pd.Series) -> str:
-    return f"{words.count(step['rows'])} rows, {words.count(step['subjects'])} subjects"
+    return f"{words.count(step['rows'])} rows, {_people(step['subjects'])} subjects"
+
+
+def _people(count: float) -> str:
+    """How many, or that they are few: who died or was admitted is soon somebody whom one knows."""
+    return words.rounded(count) if count < SMALLEST_SUBJECTS else words.count(count)

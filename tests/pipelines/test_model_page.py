@@ -184,6 +184,16 @@ def test_a_flow_without_steps_is_a_table_only(missing):
     assert flow.section(flow_rows().drop(columns=missing), "crisis", 14)["diagram"] is None
 
 
+def test_few_people_are_not_counted_in_the_flow():
+    """Three who were admitted: fewer than 10, in the diagram and in the table."""
+    rows = flow_rows()
+    rows.loc[rows["step"] == ADMITTED, "subjects"] = 3
+    found = flow.section(rows, "crisis", 14)
+    assert "13,800 rows, fewer than 10 subjects" in str(found["diagram"])
+    assert "'3'" not in str(found["lines"])
+    assert "fewer than 10" in str(found["lines"])
+
+
 def test_what_scores_are_associated_with_is_said_in_a_clinician_s_words(tmp_path):
     """Largest first, with how stable that is; another outcome's page has no such section."""
     found = importance.section(importance_rows(), "crisis", {"c": "time asleep"}, "boosted_hazard")
