@@ -156,18 +156,16 @@ def _fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tup
     scale = np.where(scale > 0, scale, 1.0)
     levels = np.eye(intervals)[interval]
     # Features of one stream are missing together: one column for all, as wide as the ridge would have them all together.
-    alike = np.unique(np.packbits(~known, axis=0).T, axis=0, return_index=True, return_inverse=True, return_counts=True)
-    _, first, place, times = alike
-    wide = np.sqrt(times)
-    design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known[:, first] * wide, levels])
+    bits = np.packbits(~known, axis=0).T
+    _, first, place, times = np.unique(bits, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known[:, first] * np.sqrt(times), levels])
     # Exact steps cost the square of the width.
     how = "newton-cholesky" if len(features) <= FEW_FEATURES else "lbfgs"
     solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver=how, max_iter=300)
     weights = solver.fit(design, y).coef_[0]
-    n, m = x.shape[1], len(first)
-    of_missing = (weights[n : n + m] / wide)[place.reshape(-1)]
-    return Linear(features, *(tuple(map(float, part)) for part in
-                              (centre, scale, weights[:n], of_missing, weights[n + m :])))  # fmt: skip
+    of_known, of_missing, levels = np.split(weights, [x.shape[1], x.shape[1] + len(first)])
+    parts = (centre, scale, of_known, (of_missing / np.sqrt(times))[place.reshape(-1)], levels)
+    return Linear(features, *(tuple(map(float, part)) for part in parts))
 
 
 def _linear_parts(linear: Linear, x: Values) -> Values:
