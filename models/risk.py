@@ -27,7 +27,7 @@ Values = NDArray[np.float64]
 CROSS_FITS = 3
 # Weekly rows of one subject are near-copies of each other, so a row counts for less than a row.
 RIDGE = 10.0
-# From more on a logistic regression is solved by gradients.
+# From more on a logistic regression is solved by gradients, and is sure of more than it knows: it needs a calibration line.
 FEW_FEATURES = 30
 MAX_BIN = 64
 TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_bin": MAX_BIN, "base_score": 0.5, "verbosity": 0}
@@ -91,7 +91,7 @@ def fit(
     model = HazardModel(name, str(labels["outcome"].iloc[0]), str(labels["task"].iloc[0]), horizons_days, features,
                         learner, Linear((), (), (), (), (), ()), growth)  # fmt: skip
     fitted = _learn(model, x, interval, y, seed, threads)
-    if learner == "logistic":
+    if learner == "logistic" and len(features) <= FEW_FEATURES:
         # Maximum likelihood with so few weights is calibrated by itself; a second line would only add noise.
         margin, line = _margin(fitted, x, interval), fitted.line
     else:
@@ -155,14 +155,17 @@ def _fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tup
     scale = np.sqrt((np.where(known, x - centre, 0) ** 2).sum(axis=0) / counts)
     scale = np.where(scale > 0, scale, 1.0)
     levels = np.eye(intervals)[interval]
-    design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known, levels])
+    # Features of one stream are missing together: one column for all, as wide as the ridge would have them all together.
+    bits = np.packbits(~known, axis=0).T
+    _, first, place, times = np.unique(bits, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known[:, first] * np.sqrt(times), levels])
     # Exact steps cost the square of the width.
     how = "newton-cholesky" if len(features) <= FEW_FEATURES else "lbfgs"
     solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver=how, max_iter=300)
     weights = solver.fit(design, y).coef_[0]
-    n = x.shape[1]
-    return Linear(features, *(tuple(map(float, part)) for part in
-                              (centre, scale, weights[:n], weights[n : 2 * n], weights[2 * n :])))  # fmt: skip
+    of_known, of_missing, levels = np.split(weights, [x.shape[1], x.shape[1] + len(first)])
+    parts = (centre, scale, of_known, (of_missing / np.sqrt(times))[place.reshape(-1)], levels)
+    return Linear(features, *(tuple(map(float, part)) for part in parts))
 
 
 def _linear_parts(linear: Linear, x: Values) -> Values:
