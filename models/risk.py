@@ -105,11 +105,10 @@ def fit(
 def _learn(model: HazardModel, rows: Rows, y: Values, seed: int, threads: int) -> HazardModel:
     history = tuple(f for f in model.features if f.startswith("history_"))
     chosen = model.features if model.learner == "logistic" else history
-    x = rows.values(chosen)
-    linear = _fit_linear(x, rows.interval, y, chosen, len(model.horizons_days))
+    linear = _fit_linear(rows.values(chosen), rows.interval, y, chosen, len(model.horizons_days))
     if model.learner == "logistic":
         return replace(model, linear=linear)
-    margin = _linear_margin(linear, x, rows.interval)
+    margin = _linear_margin(linear, rows.values(chosen), rows.interval)
     data = xgb.QuantileDMatrix(Batches(rows, y, margin), max_bin=MAX_BIN, nthread=threads)
     told = asdict(model.growth)
     rounds = told.pop("rounds")
