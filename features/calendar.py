@@ -9,6 +9,7 @@ An outcome event belongs to the *risk day* r with c(r) <= occurred_at < c(r + 1)
 """
 
 from datetime import time
+from math import gcd
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,17 @@ def _days_around(instants: pd.Series) -> pd.DatetimeIndex:
     """Every civil day that could hold any of the instants, with two days to spare for zones."""
     low, high = instants.min().tz_localize(None).normalize(), instants.max().tz_localize(None).normalize()
     return pd.date_range(low - 2 * DAY, high + 2 * DAY, freq="D", unit="us")
+
+
+def receipt_bin_us(cutoff: time) -> int:
+    """Microseconds of the bins in which receipts count alike: cutoffs lie on whole quarters of an hour, or as fine as declared."""
+    return gcd(15, cutoff.minute or 15) * 60_000_000
+
+
+def receipt_bin_sql(cutoff: time) -> str:
+    """The number of a row's bin, rounded up, so that its end is by a cutoff if and only if the receipt is."""
+    bin_us = receipt_bin_us(cutoff)
+    return f"(epoch_us(received_at) + {bin_us - 1}) // {bin_us}"
 
 
 def index_date_knowing(received_at: pd.Series, zone: str, cutoff: time = DEFAULT_CUTOFF) -> pd.Series:

@@ -76,10 +76,17 @@ def origins(sums: pd.DataFrame, names: pd.DataFrame, preference: Preference) -> 
     rows = sums.rename(columns={"device": "hashed"}).assign(place=place)
     rows = rows[rows["known_on"] == rows.groupby("place")["known_on"].transform("min")]
     first = rows.groupby("place")["known_on"].min()
-    # Offsets and what was kept are rows of their own here.
-    rows = rows.groupby(["place", "hashed", "hour"], as_index=False)[list(SUMS)].sum()
-    place = _ranks(subjects.take(rows["place"].to_numpy() >> 20), rows["hashed"], names, "hashed", preference)
-    spoke = speaker(rows.assign(liked=len(preference) - place), ["place"], "hashed").reset_index(drop=True)
+    spoke = rows[["place", "hashed"]].drop_duplicates()
+    has_several = spoke["place"].duplicated(keep=False)
+    # Who spoke is asked of days of several devices only: the others are the rule, and shall cost little.
+    rows = rows[rows["place"].isin(spoke.loc[has_several, "place"])]
+    if len(rows):
+        # Offsets and what was kept are rows of their own here.
+        rows = rows.groupby(["place", "hashed", "hour"], as_index=False)[list(SUMS)].sum()
+        place = _ranks(subjects.take(rows["place"].to_numpy() >> 20), rows["hashed"], names, "hashed", preference)
+        best = speaker(rows.assign(liked=len(preference) - place), ["place"], "hashed")
+        spoke = pd.concat([spoke[~has_several], best[["place", "hashed"]]])
+    spoke = spoke.sort_values("place", ignore_index=True)
     spoke = spoke.assign(known_on=spoke["place"].map(first))
     places = spoke["place"].to_numpy()
     spoke = spoke.assign(

@@ -124,13 +124,20 @@ def shows(hours: pd.DataFrame, by: list[str]) -> pd.Series:
 
     Args:
         hours: sums per hour and device.
-        by: columns that tell apart days of devices.
+        by: the two columns that tell apart days and devices.
     """
-    pulse = hours[["beat_minutes", "hrv_minutes"]].max(axis=1).clip(lower=0)
-    day = hours[by].assign(pulse=pulse, has_pulse=pulse > 0, word=hours["said_worn"] > 0).groupby(by, sort=False)
-    is_shown: pd.Series = day["has_pulse"].transform("sum") >= FEWEST_SIGN_HOURS
-    is_shown |= day["pulse"].transform("sum") >= FEWEST_SIGN_MINUTES
-    return is_shown | day["word"].transform("any")
+    pulse, day = hours[["beat_minutes", "hrv_minutes"]].max(axis=1).clip(lower=0).to_numpy(), _codes(hours, by)
+    is_shown = np.bincount(day, pulse > 0) >= FEWEST_SIGN_HOURS
+    is_shown |= np.bincount(day, pulse) >= FEWEST_SIGN_MINUTES
+    is_shown |= np.bincount(day, hours["said_worn"] > 0) > 0
+    return pd.Series(is_shown[day], hours.index)
+
+
+def _codes(hours: pd.DataFrame, by: list[str]) -> Places:
+    """A number per distinct pair of two columns, row by row."""
+    of, device = (pd.factorize(hours[name])[0] for name in by)
+    codes: Places = pd.factorize(of * (1 + device.max(initial=0)) + device)[0]
+    return codes
 
 
 def without_silent_hours(found: DayHours) -> DayHours:
@@ -144,7 +151,8 @@ def without_silent_hours(found: DayHours) -> DayHours:
     """
     hours, by = found.hours, ["version", "device"]
     is_shown = shows(hours, by)
-    has_any_sign = (hours["worn"] > 0).groupby([hours[name] for name in by]).transform("any")
+    day = _codes(hours, by)
+    has_any_sign = np.bincount(day, hours["worn"] > 0)[day] > 0
     is_silent = (hours["worn"] == 0) & (is_shown | ~has_any_sign)
     silent = {name: hours[name].mask(is_silent, 0) for name in ("step_minutes", "still_bits")}
     return DayHours(

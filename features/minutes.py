@@ -7,14 +7,13 @@ second look at its minutes, and hours can be kept when the minutes they came fro
 
 from collections.abc import Iterable
 from datetime import time
-from math import gcd
 
 import duckdb
 import numpy as np
 import pandas as pd
 
 from features import activity
-from features.calendar import DEFAULT_CUTOFF, index_date_knowing
+from features.calendar import DEFAULT_CUTOFF, index_date_knowing, receipt_bin_sql, receipt_bin_us
 from features.tables import TABLES
 from features.versions import known_by
 
@@ -68,20 +67,18 @@ def hour_sums(
         cutoff: when a night ends.
         as_of: the index date by which rows must be known, if any.
     """
-    name, bin_us = "minutes_raw", gcd(15, cutoff.minute or 15) * 60_000_000
+    name, receipt = "minutes_raw", receipt_bin_sql(cutoff)
     told = ", ".join(f"{sql} AS {column}" for column, sql in OF_SUBJECT.items())
     relation.project(f"* REPLACE ({told}), {BIT_SQL.format(f'{MINUTE_SQL} % 60')}, {IS_WORN} AS shown").create_view(
         name, replace=True
     )
-    # Cutoffs are whole quarters of an hour, or as fine as the declared minute: nothing more of a receipt matters.
-    receipt = f"(epoch_us(received_at) + {bin_us - 1}) // {bin_us}"
     key = f"subject_id, {DEVICE_SQL} AS device, utc_offset_min, {HOUR_SQL} AS hour"
     sums = connection.sql(f"""
         SELECT {key}, {receipt} AS receipt, {SUMS_SQL} FROM {name} WHERE version = 0 AND NOT is_deleted
         GROUP BY ALL HAVING {SUMS["minutes"]} > 0""").df()  # fmt: skip
     if connection.sql(f"SELECT 1 FROM {name} WHERE version > 0 OR is_deleted LIMIT 1").fetchall():
         sums = pd.concat([sums, _corrections(connection, name, key, receipt)], ignore_index=True)
-    known_on = _known_on(sums["subject_id"], sums["receipt"].to_numpy() * bin_us, zones, cutoff)
+    known_on = _known_on(sums["subject_id"], sums["receipt"].to_numpy() * receipt_bin_us(cutoff), zones, cutoff)
     # An empty answer has no text type of its own, and would take that of kept hours away.
     sums = sums.assign(known_on=known_on, subject_id=sums["subject_id"].astype("str"))
     return known_by(sums[[*HOUR_KEY, *SUMS]], as_of)

@@ -7,6 +7,7 @@ subject-day begins.
 from datetime import time
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from features.calendar import (
@@ -16,10 +17,14 @@ from features.calendar import (
     is_known_on_sql,
     local_day_sql,
     local_time_sql,
+    receipt_bin_sql,
+    receipt_bin_us,
 )
 from features.tables import TABLES
 
 KEY = ["subject_id", "local_date", "known_on"]
+# Receipts' bins since 1970 take fewer: above them stands the number of a zone.
+PLACE_BITS = 40
 
 
 def with_known_on(
@@ -29,23 +34,23 @@ def with_known_on(
     """Add `known_on` to raw rows: the first index date whose cutoff in the subject's zone comes at or after receipt.
 
     Rows of subjects without a zone are left out: they are strangers; so are rows not known by `as_of`, if given. The
-    calendar is asked once per receipt time.
+    calendar is asked once per quarter of an hour in which something was received.
     """
-    name = f"{table}_rows"
+    name, receipt = f"{table}_rows", receipt_bin_sql(cutoff)
     relation.create_view(name, replace=True)
-    received = (
-        connection.sql(f"SELECT DISTINCT received_at FROM {name}").df()["received_at"].astype("datetime64[us, UTC]")
-    )
-    dates = [pd.DataFrame({"zone": zone, "received_at": received, "known_on": index_date_knowing(received, zone, cutoff)})
-             for zone in sorted(zones.unique())]  # fmt: skip
-    subjects = pd.DataFrame({"subject_id": zones.index.to_numpy(), "zone": zones.to_numpy()})
-    known = known_by(pd.concat(dates, ignore_index=True), as_of)
+    bins = connection.sql(f"SELECT DISTINCT {receipt} AS bin FROM {name} WHERE received_at IS NOT NULL").df()["bin"]
+    ends = pd.Series(pd.to_datetime(bins * receipt_bin_us(cutoff), unit="us", utc=True)).astype("datetime64[us, UTC]")
+    number, names = pd.factorize(zones.to_numpy(), sort=True)
+    known = [pd.DataFrame({"place": (zone << PLACE_BITS) + bins, "known_on": index_date_knowing(ends, str(of), cutoff)})
+             for zone, of in enumerate(names)]  # fmt: skip
+    subjects = pd.DataFrame({"subject_id": zones.index.to_numpy(), "zone": number.astype(np.int64) << PLACE_BITS})
     connection.register(f"{name}_zones", subjects)
-    connection.register(f"{name}_known", known)
+    connection.register(f"{name}_known", known_by(pd.concat(known, ignore_index=True), as_of))
+    # One key of both, so that no plan begins with every receipt of every subject's zone.
     return connection.sql(f"""
         SELECT r.*, k.known_on::DATE AS known_on FROM {name} r
         JOIN {name}_zones z USING (subject_id)
-        JOIN {name}_known k ON k.zone = z.zone AND k.received_at = r.received_at""")  # fmt: skip
+        JOIN {name}_known k ON k.place = z.zone + {receipt.replace("received_at", "r.received_at")}""")  # fmt: skip
 
 
 class Versions:

@@ -16,35 +16,19 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 from models.calibration import fit_line, resampled_lines
 from models.errors import ModelsError
 from models.growth import USUAL, Growth
 from models.intervals import Batches, Rows, at_risk, columns_of
+from models.linear import FEW_FEATURES, NO_LINEAR, Linear, fit_linear, linear_margin, linear_parts
 
 Learner = Literal["logistic", "boosted_trees"]
 Values = NDArray[np.float64]
 CROSS_FITS = 3
-# Weekly rows of one subject are near-copies of each other, so a row counts for less than a row.
-RIDGE = 10.0
-# From more on a logistic regression is solved by gradients.
-FEW_FEATURES = 30
 MAX_BIN = 64
 TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_bin": MAX_BIN, "base_score": 0.5, "verbosity": 0}
 INTERVAL_LEVEL = 0.9
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A logistic regression as numbers: per feature centre, scale, weight, and weight of being missing."""
-
-    features: tuple[str, ...]
-    centre: tuple[float, ...]
-    scale: tuple[float, ...]
-    weight: tuple[float, ...]
-    missing_weight: tuple[float, ...]
-    interval_level: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -90,9 +74,9 @@ def fit(
         raise ModelsError("The training rows hold no event, or nothing but events: no risk can be learnt from them.")
     subject = labels["subject_id"].iloc[place]
     model = HazardModel(name, str(labels["outcome"].iloc[0]), str(labels["task"].iloc[0]), horizons_days, features,
-                        learner, Linear((), (), (), (), (), ()), growth)  # fmt: skip
+                        learner, NO_LINEAR, growth)  # fmt: skip
     fitted = _learn(model, rows, y, seed, threads)
-    if learner == "logistic":
+    if learner == "logistic" and len(features) <= FEW_FEATURES:
         # Maximum likelihood with so few weights is calibrated by itself; a second line would only add noise.
         margin, line = _margin(fitted, rows), fitted.line
     else:
@@ -105,10 +89,10 @@ def fit(
 def _learn(model: HazardModel, rows: Rows, y: Values, seed: int, threads: int) -> HazardModel:
     history = tuple(f for f in model.features if f.startswith("history_"))
     chosen = model.features if model.learner == "logistic" else history
-    linear = _fit_linear(rows.values(chosen), rows.interval, y, chosen, len(model.horizons_days))
+    linear = fit_linear(rows.values(chosen), rows.interval, y, chosen, len(model.horizons_days))
     if model.learner == "logistic":
         return replace(model, linear=linear)
-    margin = _linear_margin(linear, rows.values(chosen), rows.interval)
+    margin = linear_margin(linear, rows.values(chosen), rows.interval)
     data = xgb.QuantileDMatrix(Batches(rows, y, margin), max_bin=MAX_BIN, nthread=threads)
     told = asdict(model.growth)
     rounds = told.pop("rounds")
@@ -116,46 +100,15 @@ def _learn(model: HazardModel, rows: Rows, y: Values, seed: int, threads: int) -
     return replace(model, linear=linear, trees=bytes(trees.save_raw("ubj")))
 
 
-def _fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tuple[str, ...], intervals: int) -> Linear:
-    # arcsinh is linear near 0 and logarithmic far out: days since something count by their order of magnitude.
-    x = np.arcsinh(x)
-    known = np.isfinite(x)
-    counts = np.maximum(known.sum(axis=0), 1)
-    centre = np.where(known, x, 0).sum(axis=0) / counts
-    scale = np.sqrt((np.where(known, x - centre, 0) ** 2).sum(axis=0) / counts)
-    scale = np.where(scale > 0, scale, 1.0)
-    levels = np.eye(intervals)[interval]
-    design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known, levels])
-    # Exact steps cost the square of the width.
-    how = "newton-cholesky" if len(features) <= FEW_FEATURES else "lbfgs"
-    solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver=how, max_iter=300)
-    weights = solver.fit(design, y).coef_[0]
-    n = x.shape[1]
-    return Linear(features, *(tuple(map(float, part)) for part in
-                              (centre, scale, weights[:n], weights[n : 2 * n], weights[2 * n :])))  # fmt: skip
-
-
-def _linear_parts(linear: Linear, x: Values) -> Values:
-    """Each feature's part of the linear log-odds, of the shape of x."""
-    x = np.arcsinh(x)
-    standard = (x - np.array(linear.centre)) / np.array(linear.scale) * np.array(linear.weight)
-    return np.where(np.isfinite(x), standard, np.array(linear.missing_weight))
-
-
-def _linear_margin(linear: Linear, x: Values, interval: NDArray[np.int64]) -> Values:
-    margin: Values = _linear_parts(linear, x).sum(axis=1) + np.array(linear.interval_level)[interval]
-    return margin
-
-
 def linear_contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
     """Parts of the linear log-odds by `model.linear.features`, of shape (n_rows, n_linear_features)."""
     features = list(model.linear.features)
-    return _linear_parts(model.linear, matrix[features].to_numpy(dtype=np.float64).reshape(len(matrix), len(features)))
+    return linear_parts(model.linear, matrix[features].to_numpy(dtype=np.float64).reshape(len(matrix), len(features)))
 
 
 def _margin(model: HazardModel, rows: Rows) -> Values:
     """Log-odds of the hazard before calibration."""
-    margin = _linear_margin(model.linear, rows.values(model.linear.features), rows.interval)
+    margin = linear_margin(model.linear, rows.values(model.linear.features), rows.interval)
     if model.learner == "boosted_trees":
         trees = booster(model)
         for part, x in rows.batches():

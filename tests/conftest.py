@@ -1,8 +1,13 @@
-"""For all tests: how processes that share the work end."""
+"""For all tests: how processes that share the work end, and that no test is timed."""
 
 import os
 
 import pytest
+from hypothesis import settings
+
+# A machine that is busy makes no property false.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -200,7 +200,7 @@ def test_a_cohort_that_is_not_there_or_asks_for_other_horizons_or_has_no_event_i
     assert (code, "There is no cohort at" in output) == (2, True), output
     path = twin(elsewhere, tmp_path)
     for told, events, horizons in (("Declare `horizons_days: [14, 28]`", ["crisis_contact"], [7, 14]),
-                                   ("no event that could have been foreseen", ["never"], [14, 28])):  # fmt: skip
+                                   ("No stream gives the outcome `crisis`", ["never"], [14, 28])):  # fmt: skip
         declared = {"events": events, "horizons_days": horizons, "alert_horizon_days": 14}
         changed(tmp_path, outcomes={"crisis": declared})
         code, output = answered(home, "validate", "--cohort", str(path), "--as-of", NIGHT)

@@ -1,6 +1,6 @@
 """What a model is for and not for, what it predicts, from what, how, and its limits."""
 
-from models.risk import RIDGE
+from models.linear import RIDGE
 from pipelines.reports import tuning, words
 from pipelines.reports.card.facts import BLANK, Facts, Section, blank, table
 
