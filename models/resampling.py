@@ -59,11 +59,15 @@ class Concordance:
     def auroc(self, weights: Values) -> Values:
         """AUROC of each weighting of subjects, shape (n,) from (n, n_subjects); missing without both classes."""
         found = np.full(len(weights), np.nan)
+        positives, negatives = (
+            np.bincount(self.subject[rows], minlength=weights.shape[1]).astype(np.float64)
+            for rows in (self.is_positive, ~self.is_positive)
+        )
         for start in range(0, len(weights), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             drawn = np.ascontiguousarray(weights[part].T)
-            right, positives, negatives = _count_pairs(self.score, self.is_positive, self.subject, drawn)
-            total = positives * negatives
+            right = _count_pairs(self.score, self.is_positive, self.subject, drawn)
+            total = (positives @ drawn) * (negatives @ drawn)
             np.divide(right, total, out=found[part], where=total > 0)
         return found
 
@@ -76,28 +80,29 @@ def concordance(score: Values, label: Values, subject: NDArray[np.int64]) -> Con
 
 @njit(nogil=True, cache=True)
 def _count_pairs(score, is_positive, subject, drawn):  # type: ignore[no-untyped-def]
-    """Pairs of a positive and a negative row ranked rightly, ties as half; positive rows; negative rows: of shape (n,).
+    """Pairs of a positive and a negative row ranked rightly, ties as half, of shape (n,).
 
     Rows come in rising order of score, and count as often as their subjects were drawn, of shape (n_subjects, n).
     """
-    right, positives, below = np.zeros((3, drawn.shape[1]))
+    right, below = np.zeros(drawn.shape[1]), np.zeros(drawn.shape[1])
     first = 0
     while first < len(score):
-        last = first
-        while last < len(score) and (last == first or score[last] == score[first]):
+        last = first + 1
+        while last < len(score) and score[last] == score[first]:
             last += 1
         # Positive rows see all negative ones of lower scores, and half of those of their own.
-        is_alone = last == first + 1
-        _add_negatives(is_positive, subject, drawn, first, last, 1.0 if is_alone else 0.5, below)
+        is_tied = last > first + 1
+        _add_negatives(is_positive, subject, drawn, first, last, 0.5 if is_tied else 1.0, below)
         for row in range(first, last):
             if is_positive[row]:
-                for k, times in enumerate(drawn[subject[row]]):
-                    right[k] += times * below[k]
-                    positives[k] += times
-        if not is_alone:
+                times = drawn[subject[row]]
+                # Plain loops over places: the compiler makes vector instructions of them.
+                for k in range(len(times)):
+                    right[k] += times[k] * below[k]
+        if is_tied:
             _add_negatives(is_positive, subject, drawn, first, last, 0.5, below)
         first = last
-    return right, positives, below
+    return right
 
 
 @njit(nogil=True, cache=True)
@@ -105,8 +110,9 @@ def _add_negatives(is_positive, subject, drawn, first, last, share, below):  # t
     """A share of the negative rows of one score."""
     for row in range(first, last):
         if not is_positive[row]:
-            for k, times in enumerate(drawn[subject[row]]):
-                below[k] += share * times
+            times = drawn[subject[row]]
+            for k in range(len(times)):
+                below[k] += share * times[k]
 
 
 def own_aurocs(score: Values, label: Values, unit: NDArray[np.int64], n_units: int, fewest: int = FEWEST_OWN) -> Values:
