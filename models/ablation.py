@@ -213,7 +213,7 @@ def _auroc(predictions: Predictions, risk: Values, place: int, tested: _Tested) 
     label = at_horizon(predictions.rows, predictions.horizons_days[place])
     subject = tested.subjects.get_indexer(pd.Index(predictions.rows["subject_id"])).astype(np.int64)
     kept = np.isfinite(label) & (subject >= 0)
-    pairs = resampling.concordance(risk[kept, place], label[kept], subject[kept], len(tested.subjects))
+    pairs = resampling.concordance(risk[kept, place], label[kept], subject[kept])
     return pairs.auroc(tested.weights)
 
 

@@ -79,7 +79,7 @@ def _figures(rows: pd.DataFrame, code: NDArray[np.int64], weights: Values) -> di
     binned = curve.score, curve.rows[:CALIBRATION_RESAMPLES], curve.positives[:CALIBRATION_RESAMPLES]
     slopes, levels = binned_slopes(*binned), binned_levels(*binned)
     slopes[0], levels[0] = slope_and_intercept(score, label)
-    aurocs = resampling.concordance(score, label, code, weights.shape[1]).auroc(weights)
+    aurocs = resampling.concordance(score, label, code).auroc(weights)
     means = [resampling.subject_means(of, code, weights) for of in (label, score)]
     return dict(zip(names, map(_with_interval, (aurocs, slopes, levels, *means)), strict=True))
 

@@ -11,6 +11,7 @@ RESAMPLES = 100
 EPSILON = 1e-9
 # Keeps the line near the identity where data are few; in units of one observation.
 PRIOR = 1.0
+MOST_STEPS, SMALL_STEP = 25, 1e-10
 
 
 def log_odds(probability: Values) -> Values:
@@ -53,11 +54,11 @@ def slope_and_intercept(probability: Values, label: Values) -> tuple[float, floa
 def fit_level(margin: Values, label: Values) -> float:
     """The shift of the log-odds by which as many events are expected as were seen."""
     level = 0.0
-    for _ in range(50):
+    for _ in range(2 * MOST_STEPS):
         expected = expit(margin + level)
         step = float((label - expected).sum() / max((expected * (1 - expected)).sum(), EPSILON))
         level += step
-        if abs(step) < 1e-10:
+        if abs(step) < SMALL_STEP:
             break
     return level
 
@@ -74,24 +75,42 @@ def binned_slopes(score: Values, rows: Values, positives: Values) -> Values:
     """
     margin = log_odds(score)
     slope, level = np.ones(len(rows)), np.zeros(len(rows))
-    for _ in range(25):
+    has_both = _has_both(rows, positives)
+    for _ in range(MOST_STEPS):
         risk = expit(slope[:, None] * margin + level[:, None])
         error, curvature = rows * risk - positives, rows * risk * (1 - risk)
         gradient = error @ margin + 2 * PRIOR * (slope - 1), error.sum(axis=1)
         a, b, c = curvature @ margin**2 + 2 * PRIOR, curvature @ margin, curvature.sum(axis=1) + EPSILON
         determinant = np.maximum(a * c - b * b, EPSILON)
-        slope = slope - np.clip((c * gradient[0] - b * gradient[1]) / determinant, -1, 1)
-        level = level - np.clip((a * gradient[1] - b * gradient[0]) / determinant, -3, 3)
-    has_both = (positives.sum(axis=1) > 0) & (positives.sum(axis=1) < rows.sum(axis=1))
+        turn = np.clip((c * gradient[0] - b * gradient[1]) / determinant, -1, 1)
+        shift = np.clip((a * gradient[1] - b * gradient[0]) / determinant, -3, 3)
+        slope, level = slope - turn, level - shift
+        if _is_small(turn[has_both]) and _is_small(shift[has_both]):
+            break
     return np.where(has_both, slope, np.nan)
 
 
 def binned_levels(score: Values, rows: Values, positives: Values) -> Values:
     """Calibration in the large of each weighting, as `binned_slopes` gives the slope."""
     margin, level = log_odds(score), np.zeros(len(rows))
-    for _ in range(25):
+    has_both = _has_both(rows, positives)
+    for _ in range(MOST_STEPS):
         risk = expit(margin + level[:, None])
         curvature = (rows * risk * (1 - risk)).sum(axis=1) + EPSILON
-        level = level + np.clip((positives - rows * risk).sum(axis=1) / curvature, -3, 3)
-    has_both = (positives.sum(axis=1) > 0) & (positives.sum(axis=1) < rows.sum(axis=1))
+        shift = np.clip((positives - rows * risk).sum(axis=1) / curvature, -3, 3)
+        level = level + shift
+        if _is_small(shift[has_both]):
+            break
     return np.where(has_both, level, np.nan)
+
+
+def _has_both(rows: Values, positives: Values) -> NDArray[np.bool_]:
+    """Weightings with positive and negative rows."""
+    total = positives.sum(axis=1)
+    is_both: NDArray[np.bool_] = (total > 0) & (total < rows.sum(axis=1))
+    return is_both
+
+
+def _is_small(step: Values) -> bool:
+    """Whether a Newton step changes no figure that is told."""
+    return float(np.abs(step).max(initial=0.0)) < SMALL_STEP

@@ -67,7 +67,7 @@ def sensitivity(
     drawn = np.vstack([np.ones(len(subjects)), resampling.draws(len(subjects), resamples, seed)])
     found = {
         model: resampling.concordance(
-            predictions.risks[model][kept, place], label[kept], code.astype(np.int64), len(subjects), weight[kept]
+            predictions.risks[model][kept, place], label[kept], code.astype(np.int64), weight[kept]
         ).auroc(drawn)
         for model in (MODEL, bar)
     }

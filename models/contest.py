@@ -33,7 +33,7 @@ def difference(rows: pd.DataFrame, one: str, other: str, resamples: int, seed: i
     everybody = np.ones((1, len(subjects)))
     weights = np.vstack([everybody, resampling.draws(len(subjects), resamples, seed)])
     more, less = (
-        resampling.concordance(rows[name].to_numpy(), label, subject.astype(np.int64), len(subjects)).auroc(weights)
+        resampling.concordance(rows[name].to_numpy(), label, subject.astype(np.int64)).auroc(weights)
         for name in (one, other)
     )
     apart = more - less
@@ -92,13 +92,10 @@ class _Figures:
     def among(self, here: NDArray[np.bool_], weights: Values) -> dict[str, Values]:
         """Each metric among some of the subjects, under each weighting of all."""
         drawn = weights[:, here]
-        those = resampling.Concordance(
-            self.pairs.pairs[np.ix_(here, here)], self.pairs.positives[here], self.pairs.negatives[here]
-        )
         with np.errstate(invalid="ignore", divide="ignore"):
             brier = (drawn @ self.squared_errors[here]) / (drawn @ self.rows[here])
             caught = (drawn @ self.caught[here]) / (drawn @ self.positives[here])
-        return {"auroc": those.auroc(drawn), "brier": brier, "tpr": caught}
+        return {"auroc": self.pairs.among(here).auroc(weights), "brier": brier, "tpr": caught}
 
 
 def _figures(rows: pd.DataFrame, name: str, top_share: float, seed: int) -> _Figures:
@@ -111,7 +108,7 @@ def _figures(rows: pd.DataFrame, name: str, top_share: float, seed: int) -> _Fig
         return np.bincount(subject, values, n).astype(np.float64)
 
     return _Figures(
-        resampling.concordance(risk, label, subject, n), by_subject(np.ones(len(rows))),
+        resampling.concordance(risk, label, subject), by_subject(np.ones(len(rows))),
         by_subject((risk - label) ** 2), by_subject(label), by_subject(label * flagged),
     )  # fmt: skip
 

@@ -102,7 +102,7 @@ def _all_metrics(test: _Test, risks: dict[str, Values]) -> list[dict[str, object
     rows: list[dict[str, object]] = []
     aurocs = {}
     for model, score in risks.items():
-        pairs = resampling.concordance(score, test.label, test.subject, test.n_subjects)
+        pairs = resampling.concordance(score, test.label, test.subject)
         aurocs[model] = pairs.auroc(test.weights)
         curve = resampling.curve(score, test.label, test.subject, test.weights)
         found = {
@@ -164,7 +164,7 @@ def _quiet(test: _Test, score: Values) -> Metric:
     rows = test.quiet
     if len(np.unique(test.subject[rows & (test.label == 1)])) < 2:
         return float("nan"), float("nan"), float("nan")
-    pairs = resampling.concordance(score[rows], test.label[rows], test.subject[rows], test.n_subjects)
+    pairs = resampling.concordance(score[rows], test.label[rows], test.subject[rows])
     return resampling.with_interval(pairs.auroc(test.weights))
 
 

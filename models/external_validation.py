@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models import contest, evaluation, protocol, risk, splits
+from models import contest, evaluation, intervals, protocol, risk, splits
 from models.baselines import Predictor
 from models.calibration import fit_level, fit_line
 from models.errors import ModelsError
@@ -77,7 +77,7 @@ def _frozen(
     """Risks by the fitted model as it is, and with its calibration updated on the subjects of the other folds."""
     slope, intercept = model.line
     margin = slope * risk.hazards(model, matrix) + intercept
-    row, interval, y = risk.at_risk(labels, model.horizons_days)
+    row, interval, y = intervals.at_risk(labels, model.horizons_days)
     told = margin[row, interval]
     updated, refitted = np.empty_like(margin), np.empty_like(margin)
     for number in np.unique(fold):

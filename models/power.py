@@ -40,7 +40,7 @@ def standard_error(rows: pd.DataFrame, resamples: int, seed: int) -> float:
     """
     subject, subjects = pd.factorize(rows["subject_id"])
     label = rows["label"].to_numpy(dtype=float)
-    pairs = resampling.concordance(rows["probability"].to_numpy(), label, subject.astype(np.int64), len(subjects))
+    pairs = resampling.concordance(rows["probability"].to_numpy(), label, subject.astype(np.int64))
     return float(np.nanstd(pairs.auroc(resampling.draws(len(subjects), resamples, seed)), ddof=1))
 
 

@@ -16,34 +16,19 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 from models.calibration import fit_line, resampled_lines
 from models.errors import ModelsError
 from models.growth import USUAL, Growth
+from models.intervals import Batches, Rows, at_risk, columns_of
+from models.linear import FEW_FEATURES, NO_LINEAR, Linear, fit_linear, linear_margin, linear_parts
 
 Learner = Literal["logistic", "boosted_trees"]
 Values = NDArray[np.float64]
 CROSS_FITS = 3
-# Weekly rows of one subject are near-copies of each other, so a row counts for less than a row.
-RIDGE = 10.0
-# From more on a logistic regression is solved by gradients, and is sure of more than it knows: it needs a calibration line.
-FEW_FEATURES = 30
 MAX_BIN = 64
 TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_bin": MAX_BIN, "base_score": 0.5, "verbosity": 0}
 INTERVAL_LEVEL = 0.9
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A logistic regression as numbers: per feature centre, scale, weight, and weight of being missing."""
-
-    features: tuple[str, ...]
-    centre: tuple[float, ...]
-    scale: tuple[float, ...]
-    weight: tuple[float, ...]
-    missing_weight: tuple[float, ...]
-    interval_level: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -83,118 +68,52 @@ def fit(
     Raises:
         ModelsError: a feature is missing, an infinite value, or no event in the training rows.
     """
-    rows, interval, y = at_risk(labels, horizons_days)
-    x = _values(matrix, features)[rows]
+    place, interval, y = at_risk(labels, horizons_days)
+    rows = Rows(columns_of(matrix, features), place, interval)
     if y.sum() == 0 or y.sum() == len(y):
         raise ModelsError("The training rows hold no event, or nothing but events: no risk can be learnt from them.")
-    subject = labels["subject_id"].iloc[rows]
+    subject = labels["subject_id"].iloc[place]
     model = HazardModel(name, str(labels["outcome"].iloc[0]), str(labels["task"].iloc[0]), horizons_days, features,
-                        learner, Linear((), (), (), (), (), ()), growth)  # fmt: skip
-    fitted = _learn(model, x, interval, y, seed, threads)
+                        learner, NO_LINEAR, growth)  # fmt: skip
+    fitted = _learn(model, rows, y, seed, threads)
     if learner == "logistic" and len(features) <= FEW_FEATURES:
         # Maximum likelihood with so few weights is calibrated by itself; a second line would only add noise.
-        margin, line = _margin(fitted, x, interval), fitted.line
+        margin, line = _margin(fitted, rows), fitted.line
     else:
-        margin = _cross_fitted(model, x, interval, y, subject, seed, threads)
+        margin = _cross_fitted(model, rows, y, subject, seed, threads)
         line = fit_line(margin, y)
     lines = tuple(resampled_lines(margin, y, subject, seed)) if with_intervals else ()
     return replace(fitted, line=line, lines=lines)
 
 
-def _values(matrix: pd.DataFrame, features: tuple[str, ...]) -> Values:
-    missing = [feature for feature in features if feature not in matrix.columns]
-    if missing:
-        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
-    x = matrix[list(features)].to_numpy(dtype=np.float64).reshape(len(matrix), len(features))
-    if np.isinf(x).any():
-        raise ModelsError(
-            f"The matrix holds {int(np.isinf(x).sum())} infinite values. Mend the feature that makes them."
-        )
-    return x
-
-
-def at_risk(
-    labels: pd.DataFrame, horizons_days: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Values]:
-    """Each interval that an index row was at risk in and followed through: the row, the interval, 1 if an event came."""
-    to_event = np.nan_to_num(labels["days_to_event"].to_numpy(), nan=np.inf)
-    followed = np.where(labels["is_masked"], 0, labels["followed_days"])
-    bounds = (0, *horizons_days)
-    rows, intervals, y = [], [], []
-    for k in range(len(horizons_days)):
-        those = np.flatnonzero((to_event >= bounds[k]) & (followed >= bounds[k + 1]))
-        rows.append(those)
-        intervals.append(np.full(len(those), k))
-        y.append((to_event[those] < bounds[k + 1]).astype(np.float64))
-    return np.concatenate(rows), np.concatenate(intervals), np.concatenate(y)
-
-
-def _learn(
-    model: HazardModel, x: Values, interval: NDArray[np.int64], y: Values, seed: int, threads: int
-) -> HazardModel:
+def _learn(model: HazardModel, rows: Rows, y: Values, seed: int, threads: int) -> HazardModel:
     history = tuple(f for f in model.features if f.startswith("history_"))
     chosen = model.features if model.learner == "logistic" else history
-    columns = [model.features.index(feature) for feature in chosen]
-    linear = _fit_linear(x[:, columns], interval, y, chosen, len(model.horizons_days))
+    linear = fit_linear(rows.values(chosen), rows.interval, y, chosen, len(model.horizons_days))
     if model.learner == "logistic":
         return replace(model, linear=linear)
-    margin = _linear_margin(linear, x[:, columns], interval)
-    data = xgb.QuantileDMatrix(np.column_stack([x, interval]), y, base_margin=margin, max_bin=MAX_BIN, nthread=threads)
+    margin = linear_margin(linear, rows.values(chosen), rows.interval)
+    data = xgb.QuantileDMatrix(Batches(rows, y, margin), max_bin=MAX_BIN, nthread=threads)
     told = asdict(model.growth)
     rounds = told.pop("rounds")
     trees = xgb.train({**TREES, **told, "seed": seed, "nthread": threads}, data, rounds)
     return replace(model, linear=linear, trees=bytes(trees.save_raw("ubj")))
 
 
-def _fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tuple[str, ...], intervals: int) -> Linear:
-    # arcsinh is linear near 0 and logarithmic far out: days since something count by their order of magnitude.
-    x = np.arcsinh(x)
-    known = np.isfinite(x)
-    counts = np.maximum(known.sum(axis=0), 1)
-    centre = np.where(known, x, 0).sum(axis=0) / counts
-    scale = np.sqrt((np.where(known, x - centre, 0) ** 2).sum(axis=0) / counts)
-    scale = np.where(scale > 0, scale, 1.0)
-    levels = np.eye(intervals)[interval]
-    # Features of one stream are missing together: one column for all, as wide as the ridge would have them all together.
-    bits = np.packbits(~known, axis=0).T
-    _, first, place, times = np.unique(bits, axis=0, return_index=True, return_inverse=True, return_counts=True)
-    design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known[:, first] * np.sqrt(times), levels])
-    # Exact steps cost the square of the width.
-    how = "newton-cholesky" if len(features) <= FEW_FEATURES else "lbfgs"
-    solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver=how, max_iter=300)
-    weights = solver.fit(design, y).coef_[0]
-    of_known, of_missing, levels = np.split(weights, [x.shape[1], x.shape[1] + len(first)])
-    parts = (centre, scale, of_known, (of_missing / np.sqrt(times))[place.reshape(-1)], levels)
-    return Linear(features, *(tuple(map(float, part)) for part in parts))
-
-
-def _linear_parts(linear: Linear, x: Values) -> Values:
-    """Each feature's part of the linear log-odds, of the shape of x."""
-    x = np.arcsinh(x)
-    standard = (x - np.array(linear.centre)) / np.array(linear.scale) * np.array(linear.weight)
-    return np.where(np.isfinite(x), standard, np.array(linear.missing_weight))
-
-
-def _linear_margin(linear: Linear, x: Values, interval: NDArray[np.int64]) -> Values:
-    margin: Values = _linear_parts(linear, x).sum(axis=1) + np.array(linear.interval_level)[interval]
-    return margin
-
-
 def linear_contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
     """Parts of the linear log-odds by `model.linear.features`, of shape (n_rows, n_linear_features)."""
     features = list(model.linear.features)
-    return _linear_parts(model.linear, matrix[features].to_numpy(dtype=np.float64).reshape(len(matrix), len(features)))
+    return linear_parts(model.linear, matrix[features].to_numpy(dtype=np.float64).reshape(len(matrix), len(features)))
 
 
-def _margin(model: HazardModel, x: Values, interval: NDArray[np.int64]) -> Values:
+def _margin(model: HazardModel, rows: Rows) -> Values:
     """Log-odds of the hazard before calibration."""
-    columns = [model.features.index(feature) for feature in model.linear.features]
-    margin = _linear_margin(model.linear, x[:, columns], interval)
-    if model.learner == "logistic":
-        return margin
-    trees = booster(model)
-    scored = trees.inplace_predict(np.column_stack([x, interval]), base_margin=margin, predict_type="margin")
-    return np.asarray(scored, dtype=np.float64)
+    margin = linear_margin(model.linear, rows.values(model.linear.features), rows.interval)
+    if model.learner == "boosted_trees":
+        trees = booster(model)
+        for part, x in rows.batches():
+            margin[part] = trees.inplace_predict(x, base_margin=margin[part], predict_type="margin")
+    return margin
 
 
 def booster(model: HazardModel) -> xgb.Booster:
@@ -204,9 +123,7 @@ def booster(model: HazardModel) -> xgb.Booster:
     return trees
 
 
-def _cross_fitted(
-    model: HazardModel, x: Values, interval: NDArray[np.int64], y: Values, subject: pd.Series, seed: int, threads: int
-) -> Values:
+def _cross_fitted(model: HazardModel, rows: Rows, y: Values, subject: pd.Series, seed: int, threads: int) -> Values:
     """Log-odds of each row by a model that never saw its subject."""
     has_event = pd.Series(y).groupby(subject.to_numpy()).max()
     order = has_event.sample(frac=1.0, random_state=seed).sort_values(kind="stable").index
@@ -218,8 +135,8 @@ def _cross_fitted(
             raise ModelsError(
                 "Too few subjects with an event to calibrate: a third of them must be held back each time."
             )
-        fitted = _learn(model, x[train], interval[train], y[train], seed, threads)
-        margin[test] = _margin(fitted, x[test], interval[test])
+        fitted = _learn(model, rows.among(train), y[train], seed, threads)
+        margin[test] = _margin(fitted, rows.among(test))
     return margin
 
 
@@ -229,9 +146,9 @@ def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
     Raises:
         ModelsError: the matrix lacks a feature of the model, or holds an infinite value.
     """
-    x = _values(matrix, model.features)
+    columns, place = columns_of(matrix, model.features), np.arange(len(matrix))
     return np.column_stack(
-        [_margin(model, x, np.full(len(matrix), k, dtype=np.int64)) for k in range(len(model.horizons_days))]
+        [_margin(model, Rows(columns, place, np.full(len(matrix), k))) for k in range(len(model.horizons_days))]
     )
 
 

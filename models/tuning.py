@@ -229,7 +229,7 @@ def _fold_means(rows: pd.DataFrame, name: str, resamples: int, seed: int) -> Val
     for _, of in rows.groupby("fold"):
         label, unit = of["label"].to_numpy(dtype=float), subject[of.index].astype(np.int64)
         if len(np.unique(label)) == 2:
-            pairs = resampling.concordance(of[name].to_numpy(), label, unit, len(subjects))
+            pairs = resampling.concordance(of[name].to_numpy(), label, unit)
             found.append(pairs.auroc(weights))
     if not found:
         raise ModelsError("No onset, or nothing else, among those tested: no gain can be told. Gather more data.")

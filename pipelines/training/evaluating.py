@@ -6,7 +6,9 @@ grown, and `importance` of the model's features.
 
 import json
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -207,9 +209,12 @@ def evaluate_outcome(
         )  # fmt: skip
         found += predicted
         rows.append(evaluation.left_out(planned, predicted, dataset, outcome.name, task, outcome.horizons_days))
-        rows += [evaluation.evaluate(p, dataset, outcome.name, training.resamples, training.seed, top_share,
-                                     training.decision_thresholds)
-                 for p in predicted]  # fmt: skip
+        measure = partial(
+            evaluation.evaluate, dataset=dataset, outcome=outcome.name, resamples=training.resamples, seed=training.seed,
+            top_share=top_share, thresholds=training.decision_thresholds,
+        )  # fmt: skip
+        with ThreadPoolExecutor(training.threads) as pool:
+            rows += pool.map(measure, predicted)
     if not any(p.task == "onset" for p in found):
         raise ModelsError(_too_short(predictors))
     results = pd.concat(rows, ignore_index=True)

@@ -113,7 +113,7 @@ def figures(rows: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
     names = [name for name in rows.columns if name not in {*labelling.KEY, "label"}]
     found = {}
     for name in names:
-        pairs = resampling.concordance(rows[name].to_numpy(), label, subject.astype(np.int64), len(subjects))
+        pairs = resampling.concordance(rows[name].to_numpy(), label, subject.astype(np.int64))
         found[name] = pairs.auroc(weights)
     result = {name: of(found[name]) for name in sorted(names, key=lambda name: found[name][0])}
     baselines = set(names) - {MODEL, FILTER, STAGE}

@@ -20,7 +20,7 @@ def gained(strength: float) -> tuple[float, float]:
     subject, _ = pd.factorize(rows["subject_id"])
     label, weights = rows["label"].to_numpy(float), resampling.draws(LARGE, 300, 1)
     rule, model = (
-        resampling.concordance(rows[name].to_numpy(), label, subject, LARGE).auroc(weights)
+        resampling.concordance(rows[name].to_numpy(), label, subject).auroc(weights)
         for name in ("probability", "model")
     )
     return float((model - rule).mean()), float(np.corrcoef(rule, model)[0, 1])
@@ -32,7 +32,7 @@ def gap_of(strength: float) -> float:
     is_man = np.repeat(np.arange(LARGE) % 2 == 1, len(rows) // LARGE)
     men, women = (
         resampling.concordance(
-            of["probability"].to_numpy(), of["label"].to_numpy(float), pd.factorize(of["subject_id"])[0], LARGE
+            of["probability"].to_numpy(), of["label"].to_numpy(float), pd.factorize(of["subject_id"])[0]
         ).auroc(np.ones((1, LARGE)))[0]
         for of in (rows[is_man], rows[~is_man])
     )

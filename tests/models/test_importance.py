@@ -7,8 +7,9 @@ import xgboost as xgb
 
 from models import explanation, importance, protocol, risk, splits
 from models.baselines import MODEL, Predictor
+from models.linear import Linear
 from models.protocol import Predictions
-from models.risk import HazardModel, Linear
+from models.risk import HazardModel
 from tests.models.made_up import FEATURES, OUTCOME, cohort
 
 MATRIX, LABELS = cohort()

@@ -21,10 +21,28 @@ def test_auroc_of_a_resample_equals_sklearns_on_the_repeated_rows(seed: int):
     """Drawing subject i twice is having its rows twice; to 1e-12."""
     score, label, subject = sample(seed=seed)
     weights = resampling.draws(12, 20, seed)
-    fast = resampling.concordance(score, label, subject, 12).auroc(weights)
+    fast = resampling.concordance(score, label, subject).auroc(weights)
     for value, drawn in zip(fast, weights, strict=True):
         rows = np.repeat(np.arange(len(score)), drawn[subject].astype(int))
         assert value == pytest.approx(roc_auc_score(label[rows], score[rows]), abs=1e-12)
+
+
+def test_auroc_among_some_subjects_equals_sklearns_on_their_rows():
+    """Pairs with a row of anybody else do not count, however often they are drawn."""
+    score, label, subject = sample()
+    is_in = np.arange(12) % 3 == 0
+    value = resampling.concordance(score, label, subject).among(is_in).auroc(np.ones((1, 12)))[0]
+    rows = is_in[subject]
+    assert value == pytest.approx(roc_auc_score(label[rows], score[rows]), abs=1e-12)
+
+
+def test_there_is_no_auroc_without_both_classes_drawn():
+    """Missing rather than a number, in that resample only; more resamples than are counted side by side."""
+    weights = np.ones((resampling.AT_ONCE + 2, 2))
+    weights[-1, 0] = 0
+    found = resampling.concordance(np.array([0.2, 0.1]), np.array([1.0, 0.0]), np.array([0, 1])).auroc(weights)
+    assert np.isnan(found[-1])
+    assert (found[:-1] == 1).all()
 
 
 def test_within_subject_auroc_is_each_subjects_own():
@@ -57,7 +75,7 @@ def test_scores_that_say_nothing_have_an_auroc_of_one_half(constant: float):
     """Ties count half, whatever the score."""
     _, label, subject = sample(60)
     flat = np.full(60, constant)
-    assert resampling.concordance(flat, label, subject, 12).auroc(np.ones((1, 12)))[0] == 0.5
+    assert resampling.concordance(flat, label, subject).auroc(np.ones((1, 12)))[0] == 0.5
 
 
 def test_an_interval_needs_nine_of_ten_resamples():

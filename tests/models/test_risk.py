@@ -1,6 +1,10 @@
 """The hazard model: coherent, calibrated, reproducible, saved as data."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +16,7 @@ from models.growth import Growth
 from tests.models.made_up import FEATURES, OUTCOME, cohort
 
 MATRIX, LABELS = cohort()
+ROOT = Path(__file__).parents[2]
 
 
 def fitted(learner: risk.Learner = "boosted_trees", **changed) -> risk.HazardModel:
@@ -49,6 +54,30 @@ def test_equal_seeds_give_equal_bytes_whatever_the_threads(model: risk.HazardMod
     """Nothing but the seed decides."""
     assert fitted(threads=1).trees == model.trees
     assert fitted(threads=1).line == model.line
+
+
+FRESH = """
+import sys
+from pathlib import Path
+from models import risk
+from tests.models.made_up import FEATURES, OUTCOME, cohort
+
+matrix, labels = cohort(30, 60)
+fitted = risk.fit(matrix, labels, OUTCOME.horizons_days, FEATURES, "boosted_trees", 1, int(sys.argv[1]), with_intervals=True)
+risk.save(fitted, Path(sys.argv[2]))
+"""
+
+
+def test_fresh_processes_with_one_and_two_threads_save_the_same_bytes(tmp_path):
+    """Neither the threads of XGBoost, nor those of the libraries beneath, nor the order of sets decides anything."""
+    saved = []
+    for threads in ("1", "2"):
+        beneath = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED"), threads)
+        told = [sys.executable, "-c", FRESH, threads, str(tmp_path / threads)]
+        subprocess.run(told, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **beneath})
+        saved.append({path.name: path.read_bytes() for path in (tmp_path / threads).iterdir()})
+    assert saved[0] == saved[1]
+    assert saved[0]["model.ubj"]
 
 
 def test_a_saved_model_predicts_the_same_and_holds_no_code(model: risk.HazardModel, tmp_path):

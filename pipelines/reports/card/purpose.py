@@ -1,7 +1,7 @@
 """What a model is for and not for, what it predicts, from what, how, and its limits."""
 
+from models.linear import RIDGE
 from models.outcomes import Part
-from models.risk import RIDGE
 from pipelines.reports import tuning, words
 from pipelines.reports.card.facts import BLANK, Facts, Section, blank, table
 
