@@ -1,13 +1,11 @@
-"""One calibration of the hazard: a straight line on the log-odds scale, and how sure it is."""
+"""One calibration of the hazard: a straight line on the log-odds scale."""
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 Values = NDArray[np.float64]
-RESAMPLES = 100
 EPSILON = 1e-9
 # Keeps the line near the identity where data are few; in units of one observation.
 PRIOR = 1.0
@@ -20,29 +18,17 @@ def log_odds(probability: Values) -> Values:
     return odds
 
 
-def fit_line(margin: Values, label: Values, weight: Values | None = None) -> tuple[float, float]:
+def fit_line(margin: Values, label: Values) -> tuple[float, float]:
     """Slope and intercept of the logistic regression of 0/1 labels on log-odds (Cox 1958)."""
-    weight = np.ones(len(margin)) if weight is None else weight
 
     def loss(line: Values) -> tuple[float, Values]:
         fitted = line[0] * margin + line[1]
-        error = weight * (expit(fitted) - label)
-        value = float((weight * (np.logaddexp(0, fitted) - label * fitted)).sum()) + PRIOR * (line[0] - 1) ** 2
+        error = expit(fitted) - label
+        value = float((np.logaddexp(0, fitted) - label * fitted).sum()) + PRIOR * (line[0] - 1) ** 2
         return value, np.array([(error * margin).sum() + 2 * PRIOR * (line[0] - 1), error.sum()])
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x
     return float(found[0]), float(found[1])
-
-
-def resampled_lines(margin: Values, label: Values, subject: pd.Series, seed: int) -> list[tuple[float, float]]:
-    """The line refitted on resampled subjects: what the estimated mean risk could also have been."""
-    codes, subjects = pd.factorize(subject)
-    generator = np.random.default_rng(seed)
-    lines = []
-    for _ in range(RESAMPLES):
-        drawn = np.bincount(generator.integers(0, len(subjects), len(subjects)), minlength=len(subjects))
-        lines.append(fit_line(margin, label, drawn[codes].astype(np.float64)))
-    return lines
 
 
 def slope_and_intercept(probability: Values, label: Values) -> tuple[float, float]:

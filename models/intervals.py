@@ -71,8 +71,8 @@ class Rows:
     def __len__(self) -> int:
         return len(self.place)
 
-    def among(self, those: NDArray[np.bool_]) -> "Rows":
-        """Some of the rows."""
+    def among(self, those: NDArray[np.bool_] | Places) -> "Rows":
+        """Some of the rows, by a mask or by their places, which may come several times."""
         return Rows(self.columns, self.place[those], self.interval[those])
 
     def values(self, features: tuple[str, ...]) -> Values:

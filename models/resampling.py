@@ -81,7 +81,7 @@ class Concordance:
 
 
 def concordance(score: Values, label: Values, subject: NDArray[np.int64], weight: Values | None = None) -> Concordance:
-    """Rows of shape (n_rows,), sorted once for all resamples; labels 0 or 1, subjects coded from 0; a weight is 1 where none is given."""
+    """Rows of shape (n_rows,), sorted once for all resamples; labels 0 or 1, subjects coded from 0; no weight is 1."""
     order = np.argsort(score, kind="stable")
     weight = np.ones(len(score)) if weight is None else weight
     return Concordance(score[order], label[order] == 1, subject[order], weight[order])

@@ -7,6 +7,8 @@ trees that correct a logistic regression on the history features. Saved as data 
 
 import hashlib
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -17,10 +19,10 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from models.calibration import fit_line, resampled_lines
+from models.calibration import fit_line, log_odds
 from models.errors import ModelsError
 from models.growth import USUAL, Growth
-from models.intervals import Batches, Rows, at_risk, columns_of
+from models.intervals import Batches, Places, Rows, at_risk, columns_of
 from models.linear import FEW_FEATURES, NO_LINEAR, Linear, fit_linear, linear_margin, linear_parts
 
 Learner = Literal["logistic", "boosted_trees"]
@@ -28,7 +30,10 @@ Values = NDArray[np.float64]
 CROSS_FITS = 3
 MAX_BIN = 64
 TREES = {"objective": "binary:logistic", "tree_method": "hist", "max_bin": MAX_BIN, "base_score": 0.5, "verbosity": 0}
-INTERVAL_LEVEL = 0.9
+# Fits on resampled subjects: their spread is known to a sixth.
+REFITS = 20
+# Of the standard normal, between which 90 % lie.
+INTERVAL_HALF_WIDTH = 1.645
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class HazardModel:
     growth: Growth = USUAL
     trees: bytes = b""
     line: tuple[float, float] = (1.0, 0.0)
-    lines: tuple[tuple[float, float], ...] = ()
+    # The same, fitted on resampled subjects; they share its line.
+    refits: tuple["HazardModel", ...] = ()
 
 
 def fit(
@@ -62,7 +68,7 @@ def fit(
         features: columns of the matrix to use.
         learner: see the module.
         seed: makes the fit reproducible to the byte, whatever the number of threads.
-        with_intervals: refit the calibration line on resampled subjects too, for `predict_interval`.
+        with_intervals: fit on resampled subjects too, for `predict_interval`.
         growth: of boosted trees.
 
     Raises:
@@ -78,12 +84,11 @@ def fit(
     fitted = _learn(model, rows, y, seed, threads)
     if learner == "logistic" and len(features) <= FEW_FEATURES:
         # Maximum likelihood with so few weights is calibrated by itself; a second line would only add noise.
-        margin, line = _margin(fitted, rows), fitted.line
+        line = fitted.line
     else:
-        margin = _cross_fitted(model, rows, y, subject, seed, threads)
-        line = fit_line(margin, y)
-    lines = tuple(resampled_lines(margin, y, subject, seed)) if with_intervals else ()
-    return replace(fitted, line=line, lines=lines)
+        line = fit_line(_cross_fitted(model, rows, y, subject, seed, threads), y)
+    refits = _refitted(model, rows, y, subject, seed, threads) if with_intervals else ()
+    return replace(fitted, line=line, refits=refits)
 
 
 def _learn(model: HazardModel, rows: Rows, y: Values, seed: int, threads: int) -> HazardModel:
@@ -140,6 +145,23 @@ def _cross_fitted(model: HazardModel, rows: Rows, y: Values, subject: pd.Series,
     return margin
 
 
+def _refitted(
+    model: HazardModel, rows: Rows, y: Values, subject: pd.Series, seed: int, threads: int
+) -> tuple[HazardModel, ...]:  # fmt: skip
+    """The model as other subjects of the same kind would have made it: fitted on as many, drawn with replacement."""
+    code, subjects = pd.factorize(subject)
+    generator = np.random.default_rng(seed)
+    drawn: list[Places] = []
+    while len(drawn) < REFITS:
+        times = np.bincount(generator.integers(len(subjects), size=len(subjects)), minlength=len(subjects))[code]
+        again = np.repeat(np.arange(len(y)), times)
+        # Without an event, or without a row that has none, nothing could be learnt.
+        if 0 < y[again].sum() < len(again):
+            drawn.append(again)
+    with ThreadPoolExecutor(threads) as pool:
+        return tuple(pool.map(lambda again: _learn(model, rows.among(again), y[again], seed, threads=1), drawn))
+
+
 def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
     """Uncalibrated log-odds of each interval's hazard, of shape (n_rows, n_horizons).
 
@@ -158,12 +180,17 @@ def predict(model: HazardModel, matrix: pd.DataFrame) -> Values:
 
 
 def predict_interval(model: HazardModel, matrix: pd.DataFrame) -> tuple[Values, Values]:
-    """Interval (90 %) of the estimated mean risk at these scores, from resampled subjects; not an individual's."""
-    margin = hazards(model, matrix)
-    drawn = np.stack([risks(margin, line) for line in model.lines or (model.line,)])
-    tail = (1 - INTERVAL_LEVEL) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-    point = risks(margin, model.line)
+    """Interval (90 %) of the estimated mean risk at these scores, of shape (n_rows, n_horizons) each; not an individual's.
+
+    As wide as the risks of models fitted on resampled subjects differ, on the scale of log-odds; neither end falls with the
+    horizon, as the risk does not. Without such models it is the risk alone.
+    """
+    point = predict(model, matrix)
+    if not model.refits:
+        return point, point
+    drawn = np.stack([log_odds(risks(hazards(refit, matrix), model.line)) for refit in model.refits])
+    half = INTERVAL_HALF_WIDTH * drawn.std(axis=0, ddof=1)
+    low, high = (np.maximum.accumulate(expit(log_odds(point) + side * half), axis=1) for side in (-1, 1))
     return np.minimum(low, point), np.maximum(high, point)
 
 
@@ -174,16 +201,17 @@ def risks(margin: Values, line: tuple[float, float]) -> Values:
 
 
 def save(model: HazardModel, folder: Path) -> None:
-    """Write `model.json`, `model.ubj` where there are trees, and `hashes.json` over both."""
+    """Write `model.json`, `model.ubj` and one more for each refit where there are trees, and `hashes.json` over all."""
     folder.mkdir(parents=True, exist_ok=True)
     told = {
         "name": model.name, "outcome": model.outcome, "task": model.task, "horizons_days": model.horizons_days,
         "features": model.features, "learner": model.learner, "linear": vars(model.linear), "line": model.line,
-        "lines": model.lines, "growth": asdict(model.growth),
+        "growth": asdict(model.growth), "refits": [vars(refit.linear) for refit in model.refits],
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(told, sort_keys=True))
-    if model.trees:
-        (folder / "model.ubj").write_bytes(model.trees)
+    for name, fitted in {"model.ubj": model, **_refit_files(model.refits)}.items():
+        if fitted.trees:
+            (folder / name).write_bytes(fitted.trees)
     files = sorted(path for path in folder.iterdir() if path.name.startswith("model."))
     (folder / "hashes.json").write_text(json.dumps({p.name: _hash(p) for p in files}, sort_keys=True))
 
@@ -204,13 +232,26 @@ def load(folder: Path) -> HazardModel:
             f"{len(altered)} files of the model are not as they were written. It is refused; fetch it again."
         )
     told = json.loads((folder / "model.json").read_text())
-    linear = Linear(**{key: tuple(value) for key, value in told.pop("linear").items()})
-    trees = (folder / "model.ubj").read_bytes() if "model.ubj" in hashes else b""
+
+    def trees(name: str) -> bytes:
+        return (folder / name).read_bytes() if name in hashes else b""
+
+    linear, refits = _linear(told.pop("linear")), [_linear(of) for of in told.pop("refits")]
     growth = Growth(**told.pop("growth"))
     lists = {key: tuple(told[key]) for key in ("horizons_days", "features", "line")}
-    return HazardModel(
-        **{**told, **lists, "lines": tuple(map(tuple, told["lines"]))}, linear=linear, growth=growth, trees=trees
+    model = HazardModel(**{**told, **lists}, linear=linear, growth=growth, trees=trees("model.ubj"))
+    again = [replace(model, linear=of, line=(1.0, 0.0)) for of in refits]
+    return replace(
+        model, refits=tuple(replace(refit, trees=trees(name)) for name, refit in _refit_files(again).items())
     )
+
+
+def _refit_files(refits: Sequence[HazardModel]) -> dict[str, HazardModel]:
+    return {f"model.refit-{number:02}.ubj": refit for number, refit in enumerate(refits)}
+
+
+def _linear(told: dict[str, list[float]]) -> Linear:
+    return Linear(**{key: tuple(value) for key, value in told.items()})  # type: ignore[arg-type]
 
 
 def _hash(path: Path) -> str:

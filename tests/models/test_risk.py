@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from models import calibration, explanation, outcomes, resampling, risk
 from models.errors import ModelsError
@@ -52,8 +53,7 @@ def test_predictions_on_unseen_people_are_calibrated(model: risk.HazardModel):
 
 def test_equal_seeds_give_equal_bytes_whatever_the_threads(model: risk.HazardModel):
     """Nothing but the seed decides."""
-    assert fitted(threads=1).trees == model.trees
-    assert fitted(threads=1).line == model.line
+    assert fitted(threads=1) == model
 
 
 FRESH = """
@@ -83,7 +83,9 @@ def test_fresh_processes_with_one_and_two_threads_save_the_same_bytes(tmp_path):
 def test_a_saved_model_predicts_the_same_and_holds_no_code(model: risk.HazardModel, tmp_path):
     """JSON and UBJ only; to the last bit."""
     risk.save(model, tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["hashes.json", "model.json", "model.ubj"]
+    refits = [f"model.refit-{number:02}.ubj" for number in range(risk.REFITS)]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["hashes.json", "model.json", *refits, "model.ubj"]
+    assert risk.load(tmp_path) == model
     assert np.array_equal(risk.predict(risk.load(tmp_path), MATRIX), risk.predict(model, MATRIX))
 
 
@@ -97,7 +99,7 @@ def test_trees_are_grown_as_declared_and_by_default_as_ever(model: risk.HazardMo
         return train(parameters, data, rounds)
 
     monkeypatch.setattr(risk.xgb, "train", spied)
-    assert fitted().trees == model.trees
+    assert fitted(with_intervals=False).trees == model.trees
     assert told == {
         "objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "learning_rate": 0.05, "min_child_weight": 20,
         "reg_lambda": 10.0, "subsample": 0.8, "colsample_bytree": 0.3, "max_bin": 64, "base_score": 0.5, "verbosity": 0,
@@ -129,6 +131,26 @@ def test_the_interval_holds_the_estimate_and_is_wider_with_fewer_people(model: r
                      with_intervals=True)  # fmt: skip
     small_low, small_high = risk.predict_interval(small, MATRIX)
     assert (small_high - small_low).mean() > (high - low).mean()
+    assert (np.diff(low, axis=1) >= 0).all()
+    assert (np.diff(high, axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("learner", ["logistic", "boosted_trees"])
+def test_the_interval_is_as_wide_as_models_of_other_cohorts_differ(learner: risk.Learner):
+    """Twelve cohorts of the same kind, one model each: their log-odds at the same rows spread as the intervals say, within a third."""
+
+    def fit_weekly(seed: int) -> risk.HazardModel:
+        matrix, labels = cohort(seed=seed, signal=1.0)
+        is_weekly = matrix.groupby("subject_id").cumcount() % 7 == 0
+        matrix, labels = matrix[is_weekly], labels[is_weekly].reset_index(drop=True)
+        return risk.fit(matrix, labels, OUTCOME.horizons_days, FEATURES, learner, 1, with_intervals=seed < 3)
+
+    rows = cohort(seed=99, signal=1.0)[0].iloc[::40]
+    fits = [fit_weekly(seed) for seed in range(12)]
+    spread = np.std([logit(risk.predict(fit, rows)) for fit in fits], axis=0, ddof=1)
+    widths = [np.subtract(*map(logit, risk.predict_interval(fit, rows)[::-1])) for fit in fits[:3]]
+    told = np.mean(widths, axis=0) / (2 * risk.INTERVAL_HALF_WIDTH)
+    assert 0.67 < np.sqrt((told**2).mean() / (spread**2).mean()) < 1.5
 
 
 def test_parts_add_up_to_the_score(model: risk.HazardModel):
