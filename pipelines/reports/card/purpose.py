@@ -131,7 +131,7 @@ def limits(facts: Facts) -> Section:
             "A baseline that uses episode history flags people whom clinicians already know. A gain over it is what sensors add.",
             "The risk given is the risk under the care that was given; who was helped in time does not count as an event.",
             "Censored dates are left out, as if those followed up were like those who were not. Death ends follow-up.",
-            "The interval of a risk is of the mean risk with such features, by models refitted on resampled subjects; not an individual's.",
+            "The interval of a risk is of the mean risk with such features, by refits on resampled subjects; not an individual's.",
             "What a clinician knows that no stream holds is not in a score.",
         ),
     )
