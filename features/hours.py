@@ -154,7 +154,7 @@ def without_silent_hours(found: DayHours) -> DayHours:
     is_shown = shows(hours, by)
     day = _codes(hours, by)
     has_steps = np.bincount(day, hours["steps"] > 0)[day] > 0
-    is_silent = (hours["worn"] == 0).where(is_shown, ~has_steps)
+    is_silent = np.where(is_shown, hours["worn"] == 0, ~has_steps)
     silent = {name: hours[name].mask(is_silent, 0) for name in ("step_minutes", "still_bits")}
     return DayHours(
         found.subjects,
