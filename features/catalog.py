@@ -114,6 +114,11 @@ class Catalog:
         """Every feature by its name."""
         return {feature.name: feature for feature in self.features}
 
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """Names of measures and patterns, which those of their features begin with."""
+        return (*(m.name for m in self.measures), *(f.name for p in self.patterns for f in p.features))
+
     def with_signals(self, declared: Mapping[str, tuple[str, float | None]]) -> "Catalog":
         """The catalogue with a measure for each declared signal.
 
@@ -131,8 +136,8 @@ class Catalog:
         """Names of the features that are on: the default, more, and less, in the order of the dictionary.
 
         Args:
-            added: features or families to switch on.
-            removed: features or families to switch off, of those that are added as families too.
+            added: features, measures or families to switch on.
+            removed: what to switch off, of what is added as a family too.
 
         Raises:
             FeaturesError: a name is neither feature nor family (says the nearest one), or nothing is left of what it adds.
@@ -160,10 +165,10 @@ class Catalog:
         return found
 
     def named(self, names: Iterable[str]) -> set[str]:
-        """Names of the features that some names of features or families stand for.
+        """Names of the features that some names of features, measures, patterns or families stand for.
 
         Raises:
-            FeaturesError: a name is neither; says the nearest one.
+            FeaturesError: a name is none of these; says the nearest one.
         """
         found: set[str] = set()
         for name in names:
@@ -171,15 +176,18 @@ class Catalog:
                 found |= {feature.name for feature in self.features if feature.family == name}
             elif name in self.by_name:
                 found.add(name)
+            elif name in self.stems:
+                found |= {feature for feature in self.by_name if feature.startswith(f"{name}_")}
             else:
-                raise _unknown(name, [*RATIONALE, *self.by_name])
+                raise _unknown(name, [*RATIONALE, *self.stems, *self.by_name])
         return found
 
 
 def _unknown(name: str, known: Iterable[str]) -> FeaturesError:
-    near = difflib.get_close_matches(name, list(known), 1, cutoff=0.0)[0]
+    near = difflib.get_close_matches(name, list(known), 1)
+    perhaps = f"perhaps `{near[0]}`." if near else "nor is one called alike; `foretide features` lists them."
     declare = " Declare a signal first, by `with_signals` or under `signals:`." if name.startswith("signals_") else ""
-    return FeaturesError(f"`{name}` is no feature of the catalogue; perhaps `{near}`.{declare}")
+    return FeaturesError(f"`{name}` is no feature of the catalogue; {perhaps}{declare}")
 
 
 def kinds(measure: Measure) -> tuple[str, ...]:

@@ -213,7 +213,9 @@ READERS: dict[str, Callable[[Versions, devices.Preference], _Part]] = {
 
 def _merge(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """One row per subject-day and version of any stream, each stream's values as of its own latest version."""
-    versions = pd.concat([part[KEY] for part in parts]).drop_duplicates().sort_values(KEY, ignore_index=True)
+    # The text type of a stream without a row is another.
+    keys = [part[KEY].astype({"subject_id": "str"}) for part in parts]
+    versions = pd.concat(keys).drop_duplicates().sort_values(KEY, ignore_index=True)
     day = versions.groupby(["subject_id", "local_date"]).ngroup().to_numpy()
     pieces = [versions]
     for part in parts:

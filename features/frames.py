@@ -132,6 +132,11 @@ def matrix_of(
         _warn_of_others(event_days, index)
     if subjects is None:
         subjects = _first_days(days.panel)
+        if without := int((~index["subject_id"].isin(subjects["subject_id"])).sum()):
+            raise FeaturesError(
+                f"`index` has {without} rows of subjects without any data, of whom nobody can tell since when they are enrolled. "
+                "Hand in `subjects` (`subject_id, enrolled_on`), or drop the rows."
+            )
     return build_matrix(days.panel, NO_EVENTS if event_days is None else event_days, subjects, index, features=features,
                         catalog=catalog, restarts=restarts_of(flags_of(days)))  # fmt: skip
 
@@ -206,8 +211,10 @@ def _by_zone(
     of: Callable[[pd.DataFrame, str, Table], pd.Series], rows: pd.DataFrame, zone: pd.Series, table: Table
 ) -> pd.Series:
     """What a function says of the rows of each zone, in the order of all rows."""
-    parts = [of(rows[zone == name], str(name), table) for name in sorted(zone.unique())]
-    return pd.concat(parts).reindex(rows.index) if parts else pd.Series(index=rows.index, dtype="float64")
+    # Of no row the type, too, is what the function says; which zone does not matter then.
+    parts = [of(rows[zone == name], str(name), table) for name in sorted(zone.unique()) or ["UTC"]]
+    told: pd.Series = pd.concat(parts).reindex(rows.index)
+    return told
 
 
 def _offset(rows: pd.DataFrame, zone: str, table: Table) -> pd.Series:

@@ -143,8 +143,9 @@ def _codes(hours: pd.DataFrame, by: list[str]) -> Places:
 def without_silent_hours(found: DayHours) -> DayHours:
     """The same versions with no steps told in hours in which a device shows no sign of being worn.
 
-    That is an hour with neither a step nor a pulse nor the device's word, of a day that shows wear (`shows`), or without any sign
-    all day: a flat battery is no calm hour. Of a pedometer, a still hour may be either, on a body or on a table.
+    That is an hour with neither a step nor a pulse nor the device's word, of a day that shows wear (`shows`), or without a step
+    all day: a flat battery is no calm hour, and a spot check of the pulse does not make it one. Of a pedometer, a still hour may
+    be either, on a body or on a table.
 
     Returns:
         The hours with `shows` too, and `attended`: worn minutes of a day that shows wear, else 0.
@@ -152,8 +153,8 @@ def without_silent_hours(found: DayHours) -> DayHours:
     hours, by = found.hours, ["version", "device"]
     is_shown = shows(hours, by)
     day = _codes(hours, by)
-    has_any_sign = np.bincount(day, hours["worn"] > 0)[day] > 0
-    is_silent = (hours["worn"] == 0) & (is_shown | ~has_any_sign)
+    has_steps = np.bincount(day, hours["steps"] > 0)[day] > 0
+    is_silent = np.where(is_shown, hours["worn"] == 0, ~has_steps)
     silent = {name: hours[name].mask(is_silent, 0) for name in ("step_minutes", "still_bits")}
     return DayHours(
         found.subjects,

@@ -70,7 +70,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in names:
         is_number = all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
+        # What does not fit is folded: of a name that is cut off nobody knows which it is.
+        table.add_column(name.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))
     return table

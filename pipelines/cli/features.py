@@ -40,10 +40,7 @@ def features_command(
     try:
         wanted = catalog.named(catalog.by_name if name is None else [name])
     except FeaturesError as error:
-        # Of a measure as the dictionary names it: all of its statistics.
-        wanted = {feature for feature in catalog.by_name if name and feature.startswith(f"{name}_")}
-        if not wanted:
-            raise Usage(str(error)) from error
+        raise Usage(str(error)) from error
     rows = [_row(feature, feature.name in on) for feature in catalog.features if feature.name in wanted]
     if as_json:
         return Answer("features", rows)

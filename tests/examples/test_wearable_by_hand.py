@@ -238,6 +238,23 @@ def test_a_flat_battery_is_no_calm_day(panel_of):
     assert day.filter(regex="^(activity|heart)").isna().all()
 
 
+@pytest.mark.parametrize("checks", [[(8, 1)], [(8, 10), (20, 10)], [(8, 1), (12, 1), (20, 1)]])
+def test_a_spot_check_of_the_pulse_makes_a_flat_battery_no_calm_day(panel_of, checks):
+    """Zero steps in every minute beside a pulse of a minute or two: worn for so long, and the rest of the day is not known."""
+    at = {(hour, minute) for hour, n in checks for minute in range(n)}
+    rows = [{**row, "heart_rate": 70 + row["minute_at"].minute % 2}
+            if (row["minute_at"].hour, row["minute_at"].minute) in at else row for row in minutes(0, 1440, steps=0)]  # fmt: skip
+    day = the_day(panel_of(wearable=rows))
+    assert day["adherence_wear_minutes"] == len(at)
+    assert (
+        day[["activity_steps", "activity_brisk_minutes", "activity_sedentary_share", "activity_entropy"]].isna().all()
+    )
+    # Of the hour of a check a band that is worn tells; a check or two is no band that is worn.
+    assert pd.isna(day["activity_h08"]) == (len(checks) < 3)
+    told = [{**summary("steps", 8000.0), "device_id": "phone"}]
+    assert the_day(panel_of(wearable=rows, wearable_days=told))["activity_steps"] == 8000
+
+
 def test_a_device_without_a_step_counter_has_no_steps(panel_of):
     """Missing, never zero."""
     day = the_day(panel_of(wearable=minutes(9, 3, heart_rate=60)))

@@ -248,6 +248,7 @@ def test_what_is_added_and_dropped_is_refused(removed):
         ("sleep_duration_maen_7d_min", "sleep_duration_mean_7d_min"),
         ("sleep_duration_mean_7d", "sleep_duration_mean_7d_min"),
         ("activty", "activity"),
+        ("activity_step", "activity_steps"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name, nearest):
@@ -257,6 +258,14 @@ def test_an_unknown_name_is_refused_with_the_nearest(name, nearest):
             asked()
     with pytest.raises(FeaturesError, match=f"`{name}` is no feature"):
         STANDARD.asked([name])
+
+
+def test_a_measure_or_pattern_stands_for_all_of_its_features():
+    """As the dictionary names it."""
+    for stem, one in (("activity_steps", "activity_steps_z_7d"), ("circadian_stability", "circadian_stability_14d")):
+        assert STANDARD.named([one]) < STANDARD.named([stem])
+        assert all(name.startswith(f"{stem}_") for name in STANDARD.named([stem]))
+        assert one not in STANDARD.chosen([one.split("_")[0]], [stem])
 
 
 def test_a_declared_signal_gets_every_statistic_and_a_usual_spread():

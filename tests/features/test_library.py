@@ -319,7 +319,7 @@ def test_a_zone_is_needed_for_every_subject(zones, message):
 def test_subjects_without_data_are_refused_unless_their_enrolment_is_known():
     """Since when nothing is known of somebody cannot be told from nothing."""
     days, at = days_of({"sleep": nights()}, ZONE), index(("bob", "2026-03-22"))
-    with pytest.raises(FeaturesError, match="`index` has 1 rows of subjects that `subjects` lacks"):
+    with pytest.raises(FeaturesError, match="`index` has 1 rows of subjects without any data"):
         matrix_of(days, at)
     people = pd.DataFrame({"subject_id": ["bob"], "enrolled_on": pd.to_datetime(["2026-03-01"])})
     row = matrix_of(days, at, ["adherence_coverage_28d", "sleep_duration_mean_7d_min"], subjects=people).iloc[0]
@@ -375,6 +375,18 @@ def test_a_signal_in_another_unit_than_declared_is_refused():
         matrix_of(days, at, catalog=STANDARD.with_signals({"pace": ("km/h", None)}))["signals_pace_mean_7d"].item()
         == 1.5
     )
+
+
+@pytest.mark.parametrize("zones", [ZONE, {"ann": ZONE}], ids=["one", "each"])
+@pytest.mark.parametrize("name", ["sleep", "mood"])
+def test_a_stream_without_a_row_is_none(name, zones):
+    """As a loop over subjects brings it, of whom one lacks a stream."""
+    filled = {"sleep": nights(), "mood": answers()}
+    others = {other: rows for other, rows in filled.items() if other != name}
+    found = days_of({**others, name: filled[name].iloc[:0]}, zones)
+    alone = days_of(others, zones).panel
+    assert_frame_equal(found.panel[alone.columns], alone)
+    assert found.panel.drop(columns=alone.columns).isna().all(axis=None)
 
 
 def test_a_panel_is_not_its_days():
