@@ -1,4 +1,4 @@
-"""One calibration of the hazard: a straight line on the log-odds scale."""
+"""Calibration of the hazard: straight lines on the scale of log-odds."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,8 +6,11 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 Values = NDArray[np.float64]
+# Slopes and intercepts by interval; of one each, they hold for all.
+Lines = tuple[tuple[float, ...], tuple[float, ...]]
+IDENTITY: Lines = ((1.0,), (0.0,))
 EPSILON = 1e-9
-# Keeps the line near the identity where data are few; in units of one observation.
+# Keeps lines near the identity, and those of intervals near each other, where data are few; in units of one observation.
 PRIOR = 1.0
 MOST_STEPS, SMALL_STEP = 25, 1e-10
 
@@ -29,6 +32,29 @@ def fit_line(margin: Values, label: Values) -> tuple[float, float]:
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x
     return float(found[0]), float(found[1])
+
+
+def fit_lines(margin: Values, label: Values, interval: NDArray[np.int64], n_intervals: int) -> Lines:
+    """A line for each interval, fitted together: what is known a week ahead is known less surely of the weeks after.
+
+    Args:
+        margin, label, interval: of shape (n_rows,); intervals counted from 0. One without an event has nearly the line of all.
+    """
+
+    def loss(lines: Values) -> tuple[float, Values]:
+        shared, own = lines[:2], lines[2:].reshape(2, n_intervals)
+        fitted = (shared[0] + own[0, interval]) * margin + shared[1] + own[1, interval]
+        error = expit(fitted) - label
+        penalty = (shared[0] - 1) ** 2 + (own**2).sum()
+        value = float((np.logaddexp(0, fitted) - label * fitted).sum() + PRIOR * penalty)
+        each = np.stack([np.bincount(interval, of, n_intervals) for of in (error * margin, error)])
+        common = each.sum(axis=1) + [2 * PRIOR * (shared[0] - 1), 0.0]
+        return value, np.concatenate([common, (each + 2 * PRIOR * own).reshape(-1)])
+
+    start = np.concatenate([[1.0, 0.0], np.zeros(2 * n_intervals)])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B").x
+    slopes, intercepts = found[:2, None] + found[2:].reshape(2, n_intervals)
+    return tuple(map(float, slopes)), tuple(map(float, intercepts))
 
 
 def slope_and_intercept(probability: Values, label: Values) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models import contest, evaluation, intervals, protocol, risk, splits
 from models.baselines import Predictor
-from models.calibration import fit_level, fit_line
+from models.calibration import IDENTITY, fit_level, fit_line
 from models.errors import ModelsError
 from models.evaluation import COLUMNS, GAIN
 from models.outcomes import at_horizon
@@ -26,7 +26,6 @@ INTERCEPT_UPDATED = "intercept_updated"
 LINE_REFITTED = "slope_and_intercept_refitted"
 REFITTED = "refitted"
 WAYS = (AS_IS, INTERCEPT_UPDATED, LINE_REFITTED, REFITTED)
-AS_CALIBRATED = (1.0, 0.0)
 
 
 def predict(
@@ -75,16 +74,17 @@ def _frozen(
     model: HazardModel, matrix: pd.DataFrame, labels: pd.DataFrame, fold: NDArray[np.int64]
 ) -> dict[str, Values]:
     """Risks by the fitted model as it is, and with its calibration updated on the subjects of the other folds."""
-    slope, intercept = model.line
-    margin = slope * risk.hazards(model, matrix) + intercept
+    slopes, intercepts = map(np.array, model.lines)
+    margin = slopes * risk.hazards(model, matrix) + intercepts
     row, interval, y = intervals.at_risk(labels, model.horizons_days)
     told = margin[row, interval]
     updated, refitted = np.empty_like(margin), np.empty_like(margin)
     for number in np.unique(fold):
         others, here = fold[row] != number, fold == number
-        updated[here] = risk.risks(margin[here], (1.0, fit_level(told[others], y[others])))
-        refitted[here] = risk.risks(margin[here], fit_line(told[others], y[others]))
-    return {AS_IS: risk.risks(margin, AS_CALIBRATED), INTERCEPT_UPDATED: updated, LINE_REFITTED: refitted}
+        updated[here] = risk.risks(margin[here], ((1.0,), (fit_level(told[others], y[others]),)))
+        slope, intercept = fit_line(told[others], y[others])
+        refitted[here] = risk.risks(margin[here], ((slope,), (intercept,)))
+    return {AS_IS: risk.risks(margin, IDENTITY), INTERCEPT_UPDATED: updated, LINE_REFITTED: refitted}
 
 
 def measure(

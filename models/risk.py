@@ -19,7 +19,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from models.calibration import fit_line, log_odds
+from models.calibration import IDENTITY, Lines, fit_lines, log_odds
 from models.errors import ModelsError
 from models.growth import USUAL, Growth
 from models.intervals import Batches, Places, Rows, at_risk, columns_of
@@ -38,7 +38,7 @@ INTERVAL_HALF_WIDTH = 1.645
 
 @dataclass(frozen=True)
 class HazardModel:
-    """A fitted model: what it predicts, from which features, and its one calibration line."""
+    """A fitted model: what it predicts, from which features, and its calibration lines, one an interval."""
 
     name: str
     outcome: str
@@ -49,8 +49,8 @@ class HazardModel:
     linear: Linear
     growth: Growth = USUAL
     trees: bytes = b""
-    line: tuple[float, float] = (1.0, 0.0)
-    # The same, fitted on resampled subjects; they share its line.
+    lines: Lines = IDENTITY
+    # The same, fitted on resampled subjects; they share its lines.
     refits: tuple["HazardModel", ...] = ()
 
 
@@ -83,12 +83,13 @@ def fit(
                         learner, NO_LINEAR, growth)  # fmt: skip
     fitted = _learn(model, rows, y, seed, threads)
     if learner == "logistic" and len(features) <= FEW_FEATURES:
-        # Maximum likelihood with so few weights is calibrated by itself; a second line would only add noise.
-        line = fitted.line
+        # Maximum likelihood with so few weights is calibrated by itself; more lines would only add noise.
+        lines = IDENTITY
     else:
-        line = fit_line(_cross_fitted(model, rows, y, subject, seed, threads), y)
+        margin = _cross_fitted(model, rows, y, subject, seed, threads)
+        lines = fit_lines(margin, y, interval, len(horizons_days))
     refits = _refitted(model, rows, y, subject, seed, threads) if with_intervals else ()
-    return replace(fitted, line=line, refits=refits)
+    return replace(fitted, lines=lines, refits=refits)
 
 
 def _learn(model: HazardModel, rows: Rows, y: Values, seed: int, threads: int) -> HazardModel:
@@ -176,7 +177,7 @@ def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
 
 def predict(model: HazardModel, matrix: pd.DataFrame) -> Values:
     """Calibrated risk within each horizon, of shape (n_rows, n_horizons), never falling from left to right."""
-    return risks(hazards(model, matrix), model.line)
+    return risks(hazards(model, matrix), model.lines)
 
 
 def predict_interval(model: HazardModel, matrix: pd.DataFrame) -> tuple[Values, Values]:
@@ -188,15 +189,16 @@ def predict_interval(model: HazardModel, matrix: pd.DataFrame) -> tuple[Values, 
     point = predict(model, matrix)
     if not model.refits:
         return point, point
-    drawn = np.stack([log_odds(risks(hazards(refit, matrix), model.line)) for refit in model.refits])
+    drawn = np.stack([log_odds(risks(hazards(refit, matrix), model.lines)) for refit in model.refits])
     half = INTERVAL_HALF_WIDTH * drawn.std(axis=0, ddof=1)
     low, high = (np.maximum.accumulate(expit(log_odds(point) + side * half), axis=1) for side in (-1, 1))
     return np.minimum(low, point), np.maximum(high, point)
 
 
-def risks(margin: Values, line: tuple[float, float]) -> Values:
-    """Risk within each horizon from log-odds of each interval's hazard, of shape (n_rows, n_horizons), by a calibration line."""
-    risk: Values = 1 - np.cumprod(1 - expit(line[0] * margin + line[1]), axis=1)
+def risks(margin: Values, lines: Lines) -> Values:
+    """Risk within each horizon from log-odds of each interval's hazard, of shape (n_rows, n_horizons), by calibration lines."""
+    slopes, intercepts = map(np.array, lines)
+    risk: Values = 1 - np.cumprod(1 - expit(slopes * margin + intercepts), axis=1)
     return risk
 
 
@@ -205,7 +207,7 @@ def save(model: HazardModel, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     told = {
         "name": model.name, "outcome": model.outcome, "task": model.task, "horizons_days": model.horizons_days,
-        "features": model.features, "learner": model.learner, "linear": vars(model.linear), "line": model.line,
+        "features": model.features, "learner": model.learner, "linear": vars(model.linear), "lines": model.lines,
         "growth": asdict(model.growth), "refits": [vars(refit.linear) for refit in model.refits],
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(told, sort_keys=True))
@@ -238,9 +240,12 @@ def load(folder: Path) -> HazardModel:
 
     linear, refits = _linear(told.pop("linear")), [_linear(of) for of in told.pop("refits")]
     growth = Growth(**told.pop("growth"))
-    lists = {key: tuple(told[key]) for key in ("horizons_days", "features", "line")}
-    model = HazardModel(**{**told, **lists}, linear=linear, growth=growth, trees=trees("model.ubj"))
-    again = [replace(model, linear=of, line=(1.0, 0.0)) for of in refits]
+    lists = {key: tuple(told[key]) for key in ("horizons_days", "features")}
+    slopes, intercepts = map(tuple, told.pop("lines"))
+    model = HazardModel(
+        **{**told, **lists}, lines=(slopes, intercepts), linear=linear, growth=growth, trees=trees("model.ubj")
+    )
+    again = [replace(model, linear=of, lines=IDENTITY) for of in refits]
     return replace(
         model, refits=tuple(replace(refit, trees=trees(name)) for name, refit in _refit_files(again).items())
     )

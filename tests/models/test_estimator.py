@@ -60,7 +60,7 @@ def test_without_groups_calibration_knows_people_again(rows):
     """Rows of one person on both sides of a fold give another, too steep a calibration line."""
     x, y, who = rows
     apart, mixed = RiskClassifier().fit(x, y, groups=who), RiskClassifier().fit(x, y)
-    assert mixed.model_.line != apart.model_.line
+    assert mixed.model_.lines != apart.model_.lines
 
 
 def test_groups_of_another_length_and_too_few_people_are_refused(rows):

@@ -50,7 +50,7 @@ def elsewhere() -> tuple[pd.DataFrame, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def too_extreme(model, elsewhere) -> tuple[Predictions, pd.DataFrame]:
     """The model with twice its log-odds and five more: its risks are too high and too far apart elsewhere."""
-    found = predicted(replace(model, line=(2.0, 5.0)), *elsewhere)
+    found = predicted(replace(model, lines=((2.0,), (5.0,))), *elsewhere)
     return found, measured(found)
 
 

@@ -116,7 +116,7 @@ def test_an_altered_model_is_refused(model: risk.HazardModel, tmp_path):
     """A single changed number in the calibration is found before it is used."""
     risk.save(model, tmp_path)
     told = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps({**told, "line": [1.0, -3.0]}))
+    (tmp_path / "model.json").write_text(json.dumps({**told, "lines": [[1.0], [-3.0]]}))
     with pytest.raises(ModelsError, match="not as they were written"):
         risk.load(tmp_path)
 

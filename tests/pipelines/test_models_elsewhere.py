@@ -91,7 +91,7 @@ def home(tmp_path_factory) -> Path:
         for name, features in (("history", HISTORY), ("and_sleep", (*HISTORY, SLEEP)))
     )
     strange, misspelt = (unmade(first, name) for name in ("signals_speech_mean_7d", f"{SLEEP}s"))
-    again = replace(first, name="again", line=(1.0, 0.1))
+    again = replace(first, name="again", lines=((1.0,), (0.1,)))
     made = [first, second, again, strange, replace(second, outcome="relapse"), misspelt]
     versions = [registered(installation, model, folder / "made" / str(i)) for i, model in enumerate(made)]
     installation.registry.set_alias(versions[0], CHAMPION)
