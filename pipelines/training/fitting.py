@@ -56,14 +56,15 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
 
 
 def fit_final(
-    matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, predictor: Predictor, training: Training
-) -> risk.HazardModel:
+    matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, predictor: Predictor, training: Training,
+    with_intervals: bool = True,
+) -> risk.HazardModel:  # fmt: skip
     """Fit a predictor of onset on every subject, on such rows as in evaluation, calibrated by cross-fitting."""
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
     kept = protocol.learnt_from(matrix, onset, predictor.features, training.train_every_days)
     return risk.fit(
         matrix[kept], onset[kept], outcome.horizons_days, predictor.features, predictor.learner, training.seed,
-        training.threads, predictor.name, with_intervals=True, growth=predictor.growth,
+        training.threads, predictor.name, with_intervals, growth=predictor.growth,
     )  # fmt: skip
 
 
