@@ -31,8 +31,8 @@ def test_a_job_that_is_asked_to_end_says_so_in_one_line(home, asked):
         time.sleep(0.05)
     job.send_signal(asked)
     said, complaint = job.communicate(timeout=PATIENCE_S)
-    assert (job.returncode, said) == (130, "")
-    assert complaint.splitlines() == ["Stopped before the end. Nothing is half-written: give the same command again."]
+    stopped = ["Stopped before the end. Nothing is half-written: give the same command again."]
+    assert (job.returncode, said, complaint.splitlines()) == (130, "", stopped)
 
 
 def test_the_same_command_works_after_one_that_was_stopped(home):
