@@ -214,8 +214,9 @@ def _contest(rows: pd.DataFrame, task: str, split: str, horizon_days: int) -> di
     return {
         "heading": f"{words.TASKS.get(task, task).capitalize()}: {words.SPLITS.get(split, split)}",
         "plot": plot,
-        "n_subjects": words.count(rows["n_subjects"].max()),
-        "n_episodes": words.count(rows["n_episodes"].max()),
+        "horizon_days": horizon_days,
+        "n_subjects": words.count(at["n_subjects"].max()),
+        "n_episodes": words.count(at["n_episodes"].max()),
         "counted": "episodes" if task == "onset" else "event days",
         "left_out": int(rows.loc[rows["metric"] == LEFT_OUT, "value"].max()) if LEFT_OUT in set(rows["metric"]) else 0,
         "compared": _table(at, COMPARED),
