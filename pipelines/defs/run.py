@@ -3,6 +3,10 @@
 import contextlib
 import logging
 import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
 
 from dagster import DagsterExecutionStepExecutionError, DagsterInstance, ResourceDefinition
 
@@ -31,10 +35,45 @@ def execute(installation: Installation, job: str, night: str | None = None) -> s
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     home = installation.settings.home
     # Paths in dagster.yaml are relative to the home.
-    with contextlib.chdir(home):
+    with contextlib.chdir(home), interrupts_kept():
         os.environ["DAGSTER_HOME"] = str(home)
         with DagsterInstance.get() as instance:
             return _execute(installation, instance, job, night)
+
+
+@contextlib.contextmanager
+def interrupts_kept() -> Iterator[None]:
+    """Raise at the end what came in between and was lost: amid Dagster's own work after the last step, or in a finalizer.
+
+    Raises:
+        KeyboardInterrupt: the process was asked to end, and nothing else was raised.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    # The interpreter writes the number of each signal there, whoever handles it.
+    before, told = signal.set_wakeup_fd(writer, warn_on_full_buffer=False), sys.unraisablehook
+    received = b""
+
+    def untold(lost: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
+            told(lost)
+
+    sys.unraisablehook = untold
+    try:
+        yield
+        with contextlib.suppress(BlockingIOError):
+            received = os.read(reader, 64)
+    finally:
+        sys.unraisablehook = told
+        signal.set_wakeup_fd(before)
+        os.close(reader)
+        os.close(writer)
+    if {signal.SIGINT, signal.SIGTERM}.intersection(received):
+        raise KeyboardInterrupt
 
 
 def _execute(installation: Installation, instance: DagsterInstance, job: str, night: str | None) -> str:
