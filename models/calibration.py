@@ -12,6 +12,8 @@ IDENTITY: Lines = ((1.0,), (0.0,))
 EPSILON = 1e-9
 # Keeps lines near the identity, and those of intervals near each other, where data are few; in units of one observation.
 PRIOR = 1.0
+# The least slope: what ranks nobody rightly must not be turned around, or a leak would hide behind it.
+FLATTEST = 0.05
 MOST_STEPS, SMALL_STEP = 25, 1e-10
 
 
@@ -42,18 +44,20 @@ def fit_lines(margin: Values, label: Values, interval: NDArray[np.int64], n_inte
     """
 
     def loss(lines: Values) -> tuple[float, Values]:
-        shared, own = lines[:2], lines[2:].reshape(2, n_intervals)
-        fitted = (shared[0] + own[0, interval]) * margin + shared[1] + own[1, interval]
+        own = lines.reshape(2, n_intervals)
+        fitted = own[0, interval] * margin + own[1, interval]
         error = expit(fitted) - label
-        penalty = (shared[0] - 1) ** 2 + (own**2).sum()
+        # The shared line that costs least beside these.
+        shared = np.array([(1 + own[0].sum()) / (1 + n_intervals), own[1].mean()])
+        apart = own - shared[:, None]
+        penalty = (shared[0] - 1) ** 2 + (apart**2).sum()
         value = float((np.logaddexp(0, fitted) - label * fitted).sum() + PRIOR * penalty)
         each = np.stack([np.bincount(interval, of, n_intervals) for of in (error * margin, error)])
-        common = each.sum(axis=1) + [2 * PRIOR * (shared[0] - 1), 0.0]
-        return value, np.concatenate([common, (each + 2 * PRIOR * own).reshape(-1)])
+        return value, (each + 2 * PRIOR * apart).reshape(-1)
 
-    start = np.concatenate([[1.0, 0.0], np.zeros(2 * n_intervals)])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B").x
-    slopes, intercepts = found[:2, None] + found[2:].reshape(2, n_intervals)
+    start = np.concatenate([np.ones(n_intervals), np.zeros(n_intervals)])
+    bounds = n_intervals * [(FLATTEST, None)] + n_intervals * [(None, None)]
+    slopes, intercepts = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x.reshape(2, -1)
     return tuple(map(float, slopes)), tuple(map(float, intercepts))
 
 

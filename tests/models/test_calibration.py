@@ -50,3 +50,10 @@ def test_an_interval_without_an_event_has_nearly_the_slope_of_all():
     slopes, intercepts = calibration.fit_lines(margin, label, interval, 2)
     assert np.isfinite([*slopes, *intercepts]).all()
     assert intercepts[1] < intercepts[0]
+
+
+def test_what_ranks_wrongly_is_not_turned_around():
+    """It is held flat: that it is of no use is for the controls and the gate to tell."""
+    slopes, _ = calibration.fit_lines(*told((-1.0, 1.0), (0.0, 0.0)), 2)
+    assert slopes[0] == calibration.FLATTEST
+    assert slopes[1] == pytest.approx(1.0, abs=0.1)
