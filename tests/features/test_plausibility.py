@@ -81,7 +81,7 @@ def expected(rows: list[Row], subject: str, day: pd.Timestamp, index_date: pd.Ti
         return None
     device = max({str(row["device_id"]) for row in valid}, key=lambda name: (*told_of(valid, name), name))
     worn = [row for row in valid if row["device_id"] == device and row["worn"] is not False]
-    _, silent = silent_hours([row for row in valid if row["device_id"] == device])
+    silent = silent_hours([row for row in valid if row["device_id"] == device])
     steps = [row["steps"] for row in worn if row["steps"] is not None and hour_of(row) not in silent]
     rates = [row["heart_rate"] for row in worn if row["heart_rate"] is not None]
     return (float(sum(steps)) if steps else float("nan"), sum(rates) / len(rates) if rates else float("nan"))
@@ -98,26 +98,33 @@ def is_worn(row: Row) -> bool:
     return shows if row["worn"] is None else bool(row["worn"])
 
 
-def silent_hours(mine: list[Row]) -> tuple[bool, set[object]]:
-    """Whether a device shows that it is worn, and in which hours it tells nothing of anybody."""
+def shows_wear(mine: list[Row]) -> bool:
+    """Whether a device shows by more than steps that somebody wears it."""
     beats = [hour_of(row) for row in mine if row["heart_rate"] is not None and row["worn"] is not False]
-    on = {hour_of(row) for row in mine if is_worn(row)}
-    shows = len(set(beats)) >= 3 or len(beats) >= 60 or any(row["worn"] for row in mine)
-    return shows, {hour_of(row) for row in mine} - on if shows or not on else set()
+    return len(set(beats)) >= 3 or len(beats) >= 60 or any(row["worn"] for row in mine)
 
 
-def told_of(rows: list[Row], device: str) -> tuple[bool, bool, int, int]:
-    """Whether a device tells anything, whether it shows that it is worn, of how many minutes it tells, and how many it sent."""
+def silent_hours(mine: list[Row]) -> set[object]:
+    """Hours in which a device tells nothing of anybody: no sign in a day that shows wear; otherwise a day without a step."""
+    hours = {hour_of(row) for row in mine}
+    if shows_wear(mine):
+        return hours - {hour_of(row) for row in mine if is_worn(row)}
+    return set() if any(row["steps"] for row in mine if row["worn"] is not False) else hours
+
+
+def told_of(rows: list[Row], device: str) -> tuple[bool, bool, bool, int, int]:
+    """How a device ranks: a day, wear shown, anything told, minutes told, minutes sent."""
     mine = [row for row in rows if row["device_id"] == device]
-    shows, silent = silent_hours(mine)
+    shows, signs = shows_wear(mine), {hour_of(row) for row in mine if is_worn(row)}
     sensors: dict[object, Counter[str]] = defaultdict(Counter)
     for row in mine:
         sensors[hour_of(row), row["utc_offset_min"]].update(
             name for name in ("steps", "heart_rate") if row[name] is not None and row["worn"] is not False
         )
         sensors[hour_of(row), row["utc_offset_min"]].update(["worn"] * is_worn(row))
-    told = sum(max(found.values(), default=0) for (hour, _), found in sensors.items() if hour not in silent)
-    return told > 0, shows, told, len(mine)
+    tells = bool(signs) and any(max(found.values(), default=0) for found in sensors.values())
+    told = sum(max(found.values(), default=0) for (hour, _), found in sensors.items() if hour in signs)
+    return told > 0 if shows else tells and len(signs) >= 3, shows, tells, told, len(mine)
 
 
 def hour_of(row: Row) -> object:
