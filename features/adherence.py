@@ -16,11 +16,11 @@ MEASURES = (
         "minutes with a word of being worn, a pulse, its variability or a step, none of a stuck sensor; missing without such a word "
         "and with a pulse in fewer than 3 hours of a day with steps",
         "Foretide",
-        ("mean_7d", "mean_28d", "z_7d"),
+        ("mean_7d", "mean_28d", "z_3d"),
     ),
     Measure(
         "adherence_answers", "answers", "answers given", "mood answers of the day", "Foretide",
-        ("mean_7d", "mean_28d", "z_7d"),
+        ("mean_7d", "mean_28d", "z_3d"),
         stream="mood",
     ),
 )  # fmt: skip

@@ -29,9 +29,9 @@ MEASURES = (
     Measure("heart_hrv", "ms", "heart rate variability", "mean of the RMSSD of RR intervals that the source gives",
             "Task Force 1996", LEVEL),
     Measure("heart_max", "bpm", "highest heart rate", "highest value of the day, where the source gives it", "the vendor",
-            ("mean_7d", "z_7d")),
+            ("mean_7d", "z_3d")),
     Measure("heart_variance", "bpm^2", "variance of the heart rate", "variance over the day, where the source gives it",
-            "the vendor", ("mean_7d", "z_7d")),
+            "the vendor", ("mean_7d", "z_3d")),
 )  # fmt: skip
 
 _COSINOR = "48 valid hours, 18 different clock hours"

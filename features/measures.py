@@ -49,7 +49,7 @@ STATISTICS = {
                    "(circular mean over {} days - median of the 90 days before, as seen from it) / s * n / (n + 7)", "Leys 2013"),
 }  # fmt: skip
 # On by default, for a measure that declares nothing else.
-LEVEL = ("mean_7d", "mean_28d", "sd_28d", "z_7d")
+LEVEL = ("mean_7d", "mean_28d", "sd_28d", "z_3d")
 TREND = (*LEVEL, "slope_28d")
 
 

@@ -52,7 +52,7 @@ MEASURES = (
     Measure("mood_latency", "min", "time taken to answer", "median minutes from prompt to answer", "Foretide",
             LEVEL, stream="mood"),
     *(Measure(f"mood_{item}", "share of scale", f"the answers on {item.replace('_', ' ')}",
-              f"mean of the day's answers on {item.replace('_', ' ')}, scaled to 0..1", "Foretide", ("mean_7d", "mean_28d", "z_7d"),
+              f"mean of the day's answers on {item.replace('_', ' ')}, scaled to 0..1", "Foretide", ("mean_7d", "mean_28d", "z_3d"),
               usual_spread=0.12, stream="mood")
       for item in ITEMS),
 )  # fmt: skip

@@ -17,7 +17,7 @@ NAMES = STANDARD.chosen(("tenure",))
 # Some of each kind of computation, beside those that are on.
 MORE = [*NAMES, "activity_steps_z_90d", "activity_steps_rmssd_90d", "sleep_midpoint_z_28d_h".removesuffix("_h"),
         "sleep_midpoint_sd_90d_h", "own_past_distance_7d", "own_past_distance_28d", "mood_valence_slope_90d",
-        "circadian_stability_28d", "activity_steps_coverage_14d", "heart_resting_z_3d", "circadian_l5_onset_z_3d",
+        "circadian_stability_28d", "activity_steps_coverage_14d", "heart_resting_z_7d", "circadian_l5_onset_z_3d",
         "sleep_social_jetlag_z_7d", "adherence_longest_gap_z_3d", "circadian_coverage_14d",
         "own_past_distance_coverage_7d"]  # fmt: skip
 FIRST = pd.Timestamp("2026-01-01")
