@@ -25,14 +25,15 @@ class Policy:
     """Limits that a challenger must keep; the predetermined change control plan.
 
     `block_on_fairness_fail`: a comparison that fails holds anything back. `min_group_event_subjects`: in groups of so many,
-    a comparison that cannot tell holds a model back; None: none does. A slope is outside its
-    limits when its whole interval is. Gain and margin are onset AUROC.
+    a comparison that cannot tell holds a model back; None: none does. A slope or an intercept, which
+    may be so far from 0, is outside its limits when its whole interval is. Gain and margin are onset AUROC.
     """
 
     min_gain_low: float
     non_inferiority_margin: float
     calibration_slope_low: float
     calibration_slope_high: float
+    calibration_intercept_limit: float
     block_on_fairness_fail: bool
     min_subjects: int
     min_event_subjects: int
@@ -178,7 +179,7 @@ def _figure(gain: Gain) -> str:
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """May the challenger become champion?"""
-    rules = (_controls, _estimable, _data, _gain, _untouched, _no_worse, _calibration, _fairness)
+    rules = (_controls, _estimable, _data, _gain, _untouched, _no_worse, _slope, _intercept, _fairness)
     return Decision(tuple(rule(evidence, policy) for rule in rules))
 
 
@@ -265,16 +266,24 @@ def _no_worse(evidence: Evidence, policy: Policy) -> Rule:
     return Rule(name, is_kept, f"{told}, the champion {'is not' if is_kept else 'is'} proven better")
 
 
-def _calibration(evidence: Evidence, policy: Policy) -> Rule:
-    """Whether the slope may lie within the limits: with few events only a slope proven wrong blocks."""
-    value, low, high = _slope(evidence.headline, evidence.served)
+def _slope(evidence: Evidence, policy: Policy) -> Rule:
+    """Whether risks may be spread as far as they should be: with few events only a slope proven wrong blocks."""
+    return _within(evidence, "calibration slope", policy.calibration_slope_low, policy.calibration_slope_high)
+
+
+def _intercept(evidence: Evidence, policy: Policy) -> Rule:
+    """Whether the mean risk may be right, in the same way."""
+    limit = policy.calibration_intercept_limit
+    return _within(evidence, "calibration intercept", -limit, limit)
+
+
+def _within(evidence: Evidence, name: str, least: float, most: float) -> Rule:
+    value, low, high = _calibrated(evidence.headline, evidence.served, name.replace(" ", "_"))
     if np.isnan(value):
-        return Rule("calibration", False, "calibration slope could not be estimated")
-    limits = f"{policy.calibration_slope_low} to {policy.calibration_slope_high}"
-    is_kept = low <= policy.calibration_slope_high and high >= policy.calibration_slope_low
-    is_inside = policy.calibration_slope_low <= low and high <= policy.calibration_slope_high
+        return Rule(name, False, f"{name} could not be estimated")
+    is_kept, is_inside = low <= most and high >= least, least <= low and high <= most
     verb = "lies within" if is_inside else "is not proven to lie outside" if is_kept else "lies outside"
-    return Rule("calibration", is_kept, f"calibration slope {value:.2f} ({low:.2f} to {high:.2f}) {verb} {limits}")
+    return Rule(name, is_kept, f"{name} {value:.2f} ({low:.2f} to {high:.2f}) {verb} {least:g} to {most:g}")
 
 
 def _fairness(evidence: Evidence, policy: Policy) -> Rule:
@@ -284,8 +293,8 @@ def _fairness(evidence: Evidence, policy: Policy) -> Rule:
     return Rule("fairness", not is_against, f"fairness comparisons: {found.told}")
 
 
-def _slope(rows: pd.DataFrame, served: str) -> tuple[float, float, float]:
-    found = rows[(rows["metric"] == "calibration_slope") & (rows["model"] == served)]
+def _calibrated(rows: pd.DataFrame, served: str, metric: str) -> tuple[float, float, float]:
+    found = rows[(rows["metric"] == metric) & (rows["model"] == served)]
     if found.empty:
         return float("nan"), float("nan"), float("nan")
     value, low, high = (float(found[name].iloc[0]) for name in ("value", "low", "high"))

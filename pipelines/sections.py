@@ -214,7 +214,8 @@ class ReleasePolicy(Strict):
     """What a challenger must show before it serves; the predetermined change control plan (docs/release.md).
 
     `min_gain_low` is what the interval of a model's gain over the best simple rule must lie above, and
-    `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC. From
+    `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC. An intercept
+    of 0.7 is odds that are wrong by a factor of 2. From
     `min_group_event_subjects` in a group on, a fairness comparison that cannot tell holds a model back; nothing does by default.
     """
 
@@ -222,6 +223,7 @@ class ReleasePolicy(Strict):
     non_inferiority_margin: float = Field(0.05, gt=0, lt=1)
     calibration_slope_low: float = 0.7
     calibration_slope_high: float = 1.4
+    calibration_intercept_limit: float = Field(0.7, gt=0)
     block_on_fairness_fail: bool = True
     min_subjects: int = Field(20, ge=0)
     min_event_subjects: int = Field(10, ge=0)

@@ -17,9 +17,10 @@ from models.refitting import REFITS, REFITTED_GAIN
 
 POLICY = gate.Policy(
     min_gain_low=0.0, non_inferiority_margin=0.05, calibration_slope_low=0.7, calibration_slope_high=1.4,
-    block_on_fairness_fail=True, min_subjects=20, min_event_subjects=10, min_group_event_subjects=30,
+    calibration_intercept_limit=0.7, block_on_fairness_fail=True, min_subjects=20, min_event_subjects=10, min_group_event_subjects=30,
 )  # fmt: skip
 RULE = "history_only"
+CALIBRATION = ["calibration slope", "calibration intercept"]
 WORSE = Contest("history_only", Standing.COMPARED, -0.02, -0.06, 0.02)
 
 
@@ -28,11 +29,15 @@ REFITTED = (REFITTED_GAIN, REFITS)
 
 
 def headline(
-    gain_low: float = 0.01, slope: tuple[float, float, float] = (1.0, 0.9, 1.1), refits: int = 200
+    gain_low: float = 0.01,
+    slope: tuple[float, float, float] = (1.0, 0.9, 1.1),
+    refits: int = 200,
+    intercept: tuple[float, float, float] = (0.1, -0.1, 0.3),
 ) -> pd.DataFrame:
-    """Result rows of the headline: the model's gain, refitted, and the slope and AUROC of the model and of a simple rule."""
+    """Result rows of the headline: the model's gain, refitted; calibration and AUROC of the model and of a simple rule."""
     rows = [(MODEL, REFITTED_GAIN, 0.04, gain_low, 0.08), (MODEL, REFITS, refits, NONE, NONE)]
     rows += [(MODEL, GAIN, 0.04, 0.02, 0.06)] + [(name, "calibration_slope", *slope) for name in (MODEL, RULE)]
+    rows += [(name, "calibration_intercept", *intercept) for name in (MODEL, RULE)]
     rows += [(name, "auroc", 0.8, 0.7, 0.9) for name in (MODEL, RULE)]
     told = {"outcome": "crisis", "task": "onset", "split": "unseen_subjects", "horizon_days": 14}
     return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"]).assign(**told)
@@ -78,6 +83,7 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         "onset AUROC against the champion's predictor, history_only: +0.040 (+0.010 to +0.070, conditional on the fitted models), "
         "not worse by 0.05 or more",
         "calibration slope 1.00 (0.90 to 1.10) lies within 0.7 to 1.4",
+        "calibration intercept 0.10 (-0.10 to 0.30) lies within -0.7 to 0.7",
         "fairness comparisons: 0 fail, 5 pass, 9 not judged for too little data; `ethnicity` is recorded for nobody",
     )
 
@@ -102,15 +108,18 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         (replace(BETTER, rows=headline(gain_low=float("nan"))), "gain"),
         (replace(BETTER, rows=headline().iloc[3:]), "gain"),
         (replace(BETTER, contest=Contest("history_only", Standing.COMPARED)), "champion"),
-        (replace(BETTER, rows=headline(slope=(2.0, 1.5, 2.6))), "calibration"),
-        (replace(BETTER, rows=headline().iloc[:3]), "calibration"),
+        (replace(BETTER, rows=headline(slope=(2.0, 1.5, 2.6))), "calibration slope"),
+        (replace(BETTER, rows=headline().query("metric != 'calibration_slope'")), "calibration slope"),
+        (replace(BETTER, rows=headline(intercept=(1.0, 0.8, 1.2))), "calibration intercept"),
+        (replace(BETTER, rows=headline().query("metric != 'calibration_intercept'")), "calibration intercept"),
         (replace(BETTER, n_subjects=19), "data"),
         (replace(BETTER, n_event_subjects=9), "data"),
     ],
     ids=["worse", "unfair", "insufficient though large", "leaking", "without a verdict", "a control not run", "no controls",
          "nothing estimable", "a control not estimable", "tuned", "not refitted", "too few refits",
          "unproven", "gain of nothing", "gain not estimable", "gain not measured",
-         "not comparable", "overconfident", "slope not measured", "few subjects", "few with an event"],
+         "not comparable", "overconfident", "slope not measured", "risks too low", "intercept not measured",
+         "few subjects", "few with an event"],
 )  # fmt: skip
 def test_a_worse_unfair_leaking_or_unproven_challenger_does_not(held_back: Evidence, rule: str):
     """One rule holds it back, and only its figure is the reason."""
@@ -122,14 +131,14 @@ def test_a_worse_unfair_leaking_or_unproven_challenger_does_not(held_back: Evide
 def test_figures_of_another_headline_count_for_nothing():
     """A gain on another split, horizon or task proves nothing here."""
     for column, value in (("split", "unseen_and_later"), ("horizon_days", 7), ("task", "burden")):
-        assert against(replace(BETTER, rows=headline().assign(**{column: value}))) == ["gain", "calibration"]
+        assert against(replace(BETTER, rows=headline().assign(**{column: value}))) == ["gain", *CALIBRATION]
 
 
 def test_a_slope_is_outside_its_limits_when_its_whole_interval_is():
     """With few events an uncertain slope does not block; without an interval the estimate speaks."""
     assert against(replace(BETTER, rows=headline(slope=(1.5, 1.3, 1.7)))) == []
     assert against(replace(BETTER, rows=headline(slope=(1.2, float("nan"), float("nan"))))) == []
-    assert against(replace(BETTER, rows=headline(slope=(1.5, float("nan"), float("nan"))))) == ["calibration"]
+    assert against(replace(BETTER, rows=headline(slope=(1.5, float("nan"), float("nan"))))) == ["calibration slope"]
 
 
 def test_fairness_fails_are_told_where_they_do_not_block():

@@ -49,6 +49,7 @@ def home(tmp_path_factory) -> Path:
         "block_on_fairness_fail": False,
         "calibration_slope_low": -50,
         "calibration_slope_high": 50,
+        "calibration_intercept_limit": 50,
     }
     (folder / "foretide.yaml").write_text(yaml.safe_dump(content))
     code, answer, said = foretide(folder, "train", "--as-of", NIGHT)

@@ -62,7 +62,8 @@ def change(facts: Facts) -> Section:
         ("tuning", "a model's trees were not chosen by a search on these people"),
         ("champion", f"a model is proven to rank by less than {policy.non_inferiority_margin:g} AUROC below the one that serves; of a "
          "simple rule, the one that serves is not proven better"),
-        ("calibration", f"slope not proven to lie outside {policy.calibration_slope_low:g} to {policy.calibration_slope_high:g}"),
+        ("calibration slope", f"not proven to lie outside {policy.calibration_slope_low:g} to {policy.calibration_slope_high:g}"),
+        ("calibration intercept", f"not proven to be further from 0 than {policy.calibration_intercept_limit:g}"),
         ("fairness", _fair(policy)),
     ]  # fmt: skip
     return Section(
