@@ -1,6 +1,6 @@
 """How far risks are from what happened: slope, intercept, distances between given and observed risk; overall and by month."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models import resampling
 from models.calibration import binned_levels, binned_slopes, slope_and_intercept
-from models.fairness.disclosure import is_showable
+from models.fairness.disclosure import is_showable, may_draw_curve
 from models.outcomes import at_horizon
 from models.protocol import Predictions
 from models.resampling import Curve
@@ -34,6 +34,18 @@ def reliability(score: Values, label: Values, bins: int = ICI_BINS) -> pd.DataFr
         predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("bin", "size")
     )
     return binned.reset_index(drop=True)
+
+
+def curves(predictions: pd.DataFrame, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """`reliability` of each predictor by its name; of nobody where too few subjects are told of for a curve.
+
+    Args:
+        predictions: `subject_id, label`, and risks in a column for each predictor.
+    """
+    if not may_draw_curve(predictions["subject_id"].nunique()):
+        return {}
+    label = predictions["label"].to_numpy()
+    return {name: reliability(predictions[name].to_numpy(), label) for name in names}
 
 
 def measure(

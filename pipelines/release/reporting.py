@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from models import evaluation
+from models import evaluation, reliability
 from models.baselines import MODEL
 from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
-from models.reliability import reliability
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -93,9 +92,7 @@ def _report(installation: Installation, night: str, outcome: str, tables: dict[s
     lake, settings = installation.lake, installation.settings
     served, split = judgement.served(installation, outcome)
     predictions = lake.load(f"predictions_{outcome}").query("split == @split")
-    label = predictions["label"].to_numpy()
-    names = dict.fromkeys((served, MODEL))
-    curves = {name: reliability(predictions[name].to_numpy(), label) for name in names}
+    curves = reliability.curves(predictions, dict.fromkeys((served, MODEL)))
     decision, context = judgement.decision_of(installation, outcome), _context(installation, night, outcome)
     told = _told(settings)
     remark = " ".join([*_remarks(installation, outcome), looks.sentence(installation.audit_log, outcome)])

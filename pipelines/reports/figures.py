@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from models.reliability import reliability
+from models.reliability import curves
 
 
 def training_figures(
@@ -30,9 +30,10 @@ def _calibration(predictions: pd.DataFrame, served: str) -> Figure:
     figure = Figure(figsize=(4.5, 4), layout="constrained")
     axis = figure.subplots()
     for split, part in predictions.groupby("split"):
-        curve = reliability(part[served].to_numpy(), part["label"].to_numpy())
-        axis.plot(curve["predicted"], curve["observed"], "o-", label=str(split).replace("_", " "))
+        for curve in curves(part, (served,)).values():
+            axis.plot(curve["predicted"], curve["observed"], "o-", label=str(split).replace("_", " "))
     axis.plot([0, 1], [0, 1], color="#888888", linewidth=1, transform=axis.transAxes, linestyle=":")
     axis.set(xlabel="predicted risk", ylabel="observed share", title=served.replace("_", " "))
-    axis.legend(frameon=False)
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(frameon=False)
     return figure

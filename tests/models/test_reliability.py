@@ -78,3 +78,11 @@ def test_the_ninetieth_percentile_of_the_distance_has_an_interval(predictions):
         assert 0 <= low <= value <= high
         widths.append(high - low)
     assert widths[1] < widths[0]
+
+
+def test_no_curve_is_drawn_of_few_people():
+    """Of fifty people there is one for each predictor, of forty-nine none: it would show them one by one."""
+    rows = pd.DataFrame({"subject_id": np.repeat([f"p{i}" for i in range(50)], 2), "label": [0.0, 1.0] * 50})
+    rows = rows.assign(model=0.5, rule=0.4)
+    assert set(reliability.curves(rows, ("model", "rule"))) == {"model", "rule"}
+    assert reliability.curves(rows[rows["subject_id"] != "p0"], ("model", "rule")) == {}
