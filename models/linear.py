@@ -9,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 Values = NDArray[np.float64]
 # Weekly rows of one subject are near-copies of each other, so a row counts for less than a row.
 RIDGE = 10.0
+# A column that is so much larger is penalised by the square of it less.
+LEVEL_SCALE = 30.0
 # From more on a logistic regression is solved by gradients, and is sure of more than it knows: it needs a calibration line.
 FEW_FEATURES = 30
 
@@ -31,6 +33,8 @@ NO_LINEAR = Linear((), (), (), (), (), ())
 def fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tuple[str, ...], intervals: int) -> Linear:
     """Ridge regression of events on features, what is missing, and a level per interval.
 
+    Levels are as good as free: the ridge draws weights towards 0, but a level towards 0 would be a risk towards a half.
+
     Args:
         x: of shape (n_rows, n_features), NaN where unknown.
         interval: of each row, between horizons.
@@ -45,7 +49,7 @@ def fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tupl
     centre = np.where(known, x, 0).sum(axis=0) / counts
     scale = np.sqrt((np.where(known, x - centre, 0) ** 2).sum(axis=0) / counts)
     scale = np.where(scale > 0, scale, 1.0)
-    levels = np.eye(intervals)[interval]
+    levels = np.eye(intervals)[interval] * LEVEL_SCALE
     # Features of one stream are missing together: one column for all, as wide as the ridge would have them all together.
     bits = np.packbits(~known, axis=0).T
     _, first, place, times = np.unique(bits, axis=0, return_index=True, return_inverse=True, return_counts=True)
@@ -55,7 +59,7 @@ def fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tupl
     solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver=how, max_iter=300)
     weights = solver.fit(design, y).coef_[0]
     of_known, of_missing, levels = np.split(weights, [x.shape[1], x.shape[1] + len(first)])
-    parts = (centre, scale, of_known, (of_missing / np.sqrt(times))[place.reshape(-1)], levels)
+    parts = (centre, scale, of_known, (of_missing / np.sqrt(times))[place.reshape(-1)], levels * LEVEL_SCALE)
     return Linear(features, *(tuple(map(float, part)) for part in parts))
 
 

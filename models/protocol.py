@@ -96,13 +96,24 @@ def learnt_from(
 ) -> NDArray[np.bool_]:
     """Rows that a predictor may be fitted on.
 
-    One day in `train_every_days` of each subject, for neighbouring days say nearly the same, and none so soon after
-    enrolment that its features cannot have a value: it would learn who is new.
+    Of each whole stretch of `train_every_days` of a subject the first date, for neighbouring days say nearly the same. Where
+    the stretches begin goes by the subject_id alone: else who all enrol on a Tuesday would all be learnt from on Tuesdays, and the
+    day of enrolment of everybody would be. And none so soon after enrolment that its features cannot have a value: it
+    would learn who is new.
+
+    Args:
+        labels: sorted by date within each subject.
     """
     since_first = labels["index_date"] - labels.groupby("subject_id")["index_date"].transform("min")
-    is_thinned = (since_first.dt.days % train_every_days == 0).to_numpy()
-    is_warm: NDArray[np.bool_] = matrix[TENURE].to_numpy() >= warm_up_days(features)
-    return is_thinned & is_warm
+    ahead = pd.util.hash_array(labels["subject_id"].to_numpy(dtype=object)) % np.uint64(train_every_days)
+    stretch = (since_first.dt.days.to_numpy() + ahead.astype(np.int64)) // train_every_days
+    is_whole = (stretch > 0) | (ahead == 0)
+    is_first = (
+        ~pd.DataFrame({"subject_id": labels["subject_id"].to_numpy(), "stretch": stretch}).duplicated().to_numpy()
+    )
+    is_warm = matrix[TENURE].to_numpy() >= warm_up_days(features)
+    chosen: NDArray[np.bool_] = is_whole & is_first & is_warm
+    return chosen
 
 
 def fit_and_predict(

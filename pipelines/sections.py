@@ -157,7 +157,8 @@ class ModelSettings(Strict):
 class Training(Strict):
     """How models are fitted and evaluated.
 
-    `index_every_days` thins the index dates of the training matrix itself, for cohorts that would not fit into memory;
+    `index_every_days` thins the index dates of the training matrix itself, for cohorts that would not fit into memory, and is no
+    multiple of 7, which would show one weekday only;
     `train_every_days` those that models are fitted on. `refits` is on how many samples of subjects model and best rule
     are fitted again where the gain would else seem proven; with `every_split`, always and everything. 0 leaves an interval that is
     conditional on the fitted models, by which no model is served. `seeds` is how often
@@ -179,7 +180,9 @@ class Training(Strict):
     model: ModelSettings = ModelSettings()
 
     @model_validator(mode="after")
-    def _refits_suffice(self) -> "Training":
+    def _figures_can_be_made(self) -> "Training":
+        if self.index_every_days % 7 == 0:
+            raise ValueError("`index_every_days:` must be no multiple of 7, which would show models one weekday only")
         if list(self.decision_thresholds) != sorted({t for t in self.decision_thresholds if 0 < t < 1}):
             raise ValueError("`decision_thresholds:` must be risks between 0 and 1, rising")
         if self.refits and self.refits < FEWEST_REFITS:

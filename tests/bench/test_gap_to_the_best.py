@@ -73,7 +73,7 @@ def source(cohort: SimulatedCohort) -> dict[str, object]:
 def fitted(home: Path) -> list[risk.HazardModel]:
     """The model and every rule, each learnt from the default cohort, or from as many others as are asked for."""
     others = replace(UNSEEN, subjects=TAUGHT, seed=7)
-    known = installed(home, source(others), index_every_days=7) if TAUGHT else installed(home, {})
+    known = installed(home, source(others), index_every_days=8) if TAUGHT else installed(home, {})
     outcome, matrix, onset = prepared(known)
     settings = known.settings
     return [
@@ -92,9 +92,9 @@ def filtered(unseen: Installation, outcome: Outcome, index: pd.DataFrame) -> pd.
 
 
 def scored_unseen(homes: Path) -> pd.DataFrame:
-    """Weekly labelled rows of the unseen with the risk by every predictor, the filter and the hidden stage."""
+    """Labelled rows of the unseen, one date in eight, with the risk by every predictor, the filter and the hidden stage."""
     models = fitted(homes / "default")
-    unseen = installed(homes / "unseen", source(UNSEEN), index_every_days=7)
+    unseen = installed(homes / "unseen", source(UNSEEN), index_every_days=8)
     outcome, matrix, onset = prepared(unseen)
     label = at_horizon(onset, HORIZON)
     kept = np.isfinite(label)

@@ -62,6 +62,7 @@ VALUES_THAT_ARE_OFF = {
     "a share above one": ({"alert_policy": {"high_share": 5}}, ["`alert_policy.high_share`", "less than or equal to 1"]),
     "words for a number": ({"training": {"seed": "zebra"}}, ["`training.seed`", "integer"]),
     "too few resamples": ({"audit": {"resamples": 3}}, ["`audit.resamples`", "100"]),
+    "one weekday only": ({"training": {"index_every_days": 14}}, ["`training`", "no multiple of 7"]),
     "thresholds that fall": ({"training": {"decision_thresholds": [0.2, 0.1]}}, ["`training`", "between 0 and 1, rising"]),
     "a zone that is none": ({"sites": {"default_time_zone": "Mars/Zebra"}}, ["default_time_zone", "Europe/Berlin"]),
     "an unknown source format": ({"sources": [{"format": "zebra"}]}, ["sources", "simulated"]),
