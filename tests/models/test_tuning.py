@@ -25,7 +25,7 @@ def search(growth: Growth = USUAL) -> Search:
     """Made-up people, two folds of them."""
     matrix, labels = cohort(subjects=60, days=90)
     return Search(
-        matrix, labels, Predictor(MODEL, "boosted_trees", FEATURES, growth), OUTCOME.horizons_days, 14, 2, 7, 1
+        matrix, labels, Predictor(MODEL, "boosted_trees", FEATURES, growth), OUTCOME.horizons_days, 14, 2, 3, 1
     )
 
 
