@@ -136,7 +136,7 @@ def test_outside_the_policy_nothing_serves_without_somebody_who_answers_for_it(m
     before = made.audit_log.entries()
     code, answer = command("promote", **STRICT)
     assert code == 1
-    assert "lies outside 50.0 to 60.0" in answer["error"]
+    assert "lies outside 50 to 60" in answer["error"]
     for given in (["--override"], ["--override", "--by", "A. Clinician"], ["--override", "--reason", REASON],
                   ["--override", "--by", " ", "--reason", REASON], ["--override", "--by", "A.", "--reason", "short"],
                   ["--reason", REASON], ["--outcome", "relapse"]):  # fmt: skip
