@@ -1,6 +1,7 @@
 """Two predictors on the same rows of people that neither saw: the difference of their AUROCs, and how sure it is."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,30 @@ Values = NDArray[np.float64]
 DIFFERENCE = "difference"
 # Of figures of groups. Squared errors are small, and a mean of thousands of them gives no count back.
 DECIMALS = {"auroc": disclosure.DECIMALS, "brier": 4, "tpr": disclosure.DECIMALS}
+
+
+class Standing(Enum):
+    """How the champion's predictor stands to the challenger's."""
+
+    SAME = "the same features and learner"
+    WEIGHED = "among the predictors of which the challenger's is the one that earned it"
+    COMPARED = "fitted in the same folds, compared on the same rows"
+    ALTERED = "in files that were altered, so that it cannot serve either"
+    GONE = "made of features that no longer exist, so that it cannot serve either"
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Onset AUROC of the challenger's predictor minus that of the champion's, named `champion`, and how they compare.
+
+    Only the figures of a comparison mean anything; NaN where it could not be estimated.
+    """
+
+    champion: str
+    standing: Standing
+    value: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
 
 
 def difference(rows: pd.DataFrame, one: str, other: str, resamples: int, seed: int) -> tuple[float, float, float]:

@@ -1,13 +1,13 @@
 """The release policy: what is served, and whether it may be promoted."""
 
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import pandas as pd
 
 from models import controls
 from models.baselines import MODEL
+from models.contest import Contest, Standing
 from models.errors import ModelsError
 from models.evaluation import GAIN, best_baseline
 from models.fairness.verdicts import POWER_FACTOR, Counted
@@ -25,8 +25,8 @@ class Policy:
     """Limits that a challenger must keep; the predetermined change control plan.
 
     `block_on_fairness_fail`: a comparison that fails holds anything back. `min_group_event_subjects`: in groups of so many,
-    a comparison that cannot tell holds a model back; None: none does. A slope or an intercept, which
-    may be so far from 0, is outside its limits when its whole interval is. Gain and margin are onset AUROC.
+    a comparison that cannot tell holds a model back; None: none does. A slope or an intercept, which may be so far from 0, is
+    outside its limits when its whole interval is. Gain and margin are onset AUROC. `shadow_nights`: 0 asks for none.
     """
 
     min_gain_low: float
@@ -38,30 +38,15 @@ class Policy:
     min_subjects: int
     min_event_subjects: int
     min_group_event_subjects: int | None
-
-
-class Standing(Enum):
-    """How the champion's predictor stands to the challenger's."""
-
-    SAME = "the same features and learner"
-    WEIGHED = "among the predictors of which the challenger's is the one that earned it"
-    COMPARED = "fitted in the same folds, compared on the same rows"
-    ALTERED = "in files that were altered, so that it cannot serve either"
-    GONE = "made of features that no longer exist, so that it cannot serve either"
+    shadow_nights: int
 
 
 @dataclass(frozen=True)
-class Contest:
-    """Onset AUROC of the challenger's predictor minus that of the champion's, named `champion`, and how they compare.
+class Shadowed:
+    """Nights on which the challenger scored beside the champion: those whose outcomes are known by now, and those still open."""
 
-    Only the figures of a comparison mean anything; NaN where it could not be estimated.
-    """
-
-    champion: str
-    standing: Standing
-    value: float = float("nan")
-    low: float = float("nan")
-    high: float = float("nan")
+    known: int
+    open: int
 
 
 @dataclass(frozen=True)
@@ -78,6 +63,7 @@ class Evidence:
         expected_controls: names of all that must have been run.
         is_tuned: whether the model's trees are grown as a search on these very people may have chosen.
         contest: against the champion; None where there is none yet.
+        shadowed: nights on which it scored beside the champion.
     """
 
     rows: pd.DataFrame
@@ -91,6 +77,7 @@ class Evidence:
     expected_controls: tuple[str, ...]
     is_tuned: bool
     contest: Contest | None
+    shadowed: Shadowed
 
     @property
     def headline(self) -> pd.DataFrame:
@@ -179,7 +166,8 @@ def _figure(gain: Gain) -> str:
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """May the challenger become champion?"""
-    rules = (_controls, _estimable, _data, _gain, _untouched, _no_worse, _slope, _intercept, _fairness)
+    rules = [_controls, _estimable, _data, _gain, _untouched, _no_worse, _slope, _intercept, _fairness]
+    rules += [_shadowed] if policy.shadow_nights else []
     return Decision(tuple(rule(evidence, policy) for rule in rules))
 
 
@@ -291,6 +279,17 @@ def _fairness(evidence: Evidence, policy: Policy) -> Rule:
     found = evidence.fairness
     is_against = (found.fails > 0 and policy.block_on_fairness_fail) or (found.open > 0 and evidence.served == MODEL)
     return Rule("fairness", not is_against, f"fairness comparisons: {found.told}")
+
+
+def _shadowed(evidence: Evidence, policy: Policy) -> Rule:
+    """Whoever comes first, or in place of what cannot score a night, has nothing to be a shadow of."""
+    name, contest, found = "shadow nights", evidence.contest, evidence.shadowed
+    if contest is None or contest.standing in (Standing.ALTERED, Standing.GONE):
+        return Rule(name, True, "nothing serves that it could have scored beside")
+    nights = f"{found.known} night{'' if found.known == 1 else 's'}"
+    told = f"scored beside the champion on {nights} whose outcomes are known, of {policy.shadow_nights} asked for"
+    more = f"; those of {found.open} more are not known yet" if found.open else ""
+    return Rule(name, found.known >= policy.shadow_nights, f"{told}{more}")
 
 
 def _calibrated(rows: pd.DataFrame, served: str, metric: str) -> tuple[float, float, float]:

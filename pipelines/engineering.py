@@ -1,6 +1,7 @@
 """Builds and stores what a model sees: the cohort, the day panel, and feature matrices for training or for a night."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from features import history, matrix
 from models import risk
 from models.baselines import LAST_MOOD
+from models.errors import ModelsError
 from models.outcomes import Outcome
 from pipelines import cohort as cohorts
 from pipelines import panel as panels
@@ -17,6 +19,7 @@ from pipelines.installation import Installation
 from pipelines.lake import BUCKETS
 from pipelines.panel import Panel
 from pipelines.panel.extent import buckets_of
+from pipelines.release import shadow
 from pipelines.release.registry import model_name
 from pipelines.settings import Settings
 from pipelines.training.provenance import basis
@@ -89,18 +92,21 @@ def night_matrices(installation: Installation, night: str) -> Shapes:
     cohorts.refuse_an_empty_roster(days.cohort)
     index = days.cohort.roster[["subject_id"]].assign(index_date=days.cohort.as_of)
     return {
-        o.name: _store(installation, days, o, index, "night", _served(installation, o)) for o in outcomes(installation)
+        o.name: _store(installation, days, o, index, "night", _scoring(installation, days.cohort, o))
+        for o in outcomes(installation)
     }
 
 
-def _served(installation: Installation, outcome: Outcome) -> tuple[str, ...]:
-    """Features of the champion, which may have learnt from others than are on by now; none where there is none."""
-    try:
-        served = installation.registry.champion(model_name(outcome.name))
-    except Refused:
-        return ()
-    known = installation.settings.catalog().by_name
-    return tuple(name for name in risk.load(served.folder).features if name in known)
+def _scoring(installation: Installation, known: Cohort, outcome: Outcome) -> tuple[str, ...]:
+    """Features of the champion and of what is its shadow, which may have learnt from others than are on by now."""
+    found: list[str] = []
+    with suppress(Refused):
+        found += risk.load(installation.registry.champion(model_name(outcome.name)).folder).features
+    with suppress(Refused, ModelsError):
+        beside = shadow.challenger(installation, outcome.name, known.known_at)
+        found += risk.load(beside.folder).features if beside is not None else ()
+    catalog = installation.settings.catalog().by_name
+    return tuple(name for name in found if name in catalog)
 
 
 def needed(settings: Settings) -> tuple[str, ...]:

@@ -50,8 +50,7 @@ def _champion(installation: Installation, known: Cohort, outcome: str) -> Served
             f"`{served.name}` version {served.version} is champion in MLflow, but no promotion on record made it so. Give "
             "`foretide promote` or `foretide rollback`."
         )
-    trained = served.model.tags.get("known_at")
-    if trained is not None and pd.Timestamp(trained) > known.known_at:
+    if served.model.has_seen_beyond(known.known_at):
         raise Refused(
             f"The champion `{served.name}` version {served.version} has seen what came to be known after the night of "
             f"{known.as_of:%Y-%m-%d}; its scores of that night would look better than they were. Score a later night, "

@@ -220,6 +220,7 @@ class ReleasePolicy(Strict):
     `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC. An intercept
     of 0.7 is odds that are wrong by a factor of 2. From
     `min_group_event_subjects` in a group on, a fairness comparison that cannot tell holds a model back; nothing does by default.
+    A challenger is to score beside the champion on `shadow_nights` whose outcomes are known; 0 asks for none and scores none.
     """
 
     min_gain_low: float = Field(0.0, ge=0, lt=1)
@@ -231,6 +232,7 @@ class ReleasePolicy(Strict):
     min_subjects: int = Field(20, ge=0)
     min_event_subjects: int = Field(10, ge=0)
     min_group_event_subjects: int | None = Field(None, ge=1)
+    shadow_nights: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _limits_hold_something(self) -> "ReleasePolicy":

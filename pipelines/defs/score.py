@@ -1,10 +1,11 @@
-"""The night: the champion's scores, the delivery, and the page that says how the night went."""
+"""The night: the champion's scores, the delivery, the page that says how it went, and a challenger in its shadow."""
 
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
 from pipelines import night
 from pipelines.defs.engineer import INSTALLATION, features_night
 from pipelines.defs.partitions import nights
+from pipelines.release import shadow
 
 
 @asset(group_name="model", deps=[features_night], partitions_def=nights, required_resource_keys=INSTALLATION)
@@ -25,4 +26,11 @@ def report_nightly(context: AssetExecutionContext) -> MaterializeResult:
     return MaterializeResult(metadata=night.report(context.resources.installation, context.partition_key))
 
 
-ASSETS = (model_scores, report_delivery, report_nightly)
+# Last, so that nothing of it can keep the champion's night from consumers.
+@asset(group_name="model", deps=[report_nightly], partitions_def=nights, required_resource_keys=INSTALLATION)
+def model_shadow_scores(context: AssetExecutionContext) -> MaterializeResult:
+    """What the challenger says of the same night, where shadow nights are asked for; sealed, for the gate counts nights only."""
+    return MaterializeResult(metadata=shadow.score(context.resources.installation, context.partition_key))
+
+
+ASSETS = (model_scores, report_delivery, report_nightly, model_shadow_scores)

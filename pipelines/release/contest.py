@@ -9,7 +9,7 @@ import pandas as pd
 
 from models import contest, protocol, risk
 from models.baselines import MODEL, Predictor
-from models.gate import Contest, Standing
+from models.contest import Contest, Standing
 from models.outcomes import Outcome
 from models.risk import HazardModel
 from pipelines import engineering

@@ -11,7 +11,7 @@ from models.outcomes import Outcome
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.release import tracking
+from pipelines.release import shadow, tracking
 from pipelines.release.contest import against_champion
 from pipelines.training.controls import EXPECTED
 from pipelines.training.tuning import is_of_a_search
@@ -78,6 +78,7 @@ def _evidence(installation: Installation, night: str, outcome: Outcome) -> gate.
         expected_controls=EXPECTED,
         is_tuned=is_tuned(installation, name),
         contest=against_champion(installation, night, outcome, predictor, split),
+        shadowed=shadow.nights(installation, name),
     )
 
 

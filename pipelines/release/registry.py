@@ -43,6 +43,11 @@ class ModelVersion:
     content_sha256: str
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    def has_seen_beyond(self, known_at: pd.Timestamp) -> bool:
+        """Whether it was trained on what came to be known after an instant."""
+        trained = self.tags.get("known_at")
+        return trained is not None and pd.Timestamp(trained) > known_at
+
 
 @dataclass(frozen=True)
 class ServedModel:

@@ -20,6 +20,7 @@ from pipelines.delivery.rows import build
 from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.night import report_data
+from pipelines.release import shadow
 from pipelines.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,8 @@ def make_home(folder: Path) -> Path:
     lake = Lake(state / "lake")
     lake.replace("labels_crisis", pd.DataFrame({"subject_id": [*OTHERS, SENTINEL] * 2, "label": [0.0, 1.0] * 4}))
     lake.replace("results", pd.DataFrame({"metric": ["auroc"], "value": [0.7]}))
+    for night in ("2026-06-29", NIGHT, NIGHT):
+        shadow.store(lake, in_shadow(night))
     (lake.root / "staging").mkdir(exist_ok=True)
     (lake.root / "staging" / "left.parquet").write_text(SENTINEL)
     for night, content in (("2026-06-28", "a"), ("2026-06-29", "b"), ("2026-06-29", "c"), ("2026-06-30", "d")):
@@ -127,6 +130,16 @@ def scored(of: DeliveryContext) -> pd.DataFrame:
     tiers = keys.assign(tier=["baseline", "baseline", "elevated", "high"], rank=[4, 3, 2, 1])
     drivers = keys.assign(drivers=[(), (), ("short sleep",), ("little sleep, for long",)])
     return build(of, {"crisis": (7, 14)}, standings, pd.concat(scores, ignore_index=True), tiers, drivers)
+
+
+def in_shadow(night: str) -> pd.DataFrame:
+    """What a challenger said of everybody that night."""
+    rows = pd.DataFrame(
+        {"subject_id": [*OTHERS, SENTINEL], "status": "scored", "as_of_date": pd.Timestamp(night).date()}
+    )
+    return rows.assign(
+        outcome="crisis", model_version="2", model_sha256="4a54", horizons_days=[[7, 14]] * 4, risks=[[0.1, 0.2]] * 4
+    )
 
 
 def foretide(home: Path, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -63,6 +63,7 @@ def test_no_byte_of_the_subject_is_left_in_any_file(withdrawn):
         "lake/raw/wearable",
         "lake/raw/subjects",
         "lake/derived/labels_crisis",
+        "lake/derived/shadow_scores",
         "deliveries/2026-06-28",
     ):
         assert any(name.startswith(place) for name in before), (place, before)
@@ -75,7 +76,7 @@ def test_the_answer_counts_by_place_and_says_what_is_out_of_reach(withdrawn):
     """Each table and delivery with its rows; backups, consumers and models named; no subject in it."""
     rows = {row["place"]: row["rows_erased"] for row in withdrawn.answer["rows"]}
     assert {"lake/raw/subjects": 1, "lake/raw/sleep": 2, "lake/raw/wearable": 30, "lake/quarantine": 2,
-            "lake/derived/labels_crisis": 2}.items() <= rows.items()  # fmt: skip
+            "lake/derived/labels_crisis": 2, "lake/derived/shadow_scores": 2}.items() <= rows.items()  # fmt: skip
     assert [count for place, count in rows.items() if place.startswith("delivery ")] == [2, 2, 2, 2]
     assert all(word in " ".join(withdrawn.answer["beyond_reach"]) for word in ("backups", "consumers", "models"))
     assert not any(text in withdrawn.said for text in made.TEXTS)

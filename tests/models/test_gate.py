@@ -8,16 +8,17 @@ import pytest
 
 from models import gate
 from models.baselines import MODEL
-from models.contest import difference
+from models.contest import Contest, Standing, difference
 from models.controls import PERMUTED, SHIFTED
 from models.evaluation import GAIN
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS, Counted, count
-from models.gate import Contest, Decision, Evidence, Standing
+from models.gate import Decision, Evidence, Shadowed
 from models.refitting import REFITS, REFITTED_GAIN
 
 POLICY = gate.Policy(
     min_gain_low=0.0, non_inferiority_margin=0.05, calibration_slope_low=0.7, calibration_slope_high=1.4,
     calibration_intercept_limit=0.7, block_on_fairness_fail=True, min_subjects=20, min_event_subjects=10, min_group_event_subjects=30,
+    shadow_nights=2,
 )  # fmt: skip
 RULE = "history_only"
 CALIBRATION = ["calibration slope", "calibration intercept"]
@@ -62,7 +63,7 @@ def without_figures(*names: str) -> pd.DataFrame:
 
 FAIR = Counted(0, 5, 0, 9, {"ethnicity": "is recorded for nobody"})
 BETTER = Evidence(headline(), MODEL, "unseen_subjects", 14, 90, 30, FAIR, controls(), EXPECTED, False,
-                  Contest("history_only", Standing.COMPARED, 0.04, 0.01, 0.07))  # fmt: skip
+                  Contest("history_only", Standing.COMPARED, 0.04, 0.01, 0.07), Shadowed(2, 0))  # fmt: skip
 
 
 def against(evidence: Evidence, policy: gate.Policy = POLICY) -> list[str]:
@@ -85,6 +86,7 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         "calibration slope 1.00 (0.90 to 1.10) lies within 0.7 to 1.4",
         "calibration intercept 0.10 (-0.10 to 0.30) lies within -0.7 to 0.7",
         "fairness comparisons: 0 fail, 5 pass, 9 not judged for too little data; `ethnicity` is recorded for nobody",
+        "scored beside the champion on 2 nights whose outcomes are known, of 2 asked for",
     )
 
 
@@ -114,12 +116,14 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         (replace(BETTER, rows=headline().query("metric != 'calibration_intercept'")), "calibration intercept"),
         (replace(BETTER, n_subjects=19), "data"),
         (replace(BETTER, n_event_subjects=9), "data"),
+        (replace(BETTER, shadowed=Shadowed(1, 9)), "shadow nights"),
+        (replace(BETTER, shadowed=Shadowed(0, 0), contest=Contest("history_only", Standing.SAME)), "shadow nights"),
     ],
     ids=["worse", "unfair", "insufficient though large", "leaking", "without a verdict", "a control not run", "no controls",
          "nothing estimable", "a control not estimable", "tuned", "not refitted", "too few refits",
          "unproven", "gain of nothing", "gain not estimable", "gain not measured",
          "not comparable", "overconfident", "slope not measured", "risks too low", "intercept not measured",
-         "few subjects", "few with an event"],
+         "few subjects", "few with an event", "outcomes not known yet", "the same recipe, not seen beside it"],
 )  # fmt: skip
 def test_a_worse_unfair_leaking_or_unproven_challenger_does_not(held_back: Evidence, rule: str):
     """One rule holds it back, and only its figure is the reason."""
@@ -167,7 +171,7 @@ def test_where_nothing_was_compared_that_is_what_is_told():
     nobody = count(
         pd.DataFrame({"verdict": [], "mdd": [], "n_event_subjects": []}), None, {"sex": "is recorded for nobody"}
     )
-    told = gate.decide(replace(BETTER, fairness=nobody), POLICY).reasons[-1]
+    told = gate.decide(replace(BETTER, fairness=nobody), replace(POLICY, shadow_nights=0)).reasons[-1]
     assert (
         told == "fairness comparisons: 0 fail, 0 pass, 0 not judged for too little data; `sex` is recorded for nobody"
     )
@@ -227,6 +231,32 @@ def test_where_nothing_is_to_be_compared_the_reason_is_told(standing: Standing):
     assert decision.is_promoted
     assert any(standing.value in reason for reason in decision.reasons)
     assert gate.decide(replace(BETTER, contest=None), POLICY).is_promoted
+
+
+@pytest.mark.parametrize(
+    ("shadowed", "told"),
+    [(Shadowed(0, 0), "on 0 nights whose outcomes are known, of 2 asked for"),
+     (Shadowed(1, 3), "on 1 night whose outcomes are known, of 2 asked for; those of 3 more are not known yet")],
+)  # fmt: skip
+def test_nights_whose_outcomes_are_not_known_yet_are_told_and_count_for_nothing(shadowed: Shadowed, told: str):
+    """Only what can be looked back upon was a night in the champion's shadow."""
+    (reason,) = gate.decide(replace(BETTER, shadowed=shadowed), POLICY).reasons
+    assert reason == f"scored beside the champion {told}"
+
+
+def test_without_a_champion_that_can_score_a_night_no_shadow_nights_are_asked_for():
+    """The very first model, and the one that takes the place of what cannot serve, could never get any."""
+    unseen = replace(BETTER, shadowed=Shadowed(0, 0))
+    for contest in (None, *(Contest("history_only", of) for of in (Standing.ALTERED, Standing.GONE))):
+        decision = gate.decide(replace(unseen, contest=contest), POLICY)
+        assert decision.is_promoted
+        assert decision.reasons[-1] == "nothing serves that it could have scored beside"
+
+
+def test_where_no_shadow_nights_are_asked_for_nothing_is_said_of_them():
+    """Neither for nor against: the rule is not there."""
+    rules = gate.decide(replace(BETTER, shadowed=Shadowed(0, 0)), replace(POLICY, shadow_nights=0)).rules
+    assert all(rule.is_kept and rule.name != "shadow nights" for rule in rules)
 
 
 def test_a_training_without_controls_is_held_back():

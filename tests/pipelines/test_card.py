@@ -205,6 +205,9 @@ def test_the_policy_in_words_follows_the_configuration():
     declared = card.as_data(facts(release_policy=ReleasePolicy(min_group_event_subjects=60)))
     assert "in a group of 60 or more subjects with an event" in row_of(declared, "change", "fairness")[1]
     assert row_of(data, "serving", "fairness") == ["fairness", "NOT KEPT", "2 fail"]
+    assert "shadow" not in card.markdown(data)
+    asked = card.as_data(facts(release_policy=ReleasePolicy(shadow_nights=14)))
+    assert row_of(asked, "change", "shadow nights")[1].startswith("14 or more beside the one that serves")
 
 
 def test_an_outcome_on_a_scale_is_defined_by_its_scale():

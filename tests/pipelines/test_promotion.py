@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +15,16 @@ from typer.testing import CliRunner
 
 from models import risk
 from models.baselines import MODEL, Predictor
-from models.gate import Standing
+from models.contest import Standing
+from models.gate import Shadowed
 from models.growth import Growth
 from pipelines import engineering, night
 from pipelines.cli.main import app
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.release import contest, judgement, ledger, promotion, reporting
-from pipelines.release.ledger import ROLLBACK
-from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion
+from pipelines.release import contest, judgement, ledger, promotion, reporting, shadow
+from pipelines.release.ledger import PROMOTION, ROLLBACK
+from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion, content_hash
 from pipelines.settings import load_settings
 from pipelines.training import evaluating, fitting, looks
 from pipelines.training.provenance import basis
@@ -136,7 +138,7 @@ def test_outside_the_policy_nothing_serves_without_somebody_who_answers_for_it(m
     before = made.audit_log.entries()
     code, answer = command("promote", **STRICT)
     assert code == 1
-    assert "lies outside 50.0 to 60.0" in answer["error"]
+    assert "lies outside 50 to 60" in answer["error"]
     for given in (["--override"], ["--override", "--by", "A. Clinician"], ["--override", "--reason", REASON],
                   ["--override", "--by", " ", "--reason", REASON], ["--override", "--by", "A.", "--reason", "short"],
                   ["--reason", REASON], ["--outcome", "relapse"]):  # fmt: skip
@@ -369,3 +371,133 @@ def test_a_champion_whose_trees_grew_otherwise_is_another_recipe(made, tmp_path,
     found = contest.against_champion(made, NIGHT, outcome, MODEL, judgement.served(made, "crisis")[1])
     assert found is not None
     assert found.standing == standing
+
+
+# Of these nights the horizon of 14 days is over on the newest of the lake; of the last it is not.
+SHADOW_NIGHTS, OPEN_NIGHT = ("2026-06-10", "2026-06-11"), "2026-06-25"
+EARLY = "2026-06-01T01:00:00+00:00"
+
+
+@pytest.fixture
+def shadowed(made: Installation, tmp_path: Path, monkeypatch) -> Iterator[Installation]:
+    """Two shadow nights are asked for; what serves was trained before June's nights, and so was a challenger.
+
+    The challenger learnt from a feature that is not on by now.
+    """
+    monkeypatch.setenv("FORETIDE_RELEASE_POLICY__SHADOW_NIGHTS", "2")
+    serving = challenger(made, "early", known_at=EARLY)
+    ledger.record(made.audit_log, ledger.Entry(PROMOTION, NAME, "1", serving.version, promotion.JOB, "", ()), None)
+    made.registry.set_alias(serving, CHAMPION)
+    outcome = engineering.outcomes(made)[0]
+    matrix, labels = made.lake.load("training_matrix_crisis"), made.lake.load("labels_crisis")
+    features = ("history_episode_rate", "mood_valence_mean_7d")
+    wide = engineering.widened(made, NIGHT, outcome, matrix, features)
+    other = fitting.fit_final(wide, labels, outcome, Predictor("other", "logistic", features), made.settings.training)
+    risk.save(other, tmp_path / "beside")
+    challenger(made, "beside", tmp_path / "beside", known_at=EARLY)
+    yield Installation(load_settings(made.settings.home / "foretide.yaml"))
+    for folder in (made.settings.deliveries_folder, made.lake.derived(shadow.TABLE)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def in_shadow(installation: Installation) -> pd.DataFrame:
+    """The rows of the sealed store, in one order."""
+    files = list(installation.lake.derived(shadow.TABLE).rglob("as_of_date=*/*.parquet"))
+    if not files:
+        return pd.DataFrame(columns=shadow.SCHEMA.names)
+    with installation.lake.connection() as connection:
+        rows = connection.read_parquet([str(path) for path in files], hive_partitioning=True).df()
+    return rows.sort_values(["as_of_date", "model_version", "subject_id"], ignore_index=True)
+
+
+def published(installation: Installation) -> dict[str, bytes]:
+    """Every byte that is delivered or shown as a page."""
+    settings = installation.settings
+    files = [
+        path
+        for top in (settings.deliveries_folder, settings.reports_folder)
+        for path in top.rglob("*")
+        if path.is_file()
+    ]
+    return {str(path.relative_to(settings.state_folder)): path.read_bytes() for path in files}
+
+
+def scored(installation: Installation, night_of: str) -> str:
+    """Score a night by champion and challenger, deliver nothing; what became of the challenger's part."""
+    engineering.night_matrices(installation, night_of)
+    night.score(installation, night_of)
+    return str(shadow.score(installation, night_of)[NAME])
+
+
+def test_a_challenger_serves_once_it_scored_in_the_champions_shadow_and_the_outcomes_are_known(shadowed):
+    """Two nights are asked for: it is held back by none, by one with another that is open, and serves after the second."""
+    beside = shadowed.registry.find(NAME, CHALLENGER)
+    judgement.judge(shadowed, NIGHT)
+    assert judgement.decision_of(shadowed, "crisis").reasons == (
+        "scored beside the champion on 0 nights whose outcomes are known, of 2 asked for",
+    )
+    for night_of in (SHADOW_NIGHTS[0], OPEN_NIGHT):
+        assert scored(shadowed, night_of).startswith(f"version {beside.version} scored ")
+    code, answer = command("promote")
+    assert (code, champion(shadowed)) != (0, beside.version)
+    told = "on 1 night whose outcomes are known, of 2 asked for; those of 1 more are not known yet. Train again"
+    assert f"serve: scored beside the champion {told}" in answer["error"]
+    scored(shadowed, SHADOW_NIGHTS[1])
+    code, answer = command("promote")
+    assert (code, champion(shadowed)) == (0, beside.version), answer
+    assert "on 2 nights whose outcomes are known" in str(answer["rows"])
+
+
+def test_nights_of_another_version_do_not_count(shadowed):
+    """Not even of one that is made of the same files: each challenger begins anew."""
+    scored(shadowed, SHADOW_NIGHTS[0])
+    beside = shadowed.registry.find(NAME, CHALLENGER)
+    assert shadow.nights(shadowed, "crisis") == Shadowed(1, 0)
+    challenger(shadowed, "next", shadowed.registry.fetch(beside), known_at=EARLY)
+    assert shadow.nights(shadowed, "crisis") == Shadowed(0, 0)
+
+
+def test_a_shadow_night_is_the_champions_night_by_the_challenger_and_nobody_sees_it(shadowed):
+    """The same subjects and the same abstention, other risks; twice is once; delivery and pages are the same to the byte."""
+    beside = shadowed.registry.find(NAME, CHALLENGER)
+    shadowed.registry.set_alias(shadowed.registry.find(NAME, CHAMPION), CHALLENGER)
+    assert command("score", "--as-of", SHADOW_NIGHTS[0])[0] == 0
+    alone = published(shadowed)
+    assert in_shadow(shadowed).empty
+    shutil.rmtree(shadowed.settings.deliveries_folder)
+    shadowed.registry.set_alias(beside, CHALLENGER)
+    assert command("score", "--as-of", SHADOW_NIGHTS[0])[0] == 0
+    assert published(shadowed) == alone
+    with pytest.raises(KeyError):
+        shadowed.lake.load(shadow.TABLE)
+    rows = in_shadow(shadowed)
+    scores = shadowed.lake.load("scores").drop_duplicates("subject_id").set_index("subject_id")
+    assert set(rows["model_version"]) == {beside.version}
+    assert rows.set_index("subject_id")["status"].to_dict() == scores["status"].to_dict()
+    assert set(rows["status"]) > {"scored"}
+    is_scored = rows["status"] == "scored"
+    assert (rows["risks"].str.len() == is_scored.astype(int)).all()
+    said = rows[is_scored].set_index("subject_id")["risks"].str[0]
+    assert not (said == scores["probability"].reindex(said.index)).any()
+    shadow.score(shadowed, SHADOW_NIGHTS[0])
+    pd.testing.assert_frame_equal(in_shadow(shadowed), rows)
+
+
+def test_what_keeps_a_challenger_from_scoring_is_told_and_the_champions_night_goes_on(shadowed, monkeypatch):
+    """Altered files, a registry that cannot be asked, a later training: no row, no fault; where none is asked for, nothing."""
+    night_of, registry = SHADOW_NIGHTS[0], shadowed.registry
+    beside = registry.find(NAME, CHALLENGER)
+    for top in (registry.artifact_root, registry.cache):
+        for path in top.rglob("model.json"):
+            if content_hash(path.parent) == beside.content_sha256:
+                path.write_bytes(path.read_bytes() + b" ")
+    assert "are not those that were registered" in scored(shadowed, night_of)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(registry), "find", lambda *_: (_ for _ in ()).throw(OSError))
+        assert "cannot be had" in str(shadow.score(shadowed, night_of)[NAME])
+    challenger(shadowed, "later", known_at=f"{NIGHT}T01:00:00+00:00")
+    assert "trained after that night" in str(shadow.score(shadowed, night_of)[NAME])
+    monkeypatch.setenv("FORETIDE_RELEASE_POLICY__SHADOW_NIGHTS", "0")
+    unasked = Installation(load_settings(shadowed.settings.home / "foretide.yaml"))
+    assert shadow.score(unasked, night_of) == {}
+    assert not shadowed.lake.derived(shadow.TABLE).exists()

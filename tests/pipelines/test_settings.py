@@ -61,6 +61,7 @@ def test_a_wrong_key_is_named_and_a_near_one_suggested(tmp_path, case):
 VALUES_THAT_ARE_OFF = {
     "a share above one": ({"alert_policy": {"high_share": 5}}, ["`alert_policy.high_share`", "less than or equal to 1"]),
     "words for a number": ({"training": {"seed": "zebra"}}, ["`training.seed`", "integer"]),
+    "fewer shadow nights than none": ({"release_policy": {"shadow_nights": -1}}, ["`release_policy.shadow_nights`", "or equal to 0"]),
     "too few resamples": ({"audit": {"resamples": 3}}, ["`audit.resamples`", "100"]),
     "one weekday only": ({"training": {"index_every_days": 14}}, ["`training`", "no multiple of 7"]),
     "thresholds that fall": ({"training": {"decision_thresholds": [0.2, 0.1]}}, ["`training`", "between 0 and 1, rising"]),

@@ -65,6 +65,7 @@ def change(facts: Facts) -> Section:
         ("calibration slope", f"not proven to lie outside {policy.calibration_slope_low:g} to {policy.calibration_slope_high:g}"),
         ("calibration intercept", f"not proven to be further from 0 than {policy.calibration_intercept_limit:g}"),
         ("fairness", _fair(policy)),
+        *_shadowed(policy),
     ]  # fmt: skip
     return Section(
         "change",
@@ -89,6 +90,18 @@ def _fair(policy: ReleasePolicy) -> str:
     if least is None:
         return f"{told}; insufficient evidence is told, and holds nothing back"
     return f"{told}; of a model, none is without an answer in a group of {least} or more subjects with an event"
+
+
+def _shadowed(policy: ReleasePolicy) -> list[tuple[str, str]]:
+    nights = policy.shadow_nights
+    if not nights:
+        return []
+    return [
+        (
+            "shadow nights",
+            f"{nights} or more beside the one that serves, with outcomes that are known; none where nothing serves",
+        )
+    ]
 
 
 def versions(facts: Facts) -> Section:

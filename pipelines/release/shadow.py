@@ -1,0 +1,121 @@
+"""Shadow nights: the challenger scores what the champion scored, into a sealed store.
+
+Nobody reads a score of it: no delivery, page or answer is made from it, and the gate counts its nights only. It grows by a night at
+a time and is kept beside the derived tables, which are overwritten whole.
+"""
+
+import pandas as pd
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+
+from models import risk
+from models.errors import ModelsError
+from models.gate import Shadowed
+from pipelines import cohort as cohorts
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.lake import DELTA, WRITER, Lake
+from pipelines.progress import Counts
+from pipelines.release import tracking
+from pipelines.release.registry import CHALLENGER, CHAMPION, ServedModel, model_name
+
+TABLE = "shadow_scores"
+# A row per night, outcome, version and subject: risks in the order of their horizons, none where the status is not `scored`.
+SCHEMA = pa.schema(
+    [("as_of_date", pa.date32())]
+    + [(name, pa.string()) for name in ("outcome", "model_version", "model_sha256", "subject_id", "status")]
+    + [("horizons_days", pa.list_(pa.int64())), ("risks", pa.list_(pa.float64()))]
+)
+# What a night's rows of a version are put in the place of.
+PLACE = ("as_of_date", "outcome", "model_version")
+
+
+def challenger(installation: Installation, outcome: str, known_at: pd.Timestamp) -> ServedModel | None:
+    """What scores beside an outcome's champion on the night known at an instant; None where none is asked for or there.
+
+    Raises:
+        Refused: its files were altered or cannot be had, or it was trained on what came to be known after that night.
+    """
+    if not installation.settings.release_policy.shadow_nights:
+        return None
+    registry, name = installation.registry, model_name(outcome)
+    try:
+        found = registry.find(name, CHALLENGER)
+        if found is None or found == registry.find(name, CHAMPION):
+            return None
+        if found.has_seen_beyond(known_at):
+            raise Refused(f"The challenger `{name}` version {found.version} was trained after that night.")
+        return ServedModel(found, registry.fetch(found))
+    except tracking.unreachable() as error:
+        raise Refused("The challenger cannot be had from the model registry.") from error
+
+
+def score(installation: Installation, night: str) -> Counts:
+    """Store what every outcome's challenger says of the night that the champion scored; in words, what became of it.
+
+    The champion's night never fails for it: what keeps a challenger from scoring is told and no more.
+    """
+    if not installation.settings.release_policy.shadow_nights:
+        return {}
+    counts: Counts = {}
+    for outcome in installation.settings.outcomes:
+        try:
+            counts[model_name(outcome)] = _score(installation, pd.Timestamp(night), outcome)
+        except (Refused, ModelsError) as error:
+            counts[model_name(outcome)] = f"no shadow night: {error}"
+    return counts
+
+
+def _score(installation: Installation, as_of: pd.Timestamp, outcome: str) -> str:
+    served = challenger(installation, outcome, cohorts.known_at(installation.settings.sites, as_of))
+    if served is None:
+        return "no challenger beside the champion"
+    model, lake = risk.load(served.folder), installation.lake
+    rows = lake.load("scores").query("outcome == @outcome and as_of_date == @as_of")
+    rows = rows[["subject_id", "status"]].drop_duplicates(ignore_index=True)
+    matrix = lake.load(f"night_matrix_{outcome}").query("index_date == @as_of")
+    matrix = matrix[matrix["subject_id"].isin(rows.loc[rows["status"] == "scored", "subject_id"])]
+    risks = dict(zip(matrix["subject_id"], risk.predict(model, matrix.reset_index(drop=True)).tolist(), strict=True))
+    content = rows.assign(
+        as_of_date=as_of.date(), outcome=outcome, model_version=served.version, model_sha256=served.model.content_sha256,
+        horizons_days=[list(model.horizons_days)] * len(rows), risks=[risks.get(name, []) for name in rows["subject_id"]],
+    )  # fmt: skip
+    store(lake, content)
+    return f"version {served.version} scored {len(risks)} of {len(rows)} subjects"
+
+
+def store(lake: Lake, rows: pd.DataFrame) -> None:
+    """Put a night's rows of a version in the place of those of before, in one commit."""
+    if rows.empty:
+        return
+    content = pa.Table.from_pandas(rows, SCHEMA, preserve_index=False).replace_schema_metadata(None)
+    place = " AND ".join(f"{name} = {_quoted(rows[name].iloc[0])}" for name in PLACE)
+    folder = str(lake.derived(TABLE))
+    with lake.writing():
+        # First of all a log: rows without one could be found by no erasure.
+        DeltaTable.create(folder, SCHEMA, mode="ignore", partition_by=[PLACE[0]], configuration=DELTA)
+        write_deltalake(folder, content, mode="overwrite", predicate=place, writer_properties=WRITER)
+        DeltaTable(folder).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+
+
+def nights(installation: Installation, outcome: str) -> Shadowed:
+    """On how many nights an outcome's challenger scored anybody beside the champion, by whether their outcomes are known.
+
+    They are once the longest horizon is over on the newest night of the lake, as in training.
+    """
+    folder, version = str(installation.lake.derived(TABLE)), installation.registry.find(model_name(outcome), CHALLENGER)
+    files = DeltaTable(folder).file_uris() if DeltaTable.is_deltatable(folder) else []
+    if version is None or not files:
+        return Shadowed(0, 0)
+    of_it = {"outcome": outcome, "model_version": version.version, "model_sha256": version.content_sha256}
+    its_scores = " AND ".join(f"{name} = {_quoted(value)}" for name, value in {**of_it, "status": "scored"}.items())
+    with installation.lake.connection() as connection:
+        rows = connection.read_parquet(files, hive_partitioning=True).filter(its_scores)
+        found = rows.aggregate("as_of_date, max(list_max(horizons_days)) AS longest", "as_of_date").df()
+    over = pd.to_datetime(found["as_of_date"]) + pd.to_timedelta(found["longest"], unit="D")
+    known = int((over <= cohorts.newest_night(installation.lake, installation.settings.sites)).sum())
+    return Shadowed(known, len(found) - known)
+
+
+def _quoted(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
