@@ -217,10 +217,10 @@ class ReleasePolicy(Strict):
     """What a challenger must show before it serves; the predetermined change control plan (docs/release.md).
 
     `min_gain_low` is what the interval of a model's gain over the best simple rule must lie above, and
-    `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC. An intercept
-    of 0.7 is odds that are wrong by a factor of 2. From
-    `min_group_event_subjects` in a group on, a fairness comparison that cannot tell holds a model back; nothing does by default.
-    A challenger is to score beside the champion on `shadow_nights` whose outcomes are known; 0 asks for none and scores none.
+    `non_inferiority_margin` by how much less a model may rank than the champion; both are onset AUROC. An intercept of 0.7 is
+    odds that are wrong by a factor of 2. From `min_group_event_subjects` in a group on, a fairness comparison that
+    cannot tell holds a model back; nothing does by default. A challenger is to score beside the champion on
+    `shadow_nights` whose outcomes are known; 0 asks for none and scores none.
     """
 
     min_gain_low: float = Field(0.0, ge=0, lt=1)
