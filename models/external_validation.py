@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models import contest, evaluation, intervals, protocol, risk, splits
 from models.baselines import Predictor
-from models.calibration import IDENTITY, fit_level, fit_line
+from models.calibration import IDENTITY, fit_level, fit_lines
 from models.errors import ModelsError
 from models.evaluation import COLUMNS, GAIN
 from models.outcomes import at_horizon
@@ -82,8 +82,8 @@ def _frozen(
     for number in np.unique(fold):
         others, here = fold[row] != number, fold == number
         updated[here] = risk.risks(margin[here], ((1.0,), (fit_level(told[others], y[others]),)))
-        slope, intercept = fit_line(told[others], y[others])
-        refitted[here] = risk.risks(margin[here], ((slope,), (intercept,)))
+        lines = fit_lines(told[others], y[others], interval[others], len(model.horizons_days))
+        refitted[here] = risk.risks(margin[here], lines)
     return {AS_IS: risk.risks(margin, IDENTITY), INTERCEPT_UPDATED: updated, LINE_REFITTED: refitted}
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from models.one_thread import one_thread
+
 Values = NDArray[np.float64]
 # Weekly rows of one subject are near-copies of each other, so a row counts for less than a row.
 RIDGE = 10.0
@@ -56,7 +58,8 @@ def fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tupl
     design = np.column_stack([np.where(known, (x - centre) / scale, 0.0), ~known[:, first] * np.sqrt(times), levels])
     # Exact steps do not mind columns of unequal scale; 100 features on 100,000 rows take 2 s, gradients 13.
     solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver="newton-cholesky")
-    weights = solver.fit(design, y).coef_[0]
+    with one_thread():
+        weights = solver.fit(design, y).coef_[0]
     of_known, of_missing, levels = np.split(weights, [x.shape[1], x.shape[1] + len(first)])
     parts = (centre, scale, of_known, (of_missing / np.sqrt(times))[place.reshape(-1)], levels * LEVEL_SCALE)
     return Linear(features, *(tuple(map(float, part)) for part in parts))

@@ -48,6 +48,11 @@ def served(installation: Installation, outcome: str) -> tuple[str, str]:
     return str(row["served"]), str(row["split"])
 
 
+def reason(installation: Installation, outcome: str) -> str:
+    """Why that predictor earned it: the gain, its interval and what could have been proven, in a sentence."""
+    return str(installation.lake.load("served").set_index("outcome").loc[outcome, "reason"])
+
+
 def is_tuned(installation: Installation, outcome: str) -> bool:
     """Whether a search on these people may have chosen how trees were grown in the last training, whatever is declared by now."""
     growth = installation.lake.load("served").set_index("outcome").loc[outcome, "growth"]

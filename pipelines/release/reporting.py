@@ -95,7 +95,8 @@ def _report(installation: Installation, night: str, outcome: str, tables: dict[s
     curves = reliability.curves(predictions, dict.fromkeys((served, MODEL)))
     decision, context = judgement.decision_of(installation, outcome), _context(installation, night, outcome)
     told = _told(settings)
-    remark = " ".join([*_remarks(installation, outcome), looks.sentence(installation.audit_log, outcome)])
+    said = [judgement.reason(installation, outcome), *_remarks(installation, outcome)]
+    remark = " ".join([*said, looks.sentence(installation.audit_log, outcome)])
     page = write_model(
         settings.reports_folder, outcome, lake.load("results"), lake.load("flow"), curves, served, decision,
         settings.outcomes[outcome].alert_horizon, context, tables, told, remark, split=split,

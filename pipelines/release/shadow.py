@@ -108,7 +108,7 @@ def nights(installation: Installation, outcome: str) -> Shadowed:
     if version is None or not files:
         return Shadowed(0, 0)
     of_it = {"outcome": outcome, "model_version": version.version, "model_sha256": version.content_sha256}
-    its_scores = " AND ".join(f"{name} = {_quoted(value)}" for name, value in {**of_it, "status": "scored"}.items())
+    its_scores = " AND ".join(["len(risks) > 0", *(f"{name} = {_quoted(value)}" for name, value in of_it.items())])
     with installation.lake.connection() as connection:
         rows = connection.read_parquet(files, hive_partitioning=True).filter(its_scores)
         found = rows.aggregate("as_of_date, max(list_max(horizons_days)) AS longest", "as_of_date").df()

@@ -162,7 +162,7 @@ def _served(served: str, decision: Decision) -> str:
         return f"Held back, for the reasons below: {name[0].lower() + name[1:] if served != OWN else name}."
     if served == OWN:
         return f"{name} beat the best simple baseline and is served."
-    return f"The model did not beat the bar, so the bar is served. {name}."
+    return f"A simple rule is served. {name}."
 
 
 def _rank(order: Sequence[str], name: str) -> tuple[int, str]:

@@ -63,8 +63,9 @@ from models import risk
 from tests.models.made_up import FEATURES, OUTCOME, cohort
 
 matrix, labels = cohort(30, 60)
-fitted = risk.fit(matrix, labels, OUTCOME.horizons_days, FEATURES, "boosted_trees", 1, int(sys.argv[1]), with_intervals=True)
-risk.save(fitted, Path(sys.argv[2]))
+for learner in ("boosted_trees", "logistic"):
+    fitted = risk.fit(matrix, labels, OUTCOME.horizons_days, FEATURES, learner, 1, int(sys.argv[1]), with_intervals=True)
+    risk.save(fitted, Path(sys.argv[2], learner))
 """
 
 
@@ -75,9 +76,11 @@ def test_fresh_processes_with_one_and_two_threads_save_the_same_bytes(tmp_path):
         beneath = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED"), threads)
         told = [sys.executable, "-c", FRESH, threads, str(tmp_path / threads)]
         subprocess.run(told, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **beneath})
-        saved.append({path.name: path.read_bytes() for path in (tmp_path / threads).iterdir()})
+        saved.append(
+            {path.relative_to(tmp_path / threads): path.read_bytes() for path in (tmp_path / threads).rglob("model*")}
+        )
     assert saved[0] == saved[1]
-    assert saved[0]["model.ubj"]
+    assert saved[0][Path("boosted_trees/model.ubj")]
 
 
 def test_a_saved_model_predicts_the_same_and_holds_no_code(model: risk.HazardModel, tmp_path):

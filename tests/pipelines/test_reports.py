@@ -205,7 +205,7 @@ def test_an_unproven_gain_is_called_unproven(tmp_path):
     """An interval that holds zero is no success, and the baseline served is named."""
     text = model_page(tmp_path, tidy(gain_low=-0.02), PROMOTED, "history_only")
     assert "Not proven better" in text
-    assert "The model did not beat the bar, so the bar is served. Baseline: episode history only." in text
+    assert "A simple rule is served. Baseline: episode history only." in text
 
 
 def test_a_report_without_results_is_refused(tmp_path):
