@@ -116,25 +116,25 @@ def learnt_from(
     return chosen
 
 
-def fit_and_predict(
+def fit_and_rank(
     matrix: pd.DataFrame, labels: pd.DataFrame, train: Mapping[str, Rows], test: Rows, horizons_days: tuple[int, ...],
     predictors: Sequence[Predictor], seed: int,
 ) -> dict[str, Values]:  # fmt: skip
-    """Risks of the test rows by every predictor, each fitted on its training rows."""
-    fits = fit_each(matrix, labels, train, horizons_days, predictors, seed)
+    """Risks of the test rows by every predictor, each fitted on its training rows; for ranking only, not calibrated."""
+    fits = fit_each(matrix, labels, train, horizons_days, predictors, seed, is_calibrated=False)
     return {name: risk.predict(fitted, matrix.iloc[test]) for name, fitted in fits.items()}
 
 
 def fit_each(
     matrix: pd.DataFrame, labels: pd.DataFrame, train: Mapping[str, Rows], horizons_days: tuple[int, ...],
-    predictors: Sequence[Predictor], seed: int,
+    predictors: Sequence[Predictor], seed: int, is_calibrated: bool = True,
 ) -> dict[str, HazardModel]:  # fmt: skip
     """Every predictor by its name, each fitted on its training rows."""
     fits = {}
     for predictor in predictors:
         known, seen = labels.iloc[train[predictor.name]], matrix.iloc[train[predictor.name]]
         fits[predictor.name] = risk.fit(seen, known, horizons_days, predictor.features, predictor.learner, seed, 1,
-                                        predictor.name, growth=predictor.growth)  # fmt: skip
+                                        predictor.name, growth=predictor.growth, is_calibrated=is_calibrated)  # fmt: skip
     return fits
 
 

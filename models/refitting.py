@@ -59,7 +59,7 @@ def refit(
             told = labels if period.known is None else period.known
             if len(test) and all(protocol.is_learnable(told.iloc[rows]) for rows in train.values()):
                 tested.append(test)
-                risks.append(protocol.fit_and_predict(matrix, told, train, test, horizons_days, predictors, seed))
+                risks.append(protocol.fit_and_rank(matrix, told, train, test, horizons_days, predictors, seed))
         rows = np.concatenate([np.array([], np.int64), *tested])
         return {p.name: _aurocs(known[rows], [found[p.name] for found in risks]) for p in predictors}
 

@@ -57,7 +57,7 @@ class HazardModel:
 def fit(
     matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...],
     learner: Learner, seed: int, threads: int = 2, name: str = "", with_intervals: bool = False,
-    growth: Growth = USUAL,
+    growth: Growth = USUAL, is_calibrated: bool = True,
 ) -> HazardModel:  # fmt: skip
     """Fit a hazard model on rows whose labels are known.
 
@@ -70,6 +70,7 @@ def fit(
         seed: makes the fit reproducible to the byte, whatever the number of threads.
         with_intervals: fit on resampled subjects too, for `predict_interval`.
         growth: of boosted trees.
+        is_calibrated: whether calibration lines are fitted, which takes three more fits; without them it is for ranking only.
 
     Raises:
         ModelsError: a feature is missing, an infinite value, or no event in the training rows.
@@ -82,7 +83,7 @@ def fit(
     model = HazardModel(name, str(labels["outcome"].iloc[0]), str(labels["task"].iloc[0]), horizons_days, features,
                         learner, NO_LINEAR, growth)  # fmt: skip
     fitted = _learn(model, rows, y, seed, threads)
-    if learner == "logistic" and len(features) <= FEW_FEATURES:
+    if not is_calibrated or (learner == "logistic" and len(features) <= FEW_FEATURES):
         # Maximum likelihood with so few weights is calibrated by itself; more lines would only add noise.
         lines = IDENTITY
     else:
