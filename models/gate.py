@@ -18,6 +18,8 @@ from models.refitting import REFITS, REFITTED_GAIN
 WIDTH = 3.92
 # The rule that nobody can answer for.
 CONTROLS = "controls"
+# The rule that time alone can mend.
+SHADOW_NIGHTS = "shadow nights"
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,7 @@ def _fairness(evidence: Evidence, policy: Policy) -> Rule:
 
 def _shadowed(evidence: Evidence, policy: Policy) -> Rule:
     """Whoever comes first, or in place of what cannot score a night, has nothing to be a shadow of."""
-    name, contest, found = "shadow nights", evidence.contest, evidence.shadowed
+    name, contest, found = SHADOW_NIGHTS, evidence.contest, evidence.shadowed
     if contest is None or contest.standing in (Standing.ALTERED, Standing.GONE):
         return Rule(name, True, "nothing serves that it could have scored beside")
     nights = f"{found.known} night{'' if found.known == 1 else 's'}"

@@ -7,7 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from models.gate import CONTROLS, Decision
+from models.gate import CONTROLS, SHADOW_NIGHTS, Decision
 from pipelines import durable, engineering
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
@@ -62,10 +62,12 @@ def promote(installation: Installation, outcome: str, by: str = JOB, override: W
     _refuse_other_results(installation, challenger)
     reporting.model_report(installation, night)
     decision = judgement.decision_of(installation, outcome)
+    lacking = [rule.name for rule in decision.rules if not rule.is_kept]
+    cure = "Score further nights" if lacking == [SHADOW_NIGHTS] else "Train again"
     if not decision.is_promoted and override is None:
         raise Refused(
             f"The release policy does not let `{challenger.name}` version {challenger.version} serve: "
-            f"{'; '.join(decision.reasons)}. Train again, or answer for it: `foretide promote --override --by NAME "
+            f"{'; '.join(decision.reasons)}. {cure}, or answer for it: `foretide promote --override --by NAME "
             "--reason TEXT`."
         )
     failed = [rule.told for rule in decision.rules if rule.name == CONTROLS and not rule.is_kept]
