@@ -440,7 +440,9 @@ def test_a_challenger_serves_once_it_scored_in_the_champions_shadow_and_the_outc
         assert scored(shadowed, night_of).startswith(f"version {beside.version} scored ")
     code, answer = command("promote")
     assert (code, champion(shadowed)) != (0, beside.version)
-    told = "on 1 night whose outcomes are known, of 2 asked for; those of 1 more are not known yet. Score further nights"
+    told = (
+        "on 1 night whose outcomes are known, of 2 asked for; those of 1 more are not known yet. Score further nights"
+    )
     assert f"serve: scored beside the champion {told}" in answer["error"]
     scored(shadowed, SHADOW_NIGHTS[1])
     code, answer = command("promote")
