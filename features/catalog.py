@@ -28,7 +28,7 @@ from features import (
 from features.coverage import coverage
 from features.errors import FeaturesError
 from features.literature import cited
-from features.measures import STATISTICS, WINDOWS, Measure, Pattern, PatternFeature
+from features.measures import AGAINST_PAST, STATISTICS, WINDOWS, Measure, Pattern, PatternFeature
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ GRAIN = "subject x index date"
 NAMED_UNITS = ("min", "h", "bpm", "ms")
 # Statistics that keep the measure's unit, and those that change it.
 UNITS = {"slope": "{}/day", "coverage": "share", "z": "robust SD"}
-FAMILIES = {"coverage": "adherence", "z": "own_past"}
+FAMILIES = {"coverage": "adherence", "z": "own_past", "shift": "own_past"}
 
 MEASURES: tuple[Measure, ...] = (
     *mood.MEASURES, *sleep.MEASURES, *activity.MEASURES, *heart.MEASURES, *adherence.MEASURES, *signals.MEASURES,
@@ -113,6 +113,25 @@ class Catalog:
     def by_name(self) -> dict[str, Feature]:
         """Every feature by its name."""
         return {feature.name: feature for feature in self.features}
+
+    @cached_property
+    def in_units(self) -> dict[str, str]:
+        """Of every measure against the own past in standard deviations, the same in the measure's unit."""
+        return {feature_name(m.name, "z", window): feature_name(m.name, "shift", window, m.unit)
+                for m in self.measures for window in WINDOWS}  # fmt: skip
+
+    @cached_property
+    def about(self) -> dict[str, str]:
+        """What each feature is one telling of: its measure or pattern, a stream's completeness, or the history.
+
+        Features about the same are near-copies: a reader learns little from a second one.
+        """
+        of_measures = {feature_name(m.name, kind, window, m.unit): m.name
+                       for m in self.measures for kind in kinds(m) for window in WINDOWS}  # fmt: skip
+        of_patterns = {feature_name(f.name, kind, window, f.unit): f.name for p in self.patterns for f in p.features
+                       for kind in ("", "z") for window in p.windows}  # fmt: skip
+        stems = of_measures | of_patterns
+        return {feature.name: _about(feature, stems) for feature in self.features}
 
     @cached_property
     def stems(self) -> tuple[str, ...]:
@@ -183,6 +202,14 @@ class Catalog:
         return found
 
 
+def _about(feature: Feature, stems: Mapping[str, str]) -> str:
+    if re.search(r"_coverage_[0-9]+d$", feature.name):
+        return f"{feature.name.split('_')[0]}_coverage"
+    return stems.get(feature.name) or (
+        feature.family if feature.family == "history" else re.sub(r"_[0-9]+d$", "", feature.name)
+    )
+
+
 def _unknown(name: str, known: Iterable[str]) -> FeaturesError:
     near = difflib.get_close_matches(name, list(known), 1)
     perhaps = f"perhaps `{near[0]}`." if near else "nor is one called alike; `foretide features` lists them."
@@ -226,7 +253,7 @@ def _of_measure(measure: Measure, kind: str, window: int) -> Feature:
         rationale=RATIONALE[family(name)],
         words=statistic.words.format(measure.words, window),
         is_default=f"{kind}_{window}d" in measure.default,
-        is_circular=measure.is_circular and kind in ("mean", "last", "z"),
+        is_circular=measure.is_circular and kind in ("mean", "last", *AGAINST_PAST),
         coverage="" if kind == "coverage" else coverage_name(measure.name, window),
     )
 
@@ -238,6 +265,7 @@ def _minimum(measure: Measure, kind: str, fewest: int) -> str:
         "coverage": "1 day since enrolment",
         "rmssd": f"{fewest} valid days, 2 of them adjacent",
         "z": f"{fewest} valid days, and {before} in the {baseline.PAST_DAYS} before",
+        "shift": f"{fewest} valid days, and 1 in the {baseline.PAST_DAYS} before",
     }.get(kind, f"{fewest} valid days")
 
 
@@ -276,7 +304,7 @@ def _plain(name: str, unit: str, window: int, formula: str, words: str, is_defau
 
 def family(name: str) -> str:
     """The family of a feature: what kind of statistic it is, else the modality that its name begins with."""
-    kind = next((kind for kind in FAMILIES if re.search(rf"_{kind}_[0-9]+d$", name)), "")
+    kind = next((kind for kind in FAMILIES if re.search(rf"_{kind}_[0-9]+d(_[a-z]+)?$", name)), "")
     return FAMILIES.get(kind) or next(known for known in RATIONALE if name.startswith(f"{known}_"))
 
 

@@ -19,7 +19,7 @@ from features.catalog import (
 )
 from features.instruments import INSTRUMENTS
 from features.literature import CITATIONS
-from features.measures import STATISTICS, WINDOWS, Measure, Pattern
+from features.measures import AGAINST_PAST, STATISTICS, WINDOWS, Measure, Pattern
 from features.signals import VENDOR
 from features.tables import DAILY_METRICS, PROVENANCE, TABLES, Column
 from features.warm_up import PATTERN_PASTS, WARM_UP_DAYS, warm_up_days
@@ -112,7 +112,8 @@ measure's unit:
 
 
 def _statistics() -> str:
-    valid = {"last": "1 valid day", "coverage": "1 day since enrolment", "z": "as the mean, and a past"}
+    valid = {"last": "1 valid day", "coverage": "1 day since enrolment"}
+    valid |= dict.fromkeys(AGAINST_PAST, "as the mean, and a past")
     rows = ((f"`{kind}`", told.over("w"), UNITS.get(kind, "{}").format("the measure's"), valid.get(kind, "see windows"),
              told.source, FAMILIES.get(kind, "the modality"))
             for kind, told in STATISTICS.items())  # fmt: skip
@@ -139,6 +140,8 @@ def _own_past() -> str:
          "distance from their median, u: usual spread",
          f"the window's, and before them 1 valid day; without u {fewest} that varied",
          "Leys 2013"),
+        ("`<measure>_shift_<window>`", f"mean of the last w days - median of the {days} days before them, in the measure's unit",
+         "the window's, and before them 1 valid day", ""),
         ("`<pattern>_z_<window>`", f"(pattern of the last w days - median) / ({baseline.MAD_TO_SD} MAD) * n / (n + {prior}), of the n "
          f"with a value of the windows of the same length before, which overlap neither it nor each other: {earlier}",
          f"the pattern's, and {fewest} windows before that varied", "Leys 2013"),

@@ -13,7 +13,7 @@ from features.checks import checked_days, checked_index, checked_restarts
 from features.days import with_has_data
 from features.errors import FeaturesError
 from features.grid import DAYS_PER_ROW, DayGrid, Places, Sheet, SubjectDays, Values
-from features.measures import HAS_DATA, SINCE_RECEIPT, WEEKDAY, WINDOWS, Measure, Pattern
+from features.measures import AGAINST_PAST, HAS_DATA, SINCE_RECEIPT, WEEKDAY, WINDOWS, Measure, Pattern
 from features.windows import Windows
 
 # What fits the processor's cache: subjects whose days lie side by side, or index rows that stand alone.
@@ -44,7 +44,7 @@ class _Asked:
     @property
     def lookback(self) -> int:
         """Days before an index date that any of them sees: the longest window, and the past before one."""
-        pasts = [w for _, wanted in (*self.linear, *self.circular) for _, kind, w in wanted if kind == "z"]
+        pasts = [w for _, wanted in (*self.linear, *self.circular) for _, kind, w in wanted if kind in AGAINST_PAST]
         pasts += [window for _, window in self.distances]
         pasts += [window for (_, window, _), _ in self.pattern_pasts]
         return max(*WINDOWS, *(window + baseline.PAST_DAYS for window in pasts))
@@ -132,7 +132,7 @@ def needs_of(features: Sequence[str], catalog: Catalog = STANDARD) -> Needs:
     """What of the day panel must be at hand for some features."""
     asked, past = _asked(catalog, list(features)), baseline.PAST_DAYS
     seen = [(HAS_DATA, asked.lookback)]
-    seen += [(measure.name, window + past * (kind == "z"))
+    seen += [(measure.name, window + past * (kind in AGAINST_PAST))
              for measure, wanted in (*asked.linear, *asked.circular) for _, kind, window in wanted]  # fmt: skip
     seen += [(measure.name, window + past) for _, window in asked.distances for measure in asked.together]
     seen += [(column, window) for pattern, window, _ in asked.patterns for column in pattern.columns]
@@ -218,17 +218,22 @@ def _put(figures: Sequence[Values], places: list[int], sheet: Sheet, out: Values
 def _linear(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, wanted: Wanted, out: Values) -> None:
     values = grid.column(measure.name)[sheet.panel_rows]
     found = windows.of(values, {kind for _, kind, _ in wanted})
-    compared = [window for _, kind, window in wanted if kind == "z"]
+    compared = {window for _, kind, window in wanted if kind in AGAINST_PAST}
     usual = baseline.past(values, sheet.ends, compared, sheet.begins_of(measure)) if compared else {}
     for place, kind, window in wanted:
         at = found[window]
         if kind == "coverage":
             out[place, sheet.answers] = _coverage(at.n[sheet.end, sheet.series], window, grid.observable[sheet.answers])
         else:
-            value = at.statistic("mean" if kind == "z" else kind, WINDOWS[window])
-            if kind == "z":
-                value = baseline.robust_z(value, usual[window], measure.usual_spread)
+            value = at.statistic("mean" if kind in AGAINST_PAST else kind, WINDOWS[window])
+            if kind in AGAINST_PAST:
+                value = _against_past(kind, value, usual[window], measure)
             out[place, sheet.answers] = value[sheet.end, sheet.series]
+
+
+def _against_past(kind: str, recent: Values, usual: baseline.Past, measure: Measure) -> Values:
+    """How far a recent mean lies from the own past, in standard deviations or in the measure's unit."""
+    return recent - usual.median if kind == "shift" else baseline.robust_z(recent, usual, measure.usual_spread)
 
 
 def _coverage(n: Values, window: int, observable: Places) -> Values:
@@ -243,7 +248,7 @@ def _circular(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, w
     east, north = ({w: at.statistic("mean", WINDOWS[w]) for w, at in windows.of(hand, ()).items()}
                    for hand in circular.hand(hours))  # fmt: skip
     found = windows.of(hours, ("last",))
-    begins = sheet.begins_of(measure) if any(kind == "z" for _, kind, _ in wanted) else None
+    begins = sheet.begins_of(measure) if any(kind in AGAINST_PAST for _, kind, _ in wanted) else None
     for place, kind, window in wanted:
         if kind == "coverage":
             value = _coverage(found[window].n, window, grid.observable[sheet.answers])
@@ -253,11 +258,11 @@ def _circular(grid: DayGrid, sheet: Sheet, windows: Windows, measure: Measure, w
             value = circular.sd(east[window], north[window])
         else:
             value = circular.mean(east[window], north[window])
-        if kind == "z":
+        if kind in AGAINST_PAST:
             # Seen from the recent mean, so that no clock time lies across midnight from it.
             recent = np.where(np.isfinite(value), 0.0, np.nan)
             usual = baseline.past(circular.apart(hours, value), sheet.ends, (window,), begins)[window]
-            value = baseline.robust_z(recent, usual, measure.usual_spread)
+            value = _against_past(kind, recent, usual, measure)
         out[place, sheet.answers] = value[0]
 
 

@@ -47,7 +47,11 @@ STATISTICS = {
                           source="Foretide"),
     "z": Statistic("(mean over {} days - median of the 90 days before) / s * n / (n + 7)", "{}, last {} days against own usual",
                    "(circular mean over {} days - median of the 90 days before, as seen from it) / s * n / (n + 7)", "Leys 2013"),
+    "shift": Statistic("mean over {} days - median of the 90 days before", "{}, difference of the last {} days from own usual",
+                       "circular mean over {} days - median of the 90 days before, as seen from it"),
 }  # fmt: skip
+# Statistics that compare with the days before the window: in robust standard deviations, and in the measure's own unit.
+AGAINST_PAST = ("z", "shift")
 # On by default, for a measure that declares nothing else.
 LEVEL = ("mean_7d", "mean_28d", "sd_28d", "z_3d")
 TREND = (*LEVEL, "slope_28d")

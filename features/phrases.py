@@ -6,9 +6,9 @@ import numpy as np
 
 from features import history
 from features.baseline import ROUNDING
-from features.catalog import Catalog, Feature
+from features.catalog import UNITS, Catalog, Feature
 
-RATE = "episodes/day"
+RATE, AS_USUAL = "episodes/day", "as usual"
 IN_HOURS = "min, in hours"
 # Unit of a feature -> factor and how it is said.
 SAID: dict[str, tuple[float, str]] = {
@@ -20,29 +20,33 @@ SAID: dict[str, tuple[float, str]] = {
 MANY_MINUTES, LARGE = 120, 100
 
 
-def phrase(catalog: Catalog, name: str, value: float, median: float = np.nan) -> str:
+def phrase(catalog: Catalog, name: str, value: float, median: float = np.nan, shift: float = np.nan) -> str:
     """A driver in words: `sleep duration, mean of 7 days: 5.1 h (median of all that night: 7.2)`.
 
-    A comparison with the subject's own past is said in standard deviations above or below it, a trend as rising or
-    falling. Neither is set beside other people.
+    A comparison with the subject's own past is said as `1.9 h less (1.2 SD)`, a trend as rising or falling. Neither is set
+    beside other people.
 
     Args:
         catalog: what the name means; of one that it does not know, as an older model may have, only the figure is said.
         name: a feature.
         value: in the feature's unit; NaN where its least data were not met.
         median: of everybody, in the same unit; NaN where it is not known or rests on few.
+        shift: the value of `catalog.in_units[name]`, where there is such a feature; NaN where it is not known.
     """
     feature = catalog.by_name.get(name)
     if feature is None:
         return f"{name}: {'no data' if np.isnan(value) else _number(value)}"
-    return f"{feature.words}: {_said(feature, value, median)}"
+    said = _said(feature, value, median)
+    if np.isfinite(shift) and said != AS_USUAL:
+        said = f"{_less_or_more(catalog.by_name[catalog.in_units[name]], shift)} ({abs(value):.1f} SD)"
+    return f"{feature.words}: {said}"
 
 
 def _said(feature: Feature, value: float, median: float) -> str:
     if np.isnan(value):
         return "none known" if feature.family == "history" else "too few data"
     if feature.family == "own_past":
-        return _apart(feature, value)
+        return _apart(feature, value) if feature.unit == UNITS["z"] else _less_or_more(feature, value)
     if feature.is_circular:
         minutes = round(value * 60) % 1440
         return f"{minutes // 60:02d}:{minutes % 60:02d}"
@@ -52,8 +56,7 @@ def _said(feature: Feature, value: float, median: float) -> str:
     if feature.unit == RATE:
         beside = "" if np.isnan(median) else f" (median of all that night: {_episodes(median)})"
         return f"{_episodes(value)}{beside}"
-    is_long = feature.unit == "min" and np.fmax(abs(value), abs(median)) >= MANY_MINUTES
-    unit = IN_HOURS if is_long else feature.unit
+    unit = _readable(feature.unit, np.fmax(abs(value), abs(median)))
     factor, _ = SAID.get(unit, (1, unit))
     beside = "" if np.isnan(median) else f" (median of all that night: {_number(median * factor)})"
     return f"{_figure(feature, value, unit)}{beside}"
@@ -65,7 +68,18 @@ def _apart(feature: Feature, value: float) -> str:
     if feature.name.startswith("own_past_"):
         return said
     more, less = ("later", "earlier") if feature.is_circular else ("above", "below")
-    return "as usual" if said == "0.0 SD" else f"{said} {more if value > 0 else less}"
+    return AS_USUAL if said == "0.0 SD" else f"{said} {more if value > 0 else less}"
+
+
+def _less_or_more(feature: Feature, value: float) -> str:
+    """A difference from the own past in its unit."""
+    more, less = ("later", "earlier") if feature.is_circular else ("more", "less")
+    figure = _figure(feature, abs(value), _readable(feature.unit, abs(value)))
+    return f"{figure} {more if value > 0 else less}" if abs(value) > ROUNDING else AS_USUAL
+
+
+def _readable(unit: str, size: float) -> str:
+    return IN_HOURS if unit == "min" and size >= MANY_MINUTES else unit
 
 
 def _episodes(rate: float) -> int:

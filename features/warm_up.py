@@ -24,7 +24,7 @@ def warm_up_days(names: Iterable[str]) -> int:
     for name in names:
         found = re.search(r"_([0-9]+)d(?:_[a-z]+)?$", name)
         if found and not re.search(r"^(history|tenure)_|_(last|change)_[0-9]+d(_[a-z]+)?$", name):
-            is_compared = re.search(r"_z_[0-9]+d$|^own_past_distance_[0-9]|^early_warning_", name)
+            is_compared = re.search(r"_(z|shift)_[0-9]+d(_[a-z]+)?$|^own_past_distance_[0-9]|^early_warning_", name)
             more = WARM_UP_DAYS if is_compared else 0
             longest = max(longest, int(found[1]) + PATTERN_PASTS.get(name, more))
     return longest

@@ -1,22 +1,38 @@
 """What a score is associated with: exact SHAP values of the trees, exact contributions of the linear part; never causes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from models.fairness.disclosure import SMALLEST_SUBJECTS
-from models.risk import HazardModel, booster, linear_contributions
+from models.risk import HazardModel, booster, hazards, linear_contributions
 
 Values = NDArray[np.float64]
-# How a feature, its value and the median beside it are said.
-Say = Callable[[str, float, float], str]
+Places = NDArray[np.int64]
 
 
-def contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
-    """Each feature's part of the log-odds of the first interval's hazard, of shape (n_rows, n_features).
+@dataclass(frozen=True)
+class Language:
+    """How features are told.
+
+    Args:
+        phrase: a feature, its value, the median of it, and its difference from the own past, in words.
+        about: what each feature is one telling of; of features about the same the strongest is told.
+        in_units: of features that compare with the own past in standard deviations, the column that does so in their unit.
+    """
+
+    phrase: Callable[[str, float, float, float], str]
+    about: Mapping[str, str]
+    in_units: Mapping[str, str]
+
+
+def contributions(model: HazardModel, matrix: pd.DataFrame, interval: int = 0) -> Values:
+    """Each feature's part of the log-odds of an interval's hazard, of shape (n_rows, n_features).
 
     Parts are relative to the average training row and, with the model's level, add up to its uncalibrated log-odds.
     """
@@ -25,8 +41,23 @@ def contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
     parts[:, columns] = linear_contributions(model, matrix)
     if model.learner == "boosted_trees" and len(matrix):
         x = matrix[list(model.features)].to_numpy(dtype=np.float64)
-        data = xgb.DMatrix(np.column_stack([x, np.zeros(len(x))]))
+        data = xgb.DMatrix(np.column_stack([x, np.full(len(x), float(interval))]))
         parts += booster(model).predict(data, pred_contribs=True)[:, : len(model.features)]
+    return parts
+
+
+def contributions_within(model: HazardModel, matrix: pd.DataFrame, horizon_days: int) -> Values:
+    """Each feature's part of the calibrated risk within a horizon, of the shape of `contributions`.
+
+    The parts of the intervals up to the horizon, each by its share in the hazard that adds up until then.
+    """
+    n_intervals = model.horizons_days.index(horizon_days) + 1
+    slopes, intercepts = (np.array(of)[:n_intervals] for of in model.lines)
+    hazard = expit(slopes * hazards(model, matrix)[:, :n_intervals] + intercepts)
+    weights = slopes * hazard / hazard.sum(axis=1, keepdims=True)
+    parts = np.zeros((len(matrix), len(model.features)))
+    for interval in range(n_intervals):
+        parts += weights[:, [interval]] * contributions(model, matrix, interval)
     return parts
 
 
@@ -40,20 +71,44 @@ def medians(model: HazardModel, matrix: pd.DataFrame) -> Values:
     return usual
 
 
-def drivers(model: HazardModel, matrix: pd.DataFrame, usual: Values, say: Say, top: int = 5) -> list[tuple[str, ...]]:
-    """The `top` features that raise each row's score most, in words, strongest first.
+def drivers(
+    model: HazardModel, matrix: pd.DataFrame, usual: Values, horizon_days: int, language: Language, top: int = 5
+) -> list[tuple[str, ...]]:
+    """What raises each row's risk within a horizon most, in words, strongest first.
 
-    Only parts that raise the risk are named, and nothing that is as with half of the others; a row whose risk nothing raises
-    gets none.
+    Features about the same count together, for they share out one finding among them, and the one that raises the risk most
+    speaks for all. Only what raises the risk is named, nothing that is as with half of the others, and no feature whose part
+    people held out contradict (`model.unsaid`); a row whose risk nothing raises gets none.
 
     Args:
+        matrix: the features, and the columns of `language.in_units` where they are known.
         usual: `medians` of all rows of the night, of which `matrix` may hold some.
     """
-    parts = contributions(model, matrix)
+    parts = contributions_within(model, matrix, horizon_days)
     values = matrix[list(model.features)].to_numpy(dtype=np.float64)
-    parts = np.where(values == usual, 0.0, parts)
-    order = np.argsort(-parts, axis=1, kind="stable")[:, :top]
+    parts_told = np.where((values == usual) | np.isin(model.features, model.unsaid), 0.0, parts)
+    code, topics = pd.factorize(pd.Series([language.about.get(name, name) for name in model.features], dtype="str"))
+    together = parts @ np.eye(len(topics))[code]
+    spoken = _spoken(parts_told, code, len(topics))
+    raises = (together > 0) & (np.take_along_axis(parts_told, spoken, axis=1) > 0)
+    order = np.argsort(-np.where(raises, together, 0.0), axis=1, kind="stable")[:, :top]
+    shifts = _shifts(model, matrix, language)
     return [
-        tuple(say(model.features[k], values[i, k], usual[k]) for k in chosen if parts[i, k] > 0)
+        tuple(language.phrase(model.features[k], values[i, k], usual[k], shifts[i, k])
+              for k, is_one in zip(spoken[i, chosen], raises[i, chosen], strict=True) if is_one)
         for i, chosen in enumerate(order)
-    ]
+    ]  # fmt: skip
+
+
+def _spoken(parts: Values, code: Places, n_topics: int) -> Places:
+    """Of each topic's features the place of the one with the largest part, of shape (n_rows, n_topics)."""
+    members = (np.flatnonzero(code == topic) for topic in range(n_topics))
+    found = [of[parts[:, of].argmax(axis=1)] for of in members]
+    return np.array(found, dtype=np.int64).reshape(n_topics, len(parts)).T
+
+
+def _shifts(model: HazardModel, matrix: pd.DataFrame, language: Language) -> Values:
+    """Differences from the own past in the unit of each feature, of the shape of the features; missing where there is none."""
+    names = [language.in_units.get(name, "") for name in model.features]
+    columns = [matrix[name] if name in matrix else np.full(len(matrix), np.nan) for name in names]
+    return np.array(columns, dtype=np.float64).reshape(len(names), len(matrix)).T

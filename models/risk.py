@@ -50,6 +50,8 @@ class HazardModel:
     growth: Growth = USUAL
     trees: bytes = b""
     lines: Lines = IDENTITY
+    # Features whose parts people held out contradict: scores use them, words do not.
+    unsaid: tuple[str, ...] = ()
     # The same, fitted on resampled subjects; they share its lines.
     refits: tuple["HazardModel", ...] = ()
 
@@ -209,7 +211,7 @@ def save(model: HazardModel, folder: Path) -> None:
     told = {
         "name": model.name, "outcome": model.outcome, "task": model.task, "horizons_days": model.horizons_days,
         "features": model.features, "learner": model.learner, "linear": vars(model.linear), "lines": model.lines,
-        "growth": asdict(model.growth), "refits": [vars(refit.linear) for refit in model.refits],
+        "growth": asdict(model.growth), "unsaid": model.unsaid, "refits": [vars(refit.linear) for refit in model.refits],
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(told, sort_keys=True))
     for name, fitted in {"model.ubj": model, **_refit_files(model.refits)}.items():
@@ -242,6 +244,8 @@ def load(folder: Path) -> HazardModel:
     linear, refits = _linear(told.pop("linear")), [_linear(of) for of in told.pop("refits")]
     growth = Growth(**told.pop("growth"))
     lists = {key: tuple(told[key]) for key in ("horizons_days", "features")}
+    # Models of before had no such list.
+    lists["unsaid"] = tuple(told.get("unsaid", ()))
     slopes, intercepts = map(tuple, told.pop("lines"))
     model = HazardModel(
         **{**told, **lists}, lines=(slopes, intercepts), linear=linear, growth=growth, trees=trees("model.ubj")

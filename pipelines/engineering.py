@@ -98,15 +98,19 @@ def night_matrices(installation: Installation, night: str) -> Shapes:
 
 
 def _scoring(installation: Installation, known: Cohort, outcome: Outcome) -> tuple[str, ...]:
-    """Features of the champion and of what is its shadow, which may have learnt from others than are on by now."""
+    """Features of the champion and of what is its shadow, which may have learnt from others than are on by now.
+
+    With what compares with the own past also the same in the measure's unit, in which drivers are told.
+    """
     found: list[str] = []
     with suppress(Refused):
         found += risk.load(installation.registry.champion(model_name(outcome.name)).folder).features
     with suppress(Refused, ModelsError):
         beside = shadow.challenger(installation, outcome.name, known.known_at)
         found += risk.load(beside.folder).features if beside is not None else ()
-    catalog = installation.settings.catalog().by_name
-    return tuple(name for name in found if name in catalog)
+    catalog = installation.settings.catalog()
+    found += [catalog.in_units[name] for name in found if name in catalog.in_units]
+    return tuple(name for name in found if name in catalog.by_name)
 
 
 def needed(settings: Settings) -> tuple[str, ...]:

@@ -115,8 +115,10 @@ def _outcome(
     tiered = tiers.assign_tiers(scores, declared.alert_horizon, policy.high_share, policy.elevated_share)
     explained = tiered.loc[tiered["tier"].isin(delivery_rows.EXPLAINED_TIERS), "subject_id"]
     rows = matrix[matrix["subject_id"].isin(explained)]
-    say = partial(phrases.phrase, settings.catalog())
-    said = explanation.drivers(model, rows, explanation.medians(model, matrix), say, DRIVERS)
+    catalog = settings.catalog()
+    language = explanation.Language(partial(phrases.phrase, catalog), catalog.about, catalog.in_units)
+    usual = explanation.medians(model, matrix)
+    said = explanation.drivers(model, rows, usual, declared.alert_horizon, language, DRIVERS)
     drivers = pd.DataFrame({"subject_id": rows["subject_id"], "drivers": said})
     named = {"scores": scores, "tiers": tiered, "drivers": drivers}
     return {"standings": standings, **{name: frame.assign(outcome=outcome.name) for name, frame in named.items()}}

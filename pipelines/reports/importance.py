@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from models.baselines import MODEL
-from models.importance import AGREEMENT, FEATURE, IN_TOP, SIZE, TOP
+from models.importance import AGREEMENT, BORNE_OUT, FEATURE, IN_TOP, SIZE, TOP, contradicted
 from pipelines.reports import plots, words
 
 SHOWN = 15
@@ -23,31 +23,46 @@ def section(rows: pd.DataFrame, outcome: str, told: Mapping[str, str], served: s
         told: what a clinician calls each feature, by its name.
         served: the predictor that serves.
     """
-    own = rows[rows["outcome"] == outcome]
+    own = rows[(rows["outcome"] == outcome) & (rows["model"] == MODEL)]
     if own.empty:
         return None
     shown = own[own["metric"] == SIZE].head(SHOWN)
     features = shown["group"].str.removeprefix(FEATURE)
     shown = shown.assign(feature=features, name=[told.get(name, words.plain(name)) for name in features])
     in_top = own[own["metric"] == IN_TOP].set_index("group")["value"]
+    borne_out = own[own["metric"] == BORNE_OUT].set_index("group")
     n_fits = int(own["n_fits"].iloc[0])
     rule = [] if served == MODEL else ["What earned being served is the simple rule, not this model."]
     return {
-        "sentences": [*rule, *_sentences(own, shown, in_top, n_fits)],
-        "lines": [_line(row, in_top, n_fits) for row in shown.to_dict("records")],
+        "sentences": [*rule, *_sentences(own, shown, in_top, n_fits), _against_the_data(rows, outcome, served, told)],
+        "lines": [_line(row, in_top, borne_out, n_fits) for row in shown.to_dict("records")],
         "plot": plots.importance(shown, f"The {len(shown)} features that move scores most; the table holds the same."),
     }
 
 
-def _line(row: Mapping[str, Any], in_top: pd.Series, n_fits: int) -> dict[str, str]:
-    share = in_top.get(row["group"])
+def _line(row: Mapping[str, Any], in_top: pd.Series, borne_out: pd.DataFrame, n_fits: int) -> dict[str, str]:
+    share, slope = in_top.get(row["group"]), borne_out.loc[row["group"]]
     return {
         "name": row["name"],
         "feature": row["feature"],
         "value": words.number(row["value"], decimals=DECIMALS),
         "span": words.span(row["low"], row["high"], decimals=DECIMALS),
+        "slope": words.number(slope["value"]) if pd.notna(slope["value"]) else words.DASH,
+        "slope_span": words.span(slope["low"], slope["high"]),
         "in_top": words.DASH if share is None else f"{round(share * n_fits)} of {n_fits}",
     }
+
+
+def _against_the_data(rows: pd.DataFrame, outcome: str, served: str, told: Mapping[str, str]) -> str:
+    """What people held out say of the parts of what is to serve, and so of the drivers that a delivery names."""
+    names = [told.get(name, words.plain(name)) for name in contradicted(rows, outcome, served)]
+    tried = len(rows[(rows["outcome"] == outcome) & (rows["model"] == served) & (rows["metric"] == BORNE_OUT)])
+    checked = (
+        f"What came to pass with subjects held out was set beside the parts of what is to serve, {tried} in number"
+    )
+    if not names:
+        return f"{checked}: none is proven to point the wrong way."
+    return f"{checked}: {len(names)} point the wrong way and are never named as drivers: {'; '.join(names)}."
 
 
 def _sentences(own: pd.DataFrame, shown: pd.DataFrame, in_top: pd.Series, n_fits: int) -> list[str]:

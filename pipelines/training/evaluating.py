@@ -80,7 +80,7 @@ def evaluate(installation: Installation, night: str) -> Counts:
         )
         stored = [tested(p, declared) for p in found.predictions if p.task == "onset"]
         installation.lake.replace(f"predictions_{outcome.name}", pd.concat(stored, ignore_index=True))
-        moved.append(_importance(installation, outcome, matrix, found))
+        moved.append(_importance(installation, outcome, matrix, found, earned))
     installation.lake.replace(IMPORTANCE, pd.concat(moved, ignore_index=True))
     installation.lake.replace("results", pd.concat(results, ignore_index=True))
     installation.lake.replace("served", pd.DataFrame(served), version=basis(installation, night))
@@ -128,13 +128,16 @@ def _by_who_was_lost(
 
 
 def _importance(
-    installation: Installation, outcome: Outcome, matrix: pd.DataFrame, found: Evaluated
+    installation: Installation, outcome: Outcome, matrix: pd.DataFrame, found: Evaluated, earned: str
 ) -> pd.DataFrame:  # fmt: skip
-    """Tidy rows of what the model's scores are associated with, on the split that headlines."""
+    """Tidy rows of what scores of the model, and of what earned being served, are associated with, where it headlines."""
     installation.report(f"weighing features, {outcome.name}")
     how = installation.settings.training
     headline = next(p for p in found.predictions if p.task == "onset" and p.split == found.split)
-    rows = importance.importance(headline, matrix, MODEL, how.resamples, how.seed)
+    rows = pd.concat(
+        [importance.importance(headline, matrix, name, how.resamples, how.seed) for name in dict.fromkeys([MODEL, earned])],
+        ignore_index=True,
+    )  # fmt: skip
     rows.insert(0, "dataset", dataset_name(installation))
     rows.insert(1, "outcome", outcome.name)
     return rows

@@ -2,11 +2,12 @@
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from models import protocol, risk
+from models import importance, protocol, risk
 from models.baselines import Predictor
 from models.outcomes import Outcome
 from pipelines import engineering
@@ -31,7 +32,7 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
         Refused: a control failed, or not all were run on this training.
     """
     tables = {CONTROLS: controls.passed(installation, night), IMPORTANCE: installation.lake.load(IMPORTANCE), **tables}
-    served = installation.lake.load("served").set_index("outcome")
+    served, moved = installation.lake.load("served").set_index("outcome"), tables[IMPORTANCE]
     how = installation.settings.training
     counts: Counts = {}
     for outcome in engineering.outcomes(installation):
@@ -44,7 +45,8 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
             for p in evaluating.candidates(matrix, installation.settings.features_on(), how.model.growth())
             if p.name == name
         )
-        model = fit_final(matrix, labels, outcome, predictor, how)
+        unsaid = importance.contradicted(moved, outcome.name, name)
+        model = replace(fit_final(matrix, labels, outcome, predictor, how), unsaid=unsaid)
         registered = _log(installation, night, outcome, model, tables)
         installation.registry.set_alias(registered, CHALLENGER)
         installation.audit_log.append(

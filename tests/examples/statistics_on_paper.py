@@ -114,7 +114,7 @@ def figures(measure: str) -> dict[str, float]:
         found = {
             "mean": {w: (CLOCK_MEAN[w] + later) % 24 for w in WINDOWS}, "last": dict.fromkeys(WINDOWS, (CLOCK_LAST + later) % 24),
             "sd": {w: sqrt(-2 * log(CLOCK_R[w])) * 12 / pi for w in WINDOWS},
-            "z": {w: z(*CLOCK_PAST[w], usual) for w in WINDOWS},
+            "z": {w: z(*CLOCK_PAST[w], usual) for w in WINDOWS}, "shift": {w: CLOCK_PAST[w][1] for w in WINDOWS},
         }  # fmt: skip
     else:
         level, spread = USUAL.get(measure) or OWN_ONLY[measure]
@@ -123,7 +123,7 @@ def figures(measure: str) -> dict[str, float]:
             kind: {w: step * of[w] for w in WINDOWS} for kind, of in (("sd", SD), ("slope", SLOPE), ("rmssd", RMSSD))
         }
         found |= {"mean": {w: level + step * MEAN[w] for w in WINDOWS}, "last": dict.fromkeys(WINDOWS, level + step * LAST),
-                  "z": {w: z(*PAST[w], usual_steps) for w in WINDOWS}}  # fmt: skip
+                  "z": {w: z(*PAST[w], usual_steps) for w in WINDOWS}, "shift": {w: step * PAST[w][1] for w in WINDOWS}}  # fmt: skip
     unit = f"_{UNITS[measure]}" if measure in UNITS else ""
     named = {f"{measure}_{kind}_{w}d{'' if kind == 'z' else unit}": value
              for kind, of in found.items() for w, value in of.items()}  # fmt: skip

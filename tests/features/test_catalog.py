@@ -182,8 +182,8 @@ def test_units_are_powers_that_can_be_read():
 def test_names_tell_the_family_they_belong_to():
     """The first words are the modality, which is the family unless the statistic is coverage or the own past."""
     for feature in STANDARD.features:
-        kind = next((k for k in ("coverage", "z") if f"_{k}_{feature.window_days}d" in feature.name), "")
-        expected = {"coverage": "adherence", "z": "own_past"}.get(kind)
+        kind = next((k for k in ("coverage", "z", "shift") if f"_{k}_{feature.window_days}d" in feature.name), "")
+        expected = {"coverage": "adherence", "z": "own_past", "shift": "own_past"}.get(kind)
         assert feature.family == expected or feature.name.startswith(f"{feature.family}_"), feature.name
 
 
@@ -306,3 +306,34 @@ def test_a_signals_own_name_says_nothing_of_its_window():
     assert warm_up_days(["signals_last_call_mean_28d_min"]) == 28
     assert warm_up_days(["signals_change_of_voice_mean_90d"]) == 90
     assert phrase(declared, "signals_slope_walked_mean_7d", 5.0) == "slope walked, mean of 7 days: 5 m"
+
+
+def test_tellings_of_the_same_are_known_as_such():
+    """Statistics of a measure, with its past; what is complete of a stream; the history; each pattern for itself."""
+    about = STANDARD.about
+    same = (
+        "sleep_duration_mean_7d_min",
+        "sleep_duration_z_3d",
+        "sleep_duration_shift_3d_min",
+        "sleep_duration_rmssd_28d_min",
+    )
+    assert {about[name] for name in same} == {"sleep_duration"}
+    assert {about[name] for name in ("sleep_duration_coverage_7d", "sleep_waso_coverage_28d")} == {"sleep_coverage"}
+    assert {about[name] for name in NAMES if name.startswith("history_")} == {"history"}
+    assert about["sleep_regularity_14d"] == about["sleep_regularity_z_14d"] == "sleep_regularity"
+    assert about["own_past_distance_7d"] == about["own_past_distance_90d"] == "own_past_distance"
+    assert set(about) == set(NAMES)
+
+
+def test_every_z_of_a_measure_has_its_like_in_the_unit():
+    """Of the same measure and window; patterns have none."""
+    for name, shift in STANDARD.in_units.items():
+        z, own = STANDARD.by_name[name], STANDARD.by_name[shift]
+        assert (z.window_days, STANDARD.about[name], z.is_circular) == (
+            own.window_days,
+            STANDARD.about[shift],
+            own.is_circular,
+        )
+        assert own.unit != "robust SD"
+        assert not own.is_default
+    assert "sleep_regularity_z_14d" not in STANDARD.in_units

@@ -56,6 +56,29 @@ def test_a_driver_has_a_unit_and_a_usual_value_or_a_direction(name, value, media
     assert phrase(STANDARD, name, value, median) == said
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "shift", "said"),
+    [
+        ("sleep_duration_z_3d", -1.23, -114, "sleep duration, last 3 days against own usual: 114 min less (1.2 SD)"),
+        ("sleep_duration_z_3d", 2.0, 150, "sleep duration, last 3 days against own usual: 2.5 h more (2.0 SD)"),
+        ("sleep_midpoint_z_3d", -0.8, -1.66, "the middle of the night, last 3 days against own usual: 1.7 h earlier (0.8 SD)"),
+        ("mood_valence_z_3d", -0.4, -0.16, "overall mood, last 3 days against own usual: 16 % of the scale less (0.4 SD)"),
+        ("activity_steps_z_3d", 1.0, 3233, "steps, last 3 days against own usual: 3,233 more (1.0 SD)"),
+        ("activity_steps_z_3d", 0.01, 3, "steps, last 3 days against own usual: as usual"),
+        ("activity_steps_z_3d", 1.0, NONE, "steps, last 3 days against own usual: 1.0 SD above"),
+    ],
+)  # fmt: skip
+def test_the_own_past_is_said_in_units_where_these_are_known(name, value, shift, said):
+    """Less or more, earlier or later, with how unusual that is."""
+    assert phrase(STANDARD, name, value, NONE, shift) == said
+
+
+def test_a_difference_from_the_own_past_is_said_by_itself():
+    """As a feature of its own."""
+    said = "sleep duration, difference of the last 3 days from own usual: 1.5 min less"
+    assert phrase(STANDARD, "sleep_duration_shift_3d_min", -1.5) == said
+
+
 @pytest.mark.parametrize("value", [0.0, 0.0123, -3.0, 512.0])
 def test_every_feature_can_be_said(value):
     """In one line without what parts phrases (`;`), without code: no name of a column, no power of ten."""

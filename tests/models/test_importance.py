@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost as xgb
+from scipy.special import expit
 
 from models import explanation, importance, protocol, risk, splits
 from models.baselines import MODEL, Predictor
@@ -27,10 +28,12 @@ def by_hand() -> tuple[Predictions, pd.DataFrame]:
     """Two fits; subject p has two rows in the first, q one in the second and one that is masked."""
     dates = pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-01", "2026-01-02"])
     rows = pd.DataFrame({"subject_id": list("ppqq"), "index_date": dates, "fold": [0, 0, 1, 1], "cut": 0,
-                         "days_to_event": [1, 0, np.nan, np.nan], "is_masked": [False, False, False, True]})  # fmt: skip
+                         "days_to_event": [1, 0, np.nan, np.nan], "followed_days": 9,
+                         "is_masked": [False, False, False, True]})  # fmt: skip
     matrix = rows[["subject_id", "index_date"]].assign(a=np.sinh([1, -2, 1, 99]), b=np.sinh([0, 1, -1, 99]))
     fits = {(0, fold): {"it": linear(weights)} for fold, weights in FITS.items()}
-    return Predictions("onset", "unseen_subjects", (7,), rows, {}, fits), matrix.iloc[::-1].reset_index(drop=True)
+    risks = {"it": np.full((4, 1), 0.5)}
+    return Predictions("onset", "unseen_subjects", (7,), rows, risks, fits), matrix.iloc[::-1].reset_index(drop=True)
 
 
 def sizes(found: pd.DataFrame, metric: str = importance.SIZE) -> dict[str, float]:
@@ -75,6 +78,37 @@ def test_fits_that_rank_features_the_other_way_round_disagree():
     assert (row["value"], row["low"], row["high"]) == (-1, -1, -1)
     assert set(found["n_fits"]) == {2}
     assert set(found["n_episodes"]) == {1}
+
+
+def slopes(of_events: tuple[float, float]) -> pd.DataFrame:
+    """Slopes of two parts that a model gives weight 1, where events come of other weights; by feature."""
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0, 0.5, (2, 4000))
+    subject = np.repeat(np.arange(1000), 4).astype(str)
+    is_event = rng.random(4000) < expit(of_events[0] * a + of_events[1] * b)
+    rows = pd.DataFrame({"subject_id": subject, "index_date": np.tile(pd.date_range("2026-01-01", periods=4), 1000), "fold": 0,
+                         "cut": 0, "days_to_event": np.where(is_event, 1, np.nan), "followed_days": 9,
+                         "is_masked": False})  # fmt: skip
+    matrix = rows[["subject_id", "index_date"]].assign(a=np.sinh(a), b=np.sinh(b))
+    fitted = linear((1.0, 1.0))
+    risks = {"it": risk.predict(fitted, matrix)}
+    found = importance.importance(
+        Predictions("onset", "unseen_subjects", (7,), rows, risks, {(0, 0): {"it": fitted}}), matrix, "it", 200, 1
+    )
+    return found.assign(outcome="crisis")
+
+
+def test_a_part_is_held_against_what_came_to_pass(monkeypatch):
+    """Right as it is, half as large as it is, without any say, the other way round: its slope is 1, 0.5, 0, -0.5."""
+    monkeypatch.setattr(importance, "MOST_ROWS", 4000)
+    right = slopes((1.0, 0.5))
+    told = right[right["metric"] == importance.BORNE_OUT].set_index("group")
+    assert told["value"].to_dict() == pytest.approx({"feature=a": 1, "feature=b": 0.5}, abs=0.15)
+    assert importance.contradicted(right, "crisis", "it") == ()
+    wrong = slopes((0.0, -0.5))
+    assert sizes(wrong, importance.BORNE_OUT) == pytest.approx({"a": 0, "b": -0.5}, abs=0.15)
+    assert importance.contradicted(wrong, "crisis", "it") == ("b",)
+    assert importance.contradicted(wrong, "relapse", "it") == ()
 
 
 def test_what_says_something_is_the_largest_in_every_fit(predicted: Predictions):

@@ -4,20 +4,25 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from models import calibration, explanation, outcomes, resampling, risk
 from models.errors import ModelsError
 from models.growth import Growth
+from models.linear import Linear
 from tests.models.made_up import FEATURES, OUTCOME, cohort
 
 MATRIX, LABELS = cohort()
 ROOT = Path(__file__).parents[2]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def fitted(learner: risk.Learner = "boosted_trees", **changed) -> risk.HazardModel:
@@ -167,7 +172,8 @@ def test_the_feature_that_drives_the_risk_is_named_first(model: risk.HazardModel
     """Sleep is the only signal that was put in."""
     worst = np.argsort(-risk.predict(model, MATRIX)[:, 0])[:20]
     usual = explanation.medians(model, MATRIX)
-    named = explanation.drivers(model, MATRIX.iloc[worst], usual, lambda *said: "{} {:.3f} {:.3f}".format(*said), top=1)
+    plain = explanation.Language(lambda *said: "{} {:.3f} {:.3f}".format(*said), {}, {})
+    named = explanation.drivers(model, MATRIX.iloc[worst], usual, OUTCOME.horizons_days[1], plain, top=1)
     values, median = MATRIX["sleep_short"].iloc[worst], MATRIX["sleep_short"].median()
     assert named == [(f"sleep_short {value:.3f} {median:.3f}",) for value in values]
 
@@ -177,8 +183,68 @@ def test_what_is_as_with_half_of_the_others_drives_nobody(model: risk.HazardMode
     worst = MATRIX.iloc[[int(np.argmax(risk.predict(model, MATRIX)[:, 0]))]]
     usual = explanation.medians(model, MATRIX).copy()
     usual[model.features.index("sleep_short")] = worst["sleep_short"].iloc[0]
-    named = explanation.drivers(model, worst, usual, lambda name, *_: name, top=3)
-    assert "sleep_short" not in named[0]
+    assert "sleep_short" not in named(model, worst, usual)
+    assert "sleep_short" in named(model, worst, explanation.medians(model, MATRIX))
+
+
+def named(
+    model: risk.HazardModel, row: pd.DataFrame, usual: np.ndarray, about: Mapping[str, str] = NOTHING, in_units: Mapping[str, str] = NOTHING
+) -> tuple[str, ...]:  # fmt: skip
+    """Names of what drives one row's risk."""
+    plain = explanation.Language(lambda name, value, usual, shift: f"{name}{'' if np.isnan(shift) else f' by {shift:g}'}",
+                                 about, in_units)  # fmt: skip
+    (found,) = explanation.drivers(model, row, usual, OUTCOME.horizons_days[1], plain)
+    return found
+
+
+def by_weights(**weights: float) -> risk.HazardModel:
+    """A logistic model of one interval whose parts are weight times arcsinh of the feature."""
+    names, flat = tuple(weights), (0.0,) * len(weights)
+    parts = Linear(
+        names, flat, (1.0,) * len(weights), tuple(weights.values()), flat, (0.0,) * len(OUTCOME.horizons_days)
+    )
+    return risk.HazardModel("it", "crisis", "onset", OUTCOME.horizons_days, names, "logistic", parts)
+
+
+def test_near_copies_speak_once_and_count_together():
+    """Two tellings of sleep raise the risk by 0.6 each, more than mood by 1 alone: the stronger speaks, before mood."""
+    model = by_weights(sleep_a=0.6, sleep_b=0.7, mood=1.0, calm=-1.0)
+    row = pd.DataFrame([dict.fromkeys(model.features, np.sinh(1.0))])
+    nobody = np.full(4, np.nan)
+    assert named(model, row, nobody) == ("mood", "sleep_b", "sleep_a")
+    assert named(model, row, nobody, {"sleep_a": "sleep", "sleep_b": "sleep"}) == ("sleep_b", "mood")
+    # One that lowers the risk by more than the other raises it leaves nothing to say.
+    assert named(by_weights(sleep_a=0.6, sleep_b=-0.7), row, nobody[:2], {"sleep_a": "sleep", "sleep_b": "sleep"}) == ()
+
+
+def test_what_people_held_out_contradict_is_never_said():
+    """The score uses it all the same."""
+    model = by_weights(sleep=2.0, mood=1.0)
+    row = pd.DataFrame([dict.fromkeys(model.features, np.sinh(1.0))])
+    silent = replace(model, unsaid=("sleep",))
+    assert named(model, row, np.full(2, np.nan)) == ("sleep", "mood")
+    assert named(silent, row, np.full(2, np.nan)) == ("mood",)
+    assert (risk.predict(silent, row) == risk.predict(model, row)).all()
+
+
+def test_the_own_past_is_told_in_units_where_these_are_known():
+    """From the column that holds the same in the measure's unit."""
+    model, row = by_weights(z=1.0), pd.DataFrame({"z": [1.2], "min": [114.0]})
+    assert named(model, row, np.full(1, np.nan), in_units={"z": "min"}) == ("z by 114",)
+    assert named(model, row[["z"]], np.full(1, np.nan), in_units={"z": "min"}) == ("z",)
+
+
+def test_parts_of_a_horizon_are_how_its_risk_moves(model: risk.HazardModel):
+    """Were every interval's parts a little larger, -log(1 - risk) would grow by their sum times the hazards' sum."""
+    parts = explanation.contributions_within(model, MATRIX, OUTCOME.horizons_days[1])
+    slopes, intercepts = map(np.array, model.lines)
+    margin = slopes * risk.hazards(model, MATRIX) + intercepts
+    each = slopes * np.stack([explanation.contributions(model, MATRIX, k).sum(axis=1) for k in (0, 1)], axis=1)
+    before, after = (-np.log1p(-expit(margin + step * each)).sum(axis=1) for step in (-1e-4, 1e-4))
+    told = parts.sum(axis=1) * expit(margin).sum(axis=1)
+    assert (after - before) / 2e-4 == pytest.approx(told, rel=1e-6, abs=1e-9)
+    first = explanation.contributions_within(model, MATRIX, OUTCOME.horizons_days[0])
+    assert first == pytest.approx(slopes[0] * explanation.contributions(model, MATRIX))
 
 
 def test_what_is_usual_of_few_is_not_told(model: risk.HazardModel):

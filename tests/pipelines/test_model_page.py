@@ -9,7 +9,7 @@ import pytest
 from models.abstention import ABSTAINED, ALL, MISSED, SCORED, SHARE
 from models.controls import PERMUTED, SHIFTED
 from models.flow import ADMITTED, COMPETING, STEPS, UNREPORTED
-from models.importance import AGREEMENT, IN_TOP, SIZE
+from models.importance import AGREEMENT, BORNE_OUT, IN_TOP, SIZE
 from pipelines.reports import controls, flow, importance, people
 from pipelines.reports.abstention import METRICS
 from pipelines.reports.comparison import comparison
@@ -59,9 +59,10 @@ def flow_rows() -> pd.DataFrame:
 
 def importance_rows(agreement: float = 0.9) -> pd.DataFrame:
     """Two features in four fits: the larger in every fit's top ten, the other in three."""
-    told = {"outcome": "crisis", "split": "unseen_subjects", "n_fits": 4}
+    told = {"outcome": "crisis", "split": "unseen_subjects", "model": "boosted_hazard", "n_fits": 4}
     rows = [("feature=a_<b>", SIZE, 0.4, 0.3, 0.5), ("feature=c", SIZE, 0.2, 0.1, 0.3), ("feature=a_<b>", IN_TOP, 1.0, 0, 0),
-            ("feature=c", IN_TOP, 0.75, 0, 0), ("fits", AGREEMENT, agreement, 0.7, 0.95)]  # fmt: skip
+            ("feature=c", IN_TOP, 0.75, 0, 0), ("feature=a_<b>", BORNE_OUT, 0.9, 0.6, 1.2), ("feature=c", BORNE_OUT, -0.4, -0.7, -0.1),
+            ("fits", AGREEMENT, agreement, 0.7, 0.95)]  # fmt: skip
     return pd.DataFrame(rows, columns=["group", "metric", "value", "low", "high"]).assign(**told)
 
 
@@ -204,6 +205,11 @@ def test_what_scores_are_associated_with_is_said_in_a_clinician_s_words(tmp_path
     ]
     assert "Fits order the features much alike" in found["sentences"][1]
     assert "1 of the 2 largest are among the 10 largest of every fit" in found["sentences"][1]
+    assert [(line["slope"], line["slope_span"]) for line in found["lines"]] == [
+        ("0.90", "0.60 to 1.20"),
+        ("−0.40", "−0.70 to −0.10"),
+    ]
+    assert found["sentences"][-1].endswith("1 point the wrong way and are never named as drivers: time asleep.")
     assert importance.section(importance_rows(), "other", {}, "boosted_hazard") is None
     text = page(tmp_path, {"importance": importance_rows()})
     assert "a &lt;b&gt;" in text

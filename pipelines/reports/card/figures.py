@@ -97,12 +97,16 @@ def associated(facts: Facts) -> Section:
         found = importance.section(facts.importance, facts.outcome.name, facts.told, facts.served)
     if found is None:
         return Section("associated", "What its scores are associated with", ("Not measured in this training.",))
-    lines = [(line["name"], line["value"], line["span"], line["in_top"]) for line in found["lines"][:10]]
+    lines = [
+        (line["name"], line["value"], line["span"], line["in_top"], f"{line['slope']} {line['slope_span']}".strip())
+        for line in found["lines"][:10]
+    ]
     columns = (
         "Feature",
         "Mean size of its part of the log-odds",
         "95 % interval",
         "Fits with it among their ten largest",
+        "Slope of its part (1: as large as the data say; below 0: the other way)",
     )
     return Section(
         "associated", "What its scores are associated with", tuple(found["sentences"]),
