@@ -7,6 +7,9 @@ from models.growth import USUAL, Growth
 from models.risk import Learner
 
 MODEL = "boosted_hazard"
+WIDE_LOGISTIC = "wide_logistic"
+# What learns from the streams: far more weights than anybody could state as a rule.
+LEARNT = (MODEL, WIDE_LOGISTIC)
 LAST_MOOD = "mood_valence_last_7d"
 # How many features the wide logistic regression has: the first of those that are on, for choosing them would be fitting.
 WIDE = 100
@@ -44,5 +47,5 @@ def predictors(
         Predictor("history_only", "logistic", history),
         Predictor("history_and_tenure", "logistic", (*history, *tenure)),
         *([Predictor("adherence_only", "logistic", adherence)] if adherence else []),
-        Predictor("wide_logistic", "logistic", tuple(name for name in seen if name not in tenure)[:WIDE]),
+        Predictor(WIDE_LOGISTIC, "logistic", tuple(name for name in seen if name not in tenure)[:WIDE]),
     )

@@ -1,4 +1,4 @@
-"""Two predictors on the same rows of people that neither saw: the difference of their AUROCs, and how sure it is."""
+"""Two predictors on the same rows of people that neither saw: how their figures differ, and how sure that is."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -32,7 +32,8 @@ class Standing(Enum):
 class Contest:
     """Onset AUROC of the challenger's predictor minus that of the champion's, named `champion`, and how they compare.
 
-    Only the figures of a comparison mean anything; NaN where it could not be estimated.
+    `brier` is the same of the Brier score, with its interval. Only the figures of a comparison mean anything; NaN where it
+    could not be estimated.
     """
 
     champion: str
@@ -40,12 +41,16 @@ class Contest:
     value: float = float("nan")
     low: float = float("nan")
     high: float = float("nan")
+    brier: tuple[float, float, float] = (float("nan"), float("nan"), float("nan"))
 
 
-def difference(rows: pd.DataFrame, one: str, other: str, resamples: int, seed: int) -> tuple[float, float, float]:
-    """AUROC of one column of risks minus that of another, and its 95 % interval over resampled subjects.
+Difference = tuple[float, float, float]
 
-    The interval is conditional on the fitted models. All are missing without rows of both labels.
+
+def difference(rows: pd.DataFrame, one: str, other: str, resamples: int, seed: int) -> tuple[Difference, Difference]:
+    """AUROC of one column of risks minus that of another, and its 95 % interval over resampled subjects; so the Brier score.
+
+    Intervals are conditional on the fitted models. Those of AUROC are missing without rows of both labels.
 
     Args:
         rows: `subject_id, label` (0 or 1) and a column of risks for each predictor.
@@ -61,8 +66,13 @@ def difference(rows: pd.DataFrame, one: str, other: str, resamples: int, seed: i
         resampling.concordance(rows[name].to_numpy(), label, subject.astype(np.int64)).auroc(weights)
         for name in (one, other)
     )
-    apart = more - less
-    return float(apart[0]), *resampling.interval(apart[1:])
+    errors = [np.bincount(subject, (rows[name].to_numpy() - label) ** 2, len(subjects)) for name in (one, other)]
+    brier = weights @ (errors[0] - errors[1]) / (weights @ np.bincount(subject, minlength=len(subjects)))
+    return _with_interval(more - less), _with_interval(brier)
+
+
+def _with_interval(drawn: Values) -> Difference:
+    return float(drawn[0]), *resampling.interval(drawn[1:])
 
 
 def by_group(

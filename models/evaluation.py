@@ -224,8 +224,19 @@ def headline_split(predictions: list[Predictions], horizon_days: int) -> str:
     return UNSEEN_SUBJECTS
 
 
+def at_headline(rows: pd.DataFrame, split: str, horizon_days: int) -> pd.DataFrame:
+    """Result rows of onset on a split, within a horizon."""
+    is_headline = (rows["task"] == "onset") & (rows["split"] == split)
+    return rows[is_headline & (rows["horizon_days"] == horizon_days)]
+
+
+def baselines(rows: pd.DataFrame, split: str, horizon_days: int) -> list[str]:
+    """The baselines by their onset AUROC on the headline split, best first."""
+    chosen = at_headline(rows, split, horizon_days)
+    chosen = chosen[(chosen["metric"] == "auroc") & (chosen["model"] != MODEL)]
+    return [str(name) for name in chosen.sort_values(["value", "model"], ascending=[False, True])["model"]]
+
+
 def best_baseline(rows: pd.DataFrame, split: str, horizon_days: int) -> str:
     """The baseline with the highest onset AUROC on the headline split."""
-    chosen = rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
-    chosen = chosen[(chosen["metric"] == "auroc") & (chosen["model"] != MODEL)]
-    return str(chosen.sort_values(["value", "model"], ascending=[False, True])["model"].iloc[0])
+    return baselines(rows, split, horizon_days)[0]

@@ -116,7 +116,7 @@ def _gains(rows: pd.DataFrame, predictions: Predictions, k: int, resamples: int,
     tested = predictions.rows.loc[kept, ["subject_id"]].assign(label=label[kept], **risks)
     found = []
     for row in aurocs[aurocs["model"].isin(WAYS)].to_dict("records"):
-        value, low, high = contest.difference(tested, str(row["model"]), best, resamples, seed)
+        (value, low, high), _ = contest.difference(tested, str(row["model"]), best, resamples, seed)
         told = {"metric": GAIN, "group": f"best baseline: {best}", "value": value, "low": low, "high": high}
         found.append({**{str(name): of for name, of in row.items()}, **told})
     return found

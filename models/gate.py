@@ -1,4 +1,4 @@
-"""The release policy: what is served, and whether it may be promoted."""
+"""The gate: whether what is to serve keeps the release policy, rule by rule."""
 
 from dataclasses import dataclass
 
@@ -6,41 +6,17 @@ import numpy as np
 import pandas as pd
 
 from models import controls
-from models.baselines import MODEL
+from models.baselines import LEARNT, MODEL
+from models.candidacy import gain_at
 from models.contest import Contest, Standing
-from models.errors import ModelsError
-from models.evaluation import GAIN, best_baseline
-from models.fairness.verdicts import POWER_FACTOR, Counted
-from models.proof import Gain
-from models.refitting import REFITS, REFITTED_GAIN
+from models.evaluation import at_headline
+from models.fairness.verdicts import Counted
+from models.policy import Policy, calibration
 
-# Of a normal distribution's 95 % interval, in standard deviations.
-WIDTH = 3.92
 # The rule that nobody can answer for.
 CONTROLS = "controls"
 # The rule that time alone can mend.
 SHADOW_NIGHTS = "shadow nights"
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Limits that a challenger must keep; the predetermined change control plan.
-
-    `block_on_fairness_fail`: a comparison that fails holds anything back. `min_group_event_subjects`: in groups of so many,
-    a comparison that cannot tell holds a model back; None: none does. A slope or an intercept, which may be so far from 0, is
-    outside its limits when its whole interval is. Gain and margin are onset AUROC. `shadow_nights`: 0 asks for none.
-    """
-
-    min_gain_low: float
-    non_inferiority_margin: float
-    calibration_slope_low: float
-    calibration_slope_high: float
-    calibration_intercept_limit: float
-    block_on_fairness_fail: bool
-    min_subjects: int
-    min_event_subjects: int
-    min_group_event_subjects: int | None
-    shadow_nights: int
 
 
 @dataclass(frozen=True)
@@ -84,9 +60,7 @@ class Evidence:
     @property
     def headline(self) -> pd.DataFrame:
         """Result rows of what headlines."""
-        rows = self.rows
-        is_headline = (rows["task"] == "onset") & (rows["split"] == self.split)
-        return rows[is_headline & (rows["horizon_days"] == self.horizon_days)]
+        return at_headline(self.rows, self.split, self.horizon_days)
 
 
 @dataclass(frozen=True)
@@ -117,60 +91,15 @@ class Decision:
         return tuple(rule.told for rule in self.rules if self.is_promoted or not rule.is_kept)
 
 
-def candidate(rows: pd.DataFrame, split: str, horizon_days: int, min_gain_low: float) -> tuple[str, str]:
-    """Which predictor earned being served, and the sentence that says why.
-
-    Args:
-        rows: tidy result rows of one outcome.
-        split, horizon_days: what headlines.
-        min_gain_low: of the policy: what the refitted interval of the model's gain must lie above.
-
-    Raises:
-        ModelsError: the headline metric was not estimable.
-    """
-    gain = gain_at(rows, split, horizon_days)
-    if gain is None:
-        raise ModelsError(
-            "Too few episodes to evaluate a model at all. Gather more data; `foretide doctor` shows the lake."
-        )
-    rule = best_baseline(rows, split, horizon_days)
-    told = f"{_figure(gain)} onset AUROC against {rule}, horizon {horizon_days} d"
-    if gain.is_estimable:
-        provable = POWER_FACTOR * (gain.high - gain.low) / WIDTH
-        told += f"; {provable:.3f} or more {'shows' if gain.refits is None else 'is proven'} four times out of five"
-    by = f" by more than {min_gain_low:g}" if min_gain_low else ""
-    if gain.is_proven(min_gain_low):
-        return MODEL, f"The model beats the best simple rule{by}: {told}, {gain.how}."
-    so = f"The model is not proven better than the best simple rule{by}, so the rule serves: {told}, {gain.how}."
-    return rule, f"{so} {gain.lacks(min_gain_low)}".strip()
-
-
-def gain_at(rows: pd.DataFrame, split: str, horizon_days: int) -> Gain | None:
-    """The model's gain where it headlines, with the interval that holds what refitting adds if there is one.
-
-    Args:
-        rows: tidy result rows of one outcome.
-    """
-    at = rows[(rows["task"] == "onset") & (rows["split"] == split) & (rows["horizon_days"] == horizon_days)]
-    refitted = at[at["metric"] == REFITTED_GAIN]
-    found = at[(at["metric"] == GAIN) & (at["model"] == MODEL)] if refitted.empty else refitted
-    if found.empty:
-        return None
-    counted = at.loc[at["metric"] == REFITS, "value"]
-    value, low, high = (float(found[name].iloc[0]) for name in ("value", "low", "high"))
-    return Gain(value, low, high, None if refitted.empty else int(counted.sum()))
-
-
-def _figure(gain: Gain) -> str:
-    interval = f"{gain.low:+.3f} to {gain.high:+.3f}" if gain.is_estimable else "no interval could be estimated"
-    return f"{gain.value:+.3f} ({interval})"
-
-
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """May the challenger become champion?"""
-    rules = [_controls, _estimable, _data, _gain, _untouched, _no_worse, _slope, _intercept, _fairness]
-    rules += [_shadowed] if policy.shadow_nights else []
-    return Decision(tuple(rule(evidence, policy) for rule in rules))
+    first, last = (
+        (_controls, _estimable, _data, _gain, _untouched, _no_worse, _no_worse_calibrated),
+        (_fairness, _shadowed),
+    )
+    rules = [rule(evidence, policy) for rule in first] + _calibration(evidence, policy)
+    rules += [rule(evidence, policy) for rule in last if rule is not _shadowed or policy.shadow_nights]
+    return Decision(tuple(rules))
 
 
 def _controls(evidence: Evidence, policy: Policy) -> Rule:
@@ -187,10 +116,10 @@ def _controls(evidence: Evidence, policy: Policy) -> Rule:
 
 
 def _estimable(evidence: Evidence, policy: Policy) -> Rule:
-    """The statistical controls try the model alone: a simple rule can serve a small site without them."""
+    """The statistical controls try what learns from streams: a simple rule can serve a small site without them."""
     name, rows = "estimable controls", evidence.controls
     unknown = [] if rows is None else sorted(rows.loc[rows["figure"].isna(), "control"])
-    needed = [of for of in unknown if evidence.served == MODEL or of not in controls.STATISTICAL]
+    needed = [of for of in unknown if evidence.served in LEARNT or of not in controls.STATISTICAL]
     if needed:
         return Rule(name, False, f"controls that could not be estimated, so that they say nothing: {', '.join(needed)}")
     if unknown:
@@ -256,30 +185,28 @@ def _no_worse(evidence: Evidence, policy: Policy) -> Rule:
     return Rule(name, is_kept, f"{told}, the champion {'is not' if is_kept else 'is'} proven better")
 
 
-def _slope(evidence: Evidence, policy: Policy) -> Rule:
-    """Whether risks may be spread as far as they should be: with few events only a slope proven wrong blocks."""
-    return _within(evidence, "calibration slope", policy.calibration_slope_low, policy.calibration_slope_high)
+def _no_worse_calibrated(evidence: Evidence, policy: Policy) -> Rule:
+    """Ranks alone do not show risks that are all too high: whoever's squared errors are proven larger holds back."""
+    name, contest = "champion's Brier score", evidence.contest
+    if contest is None or contest.standing is not Standing.COMPARED:
+        return Rule(name, True, "there is no champion's predictor to compare Brier scores with")
+    value, low, high = contest.brier
+    if np.isnan(low):
+        return Rule(
+            name, False, f"the Brier score of the champion's predictor, {contest.champion}, could not be compared with"
+        )
+    told = f"Brier score against the champion's predictor, {contest.champion}: {value:+.4f} ({low:+.4f} to {high:+.4f})"
+    return Rule(name, low <= 0, f"{told}, {'not ' if low <= 0 else ''}proven worse")
 
 
-def _intercept(evidence: Evidence, policy: Policy) -> Rule:
-    """Whether the mean risk may be right, in the same way."""
-    limit = policy.calibration_intercept_limit
-    return _within(evidence, "calibration intercept", -limit, limit)
-
-
-def _within(evidence: Evidence, name: str, least: float, most: float) -> Rule:
-    value, low, high = _calibrated(evidence.headline, evidence.served, name.replace(" ", "_"))
-    if np.isnan(value):
-        return Rule(name, False, f"{name} could not be estimated")
-    is_kept, is_inside = low <= most and high >= least, least <= low and high <= most
-    verb = "lies within" if is_inside else "is not proven to lie outside" if is_kept else "lies outside"
-    return Rule(name, is_kept, f"{name} {value:.2f} ({low:.2f} to {high:.2f}) {verb} {least:g} to {most:g}")
+def _calibration(evidence: Evidence, policy: Policy) -> list[Rule]:
+    return [Rule(of.name, of.is_kept, of.told) for of in calibration(evidence.headline, evidence.served, policy)]
 
 
 def _fairness(evidence: Evidence, policy: Policy) -> Rule:
-    """Insufficient evidence holds back where the declared size is met, and a model only: a small site keeps its rule."""
+    """Insufficient evidence holds back where the declared size is met, and no simple rule: a small site keeps its rule."""
     found = evidence.fairness
-    is_against = (found.fails > 0 and policy.block_on_fairness_fail) or (found.open > 0 and evidence.served == MODEL)
+    is_against = (found.fails > 0 and policy.block_on_fairness_fail) or (found.open > 0 and evidence.served in LEARNT)
     return Rule("fairness", not is_against, f"fairness comparisons: {found.told}")
 
 
@@ -292,11 +219,3 @@ def _shadowed(evidence: Evidence, policy: Policy) -> Rule:
     told = f"scored beside the champion on {nights} whose outcomes are known, of {policy.shadow_nights} asked for"
     more = f"; those of {found.open} more are not known yet" if found.open else ""
     return Rule(name, found.known >= policy.shadow_nights, f"{told}{more}")
-
-
-def _calibrated(rows: pd.DataFrame, served: str, metric: str) -> tuple[float, float, float]:
-    found = rows[(rows["metric"] == metric) & (rows["model"] == served)]
-    if found.empty:
-        return float("nan"), float("nan"), float("nan")
-    value, low, high = (float(found[name].iloc[0]) for name in ("value", "low", "high"))
-    return (value, value, value) if np.isnan(low) else (value, low, high)

@@ -58,8 +58,8 @@ def against_champion(
     if rows.empty:
         return Contest(model.name, Standing.COMPARED)
     how = settings.training
-    figures = contest.difference(rows, served, name, how.resamples, how.seed)
-    return Contest(model.name, Standing.COMPARED, *figures)
+    auroc, brier = contest.difference(rows, served, name, how.resamples, how.seed)
+    return Contest(model.name, Standing.COMPARED, *auroc, brier)
 
 
 def _rival(installation: Installation, name: str) -> ModelVersion | None:

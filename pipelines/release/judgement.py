@@ -8,6 +8,7 @@ from models import gate
 from models.fairness import verdicts
 from models.growth import Growth
 from models.outcomes import Outcome
+from models.policy import Policy
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -25,7 +26,7 @@ def judge(installation: Installation, night: str) -> None:
     Raises:
         Refused: nothing was trained, or the fairness verdicts are of another training.
     """
-    policy = gate.Policy(**installation.settings.release_policy.model_dump())
+    policy = Policy(**installation.settings.release_policy.model_dump())
     found = [
         pd.DataFrame(gate.decide(_evidence(installation, night, outcome), policy).rules).assign(outcome=outcome.name)
         for outcome in engineering.outcomes(installation)

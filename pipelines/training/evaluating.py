@@ -16,11 +16,23 @@ import pandas as pd
 from features import catalog
 from features.history import TENURE
 from features.warm_up import warm_up_days
-from models import censoring, evaluation, gate, importance, outcomes, protocol, refitting, reliability, risk, splits
+from models import (
+    candidacy,
+    censoring,
+    evaluation,
+    importance,
+    outcomes,
+    protocol,
+    refitting,
+    reliability,
+    risk,
+    splits,
+)
 from models.baselines import MODEL, Predictor, predictors
 from models.errors import ModelsError
 from models.growth import Growth
 from models.outcomes import Outcome, at_horizon
+from models.policy import Policy
 from models.protocol import Predictions
 from models.splits import Split
 from pipelines import engineering
@@ -64,8 +76,8 @@ def evaluate(installation: Installation, night: str) -> Counts:
             pd.concat([rows, _by_who_was_lost(installation, night, outcome, matrix, found)], ignore_index=True)
         )
         looks.record(installation, night, outcome.name, "evaluation", 1)
-        least = installation.settings.release_policy.min_gain_low
-        earned, reason = gate.candidate(rows, found.split, declared.alert_horizon, least)
+        policy = Policy(**installation.settings.release_policy.model_dump())
+        earned, reason = candidacy.candidate(rows, found.split, declared.alert_horizon, policy)
         growth = json.dumps(asdict(how.model.growth()))
         lacking = without_use(matrix, installation.settings.features_on())
         served.append(
@@ -101,7 +113,7 @@ def _refitted(
         return found.rows
     asked = candidates(matrix, settings.features_on(), how.model.growth())
     if not how.every_split:
-        gain = gate.gain_at(found.rows, found.split, horizon)
+        gain = candidacy.gain_at(found.rows, found.split, horizon)
         if gain is None or not gain.low > settings.release_policy.min_gain_low:
             return found.rows
         bar = evaluation.best_baseline(found.rows, found.split, horizon)
@@ -116,7 +128,7 @@ def _by_who_was_lost(
 ) -> pd.DataFrame:  # fmt: skip
     """Ranking and gain on the headline split, were nobody lost to follow-up, as far as who is lost can be foretold."""
     how, horizon = installation.settings.training, installation.settings.outcomes[outcome.name].alert_horizon
-    if gate.gain_at(found.rows, found.split, horizon) is None:
+    if candidacy.gain_at(found.rows, found.split, horizon) is None:
         return found.rows.iloc[:0]
     headline = next(p for p in found.predictions if p.task == "onset" and p.split == found.split)
     known = headline.rows[KEY].merge(matrix[[*KEY, *WHO_IS_LOST]], on=KEY, how="left", validate="many_to_one")
@@ -238,7 +250,7 @@ def _by_month(
     training: Training,
 ) -> pd.DataFrame:  # fmt: skip
     """Calibration by month of the model and of the best rule, where it headlines."""
-    if gate.gain_at(results, split, alert_horizon) is None:
+    if candidacy.gain_at(results, split, alert_horizon) is None:
         return results.iloc[:0]
     headline = next(p for p in found if p.task == "onset" and p.split == split)
     models = (MODEL, evaluation.best_baseline(results, split, alert_horizon))

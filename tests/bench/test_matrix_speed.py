@@ -36,6 +36,8 @@ DAYS, THREADS = 365, 2
 FIRST = np.datetime64("2026-01-01", "us")
 NIGHT = FIRST + np.timedelta64(DAYS, "D")
 ON = STANDARD.chosen()
+# What a night computes: what is on, and in units what of it compares with the own past.
+AT_NIGHT = (*ON, *(STANDARD.in_units[name] for name in ON if name in STANDARD.in_units))
 # What is on, and the week's statistics of all measures that have any on: more than 300.
 WIDE = tuple(dict.fromkeys([*ON, *(
     f.name for f in STANDARD.features for m in STANDARD.measures
@@ -128,4 +130,4 @@ def test_training_matrix(benchmark, panel, tmp_path):
 def test_night_matrix(benchmark, panel, tmp_path):
     """The goal at 100,000 subjects: 30 seconds after the day panel."""
     size, days = panel
-    measured(benchmark, "night", size, lambda: build(days, np.array([NIGHT]), ON, tmp_path))
+    measured(benchmark, "night", size, lambda: build(days, np.array([NIGHT]), AT_NIGHT, tmp_path))

@@ -5,11 +5,17 @@ import pandas as pd
 
 from models import outcomes
 from models.outcomes import Outcome
+from models.policy import Policy
 
 OUTCOME = Outcome("crisis", (7, 14), events=("crisis_contact",), merge_within_days=7, refractory_days=7)
 NO_CARE = pd.DataFrame({"subject_id": [], "event_on": [], "status": []}).astype(
     {"subject_id": "str", "event_on": "datetime64[us]", "status": "str"}
 )
+POLICY = Policy(
+    min_gain_low=0.0, non_inferiority_margin=0.05, calibration_slope_low=0.7, calibration_slope_high=1.4,
+    calibration_intercept_limit=0.7, block_on_fairness_fail=True, min_subjects=20, min_event_subjects=10, min_group_event_subjects=30,
+    shadow_nights=2,
+)  # fmt: skip
 FEATURES = ("history_episode_rate", "sleep_short", "noise")
 
 

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import evaluation, gate, protocol, splits
+from models import evaluation, protocol, splits
 from models.baselines import MODEL, Predictor
+from models.candidacy import candidate
 from models.evaluation import GAIN
 from models.proof import FEWEST_REFITS
 from models.protocol import Predictions
 from models.refitting import REFITS, REFITTED_GAIN
-from tests.models.made_up import OUTCOME, cohort
+from tests.models.made_up import OUTCOME, POLICY, cohort
 
 PREDICTORS = (
     Predictor(MODEL, "boosted_trees", ("history_episode_rate", "sleep_short", "noise")),
@@ -62,14 +63,17 @@ def test_a_real_signal_beats_the_best_baseline_and_the_model_is_served(with_sign
     rows = with_signal[1]
     assert value(rows, "auroc") > 0.7
     assert value(rows, GAIN, column="low") > 0
-    assert gate.candidate(rows, "unseen_subjects", 14, 0.0)[0] != MODEL
-    assert gate.candidate(again(rows), "unseen_subjects", 14, 0.0)[0] == MODEL
+    assert candidate(rows, "unseen_subjects", 14, POLICY)[0] != MODEL
+    assert candidate(again(rows), "unseen_subjects", 14, POLICY)[0] == MODEL
 
 
 def test_a_gain_below_what_the_policy_asks_for_serves_the_rule(with_signal):
     """The interval must lie above the declared least gain, not above 0 only, and the sentence says so."""
     rows = again(with_signal[1])
-    served, reason = gate.candidate(rows, "unseen_subjects", 14, value(rows, GAIN, column="low"))
+    policy = replace(
+        POLICY, min_gain_low=value(rows, GAIN, column="low"), calibration_slope_low=-9, calibration_slope_high=9
+    )
+    served, reason = candidate(rows, "unseen_subjects", 14, policy)
     assert served == evaluation.best_baseline(rows, "unseen_subjects", 14)
     assert "not proven better than the best simple rule by more than" in reason
 
@@ -79,7 +83,7 @@ def test_without_a_signal_the_best_rule_is_served_and_said_so(without_signal):
     rows = without_signal[1]
     assert value(rows, GAIN, column="low") <= 0
     best = evaluation.best_baseline(rows, "unseen_subjects", 14)
-    served, reason = gate.candidate(rows, "unseen_subjects", 14, 0.0)
+    served, reason = candidate(rows, "unseen_subjects", 14, POLICY)
     assert served == best != MODEL
     assert "the rule serves" in reason
 

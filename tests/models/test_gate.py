@@ -7,22 +7,21 @@ import pandas as pd
 import pytest
 
 from models import gate
-from models.baselines import MODEL
+from models.baselines import LEARNT, MODEL, WIDE_LOGISTIC
+from models.candidacy import candidate
 from models.contest import Contest, Standing, difference
 from models.controls import PERMUTED, SHIFTED
 from models.evaluation import GAIN
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS, Counted, count
 from models.gate import Decision, Evidence, Shadowed
+from models.policy import Policy
 from models.refitting import REFITS, REFITTED_GAIN
+from tests.models.made_up import POLICY
 
-POLICY = gate.Policy(
-    min_gain_low=0.0, non_inferiority_margin=0.05, calibration_slope_low=0.7, calibration_slope_high=1.4,
-    calibration_intercept_limit=0.7, block_on_fairness_fail=True, min_subjects=20, min_event_subjects=10, min_group_event_subjects=30,
-    shadow_nights=2,
-)  # fmt: skip
 RULE = "history_only"
 CALIBRATION = ["calibration slope", "calibration intercept"]
-WORSE = Contest("history_only", Standing.COMPARED, -0.02, -0.06, 0.02)
+BRIER = (-0.002, -0.004, 0.0)
+WORSE = Contest("history_only", Standing.COMPARED, -0.02, -0.06, 0.02, BRIER)
 
 
 NONE = float("nan")
@@ -63,10 +62,10 @@ def without_figures(*names: str) -> pd.DataFrame:
 
 FAIR = Counted(0, 5, 0, 9, {"ethnicity": "is recorded for nobody"})
 BETTER = Evidence(headline(), MODEL, "unseen_subjects", 14, 90, 30, FAIR, controls(), EXPECTED, False,
-                  Contest("history_only", Standing.COMPARED, 0.04, 0.01, 0.07), Shadowed(2, 0))  # fmt: skip
+                  Contest("history_only", Standing.COMPARED, 0.04, 0.01, 0.07, BRIER), Shadowed(2, 0))  # fmt: skip
 
 
-def against(evidence: Evidence, policy: gate.Policy = POLICY) -> list[str]:
+def against(evidence: Evidence, policy: Policy = POLICY) -> list[str]:
     """Names of the rules that hold it back."""
     return [rule.name for rule in gate.decide(evidence, policy).rules if not rule.is_kept]
 
@@ -83,6 +82,7 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         "no search on these people chose how trees are grown",
         "onset AUROC against the champion's predictor, history_only: +0.040 (+0.010 to +0.070, conditional on the fitted models), "
         "not worse by 0.05 or more",
+        "Brier score against the champion's predictor, history_only: -0.0020 (-0.0040 to +0.0000), not proven worse",
         "calibration slope 1.00 (0.90 to 1.10) lies within 0.7 to 1.4",
         "calibration intercept 0.10 (-0.10 to 0.30) lies within -0.7 to 0.7",
         "fairness comparisons: 0 fail, 5 pass, 9 not judged for too little data; `ethnicity` is recorded for nobody",
@@ -109,7 +109,9 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         (replace(BETTER, rows=headline(gain_low=0.0)), "gain"),
         (replace(BETTER, rows=headline(gain_low=float("nan"))), "gain"),
         (replace(BETTER, rows=headline().iloc[3:]), "gain"),
-        (replace(BETTER, contest=Contest("history_only", Standing.COMPARED)), "champion"),
+        (replace(BETTER, contest=replace(BETTER.contest, low=NONE)), "champion"),
+        (replace(BETTER, contest=replace(BETTER.contest, brier=(0.002, 0.001, 0.003))), "champion's Brier score"),
+        (replace(BETTER, contest=replace(BETTER.contest, brier=(NONE, NONE, NONE))), "champion's Brier score"),
         (replace(BETTER, rows=headline(slope=(2.0, 1.5, 2.6))), "calibration slope"),
         (replace(BETTER, rows=headline().query("metric != 'calibration_slope'")), "calibration slope"),
         (replace(BETTER, rows=headline(intercept=(1.0, 0.8, 1.2))), "calibration intercept"),
@@ -122,7 +124,8 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
     ids=["worse", "unfair", "insufficient though large", "leaking", "without a verdict", "a control not run", "no controls",
          "nothing estimable", "a control not estimable", "tuned", "not refitted", "too few refits",
          "unproven", "gain of nothing", "gain not estimable", "gain not measured",
-         "not comparable", "overconfident", "slope not measured", "risks too low", "intercept not measured",
+         "not comparable", "proven worse calibrated", "Brier score not comparable",
+         "overconfident", "slope not measured", "risks too low", "intercept not measured",
          "few subjects", "few with an event", "outcomes not known yet", "the same recipe, not seen beside it"],
 )  # fmt: skip
 def test_a_worse_unfair_leaking_or_unproven_challenger_does_not(held_back: Evidence, rule: str):
@@ -207,7 +210,7 @@ def test_nothing_judged_promotes_nothing():
 )  # fmt: skip
 def test_a_gain_that_is_not_refitted_serves_the_rule_and_says_so(rows: pd.DataFrame, told: str):
     """However high the interval that is conditional on the fits, or that of too few refits."""
-    served, reason = gate.candidate(rows, "unseen_subjects", 14, 0.0)
+    served, reason = candidate(rows, "unseen_subjects", 14, POLICY)
     assert served == RULE
     assert told in reason
     assert "so the rule serves" in reason
@@ -217,8 +220,8 @@ def test_a_gain_that_is_not_refitted_serves_the_rule_and_says_so(rows: pd.DataFr
 def test_a_simple_rule_needs_no_gain_and_yields_only_to_a_champion_that_is_proven_better():
     """Where nothing beats the bar, the bar serves: a champion stays only by a gain over it that is proven."""
     rule = replace(BETTER, served=RULE, rows=headline(gain_low=-0.01))
-    unsure = Contest(MODEL, Standing.COMPARED, -0.03, -0.09, 0.01)
-    proven = Contest(MODEL, Standing.COMPARED, -0.03, -0.05, -0.01)
+    unsure = Contest(MODEL, Standing.COMPARED, -0.03, -0.09, 0.01, BRIER)
+    proven = Contest(MODEL, Standing.COMPARED, -0.03, -0.05, -0.01, BRIER)
     assert against(replace(rule, contest=unsure)) == []
     assert against(replace(rule, contest=proven)) == ["champion"]
     assert against(replace(rule, contest=proven), replace(POLICY, min_gain_low=0.02)) == []
@@ -270,8 +273,36 @@ def test_a_difference_is_paired():
     label = np.tile([0, 0, 0, 1], 100)
     rows = pd.DataFrame({"subject_id": np.repeat([f"p{n:02}" for n in range(40)], 10), "label": label})
     rows = rows.assign(good=label + rng.normal(size=400), poor=0.2 * label + rng.normal(size=400))
-    assert difference(rows, "good", "good", 200, 1) == (0.0, 0.0, 0.0)
-    value, low, high = difference(rows, "good", "poor", 200, 1)
-    assert 0 < low < value < high
-    assert difference(rows, "poor", "good", 200, 1) == pytest.approx((-value, -high, -low))
-    assert all(np.isnan(difference(rows.assign(label=0), "good", "poor", 200, 1)))
+    assert difference(rows, "good", "good", 200, 1) == ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    for value, low, high in difference(rows, "good", "poor", 200, 1):
+        assert low < value < high
+    (value, low, high), _ = difference(rows, "good", "poor", 200, 1)
+    assert low > 0
+    assert difference(rows, "poor", "good", 200, 1)[0] == pytest.approx((-value, -high, -low))
+    assert all(np.isnan(difference(rows.assign(label=0), "good", "poor", 200, 1)[0]))
+
+
+def test_what_learns_from_streams_is_no_simple_rule():
+    """A regression on a hundred features needs no gain, being the bar, but every control, and fairness that can be told."""
+    assert set(LEARNT) == {MODEL, WIDE_LOGISTIC}
+    rows = headline(gain_low=-0.01).replace({"model": {RULE: WIDE_LOGISTIC}})
+    wide = replace(BETTER, served=WIDE_LOGISTIC, rows=rows)
+    assert against(wide) == []
+    assert against(replace(wide, controls=without_figures(SHIFTED))) == ["estimable controls"]
+    assert against(replace(wide, fairness=Counted(0, 5, 1, 9))) == ["fairness"]
+
+
+def test_the_best_rule_that_is_calibrated_serves():
+    """One whose slope is proven to be nobody's ranks highest and is still the bar; the next one gives the nights."""
+    lesser = headline(gain_low=-0.01)
+    best = lesser[lesser["model"] == RULE].assign(model=WIDE_LOGISTIC)
+    best.loc[best["metric"] == "auroc", "value"] = 0.85
+    flat = best.copy()
+    flat.loc[flat["metric"] == "calibration_slope", ["value", "low", "high"]] = (-0.05, -0.3, 0.2)
+    for rows, serves in ((best, WIDE_LOGISTIC), (flat, RULE)):
+        served, reason = candidate(pd.concat([lesser, rows]), "unseen_subjects", 14, POLICY)
+        assert served == serves
+        assert f"onset AUROC against {WIDE_LOGISTIC}" in reason
+        assert ("whose calibration the release policy lets pass" in reason) == (serves == RULE)
+    nobody = pd.concat([lesser, flat]).query("metric != 'calibration_intercept'")
+    assert candidate(nobody, "unseen_subjects", 14, POLICY)[0] == WIDE_LOGISTIC

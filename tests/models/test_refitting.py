@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import evaluation, gate, protocol, refitting, splits
+from models import evaluation, protocol, refitting, splits
 from models.baselines import MODEL, Predictor
+from models.candidacy import candidate
 from models.refitting import REFITS, REFITTED_GAIN
-from tests.models.made_up import OUTCOME, cohort
+from tests.models.made_up import OUTCOME, POLICY, cohort
 
 PREDICTORS = (
     Predictor(MODEL, "boosted_trees", ("history_episode_rate", "sleep_short", "noise")),
@@ -44,9 +45,7 @@ def gained(found: dict[str, np.ndarray], signal: float) -> pd.Series:
     )
     rows = evaluation.evaluate(predicted[0], "made up", "crisis", 100, 1, 0.1)
     again = refitting.gains(rows, found, splits.UNSEEN_SUBJECTS, OUTCOME.horizons_days)
-    assert (
-        "refitted on 20 resamples only" in gate.candidate(pd.concat([rows, again]), splits.UNSEEN_SUBJECTS, 14, 0.0)[1]
-    )
+    assert "refitted on 20 resamples only" in candidate(pd.concat([rows, again]), splits.UNSEEN_SUBJECTS, 14, POLICY)[1]
     counted = again[again["metric"] == REFITS]
     assert list(counted["value"]) == [20] * len(OUTCOME.horizons_days)
     return again[again["metric"] == REFITTED_GAIN].set_index("horizon_days").loc[14]

@@ -188,7 +188,8 @@ def test_what_is_as_with_half_of_the_others_drives_nobody(model: risk.HazardMode
 
 
 def named(
-    model: risk.HazardModel, row: pd.DataFrame, usual: np.ndarray, about: Mapping[str, str] = NOTHING, in_units: Mapping[str, str] = NOTHING
+    model: risk.HazardModel, row: pd.DataFrame, usual: np.ndarray, about: Mapping[str, str] = NOTHING,
+    in_units: Mapping[str, str] = NOTHING,
 ) -> tuple[str, ...]:  # fmt: skip
     """Names of what drives one row's risk."""
     plain = explanation.Language(lambda name, value, usual, shift: f"{name}{'' if np.isnan(shift) else f' by {shift:g}'}",
