@@ -146,7 +146,10 @@ def _ranking(test: _Test, score: Values, curve: Curve) -> dict[str, Metric]:
 
 
 def _within(test: _Test, score: Values) -> dict[str, Metric]:
-    """Mean over subjects of their own AUROC, each by one fit; left out where fewer than two subjects have one."""
+    """Mean over subjects of their own AUROC, each by one fit: unweighted, and weighted by the pairs of days compared.
+
+    Left out where fewer than two subjects have one.
+    """
     n_fits = int(test.fit.max()) + 1
     subject_and_fit, unit = np.unique(test.subject * n_fits + test.fit, return_inverse=True)
     own = resampling.own_aurocs(score, test.label, unit, len(subject_and_fit))
@@ -154,9 +157,19 @@ def _within(test: _Test, score: Values) -> dict[str, Metric]:
     valid = by_subject.dropna()
     if len(valid) < 2:
         return {}
-    used = test.weights[:, valid.index]
+    positives, negatives = (np.bincount(unit, of, len(own)) for of in (test.label, 1 - test.label))
+    pairs = np.where(np.isfinite(own), positives * negatives, 0.0)
+    of_subject = (
+        pd.DataFrame({"pairs": pairs, "right": pairs * np.nan_to_num(own)}).groupby(subject_and_fit // n_fits).sum()
+    )
+    used, counted = test.weights[:, valid.index], of_subject.loc[valid.index]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {"within_subject_auroc": resampling.with_interval((used @ valid.to_numpy()) / used.sum(axis=1))}
+        unweighted = (used @ valid.to_numpy()) / used.sum(axis=1)
+        weighted = (used @ counted["right"].to_numpy()) / (used @ counted["pairs"].to_numpy())
+    return {
+        "within_subject_auroc": resampling.with_interval(unweighted),
+        "within_subject_auroc_by_pairs": resampling.with_interval(weighted),
+    }
 
 
 def _quiet(test: _Test, score: Values) -> Metric:

@@ -39,6 +39,9 @@ METRICS: dict[str, Word] = {
     "auprc": Word("AUPRC", "mean precision over all thresholds; compare it to the observed risk"),
     "auprc_lift": Word("AUPRC lift", "AUPRC divided by the observed risk; 1 is chance"),
     "within_subject_auroc": Word("Within-subject AUROC", "ranking of days within one person; 0.5 is a coin"),
+    "within_subject_auroc_by_pairs": Word(
+        "Within-subject AUROC, by pairs", "the same, each subject counting by their pairs of days with and without"
+    ),
     "quiet_auroc": Word("Quiet-onset AUROC", "ranking among subjects without an event for 28 days"),
     "auroc_minus_best_baseline": Word("AUROC gain", "AUROC minus that of the best simple baseline"),
     "auroc_minus_best_baseline_refitted": Word(

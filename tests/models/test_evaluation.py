@@ -105,6 +105,19 @@ def test_every_predictor_has_every_metric_with_subjects_and_episodes(with_signal
     assert (rows[["n_subjects", "n_episodes"]] > 0).all(axis=None)
 
 
+def test_within_subjects_everybody_counts_alike_or_by_their_pairs():
+    """p ranks 5 bad days above all 5 good ones, q half of 5 pairs with each of 20: (1 + 0.5) / 2, and (25 + 50) / 125."""
+    names, label = ["p"] * 10 + ["q"] * 25, [1.0] * 5 + [0.0] * 5 + [1.0] * 5 + [0.0] * 20
+    score = np.array([0.9] * 5 + [0.1] * 5 + [0.5] * 25)
+    rows = pd.DataFrame({"subject_id": names, "index_date": pd.Timestamp("2026-01-01"), "fold": 0, "cut": 0,
+                         "days_to_event": np.where(np.array(label) == 1, 1, np.nan), "followed_days": 99, "is_masked": False,
+                         "days_since_event": np.nan})  # fmt: skip
+    predicted = Predictions("onset", "unseen_subjects", (14,), rows, {MODEL: score[:, None]}, {})
+    found = evaluation.evaluate(predicted, "made up", "crisis", 100, 1, 0.1).set_index("metric")["value"]
+    assert found["within_subject_auroc"] == pytest.approx(0.75)
+    assert found["within_subject_auroc_by_pairs"] == pytest.approx(75 / 125)
+
+
 def test_the_flat_baseline_is_a_coin_within_each_fold(with_signal):
     """Pooling over folds distorts a constant; within a fold it is 0.5 exactly."""
     assert value(with_signal[1], "fold_mean_auroc", "prevalence") == 0.5

@@ -15,7 +15,8 @@ from pipelines.reports.card.facts import Facts, Section, table
 from pipelines.reports.model import FINE
 
 HEADLINE = (
-    "auroc", REFITTED_GAIN, GAIN, "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc", "new_information_yield",
+    "auroc", REFITTED_GAIN, GAIN, "auprc", "auprc_lift", "within_subject_auroc", "within_subject_auroc_by_pairs",
+    "quiet_auroc", "new_information_yield",
     "episodes_caught", "false_alerts_per_subject_month", "lead_time_days", "auroc_over_seeds",
 )  # fmt: skip
 CALIBRATION = ("calibration_slope", "calibration_intercept", "ici", "e90", "brier", "scaled_brier")
