@@ -38,20 +38,28 @@ def columns_of(matrix: pd.DataFrame, features: tuple[str, ...]) -> dict[str, NDA
     """The values of each feature, without a copy where they are floating-point numbers; NaN where missing.
 
     Raises:
-        ModelsError: a feature is missing, or an infinite value.
+        ModelsError: a feature is missing, is no number, or an infinite value.
     """
     missing = [feature for feature in features if feature not in matrix.columns]
     if missing:
         raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
-    columns = {feature: _floating(matrix[feature]) for feature in features}
+    columns = {feature: _floating(feature, matrix[feature]) for feature in features}
     infinite = sum(int(np.isinf(values).sum()) for values in columns.values())
     if infinite:
         raise ModelsError(f"The matrix holds {infinite} infinite values. Mend the feature that makes them.")
     return columns
 
 
-def _floating(column: pd.Series) -> NDArray[np.floating]:
-    return column.to_numpy() if column.dtype in (np.float64, np.float32) else column.to_numpy(dtype=np.float64)
+def _floating(name: str, column: pd.Series) -> NDArray[np.floating]:
+    if column.dtype in (np.float64, np.float32):
+        return column.to_numpy()
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        # What it says holds a value.
+        raise ModelsError(
+            f"Feature `{name}` holds what is no number. Give numbers, and NaN where it is not known."
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -268,6 +268,24 @@ def test_an_unfit_matrix_is_refused(model: risk.HazardModel, matrix: pd.DataFram
         risk.fit(matrix, LABELS, OUTCOME.horizons_days, FEATURES, "logistic", 1)
 
 
+@pytest.mark.parametrize("column", [["zebra", *[0.1] * (len(MATRIX) - 1)], pd.Categorical(["zebra"] * len(MATRIX))])
+def test_a_category_is_no_feature(model: risk.HazardModel, column):
+    """Text is refused by name of the column, at fitting and at scoring, and is not told."""
+    with pytest.raises(ModelsError, match="`noise` holds what is no number") as told:
+        risk.predict(model, MATRIX.assign(noise=column))
+    assert "zebra" not in str(told.value)
+    assert told.value.__cause__ is None
+
+
+def test_whole_numbers_and_unknown_ones_are_features(model: risk.HazardModel):
+    """Integers, booleans and pandas' own missing values are read as what they say."""
+    some = MATRIX.head(4)
+    expected = risk.predict(model, some.assign(noise=[1.0, 0.0, 1.0, np.nan]))
+    for column in (pd.array([1, 0, 1, None], dtype="Int64"), pd.array([True, False, True, None], dtype="boolean"),
+                   np.array([1, 0, True, None], dtype=object)):  # fmt: skip
+        assert (risk.predict(model, some.assign(noise=column)) == expected).all()
+
+
 def test_nothing_can_be_learnt_without_an_event():
     """Refused, rather than a risk of zero."""
     with pytest.raises(ModelsError, match="hold no event"):
