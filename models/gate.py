@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from models import controls
-from models.baselines import MODEL
+from models.baselines import MODEL, called
 from models.contest import Contest, Standing
 from models.errors import ModelsError
 from models.evaluation import GAIN, best_baseline
@@ -134,7 +134,7 @@ def candidate(rows: pd.DataFrame, split: str, horizon_days: int, min_gain_low: f
             "Too few episodes to evaluate a model at all. Gather more data; `foretide doctor` shows the lake."
         )
     rule = best_baseline(rows, split, horizon_days)
-    told = f"{_figure(gain)} onset AUROC against {rule}, horizon {horizon_days} d"
+    told = f"{_figure(gain)} onset AUROC against “{called(rule)}”, horizon {horizon_days} d"
     if gain.is_estimable:
         provable = POWER_FACTOR * (gain.high - gain.low) / WIDTH
         told += f"; {provable:.3f} or more {'shows' if gain.refits is None else 'is proven'} four times out of five"
@@ -242,12 +242,13 @@ def _no_worse(evidence: Evidence, policy: Policy) -> Rule:
     name, contest = "champion", evidence.contest
     if contest is None:
         return Rule(name, True, "there is no champion yet to be compared with")
+    champion = f"“{called(contest.champion)}”"
     if contest.standing is not Standing.COMPARED:
-        return Rule(name, True, f"the champion's predictor, {contest.champion}, is {contest.standing.value}")
-    told = f"onset AUROC against the champion's predictor, {contest.champion}: {contest.value:+.3f}"
+        return Rule(name, True, f"the champion's predictor, {champion}, is {contest.standing.value}")
+    told = f"onset AUROC against the champion's predictor, {champion}: {contest.value:+.3f}"
     told = f"{told} ({contest.low:+.3f} to {contest.high:+.3f}, conditional on the fitted models)"
     if np.isnan(contest.low):
-        return Rule(name, False, f"the champion's predictor, {contest.champion}, could not be compared with")
+        return Rule(name, False, f"the champion's predictor, {champion}, could not be compared with")
     if evidence.served == MODEL:
         is_kept = contest.low > -policy.non_inferiority_margin
         verb = "not worse" if is_kept else "not proven not to be worse"
