@@ -8,10 +8,7 @@ from models.baselines import called
 from models.evaluation import GAIN
 from models.tuning import GAIN_OF_TUNING, TUNED
 from pipelines.reports import words
-from pipelines.training.tuning import Tuned
-
-# A gain of 0.01 and one of 0.001 are not the same answer.
-DECIMALS = 3
+from pipelines.training.tuning import DECIMALS, Tuned
 
 
 def table(found: Tuned) -> list[dict[str, object]]:
@@ -78,6 +75,11 @@ def _to_declare(found: Tuned) -> str:
     if found.proposed == found.declared:
         return (
             "The search over everybody found nothing better than what is declared: leave `training: model:` as it is."
+        )
+    if not found.is_worth_declaring:
+        return (
+            "The trees stay as they are declared: on people whom it never saw, what such a search chose was no better. Nothing is "
+            "proposed; leave `training: model:` as it is."
         )
     lines = "\n".join(f"    {name}: {value:g}" for name, value in asdict(found.proposed).items())
     return f"The proposal, which only you can declare:\ntraining:\n  model:\n{lines}"
