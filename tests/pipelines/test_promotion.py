@@ -293,6 +293,15 @@ def test_rollbacks_go_back_one_by_one_until_there_is_nothing_before(made):
     assert command("rollback")[0] == 2
 
 
+def test_a_person_reads_of_a_rollback_in_words(made):
+    """The reason is quoted once in the table, without the brackets of a program."""
+    challenger(made, "twin")
+    assert command("promote")[0] == 0
+    said = CliRunner().invoke(app, ["rollback", "--by", "A. Clinician", "--reason", REASON]).stdout
+    assert "taken back: “" in said
+    assert "('" not in said
+
+
 def test_a_training_does_not_undo_a_rollback_but_a_person_may(made):
     """Until somebody promotes again, the gate of a training leaves what was brought back."""
     second = challenger(made, "taken back")
@@ -501,6 +510,7 @@ def test_what_keeps_a_challenger_from_scoring_is_told_and_the_champions_night_go
     with monkeypatch.context() as broken:
         broken.setattr(type(registry), "find", lambda *_: (_ for _ in ()).throw(OSError))
         assert "cannot be had" in str(shadow.score(shadowed, night_of)[NAME])
+        assert shadow.features(shadowed, "crisis", pd.Timestamp(f"{NIGHT}T01:00:00+00:00")) == ()
     challenger(shadowed, "later", known_at=f"{NIGHT}T01:00:00+00:00")
     assert "trained after that night" in str(shadow.score(shadowed, night_of)[NAME])
     monkeypatch.setenv("FORETIDE_RELEASE_POLICY__SHADOW_NIGHTS", "0")

@@ -282,6 +282,8 @@ def test_numbers_are_written_for_people():
     assert words.number(0.5, is_signed=True) == "+0.50"
     assert words.number(float("nan")) == words.DASH
     assert words.span(0.1, float("nan")) == ""
+    assert [words.counted(n, "day") for n in (0, 1, 1400)] == ["0 days", "1 day", "1,400 days"]
+    assert [words.days(of) for of in ((1,), (7, 14, 28))] == ["1 day", "7, 14 and 28 days"]
 
 
 def test_file_names_are_safe():
