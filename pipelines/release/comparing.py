@@ -86,8 +86,8 @@ def _outcome(installation: Installation, models: list[HazardModel]) -> Outcome:
 def _refuse_the_same(models: list[HazardModel]) -> None:
     if contest.is_alike(*models):
         raise Refused(
-            f"Both are made by the same learner from the same {len(models[0].features)} features. They differ by the data they "
-            "learnt from alone, and the rows at hand are among those: there is nothing to compare them on."
+            f"Both are made by the same learner from the same {words.counted(len(models[0].features), 'feature')}. They differ by "
+            "the data they learnt from alone, and the rows at hand are among those: there is nothing to compare them on."
         )
 
 
