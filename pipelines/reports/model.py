@@ -95,8 +95,7 @@ def write_model(
         f"Model report: {words.plain(outcome)}",
         finding(served, decision, remark),
         context,
-        decision=decision,
-        kept=_kept(decision),
+        **_policy(decision),
         stem=slug(page_name(outcome)),
         gains=gains,
         contests=[_contest(part, task, of, alert_horizon_days) for task, of, part in _parts(own, split)],
@@ -165,8 +164,12 @@ def _served(served: str, decision: Decision) -> str:
     return f"{name[0].upper()}{name[1:]} is served."
 
 
+def _policy(decision: Decision) -> dict[str, Any]:
+    """The rules of the release policy, and how many are kept."""
+    return {"decision": decision, "kept": _kept(decision)}
+
+
 def _kept(decision: Decision) -> str:
-    """How many rules of the release policy are kept."""
     n_broken = sum(not rule.is_kept for rule in decision.rules)
     if not decision.rules:
         return "No rule was judged."
