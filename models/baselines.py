@@ -13,6 +13,20 @@ LEARNT = (MODEL, WIDE_LOGISTIC)
 LAST_MOOD = "mood_valence_last_7d"
 # How many features the wide logistic regression has: the first of those that are on, for choosing them would be fitting.
 WIDE = 100
+# What people read for each predictor.
+CALLED = {
+    MODEL: "Foretide's model",
+    "prevalence": "the same risk for all",
+    "past_episode_rate": "how often episodes began in the past year",
+    "days_since_last_episode": "days since last episode",
+    "last_mood": "last mood answer",
+    "tenure_only": "time enrolled only",
+    "history_only": "episode history only",
+    "history_and_tenure": "history and time enrolled",
+    "adherence_only": "how much was worn and answered",
+    "wide_logistic": f"logistic regression on {WIDE} features",
+    "identity_only": "who it is, and nothing else",
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +37,11 @@ class Predictor:
     learner: Learner
     features: tuple[str, ...]
     growth: Growth = USUAL
+
+
+def called(name: str) -> str:
+    """The model or a simple rule as it stands in a sentence; another predictor by its own name, spaced."""
+    return CALLED.get(name, name.replace("_", " "))
 
 
 def predictors(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from models import controls
-from models.baselines import LEARNT, MODEL
+from models.baselines import LEARNT, MODEL, called
 from models.candidacy import gain_at
 from models.contest import Contest, Standing
 from models.evaluation import at_headline
@@ -171,12 +171,13 @@ def _no_worse(evidence: Evidence, policy: Policy) -> Rule:
     name, contest = "champion", evidence.contest
     if contest is None:
         return Rule(name, True, "there is no champion yet to be compared with")
+    champion = f"“{called(contest.champion)}”"
     if contest.standing is not Standing.COMPARED:
-        return Rule(name, True, f"the champion's predictor, {contest.champion}, is {contest.standing.value}")
-    told = f"onset AUROC against the champion's predictor, {contest.champion}: {contest.value:+.3f}"
+        return Rule(name, True, f"the champion's predictor, {champion}, is {contest.standing.value}")
+    told = f"onset AUROC against the champion's predictor, {champion}: {contest.value:+.3f}"
     told = f"{told} ({contest.low:+.3f} to {contest.high:+.3f}, conditional on the fitted models)"
     if np.isnan(contest.low):
-        return Rule(name, False, f"the champion's predictor, {contest.champion}, could not be compared with")
+        return Rule(name, False, f"the champion's predictor, {champion}, could not be compared with")
     if evidence.served == MODEL:
         is_kept = contest.low > -policy.non_inferiority_margin
         verb = "not worse" if is_kept else "not proven not to be worse"

@@ -7,7 +7,7 @@ trees that correct a logistic regression on the history features. Saved as data 
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -225,7 +225,7 @@ def load(folder: Path) -> HazardModel:
     """Read a saved model; every file is compared with its hash before it is parsed.
 
     Raises:
-        ModelsError: a file is missing or not as it was written.
+        ModelsError: a file is missing, not as it was written, or written by other code than this.
     """
     try:
         hashes = json.loads((folder / "hashes.json").read_text())
@@ -236,6 +236,14 @@ def load(folder: Path) -> HazardModel:
         raise ModelsError(
             f"{len(altered)} files of the model are not as they were written. It is refused; fetch it again."
         )
+    try:
+        return _read(folder, hashes)
+    except (KeyError, TypeError) as error:
+        raise ModelsError("The model was written by another version of Foretide. Train again.") from error
+
+
+def _read(folder: Path, hashes: Mapping[str, str]) -> HazardModel:
+    """The model of a folder whose files are as they were written."""
     told = json.loads((folder / "model.json").read_text())
 
     def trees(name: str) -> bytes:

@@ -100,6 +100,7 @@ def _consent(settings: Settings) -> Finding:
     from pipelines.consent import presence
     from pipelines.consent.tombstones import Tombstones
     from pipelines.installation import Installation
+    from pipelines.reports import words
 
     tombstones = Tombstones(settings.consent_folder)
     if not tombstones.all:
@@ -107,9 +108,12 @@ def _consent(settings: Settings) -> Finding:
     installation = Installation(settings)
     back = len(presence.withdrawn_here(installation, tombstones))
     if back or presence.is_unfinished(installation):
-        return Finding("consent", "fault", f"{back} subjects who withdrew are here, with a restored copy or since a "
-                       "withdrawal was cut off; the next ingest, night or `foretide withdraw` erases them")  # fmt: skip
-    return Finding("consent", "ok", f"{len(tombstones.all)} subjects withdrew, nothing of them is here")
+        who = words.counted(back, "subject who withdrew is", "subjects who withdrew are")
+        return Finding("consent", "fault", f"{who} here, with a restored copy or since a withdrawal was cut off; the next ingest, "
+                       "night or `foretide withdraw` erases them")  # fmt: skip
+    return Finding(
+        "consent", "ok", f"{words.counted(len(tombstones.all), 'subject')} withdrew, nothing of them is here"
+    )
 
 
 def _to_retrain(settings: Settings) -> Finding:

@@ -9,7 +9,6 @@ import pandas as pd
 from features import history, matrix
 from models import risk
 from models.baselines import LAST_MOOD
-from models.errors import ModelsError
 from models.outcomes import Outcome
 from pipelines import cohort as cohorts
 from pipelines import panel as panels
@@ -105,9 +104,7 @@ def _scoring(installation: Installation, known: Cohort, outcome: Outcome) -> tup
     found: list[str] = []
     with suppress(Refused):
         found += risk.load(installation.registry.champion(model_name(outcome.name)).folder).features
-    with suppress(Refused, ModelsError):
-        beside = shadow.challenger(installation, outcome.name, known.known_at)
-        found += risk.load(beside.folder).features if beside is not None else ()
+    found += shadow.features(installation, outcome.name, known.known_at)
     catalog = installation.settings.catalog()
     found += [catalog.in_units[name] for name in found if name in catalog.in_units]
     return tuple(name for name in found if name in catalog.by_name)

@@ -19,6 +19,10 @@ class Usage(ForetideError):
     exit_code = 2
 
 
+class Stopped(KeyboardInterrupt):
+    """The process was asked to end; its text says what is kept of what was done. Exit code 130."""
+
+
 class Fault(ForetideError):
     """Something of ours or of the machine broke. Exit code 3."""
 

@@ -6,6 +6,7 @@ from pipelines.audit_log import AuditLog
 from pipelines.delivery.manifest import MANIFEST_NAME
 from pipelines.delivery.verify import verify as verify_delivery
 from pipelines.errors import Refused
+from pipelines.reports import words
 
 
 def verify(folder: Path) -> list[dict[str, str]]:
@@ -18,9 +19,10 @@ def verify(folder: Path) -> list[dict[str, str]]:
     """
     if (folder / MANIFEST_NAME).is_file():
         report = verify_delivery(folder)
-        told = f"{report.files} files, {report.rows} rows as the manifest says"
+        told = f"{words.counted(report.files, 'file')}, {words.counted(report.rows, 'row')} as the manifest says"
         if report.is_whole and report.subjects_erased:
-            finding = f"{told}; {report.subjects_erased} subjects who withdrew were erased"
+            erased = words.counted(report.subjects_erased, "subject who withdrew was", "subjects who withdrew were")
+            finding = f"{told}; {erased} erased"
             return [{"check": "delivery", "state": "erased", "finding": finding}]
         return _rows("delivery", list(report.faults), told)
     if AuditLog.is_at(folder):

@@ -16,8 +16,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from pipelines.errors import ForetideError
+from pipelines.errors import ForetideError, Stopped
 
 WIDE = 400
 # What a shell says of a command that Ctrl-C ended.
@@ -73,7 +74,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
         # What does not fit is folded: of a name that is cut off nobody knows which it is.
         table.add_column(name.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(row.get(name)) for name in names))
+        # As text: in somebody's reason brackets are no markup.
+        table.add_row(*(Text(_cell(row.get(name))) for name in names))
     return table
 
 
@@ -96,7 +98,9 @@ def exit_with(command: str, error: BaseException, as_json: bool) -> int:
 
 def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
-        return STOPPED, "Stopped before the end. Nothing is half-written: give the same command again."
+        # A plain one's text is nobody's word.
+        kept = f" {error}" if isinstance(error, Stopped) else ""
+        return STOPPED, f"Stopped before the end. Nothing is half-written: give the same command again.{kept}"
     if isinstance(error, ForetideError):
         return error.exit_code, str(error)
     from features.errors import FeaturesError

@@ -70,14 +70,19 @@ def _day(text: str | None, option: str) -> date:
 
 def _told(done: "Withdrawal", subjects: int) -> list[str]:
     """What was done, in sentences."""
-    known = f"{subjects} subjects have a tombstone: whatever comes of them again is refused at the door."
+    from pipelines.reports import words
+
+    known = words.counted(subjects, "subject has", "subjects have")
+    known = f"{known} a tombstone: whatever comes of them again is refused at the door."
     if not done.rows and not done.deliveries:
         return [f"No rows were found. {known} If you expected some, check how the id is written."]
-    rows, edited = sum(done.rows.values()), len(done.deliveries)
+    rows = words.counted(sum(done.rows.values()), "row")
+    edited = words.counted(len(done.deliveries), "delivery", "deliveries")
     damaged = sum(erased.is_damaged for erased in done.deliveries)
-    sentences = [f"{rows} rows went from the lake, and the subjects from {edited} deliveries. {known}"]
+    sentences = [f"{rows} went from the lake, and the subjects from {edited}. {known}"]
     if damaged:
-        sentences.append(f"{damaged} deliveries were damaged and could not be searched: their files were removed.")
+        was = words.counted(damaged, "delivery was", "deliveries were")
+        sentences.append(f"{was} damaged and could not be searched: the files were removed.")
     return [*sentences, done.notice] if done.notice else sentences
 
 

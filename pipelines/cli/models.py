@@ -194,7 +194,8 @@ def tune_command(
     with held(load_settings(config), as_json) as installation:
         night = night_of(installation, as_of)
         found = tune(installation, night, outcome, trials, lambda: time.monotonic() >= until)
-    extra = {"declared": asdict(found.declared), "proposed": asdict(found.proposed), "trials": found.trials,
+    extra = {"declared": asdict(found.declared), "proposed": asdict(found.proposed),
+             "is_worth_declaring": found.is_worth_declaring, "trials": found.trials,
              "tried": found.n_tried, "cut_short": found.n_cut, "tried_before": found.n_earlier}  # fmt: skip
     rows = found.rows.to_dict("records") if as_json else told.table(found)
     return Answer("tune", rows, sentences=told.sentences(found), extra=extra)

@@ -4,6 +4,9 @@ from pipelines.cli.answer import Answer
 from pipelines.cli.app import AsOf, Config, Json, answering, app
 from pipelines.cli.held import held
 
+# The asset that tells what became of shadow nights.
+SHADOW = "model_shadow_scores"
+
 
 @app.command("run")
 @answering
@@ -12,6 +15,7 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
     from pipelines.night import delivered
+    from pipelines.release import shadow
     from pipelines.release.reporting import findings
     from pipelines.settings import load_settings
 
@@ -20,10 +24,11 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
             execute(installation, "take_in")
         night = night_of(installation, as_of)
         execute(installation, "retrain", night)
-        execute(installation, "nightly", night)
+        told = execute(installation, "nightly", night)[SHADOW]
         _, sentences = findings(installation)
         counts, folder = delivered(installation, night)
-    return Answer("run", counts, [installation.settings.reports_folder / "index.html", folder], sentences)
+    paths = [installation.settings.reports_folder / "index.html", folder]
+    return Answer("run", counts, paths, [*sentences, *shadow.sentences(told)], extra={"shadow_nights": told})
 
 
 @app.command("score")
@@ -33,12 +38,14 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
     from pipelines.night import delivered, overrides, refuse_early
+    from pipelines.release import shadow
     from pipelines.settings import load_settings
 
     with held(load_settings(config), as_json) as installation:
         night = night_of(installation, as_of)
         refuse_early(installation, night)
-        execute(installation, "nightly", night)
+        told = execute(installation, "nightly", night)[SHADOW]
         counts, folder = delivered(installation, night)
         outside = overrides(installation)
-    return Answer("score", counts, [folder], outside)
+    said = [*outside, *shadow.sentences(told)]
+    return Answer("score", counts, [folder], said, extra={"shadow_nights": told})

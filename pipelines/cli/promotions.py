@@ -57,6 +57,7 @@ def rollback_command(
     """Take the champion back: the version that served before it serves again."""
     from pipelines.release import promotion
     from pipelines.release.reporting import overrides
+    from pipelines.reports import changes
     from pipelines.settings import load_settings
 
     settings = load_settings(config)
@@ -66,7 +67,8 @@ def rollback_command(
         outside = overrides(installation, name)
     said = f"{done.model} version {done.after} serves again; version {done.before} was taken back."
     more = "Trainings promote nothing until you do: `foretide promote`."
-    return Answer("rollback", [vars(done)], sentences=[said, more, *outside])
+    rows = [vars(done)] if as_json else changes.table([done])
+    return Answer("rollback", rows, sentences=[said, more, *outside])
 
 
 @app.command("promotions")
@@ -75,14 +77,16 @@ def promotions_command(config: Config = None, as_json: Json = False) -> Answer:
     """The ledger: who made which version champion, when, instead of which, by which policy, and why."""
     from pipelines.installation import Installation
     from pipelines.release import ledger
+    from pipelines.reports import changes
     from pipelines.settings import load_settings
 
     log = Installation(load_settings(config)).audit_log
     faults = log.verify()
-    rows = [] if faults else ledger.table(log)
-    return Answer(
-        "promotions", rows, sentences=faults or ([] if rows else ["Nothing was promoted yet."]), ok=not faults
-    )
+    if faults:
+        return Answer("promotions", sentences=faults, ok=False)
+    rows = ledger.table(log) if as_json else changes.table(ledger.entries(log))
+    said = "Reasons and hashes in full: `foretide promotions --json`." if rows else "Nothing was promoted yet."
+    return Answer("promotions", rows, sentences=[said])
 
 
 def _one(settings: "Settings", outcome: str | None) -> str:

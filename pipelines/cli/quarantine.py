@@ -30,12 +30,13 @@ def quarantine_list_command(
 ) -> Answer:
     """What is in quarantine: table, rule, file, lines and counts; never a value."""
     from pipelines.door.quarantine import Choice, summary
+    from pipelines.reports import words
     from pipelines.settings import load_settings
 
     with held(load_settings(config), as_json) as installation:
         rows = summary(installation.lake, Choice(table, rule, file, ingest))
     total = sum(int(str(row["rows"])) for row in rows)
-    said = f"{total} rows are in quarantine." if rows else "Nothing is in quarantine."
+    said = f"{words.counted(total, 'row is', 'rows are')} in quarantine." if rows else "Nothing is in quarantine."
     return Answer("quarantine list", rows, sentences=[said])
 
 
@@ -54,12 +55,14 @@ def quarantine_release_command(
     """Mend rows where told to, and send them through the door again; what still breaks a rule stays."""
     from pipelines.door.quarantine import Choice
     from pipelines.ingestion import release
+    from pipelines.reports import words
     from pipelines.settings import load_settings
 
     values, factors = _pairs(set_, "--set"), {name: _number(text) for name, text in _pairs(scale, "--scale").items()}
     with held(load_settings(config), as_json) as installation:
         result, left = release(installation, Choice(table, rule, file, ingest), datetime.now(UTC), values, factors)
-    said = f"{sum(result.count(name, 'appended') for name in result.counts)} rows went into the lake, {left} stay here."
+    added = words.counted(sum(result.count(name, "appended") for name in result.counts), "row")
+    said = f"{added} went into the lake, {words.counted(left, 'stays', 'stay')} here."
     return Answer("quarantine release", result.rows(), sentences=[said])
 
 
@@ -78,13 +81,15 @@ def quarantine_discard_command(
     from pipelines.door.quarantine import Choice
     from pipelines.errors import Usage
     from pipelines.ingestion import discard
+    from pipelines.reports import words
     from pipelines.settings import load_settings
 
     if everything == any((table, rule, file, ingest)):
         raise Usage("Say which rows with --table, --rule, --file or --ingest, or --all for every one.")
     with held(load_settings(config), as_json) as installation:
         removed = discard(installation, Choice(table, rule, file, ingest))
-    return Answer("quarantine discard", [{"rows_discarded": removed}], sentences=[f"{removed} rows were discarded."])
+    said = f"{words.counted(removed, 'row was', 'rows were')} discarded."
+    return Answer("quarantine discard", [{"rows_discarded": removed}], sentences=[said])
 
 
 def _pairs(given: list[str], option: str) -> dict[str, str]:

@@ -18,14 +18,15 @@ from models.errors import ModelsError
 from pipelines.definitions import defs
 from pipelines.errors import ForetideError, Refused
 from pipelines.installation import Installation
+from pipelines.progress import Counts
 
 # The repository label is what the job pages filter by; a run started by this process would lack it.
 REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def execute(installation: Installation, job: str, night: str | None = None) -> str:
-    """Run one job, for one night where it is for nights, and return Dagster's id of the run.
+def execute(installation: Installation, job: str, night: str | None = None) -> dict[str, Counts]:
+    """Run one job, for one night where it is for nights, and return what each asset told, by its name.
 
     Raises:
         ForetideError, FeaturesError, ModelsError: what a step refused.
@@ -76,7 +77,7 @@ def interrupts_kept() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _execute(installation: Installation, instance: DagsterInstance, job: str, night: str | None) -> str:
+def _execute(installation: Installation, instance: DagsterInstance, job: str, night: str | None) -> dict[str, Counts]:
     try:
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
@@ -99,4 +100,5 @@ def _execute(installation: Installation, instance: DagsterInstance, job: str, ni
             f"{installation.settings.reports_folder} says which and how many. Cure the source, or declare a waiver with a "
             "reason and an end under `door: waivers:`."
         ) from None
-    return str(result.run_id)
+    made = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
+    return {of.asset_key.to_user_string(): {name: told.value for name, told in of.metadata.items()} for of in made}

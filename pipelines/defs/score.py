@@ -1,11 +1,24 @@
 """The night: the champion's scores, the delivery, the page that says how it went, and a challenger in its shadow."""
 
-from dagster import AssetExecutionContext, MaterializeResult, asset
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    MaterializeResult,
+    asset,
+)
 
 from pipelines import night
 from pipelines.defs.engineer import INSTALLATION, features_night
 from pipelines.defs.partitions import nights
 from pipelines.release import shadow
+
+NOTHING_BARRED = AssetCheckSpec(
+    "nothing_kept_a_challenger_from_scoring",
+    asset="model_shadow_scores",
+    description="Every challenger there is could score beside the champion; a warning only, for the night is delivered.",
+)
 
 
 @asset(group_name="model", deps=[features_night], partitions_def=nights, required_resource_keys=INSTALLATION)
@@ -27,10 +40,19 @@ def report_nightly(context: AssetExecutionContext) -> MaterializeResult:
 
 
 # Last, so that nothing of it can keep the champion's night from consumers.
-@asset(group_name="model", deps=[report_nightly], partitions_def=nights, required_resource_keys=INSTALLATION)
+@asset(
+    group_name="model",
+    deps=[report_nightly],
+    partitions_def=nights,
+    required_resource_keys=INSTALLATION,
+    check_specs=[NOTHING_BARRED],
+)
 def model_shadow_scores(context: AssetExecutionContext) -> MaterializeResult:
     """What the challenger says of the same night, where shadow nights are asked for; sealed, for the gate counts nights only."""
-    return MaterializeResult(metadata=shadow.score(context.resources.installation, context.partition_key))
+    told = shadow.score(context.resources.installation, context.partition_key)
+    barred = shadow.not_scored(told)
+    check = AssetCheckResult(passed=not barred, severity=AssetCheckSeverity.WARN, metadata=barred)
+    return MaterializeResult(metadata=told, check_results=[check])
 
 
 ASSETS = (model_scores, report_delivery, report_nightly, model_shadow_scores)

@@ -13,6 +13,7 @@ from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.release import contest, judgement, registered, reporting
+from pipelines.reports import words
 from pipelines.training import controls, looks
 from pipelines.training.auditing import with_sites
 from pipelines.training.provenance import dataset_name
@@ -85,8 +86,8 @@ def _outcome(installation: Installation, models: list[HazardModel]) -> Outcome:
 def _refuse_the_same(models: list[HazardModel]) -> None:
     if contest.is_alike(*models):
         raise Refused(
-            f"Both are made by the same learner from the same {len(models[0].features)} features. They differ by the data they "
-            "learnt from alone, and the rows at hand are among those: there is nothing to compare them on."
+            f"Both are made by the same learner from the same {words.counted(len(models[0].features), 'feature')}. They differ by "
+            "the data they learnt from alone, and the rows at hand are among those: there is nothing to compare them on."
         )
 
 
@@ -95,6 +96,6 @@ def _refuse_what_is_gone(installation: Installation, models: list[HazardModel]) 
     gone = sorted({name for model in models for name in model.features if name not in known})
     if gone:
         raise Refused(
-            f"{len(gone)} features of these models cannot be made any more, first `{gone[0]}`. Declare the `signals:` they are "
-            "made of, or compare models of now."
+            f"{words.counted(len(gone), 'feature')} of these models cannot be made any more, first `{gone[0]}`. Declare the "
+            "`signals:` they are made of, or compare models of now."
         )

@@ -16,6 +16,7 @@ from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.release import overlap, registered
 from pipelines.release.registry import CHAMPION, ModelVersion, model_name
+from pipelines.reports import words
 from pipelines.settings import CONFIG_NAME, Settings, load_settings
 from pipelines.training import evaluating, labelling, looks
 from pipelines.training.provenance import dataset_name
@@ -78,8 +79,8 @@ def validate(
     looks.record(cohort, night, declared.name, what, len(external_validation.WAYS))
     if not (rows["horizon_days"] == horizon).any():
         raise ModelsError(
-            f"Fewer than two subjects have an event of `{declared.name}` within {horizon} days, so nothing can be said of a "
-            "model there. Gather more data."
+            f"Fewer than two subjects have an event of `{declared.name}` within {words.counted(horizon, 'day')}, so nothing can be "
+            "said of a model there. Gather more data."
         )
     remarks = [*_differences(installation, model, declared), *_missing(model, matrix), *_too_few(predicted.risks), who]
     return Validated(rows, registered.label(version), declared.name, horizon, remarks)
@@ -137,14 +138,10 @@ def _outcome(model: HazardModel, cohort: Installation, asked: str | None) -> Out
         )
     if found.horizons_days != model.horizons_days:
         raise Refused(
-            f"The model gives risks within {_days(model.horizons_days)}, the cohort's `{found.name}` asks for "
-            f"{_days(found.horizons_days)}. Declare `horizons_days: {list(model.horizons_days)}` in the cohort's configuration."
+            f"The model gives risks within {words.days(model.horizons_days)}, the cohort's `{found.name}` asks for "
+            f"{words.days(found.horizons_days)}. Declare `horizons_days: {list(model.horizons_days)}` in the cohort's configuration."
         )
     return found
-
-
-def _days(horizons: tuple[int, ...]) -> str:
-    return f"{', '.join(str(days) for days in horizons)} days"
 
 
 def _refuse_unknown_features(model: HazardModel, settings: Settings) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from models import evaluation, reliability
+from models import evaluation, reliability, risk
 from models.baselines import MODEL
 from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
@@ -21,6 +21,7 @@ from pipelines.reports import words
 from pipelines.reports.fairness import page_name as fairness_name
 from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import PEOPLE, finding, page_name, write_model
+from pipelines.reports.nightly import Serving
 from pipelines.reports.site import Context, slug, write_index
 from pipelines.settings import Settings
 from pipelines.training import ablation, abstention, controls, looks
@@ -201,6 +202,16 @@ def overrides(installation: Installation, outcome: str) -> tuple[str, ...]:
     """In a sentence, that the outcome's champion serves outside the release policy; nothing where it does not."""
     champion = installation.registry.find(model_name(outcome), CHAMPION)
     return () if champion is None else ledger.overrides(installation.audit_log, [champion])
+
+
+def serving(installation: Installation) -> list[Serving]:
+    """What scores each outcome now, as far as the verified cache where need be."""
+    found = []
+    for outcome in installation.settings.outcomes:
+        served = installation.registry.champion(model_name(outcome))
+        is_outside = ledger.override_of(installation.audit_log, served.model) is not None
+        found.append(Serving(outcome, risk.load(served.folder).name, served.name, served.version, is_outside))
+    return found
 
 
 def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:

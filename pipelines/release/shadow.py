@@ -4,9 +4,15 @@ Nobody reads a score of it: no delivery, page or answer is made from it, and the
 a time and is kept beside the derived tables, which are overwritten whole.
 """
 
+import os
+from contextlib import suppress
+
+import duckdb
 import pandas as pd
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
+from xgboost.core import XGBoostError
 
 from models import risk
 from models.errors import ModelsError
@@ -28,6 +34,7 @@ SCHEMA = pa.schema(
 )
 # What a night's rows of a version are put in the place of.
 PLACE = ("as_of_date", "outcome", "model_version")
+NOT_SCORED = "not scored: "
 
 
 def challenger(installation: Installation, outcome: str, known_at: pd.Timestamp) -> ServedModel | None:
@@ -50,26 +57,62 @@ def challenger(installation: Installation, outcome: str, known_at: pd.Timestamp)
         raise Refused("The challenger cannot be had from the model registry.") from error
 
 
+def features(installation: Installation, outcome: str, known_at: pd.Timestamp) -> tuple[str, ...]:
+    """What an outcome's challenger looks at on the night known at an instant; nothing where something keeps it from scoring."""
+    if not installation.settings.release_policy.shadow_nights:
+        return ()
+    with suppress(*_obstacles()):
+        served = challenger(installation, outcome, known_at)
+        return () if served is None else risk.load(served.folder).features
+    return ()
+
+
 def score(installation: Installation, night: str) -> Counts:
     """Store what every outcome's challenger says of the night that the champion scored; in words, what became of it.
 
-    The champion's night never fails for it: what keeps a challenger from scoring is told and no more.
+    The champion's night, which is delivered by now, does not fail for it: what keeps a challenger from scoring is told.
     """
     if not installation.settings.release_policy.shadow_nights:
         return {}
-    counts: Counts = {}
+    told: Counts = {}
     for outcome in installation.settings.outcomes:
         try:
-            counts[model_name(outcome)] = _score(installation, pd.Timestamp(night), outcome)
-        except (Refused, ModelsError) as error:
-            counts[model_name(outcome)] = f"no shadow night: {error}"
-    return counts
+            told[model_name(outcome)] = _score(installation, pd.Timestamp(night), outcome)
+        except _obstacles() as error:
+            told[model_name(outcome)] = NOT_SCORED + _in_words(error)
+    return told
+
+
+def not_scored(told: Counts) -> Counts:
+    """Of what `score` told, the challengers that something kept from scoring."""
+    return {name: text for name, text in told.items() if str(text).startswith(NOT_SCORED)}
+
+
+def sentences(told: Counts) -> list[str]:
+    """What `score` told, a sentence for each challenger."""
+    return [f"Shadow night of {name}: {str(text).rstrip('.')}." for name, text in told.items()]
+
+
+def _obstacles() -> tuple[type[Exception], ...]:
+    """What keeps a challenger from scoring without being a fault of the code: its files, the registry, the store, the machine.
+
+    A full disk comes as an OSError or, out of the Delta package, as an error of its own.
+    """
+    return Refused, ModelsError, XGBoostError, DeltaError, duckdb.OperationalError, MemoryError, *tracking.unreachable()
+
+
+def _in_words(error: Exception) -> str:
+    """Why, without the text of an error that is not ours, which may hold somebody's data."""
+    if isinstance(error, Refused | ModelsError):
+        return str(error)
+    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
+    return f"its scores could not be made or kept ({why}). Is the disk full? `foretide score` tries again"
 
 
 def _score(installation: Installation, as_of: pd.Timestamp, outcome: str) -> str:
     served = challenger(installation, outcome, cohorts.known_at(installation.settings.sites, as_of))
     if served is None:
-        return "no challenger beside the champion"
+        return "no challenger is beside the champion"
     model, lake = risk.load(served.folder), installation.lake
     rows = lake.load("scores").query("outcome == @outcome and as_of_date == @as_of")
     rows = rows[["subject_id", "status"]].drop_duplicates(ignore_index=True)

@@ -66,11 +66,11 @@ def _of_outcome(outcome: object, rows: pd.DataFrame) -> list[str]:
     unused = [words.plain(str(name)) for name, part in families.groupby("family") if part["mdd"].isna().all()]
     no_use = f" The model made no use of {words.listing(unused)}: too few events for it to tell." if unused else ""
     return [
-        f"{words.plain(str(outcome))}, {first['horizon_days']} days: with {first['n_event_subjects']} event subjects, "
-        f"{to_history}, and {to_the_rest}.{no_use}",
+        f"{words.plain(str(outcome))}, {words.counted(first['horizon_days'], 'day')}: with "
+        f"{words.counted(first['n_event_subjects'], 'event subject')}, {to_history}, and {to_the_rest}.{no_use}",
         _recommended(families),
-        f"{first['configurations']} configurations were tried, {first['seeds']} seeds each. Verdicts are adjusted for all "
-        f"{len(rows)} comparisons, intervals are not: of twenty that show nothing one lies off zero. They resample subjects "
+        f"{first['configurations']} configurations were tried, {words.counted(first['seeds'], 'seed')} each. Verdicts are adjusted "
+        f"for all {len(rows)} comparisons, intervals are not: of twenty that show nothing one lies off zero. They resample subjects "
         "and seeds and are conditional on the fitted models: refitting in each resample would widen them. Half of the "
         f"comparisons could not have found a gain below {_plain(rows['mdd'].median())}.",
     ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from models.baselines import called
 from pipelines.reports import words
 
 SHOWN = {"fold_mean_auroc": "by fold", "auprc": "AUPRC", "within_subject_auroc": "within", "quiet_auroc": "quiet"}
@@ -26,7 +27,7 @@ def comparison(results: pd.DataFrame, alert_horizons: Mapping[str, int]) -> list
         auroc = metrics.loc["auroc"]
         rows.append({
             "outcome": f"{outcome} {alert_horizons[str(outcome)]} d", "task": task, "tested on": words.SPLITS[str(split)],
-            "predictor": words.predictor(str(model)).removeprefix("Baseline: "),
+            "predictor": called(str(model)),
             "AUROC (95 %)": f"{words.number(auroc['value'])} ({words.span(auroc['low'], auroc['high']) or words.DASH})",
             **{short: words.number(metrics["value"].get(name, float("nan"))) for name, short in SHOWN.items()},
         })  # fmt: skip

@@ -81,7 +81,7 @@ def _finding(night: DataNight) -> str:
         came = "Nothing new came in."
     else:
         came = (
-            f"{_plural(len(night.deliveries), 'delivery', 'deliveries')} brought {_plural(count['received'], 'row')}: "
+            f"{words.counted(len(night.deliveries), 'delivery', 'deliveries')} brought {words.counted(count['received'], 'row')}: "
             f"{words.count(count['appended'])} added, {words.count(count['duplicate'])} known already, "
             f"{words.count(count['quarantined'])} in quarantine."
         )
@@ -90,16 +90,12 @@ def _finding(night: DataNight) -> str:
         return f"The night is stopped: rows in the lake break what must hold. {came}"
     if not broken:
         return f"{came} Everything that should hold does."
-    return f"{came} {_plural(len(broken), 'expectation does', 'expectations do')} not hold; none stops the night."
+    return f"{came} {words.counted(len(broken), 'expectation does', 'expectations do')} not hold; none stops the night."
 
 
 def _summed(night: DataNight) -> dict[str, int]:
     kinds = next(iter(night.streams.values())).counts
     return {kind: sum(stream.counts[kind] for stream in night.streams.values()) for kind in kinds}
-
-
-def _plural(number: int, one: str, many: str = "") -> str:
-    return f"{words.count(number)} {one if number == 1 else many or one + 's'}"
 
 
 def _outstanding(
@@ -136,7 +132,7 @@ def _mark(broken: Broken) -> tuple[str, str, str]:
 
 
 def _broken_words(broken: Broken) -> str:
-    said = f"{_plural(broken.rows, 'row breaks', 'rows break')}: “{broken.words}”"
+    said = f"{words.counted(broken.rows, 'row breaks', 'rows break')}: “{broken.words}”"
     return f"{said} Waived until {broken.waived_until}: {broken.waived_because}" if broken.waived_because else said
 
 

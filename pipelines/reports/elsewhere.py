@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from models.baselines import called
 from models.evaluation import GAIN
 from models.external_validation import AS_IS, WAYS
 from pipelines.release.external_validation import Validated
@@ -53,19 +54,21 @@ def sentences(found: Validated) -> list[str]:
 
 
 def _ranking(found: Validated, own: pd.DataFrame, best: str | None) -> str:
+    subjects, episodes = (
+        words.counted(own[of].iloc[0], one) for of, one in (("n_subjects", "subject"), ("n_episodes", "episode"))
+    )
     about = (
-        f"{words.plain(found.outcome)}, {found.horizon_days} days, {words.count(own['n_subjects'].iloc[0])} subjects with "
-        f"{words.count(own['n_episodes'].iloc[0])} episodes: as it is, {found.model} ranks with AUROC {_figure(own, 'auroc')}"
+        f"{words.plain(found.outcome)}, {words.counted(found.horizon_days, 'day')}, {subjects} with {episodes}: as it is, "
+        f"{found.model} ranks with AUROC {_figure(own, 'auroc')}"
     )
     if best is None:
         return f"{about}."
-    rule = words.predictor(best).removeprefix("Baseline: ")
     verdict = words.proven(
         own.loc[GAIN], 0, "it ranks better than the best simple rule there", "the best simple rule there ranks better",
         "it is not proven to rank better, nor worse, than the best simple rule there",
     )  # fmt: skip
     difference = words.figure(own.loc[GAIN], is_signed=True)
-    return f"{about}; {verdict} ({rule}; difference {difference}, conditional on the fitted models)."
+    return f"{about}; {verdict} ({called(best)}; difference {difference}, conditional on the fitted models)."
 
 
 def _calibration(own: pd.DataFrame) -> str:

@@ -54,7 +54,7 @@ def write_fairness(folder: Path, audit: Audit, context: Context) -> Path:
         folder,
         page_name(of),
         "fairness",
-        f"Fairness audit: {words.plain(of.outcome)} within {of.horizon_days} days",
+        f"Fairness audit: {words.plain(of.outcome)} within {words.counted(of.horizon_days, 'day')}",
         _finding(sections, crossed),
         context,
         audit=audit,

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from models.reliability import curves
+from pipelines.reports import words
 
 
 def training_figures(
@@ -22,7 +23,10 @@ def _auroc(rows: pd.DataFrame, horizon_days: int) -> Figure:
         spread = [(part["value"] - part["low"]).fillna(0), (part["high"] - part["value"]).fillna(0)]
         axis.errorbar(part["value"], part["model"], xerr=spread, fmt="o", color="#1f4e79", capsize=3)
         axis.axvline(0.5, color="#888888", linewidth=1)
-        axis.set(title=f"{split.replace('_', ' ')}, {horizon_days} days", xlabel="onset AUROC (95 % interval)")
+        axis.set(
+            title=f"{split.replace('_', ' ')}, {words.counted(horizon_days, 'day')}",
+            xlabel="onset AUROC (95 % interval)",
+        )
     return figure
 
 

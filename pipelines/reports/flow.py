@@ -49,7 +49,8 @@ def _diagram(own: pd.DataFrame, horizon_days: int, n_known: int | None) -> Any:
         return None
     told = {step: _counted(steps.loc[step]) for step in STEPS}
     n_negative = steps.loc[LABELLED, "rows"] - steps.loc[POSITIVE, "rows"]
-    main = [f"Index dates\n{told[DATES]}", f"Labelled within {horizon_days} days\n{told[LABELLED]}"]
+    within = words.counted(horizon_days, "day")
+    main = [f"Index dates\n{told[DATES]}", f"Labelled within {within}\n{told[LABELLED]}"]
     if n_known is not None:
         main.insert(0, f"Known that night\n{words.count(n_known)} subjects")
     # Masks and censoring are there always, to be seen even where they took nothing.
@@ -59,7 +60,7 @@ def _diagram(own: pd.DataFrame, horizon_days: int, n_known: int | None) -> Any:
     first = f", {words.count(steps.loc[COMPETING, 'rows'])} of them died or admitted first"
     without = f"{words.count(n_negative)} rows{first if steps.loc[COMPETING, 'rows'] > 0 else ''}"
     ends = [f"With an event\n{told[POSITIVE]}", f"Without an event\n{without}"]
-    alt = f"Flow of subjects and rows, the start of a new episode within {horizon_days} days: " + "; ".join(
+    alt = f"Flow of subjects and rows, the start of a new episode within {within}: " + "; ".join(
         box.replace("\n", ", ") for box in (*main, *aside, *ends)
     )
     return plots.flow(main, aside, ends, f"{alt}. The same figures are in the table.")

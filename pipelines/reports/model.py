@@ -45,7 +45,6 @@ FINE = {
     "new_information_yield": 1,
 }
 PEOPLE = "characteristics"
-HEADLINE_FIRST = (UNSEEN_AND_LATER, UNSEEN_SUBJECTS)
 TASK_FIRST = ("onset", "burden")
 GAINED = {
     PASS: "The model ranks better than the best baseline",
@@ -88,7 +87,7 @@ def write_model(
     if own.empty:
         raise Fault(f"There are no result rows of outcome `{outcome}`. Run `foretide train` before its report.")
     surest = _surest(own[own["horizon_days"] == alert_horizon_days])
-    gains = [_gain(row, split) for row in _ordered(surest)]
+    gains = [_gain(row, split) for row in _ordered(surest, split)]
     return write_page(
         folder,
         page_name(outcome),
@@ -96,16 +95,16 @@ def write_model(
         f"Model report: {words.plain(outcome)}",
         finding(served, decision, remark),
         context,
-        decision=decision,
+        **_policy(decision),
         stem=slug(page_name(outcome)),
         gains=gains,
-        contests=[_contest(part, task, split, alert_horizon_days) for task, split, part in _parts(own)],
+        contests=[_contest(part, task, of, alert_horizon_days) for task, of, part in _parts(own, split)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
         **usefulness.section(rows[rows["outcome"] == outcome], split, alert_horizon_days, _rule(surest, split)),
         **_sections(tables, outcome, alert_horizon_days, served, told),
         flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),
-        complete=[_line(row) for row in _ordered(own)],
-        alert_horizon_days=alert_horizon_days,
+        complete=[_line(row) for row in _ordered(own, split)],
+        within=words.counted(alert_horizon_days, "day"),
         terms=_terms(own["metric"]),
         words=words,
     )
@@ -157,25 +156,41 @@ def finding(served: str, decision: Decision, remark: str) -> str:
 
 
 def _served(served: str, decision: Decision) -> str:
-    name = words.predictor(served)
+    name = words.served(served)
     if not decision.is_promoted:
-        return f"Held back, for the reasons below: {name[0].lower() + name[1:] if served != OWN else name}."
+        return f"Held back, for the reasons below: {name}."
     if served == OWN:
         return f"{name} beat the best simple baseline and is served."
-    return f"A simple rule is served. {name}."
+    return f"{name[0].upper()}{name[1:]} is served."
+
+
+def _policy(decision: Decision) -> dict[str, Any]:
+    """The rules of the release policy, and how many are kept."""
+    return {"decision": decision, "kept": _kept(decision)}
+
+
+def _kept(decision: Decision) -> str:
+    n_broken = sum(not rule.is_kept for rule in decision.rules)
+    if not decision.rules:
+        return "No rule was judged."
+    if not n_broken:
+        return f"{words.counted(len(decision.rules), 'rule is', 'rules are')} kept, none is broken."
+    return f"{words.counted(n_broken, 'rule')} of {len(decision.rules)} {'is' if n_broken == 1 else 'are'} not kept."
 
 
 def _rank(order: Sequence[str], name: str) -> tuple[int, str]:
     return (order.index(name) if name in order else len(order), name)
 
 
-def _parts(rows: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+def _parts(rows: pd.DataFrame, deciding: str) -> list[tuple[str, str, pd.DataFrame]]:
+    """Rows by task and split; what decides comes first."""
+    order = (deciding, UNSEEN_AND_LATER, UNSEEN_SUBJECTS)
     parts = [(str(task), str(split), part) for (task, split), part in rows.groupby(["task", "split"])]
-    return sorted(parts, key=lambda p: (_rank(TASK_FIRST, p[0]), _rank(HEADLINE_FIRST, p[1])))
+    return sorted(parts, key=lambda p: (_rank(TASK_FIRST, p[0]), _rank(order, p[1])))
 
 
-def _ordered(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [row for _, _, part in _parts(rows) for row in part.to_dict("records")]
+def _ordered(rows: pd.DataFrame, deciding: str) -> list[dict[str, Any]]:
+    return [row for _, _, part in _parts(rows, deciding) for row in part.to_dict("records")]
 
 
 def _surest(rows: pd.DataFrame) -> pd.DataFrame:
@@ -214,10 +229,8 @@ def _contest(rows: pd.DataFrame, task: str, split: str, horizon_days: int) -> di
     return {
         "heading": f"{words.TASKS.get(task, task).capitalize()}: {words.SPLITS.get(split, split)}",
         "plot": plot,
-        "horizon_days": horizon_days,
-        "n_subjects": words.count(at["n_subjects"].max()),
-        "n_episodes": words.count(at["n_episodes"].max()),
-        "counted": "episodes" if task == "onset" else "event days",
+        "n_subjects": words.counted(at["n_subjects"].max(), "subject"),
+        "n_counted": words.counted(at["n_episodes"].max(), "episode" if task == "onset" else "event day"),
         "left_out": int(rows.loc[rows["metric"] == LEFT_OUT, "value"].max()) if LEFT_OUT in set(rows["metric"]) else 0,
         "compared": _table(at, COMPARED),
         "alerts": _table(at, ALERTS),

@@ -1,6 +1,7 @@
 """The report of one night: how many subjects have a score, in which tier, and why the others have none."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ STATUSES = {
 TIERS = ("high", "elevated", "baseline")
 
 
+@dataclass(frozen=True)
+class Serving:
+    """What scored an outcome: the predictor by its name, the registered model, and whether the release policy held it back."""
+
+    outcome: str
+    predictor: str
+    model: str
+    version: str
+    is_outside_policy: bool
+
+
 def count_rows(scores: pd.DataFrame) -> pd.DataFrame:
     """How many subjects each status and tier holds.
 
@@ -30,13 +42,21 @@ def count_rows(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.assign(tier=scores["tier"].fillna("")).groupby(keys).size().rename("n_subjects").reset_index()
 
 
-def write_nightly(folder: Path, counts: pd.DataFrame, notices: Sequence[str], roster: int, context: Context) -> Path:
+def write_nightly(
+    folder: Path,
+    counts: pd.DataFrame,
+    notices: Sequence[str],
+    roster: int,
+    context: Context,
+    serving: Sequence[Serving],
+) -> Path:
     """Write the report of one delivery and give its path.
 
     Args:
         counts: as of `count_rows`.
         notices: sentences about the night: streams that were empty, a model from the cache.
         roster: subjects that had to have a row.
+        serving: what scored each outcome.
     """
     delivered = _delivered(counts)
     return write_page(
@@ -46,6 +66,7 @@ def write_nightly(folder: Path, counts: pd.DataFrame, notices: Sequence[str], ro
         f"Night of {context.as_of.isoformat()}",
         _finding(counts, delivered, roster),
         context,
+        serving=[_serving(of) for of in serving],
         sections=[_section(str(name), part) for name, part in counts.groupby("outcome", sort=True)],
         notices=[notice.replace("`", "") for notice in notices],
         roster=words.count(roster),
@@ -53,6 +74,12 @@ def write_nightly(folder: Path, counts: pd.DataFrame, notices: Sequence[str], ro
         is_whole=delivered == roster,
         tiers=TIERS,
     )
+
+
+def _serving(of: Serving) -> tuple[str, bool]:
+    """What serves, in a sentence, and whether outside the release policy."""
+    told = f"{words.plain(of.outcome).capitalize()} is scored by {words.served(of.predictor)} ({of.model} version {of.version})."
+    return told, of.is_outside_policy
 
 
 def _delivered(counts: pd.DataFrame) -> int:
@@ -65,9 +92,12 @@ def _finding(counts: pd.DataFrame, delivered: int, roster: int) -> str:
     scored = counts[counts["status"] == "scored"].groupby(["outcome", "horizon_days"])["n_subjects"].sum()
     n_scored = int(scored.max()) if len(scored) else 0
     whole = (
-        "everybody on the roster has a row" if delivered == roster else f"{words.count(roster - delivered)} are missing"
+        "everybody on the roster has a row"
+        if delivered == roster
+        else words.counted(roster - delivered, "is missing", "are missing")
     )
-    return f"{words.count(n_scored)} of {words.count(roster)} subjects have a score; {whole}."
+    of = words.counted(roster, "subject")
+    return f"{words.count(n_scored)} of {of} {'has' if n_scored == 1 else 'have'} a score; {whole}."
 
 
 def _section(name: str, counts: pd.DataFrame) -> dict[str, Any]:
@@ -81,7 +111,7 @@ def _section(name: str, counts: pd.DataFrame) -> dict[str, Any]:
     known = [s for s in STATUSES if s in by_status.index] + [s for s in by_status.index if s not in STATUSES]
     return {
         "name": words.plain(name),
-        "horizons": [int(h) for h in horizons],
+        "horizons": [words.counted(h, "day") for h in horizons],
         "lines": [
             (STATUSES.get(s, words.plain(s)), [words.count(by_status.loc[s, h]) for h in horizons]) for s in known
         ],

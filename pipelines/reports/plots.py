@@ -125,7 +125,7 @@ def contest(rows: pd.DataFrame, own: str, alt: str) -> Markup:
                 axis.plot(
                     row.value, place, "o", color=colour, ms=6.5, mfc=colour if row.model == own else "white", mew=1.5
                 )
-            axis.set(title=f"within {horizon} days", ylim=(len(names) - 0.5, -0.5))
+            axis.set(title=f"within {words.counted(horizon, 'day')}", ylim=(len(names) - 0.5, -0.5))
         axes[0].set_yticks(range(len(names)), names)
         figure.supxlabel("AUROC with 95 % interval (dashed: a coin)", fontsize=8, color=GREY)
         return _svg(figure, alt)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from models.baselines import called
 from models.power import CORRELATION, GAIN, GAP, HIGH_CORRELATION, LOW_CORRELATION, SIZES
 from pipelines.reports import words
 from pipelines.training.planning import Plan
@@ -47,7 +48,7 @@ def _count(value: object) -> str:
 
 
 def _rule(plan: Plan) -> str:
-    return words.predictor(plan.audit.audited.model).removeprefix("Baseline: ")
+    return called(plan.audit.audited.model)
 
 
 def sentences(plans: list[Plan]) -> list[str]:
@@ -59,8 +60,8 @@ def _of_gain(plan: Plan) -> list[str]:
     row = plan.prospects[plan.prospects["claim"] == GAIN].iloc[0]
     audited = plan.audit.audited
     about = (
-        f"{words.plain(audited.outcome)}, {audited.horizon_days} days: with {_count(row['n_event_subjects'])} event subjects among "
-        f"{_count(row['n_subjects'])} tested ({words.SPLITS[audited.split]}), this cohort"
+        f"{words.plain(audited.outcome)}, {words.counted(audited.horizon_days, 'day')}: with {_count(row['n_event_subjects'])} event "
+        f"subjects among {_count(row['n_subjects'])} tested ({words.SPLITS[audited.split]}), this cohort"
     )
     over = f"over the best simple rule ({_rule(plan)}: AUROC {words.number(plan.auroc)})"
     least, low, high = (

@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from models.baselines import called
 from models.evaluation import GAIN
 from models.tuning import GAIN_OF_TUNING, TUNED
 from pipelines.reports import words
-from pipelines.training.tuning import Tuned
-
-# A gain of 0.01 and one of 0.001 are not the same answer.
-DECIMALS = 3
+from pipelines.training.tuning import DECIMALS, Tuned
 
 
 def table(found: Tuned) -> list[dict[str, object]]:
     """One row per figure of the nested estimate."""
     return [
         {"figure": words.metric(row["metric"]).short, "trees": "as tuned" if row["model"] == TUNED else "as declared",
-         "against": row["group"].removeprefix("all").removeprefix("best baseline: "),
+         "against": "" if row["group"] == "all" else _rule(row),
          "value": row["value"], "low": row["low"], "high": row["high"]}
         for row in found.rows.to_dict("records")
     ]  # fmt: skip
@@ -43,8 +41,8 @@ def _to_quote(found: Tuned) -> str:
     return (
         f"TO QUOTE: on people whom neither search nor fit saw, tuning changes the AUROC by {_figure(gain)} against trees as "
         f"declared, mean over folds. Tuned trees are {_figure(bar)} above the best simple rule, {_rule(bar)}. {_verdict(gain)} "
-        f"({gain['outcome']}, onset within {gain['horizon_days']} days, {words.plain(gain['split'])}; trials of each search: "
-        f"{found.trials}; intervals are conditional on the fits and on what was chosen.)"
+        f"({gain['outcome']}, onset within {words.counted(gain['horizon_days'], 'day')}, {words.plain(gain['split'])}; trials of each "
+        f"search: {found.trials}; intervals are conditional on the fits and on what was chosen.)"
     )
 
 
@@ -60,7 +58,7 @@ def _figure(row: Mapping[str, Any]) -> str:
 
 
 def _rule(row: Mapping[str, Any]) -> str:
-    return words.predictor(row["group"].removeprefix("best baseline: ")).removeprefix("Baseline: ")
+    return called(row["group"].removeprefix("best baseline: "))
 
 
 def _not_to_quote(found: Tuned) -> list[str]:
@@ -77,6 +75,11 @@ def _to_declare(found: Tuned) -> str:
     if found.proposed == found.declared:
         return (
             "The search over everybody found nothing better than what is declared: leave `training: model:` as it is."
+        )
+    if not found.is_worth_declaring:
+        return (
+            "The trees stay as they are declared: on people whom it never saw, what such a search chose was no better. Nothing is "
+            "proposed; leave `training: model:` as it is."
         )
     lines = "\n".join(f"    {name}: {value:g}" for name, value in asdict(found.proposed).items())
     return f"The proposal, which only you can declare:\ntraining:\n  model:\n{lines}"

@@ -26,7 +26,7 @@ def section(rows: pd.DataFrame, split: str, horizon_days: int, rule: str | None)
         threshold=worth["metric"].str.removeprefix(NET_BENEFIT).str.removesuffix("%").astype(float) / 100,
         name=worth["model"].map(words.predictor),
     )
-    alt = f"Net benefit of acting from each risk on, within {horizon_days} days."
+    alt = f"Net benefit of acting from each risk on, within {words.counted(horizon_days, 'day')}."
     is_drawn = len(worth) > 0 and may_draw_curve(int(worth["n_subjects"].max()))
     months = at[at["group"].str.startswith(MONTH)]
     return {

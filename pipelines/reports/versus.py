@@ -32,15 +32,17 @@ def _count(value: float) -> str:
 
 
 def sentences(found: Compared) -> list[str]:
-    """Which ranks people better, whether that is proven, what each would catch; then which groups differ or are hidden."""
+    """Which ranks people better, what each would catch, whose risks are nearer; then which groups differ or are hidden."""
     by = found.rows[found.rows["group"] == EVERYBODY].set_index(["model", "metric"])
     one, other = found.models
     row, caught = by.loc[(DIFFERENCE, "auroc")], [by.loc[(model, "tpr"), "value"] for model in found.models]
     outcome, horizon = found.rows["outcome"].iloc[0], found.rows["horizon_days"].iloc[0]
     return [
-        f"{_verdict(one, other, row)} (AUROC difference {words.figure(row, is_signed=True)}; {words.plain(outcome)}, {horizon} days, "
-        f"{words.SPLITS[found.rows['split'].iloc[0]]}); with the top {words.percent(found.top_share)} flagged, {one} catches "
-        f"{100 * caught[0]:.0f} and {other} {100 * caught[1]:.0f} of 100 days before an event.",
+        f"{_verdict(one, other, row)} (AUROC difference {words.figure(row, is_signed=True)}; {words.plain(outcome)}, "
+        f"{words.counted(horizon, 'day')}, {words.SPLITS[found.rows['split'].iloc[0]]}); with the top "
+        f"{words.percent(found.top_share)} flagged, {one} catches {100 * caught[0]:.0f} and {other} {100 * caught[1]:.0f} of 100 "
+        "days before an event.",
+        _of_risks(one, other, by.loc[(DIFFERENCE, "brier")]),
         *_of_groups(found),
         f"Both were fitted anew, in the same folds: what is compared is how they are made, not their files. Intervals are "
         f"conditional on the fitted models. In the table A is {one} and B is {other}.",
@@ -52,6 +54,17 @@ def _verdict(one: str, other: str, row: pd.Series) -> str:
         row, 0, f"{one} ranks people it never saw better than {other}", f"{other} ranks people it never saw better than {one}",
         f"It is not proven that either of {one} and {other} ranks people it never saw better",
     )  # fmt: skip
+
+
+def _of_risks(one: str, other: str, row: pd.Series) -> str:
+    """Whose risks are nearer to what happened, however well they rank."""
+    verdict = words.proven(
+        row, 0, f"The risks of {other} are nearer to what happened than those of {one}",
+        f"The risks of {one} are nearer to what happened than those of {other}",
+        "It is not proven that the risks of either are nearer to what happened",
+    )  # fmt: skip
+    difference = words.figure(row, is_signed=True, decimals=SHOWN["brier"][1])
+    return f"{verdict} (Brier score, smaller is better, {one} minus {other}: {difference})."
 
 
 def _of_groups(found: Compared) -> list[str]:

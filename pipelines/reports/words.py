@@ -1,11 +1,12 @@
 """How reports say things: metric names and verdicts in words, numbers, intervals and counts as text."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from models.baselines import CALLED, MODEL, called
 from models.fairness.disclosure import DECIMALS, SMALLEST_SUBJECTS, rounded_count
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
 from models.operational import NET_BENEFIT
@@ -80,21 +81,8 @@ METRICS: dict[str, Word] = {
 # Metrics at a capacity; the capacity stands in the name: `ppv_top_5%`.
 TOP = {"sensitivity": METRICS["tpr"], "ppv": METRICS["ppv"]}
 
-PREDICTORS: dict[str, str] = {
-    "boosted_hazard": "Foretide's model",
-    "prevalence": "Baseline: the same risk for all",
-    "past_episode_rate": "Baseline: how often episodes began in the past year",
-    "days_since_last_episode": "Baseline: days since last episode",
-    "tenure_only": "Baseline: time enrolled only",
-    "history_only": "Baseline: episode history only",
-    "history_and_tenure": "Baseline: history and time enrolled",
-    "last_mood": "Baseline: last mood answer",
-    "adherence_only": "Baseline: how much was worn and answered",
-    "wide_logistic": "Baseline: logistic regression on 100 features",
-    "treat_all": "Acting on everybody",
-    "treat_none": "Acting on nobody",
-    "identity_only": "Baseline: who it is, and nothing else",
-}
+# What no features go into.
+ACTING = {"treat_all": "Acting on everybody", "treat_none": "Acting on nobody"}
 
 TASKS: dict[str, str] = {"onset": "start of a new episode", "burden": "any event day"}
 
@@ -125,8 +113,15 @@ def metric(name: str) -> Word:
 
 
 def predictor(name: str) -> str:
-    """The model or baseline in words."""
-    return PREDICTORS.get(name, plain(name))
+    """The model or baseline as a heading; in a sentence it is what `models.baselines.called` says."""
+    if name in ACTING:
+        return ACTING[name]
+    return f"Baseline: {called(name)}" if name in CALLED and name != MODEL else called(name)
+
+
+def served(name: str) -> str:
+    """What scores, in a sentence: the model, or a simple rule by its name."""
+    return called(name) if name == MODEL else f"the simple rule “{called(name)}”"
 
 
 def plain(name: str) -> str:
@@ -172,6 +167,17 @@ def rounded(count: float) -> str:
     if 0 < count < SMALLEST_SUBJECTS:
         return f"fewer than {SMALLEST_SUBJECTS}"
     return f"{rounded_count(count):,}"
+
+
+def counted(n: float, one: str, many: str = "") -> str:
+    """A count and what is counted: `1 day`, `28 days`; `many` where the plural is not by an s."""
+    return f"{count(n)} {one if n == 1 else many or f'{one}s'}"
+
+
+def days(horizons: Sequence[int]) -> str:
+    """Horizons in words: `1 day`, `7, 14 and 28 days`."""
+    *earlier, last = horizons
+    return listing([*map(str, earlier), counted(last, "day")])
 
 
 def percent(share: float) -> str:

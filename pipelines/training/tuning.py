@@ -6,8 +6,9 @@ time is up they stand alike.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import optuna
@@ -19,15 +20,17 @@ from models.baselines import MODEL, Predictor
 from models.growth import USUAL, Growth
 from models.outcomes import Outcome
 from models.splits import Split
-from models.tuning import Search
+from models.tuning import GAIN_OF_TUNING, Search
 from pipelines import engineering
-from pipelines.errors import Usage
+from pipelines.errors import Stopped, Usage
 from pipelines.installation import Installation
 from pipelines.training import controls, evaluating, looks, trials
 from pipelines.training.provenance import basis, dataset_name
 from pipelines.training.trials import Mirror
 
 EVERYBODY = "everybody"
+# A gain of 0.01 and one of 0.001 are not the same answer.
+DECIMALS = 3
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ class Tuned:
     n_tried: int
     n_cut: int
     n_earlier: int
+
+    @property
+    def is_worth_declaring(self) -> bool:
+        """Whether the search found something else, and such a choice gained anything on people whom it never saw.
+
+        A gain that is 0 as it is printed is none.
+        """
+        gain = self.rows.loc[self.rows["metric"] == GAIN_OF_TUNING, "value"].iloc[0]
+        return self.proposed != self.declared and round(float(gain), DECIMALS) > 0
 
 
 def tune(installation: Installation, night: str, name: str, wanted: int, is_time_up: Callable[[], bool]) -> Tuned:
@@ -82,13 +94,14 @@ def tune(installation: Installation, night: str, name: str, wanted: int, is_time
     mirror = Mirror(
         installation, identity, f"tune {name} {night}", {"night": night, "outcome": name, **how.model_dump()}
     )
-    _go_on(
-        installation, list(studies.values()), searches, wanted, is_time_up, lambda: mirror.show(studies),
-        lambda n_tried: looks.record(installation, night, name, looks.TUNING, n_tried),
-    )  # fmt: skip
-    known = trials.studies_of(storage, name)
-    n_earlier = sum(len(tuning.finished(study)) for of, study in known.items() if not of.startswith(identity))
-    found = _found(installation, outcome, search, studies, baselines, planned, wanted, n_earlier)
+    with _told_if_stopped(studies.values()):
+        _go_on(
+            installation, list(studies.values()), searches, wanted, is_time_up, lambda: mirror.show(studies),
+            lambda n_tried: looks.record(installation, night, name, looks.TUNING, n_tried),
+        )  # fmt: skip
+        known = trials.studies_of(storage, name)
+        n_earlier = sum(len(tuning.finished(study)) for of, study in known.items() if not of.startswith(identity))
+        found = _found(installation, outcome, search, studies, baselines, planned, wanted, n_earlier)
     mirror.close(found.rows, asdict(found.proposed))
     return found
 
@@ -135,6 +148,21 @@ def _identity(installation: Installation, night: str, name: str, search: Search)
     told = [optuna.distributions.distribution_to_json(d) for d in tuning.space(search.predictor.growth).values()]
     digest = hashlib.sha256("\n".join([basis(installation, night), *told]).encode()).hexdigest()
     return f"{name} {digest[:16]}"
+
+
+@contextmanager
+def _told_if_stopped(studies: Collection[optuna.Study]) -> Iterator[None]:
+    """Whoever stops the block is told how many trials are kept.
+
+    Raises:
+        Stopped: the process was asked to end.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        n_kept = sum(len(tuning.finished(study)) for study in studies)
+        kept = "1 trial is" if n_kept == 1 else f"{n_kept} trials are"
+        raise Stopped(f"{kept} kept, those of earlier commands included.") from None
 
 
 def _give_up_stopped(study: optuna.Study) -> None:

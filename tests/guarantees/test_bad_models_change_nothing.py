@@ -16,7 +16,7 @@ import yaml
 from pipelines.installation import Installation
 from pipelines.release.registry import CHAMPION
 from pipelines.settings import load_settings
-from tests.pipelines.small_job import NIGHT, foretide, make_home
+from tests.pipelines.small_job import NIGHT, ROOT, foretide, make_home
 
 NAME = "foretide-crisis"
 EARLY = "2026-02-10"
@@ -30,7 +30,7 @@ received: end_of_local_day
 files:
   - {path: people.csv, table: subjects, columns: {subject_id: id, enrolled_on: since}}
   - {path: sleep.csv, table: sleep, columns: {subject_id: id, onset_at: bed, offset_at: up}}
-  - {path: events.csv, table: events, columns: {subject_id: id, occurred_at: on, kind: kind}}
+  - {path: events.csv, table: events, columns: {subject_id: id, occurred_at: day, kind: kind}}
 """
 
 
@@ -112,15 +112,16 @@ def test_a_study_of_one_is_refused_and_registers_nothing(tmp_path):
     days = [f"{day:%Y-%m-%d}" for day in pd.date_range("2026-01-01", "2026-06-01")]
     nights = "".join(f"zebra-1,{day} 01:00,{day} 08:00\n" for day in days)
     (tmp_path / "sleep.csv").write_text("id,bed,up\n" + nights)
-    (tmp_path / "events.csv").write_text("id,on,kind\nzebra-1,2026-04-01,panic\n")
+    (tmp_path / "events.csv").write_text("id,day,kind\nzebra-1,2026-04-01,panic\n")
     (tmp_path / "mapping.yaml").write_text(MAPPING)
     content = {
         "sources": [{"format": "table", "path": str(tmp_path), "mapping": "mapping.yaml"}],
         "outcomes": {"crisis": {"events": ["panic"], "horizons_days": [14]}},
     }
     (tmp_path / "foretide.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     code, answer, said = foretide(tmp_path, "train", "--as-of", "2026-07-01")
-    assert code == 1, said
+    assert code == 1, answer["error"]
     assert "A model is tested on others than it learnt from. Gather more subjects." in answer["error"]
     assert "zebra" not in answer["error"]
     assert not list(tmp_path.rglob("model.json"))

@@ -80,9 +80,9 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         "tested on 90 subjects, 30 of them with an event",
         "a gain of more than 0 over the best simple rule is proven: at least +0.010, refitted on resampled subjects",
         "no search on these people chose how trees are grown",
-        "onset AUROC against the champion's predictor, history_only: +0.040 (+0.010 to +0.070, conditional on the fitted models), "
-        "not worse by 0.05 or more",
-        "Brier score against the champion's predictor, history_only: -0.0020 (-0.0040 to +0.0000), not proven worse",
+        "onset AUROC against the champion's predictor, “episode history only”: +0.040 (+0.010 to +0.070, conditional on the fitted "
+        "models), not worse by 0.05 or more",
+        "Brier score against the champion's predictor, “episode history only”: -0.0020 (-0.0040 to +0.0000), not proven worse",
         "calibration slope 1.00 (0.90 to 1.10) lies within 0.7 to 1.4",
         "calibration intercept 0.10 (-0.10 to 0.30) lies within -0.7 to 0.7",
         "fairness comparisons: 0 fail, 5 pass, 9 not judged for too little data; `ethnicity` is recorded for nobody",

@@ -1,5 +1,6 @@
 """The hazard model: coherent, calibrated, reproducible, saved as data."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -118,6 +119,20 @@ def test_trees_are_grown_as_declared_and_by_default_as_ever(model: risk.HazardMo
     assert other.trees != model.trees
     risk.save(other, tmp_path)
     assert risk.load(tmp_path) == other
+
+
+def test_a_model_of_other_code_is_refused_in_words(model: risk.HazardModel, tmp_path):
+    """Whole, but without a part that this code asks for, or with one that it does not know."""
+    folder = tmp_path / "model"
+    risk.save(model, folder)
+    told = json.loads((folder / "model.json").read_text())
+    for other in ({**told, "unheard_of": 1}, {name: told[name] for name in told if name != "lines"}):
+        (folder / "model.json").write_text(json.dumps(other))
+        hashes = json.loads((folder / "hashes.json").read_text())
+        hashes["model.json"] = hashlib.sha256((folder / "model.json").read_bytes()).hexdigest()
+        (folder / "hashes.json").write_text(json.dumps(hashes))
+        with pytest.raises(ModelsError, match="another version of Foretide"):
+            risk.load(folder)
 
 
 def test_an_altered_model_is_refused(model: risk.HazardModel, tmp_path):

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.audit_log import AuditLog
+from pipelines.cli.answer import Answer, give
 from pipelines.release import ledger
 from pipelines.release.ledger import PROMOTION, ROLLBACK, Entry
 from pipelines.release.registry import ModelVersion
+from pipelines.reports import changes
 
 NAME = "foretide-crisis"
 
@@ -44,6 +46,26 @@ def test_the_ledger_says_who_when_from_to_by_which_policy_on_which_report(log):
     assert str(first["when"]).startswith("20")
     assert (second["what"], second["from"], second["to"]) == ("rollback", "1", "0")
     assert log.verify() == []
+
+
+def test_for_people_the_ledger_fits_on_a_screen_and_keeps_everything_that_matters(log, capsys):
+    """Who, when, from, to, decision and short hashes within 120 columns, however long a reason; brackets are text."""
+    reason = "The board [of the site] accepts it until autumn, and asks for [/another] look at it by then"
+    for kind, override in ((PROMOTION, ""), (PROMOTION, reason), (ROLLBACK, "")):
+        told = (reason,) if kind == ROLLBACK else ("calibration slope 0.92 lies within 0.7 to 1.4",) * 9
+        ledger.record(
+            log, Entry(kind, NAME, "11", "12", "A. Clinician-Longname", "c0ffee99aabb", told, "f" * 64, override), None
+        )
+    rows = changes.table(ledger.entries(log))
+    assert [row["decision"].replace("\n", " ") for row in rows] == [
+        "within the policy", f"override: “{reason}”", f"taken back: “{reason}”",
+    ]  # fmt: skip
+    give(Answer("promotions", rows), as_json=False)
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 120
+    for told in ("11", "12", "[/another]", "c0ffee99 ", "ffffffff", str(rows[0]["when (UTC)"])):
+        assert told in printed
+    assert "A. Clinician-" in printed
 
 
 def test_what_served_before_is_never_what_was_taken_back(log):

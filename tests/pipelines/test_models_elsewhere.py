@@ -20,7 +20,9 @@ from pipelines.cli.main import app
 from pipelines.door.intake import ingest
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
+from pipelines.release.comparing import Compared
 from pipelines.release.registry import CHAMPION, ModelVersion
+from pipelines.reports import versus
 from pipelines.settings import load_settings
 from pipelines.sources.batch import Batch
 from pipelines.training import controls, evaluating, fitting, labelling, looks
@@ -285,17 +287,46 @@ def test_two_models_are_compared_on_the_same_rows_overall_and_by_group(home):
 
 
 def test_a_comparison_begins_with_a_sentence_for_a_clinician(home):
-    """Which ranks better or that it is not proven, what each catches, then the table."""
+    """Which ranks better or that it is not proven, what each catches, whose risks are nearer, then the table."""
     code, output = answered(home, "compare", f"{NAME}/1", f"{NAME}/2")
     assert code == 0, output
-    assert output.index("of 100 days before an event") < output.index("Both were fitted anew") < output.index("sex=F")
+    places = ("of 100 days before an event", "(Brier score", "Both were fitted anew", "sex=F")
+    assert sorted(places, key=output.index) == list(places)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0.0002, 0.004, "The risks of b are nearer to what happened than those of a ("),
+        (-0.004, -0.0002, "The risks of a are nearer to what happened than those of b ("),
+        (-0.001, 0.002, "It is not proven that the risks of either are nearer to what happened ("),
+    ],
+)
+def test_a_comparison_says_whose_risks_are_nearer(low, high, told):
+    """By the whole interval of the paired difference of Brier scores, smaller is better; the figures are in the sentence."""
+    rows = pd.DataFrame(
+        [
+            ("all", model, metric, value, start, end)
+            for metric, (value, start, end) in {
+                "auroc": (0.1, -0.1, 0.2),
+                "tpr": (0.3, 0.1, 0.5),
+                "brier": (0.0011, low, high),
+            }.items()
+            for model in ("a", "b", DIFFERENCE)
+        ],
+        columns=["group", "model", "metric", "value", "low", "high"],
+    ).assign(outcome="crisis", horizon_days=1, split="unseen_subjects")
+    said = versus.sentences(Compared(rows, ("a", "b"), 0.1, {}))
+    assert "crisis, 1 day, unseen subjects" in said[0]
+    span = f"{low:+.4f} to {high:+.4f}".replace("-", "−")
+    assert said[1] == f"{told}Brier score, smaller is better, a minus b: +0.0011, 95 % {span})."
 
 
 @pytest.mark.parametrize(
     ("one", "other", "told"),
     [
         ("1", "3", "the same learner from the same 2 features"),
-        ("1", "4", "1 features of these models cannot be made any more, first `signals_speech_mean_7d`"),
+        ("1", "4", "1 feature of these models cannot be made any more, first `signals_speech_mean_7d`"),
         ("1", "5", "One model is of `crisis`, the other of `relapse`"),
     ],
 )

@@ -1,7 +1,9 @@
 """`promote`, `rollback`, `promotions`: what serves has passed the gate or has somebody who answers for it."""
 
+import errno
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +13,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from dagster import AssetCheckKey, AssetCheckSeverity, AssetKey, DagsterInstance, DagsterRunStatus
+from deltalake.exceptions import DeltaError
 from typer.testing import CliRunner
 
 from models import risk
@@ -289,6 +293,15 @@ def test_rollbacks_go_back_one_by_one_until_there_is_nothing_before(made):
     assert command("rollback")[0] == 2
 
 
+def test_a_person_reads_of_a_rollback_in_words(made):
+    """The reason is quoted once in the table, without the brackets of a program."""
+    challenger(made, "twin")
+    assert command("promote")[0] == 0
+    said = CliRunner().invoke(app, ["rollback", "--by", "A. Clinician", "--reason", REASON]).stdout
+    assert "taken back: “" in said
+    assert "('" not in said
+
+
 def test_a_training_does_not_undo_a_rollback_but_a_person_may(made):
     """Until somebody promotes again, the gate of a training leaves what was brought back."""
     second = challenger(made, "taken back")
@@ -497,9 +510,51 @@ def test_what_keeps_a_challenger_from_scoring_is_told_and_the_champions_night_go
     with monkeypatch.context() as broken:
         broken.setattr(type(registry), "find", lambda *_: (_ for _ in ()).throw(OSError))
         assert "cannot be had" in str(shadow.score(shadowed, night_of)[NAME])
+        assert shadow.features(shadowed, "crisis", pd.Timestamp(f"{NIGHT}T01:00:00+00:00")) == ()
     challenger(shadowed, "later", known_at=f"{NIGHT}T01:00:00+00:00")
     assert "trained after that night" in str(shadow.score(shadowed, night_of)[NAME])
     monkeypatch.setenv("FORETIDE_RELEASE_POLICY__SHADOW_NIGHTS", "0")
     unasked = Installation(load_settings(shadowed.settings.home / "foretide.yaml"))
     assert shadow.score(unasked, night_of) == {}
     assert not shadowed.lake.derived(shadow.TABLE).exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(OSError(errno.ENOSPC, "in /a/path"), "No space left on device"), (DeltaError("subject x"), "DeltaError")],
+)
+def test_a_full_disk_after_the_delivery_costs_the_shadow_night_only(shadowed, monkeypatch, error, why):
+    """The night is delivered, the command ends well and says why; the check of the run warns; no row is kept."""
+
+    def full(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(shadow, "write_deltalake", full)
+    code, answer = command("score", "--as-of", SHADOW_NIGHTS[0])
+    assert (code, answer["shadow_nights"]) == (
+        0, {NAME: f"not scored: its scores could not be made or kept ({why}). Is the disk full? `foretide score` tries again"},
+    )  # fmt: skip
+    assert (Path(answer["paths"][0]) / "manifest.json").is_file()
+    monkeypatch.setenv("DAGSTER_HOME", str(shadowed.settings.home))
+    with DagsterInstance.get() as instance:
+        assert instance.get_runs(limit=1)[0].status == DagsterRunStatus.SUCCESS
+        key = AssetCheckKey(AssetKey("model_shadow_scores"), "nothing_kept_a_challenger_from_scoring")
+        check = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)[0]
+    evaluation = check.event.dagster_event.asset_check_evaluation_data
+    assert (evaluation.passed, evaluation.severity) == (False, AssetCheckSeverity.WARN)
+    assert in_shadow(shadowed).empty
+
+
+def test_a_fault_of_the_code_is_not_taken_for_a_fault_of_the_challenger(shadowed, monkeypatch):
+    """What no disk, registry or file can cause is raised."""
+    monkeypatch.setattr(risk, "predict", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        shadow.score(shadowed, SHADOW_NIGHTS[0])
+
+
+def test_scoring_says_in_a_line_what_became_of_the_shadow_night(shadowed):
+    """Which version scored how many, by the challenger's name."""
+    said = CliRunner().invoke(app, ["score", "--as-of", SHADOW_NIGHTS[0]]).stdout
+    beside = shadowed.registry.find(NAME, CHALLENGER)
+    (line,) = [line for line in said.splitlines() if "hadow night" in line]
+    assert re.fullmatch(rf"Shadow night of {NAME}: version {beside.version} scored \d+ of \d+ subjects\.", line)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.baselines import MODEL
 from models.evaluation import GAIN
 from models.fairness.audit import TIDY, Audited, audit
 from models.gate import Decision, Rule
@@ -18,7 +19,7 @@ from pipelines.errors import Fault
 from pipelines.reports import words
 from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import write_model
-from pipelines.reports.nightly import count_rows, write_nightly
+from pipelines.reports.nightly import Serving, count_rows, write_nightly
 from pipelines.reports.site import Context, slug, write_index
 
 CONTEXT = Context(as_of=date(2026, 6, 30), dataset="made <up>", model_version="3")
@@ -178,6 +179,28 @@ def test_only_the_gain_that_decides_has_a_verdict(tmp_path):
     assert re.search(r"later in time</span></div><div>Does not decide\. Not proven: the model ranks better", beside)
 
 
+def test_what_decides_comes_first(tmp_path):
+    """Of the gains and of the sections, whichever split headlines; of one day it is not said that it is days."""
+    both = pd.concat([tidy(), tidy().assign(split="unseen_and_later")]).replace({"horizon_days": {14: 1}})
+    flow, decision = pd.DataFrame({"outcome": ["crisis"], "task": ["onset"], "subjects": [90]}), PROMOTED
+    for split, other in (("unseen_subjects", "unseen_and_later"), ("unseen_and_later", "unseen_subjects")):
+        path = write_model(tmp_path, "crisis", both, flow, {}, MODEL, decision, 1, CONTEXT, split=split)
+        text = path.read_text(encoding="utf-8")
+        assert text.index("This gain decides.") < text.index("Does not decide.")
+        assert text.index(f"<h2>Start of a new episode: {words.SPLITS[split]}") < text.index(
+            f"episode: {words.SPLITS[other]}<"
+        )
+        assert "Within 1 day." in text
+        assert "1 days" not in text
+
+
+def test_the_finding_is_said_once(tmp_path):
+    """It leads the page; the release policy's own line counts its rules."""
+    text = model_page(tmp_path, tidy(), PROMOTED).partition("<body>")[2]
+    assert text.count("beat the best simple baseline and is served") == 1
+    assert "1 rule is kept, none is broken." in text
+
+
 def test_a_gain_that_is_conditional_on_the_fits_is_not_called_proven(tmp_path):
     """However high its interval: fitted again, the model could have come out otherwise."""
     text = model_page(tmp_path, tidy(), PROMOTED)
@@ -197,15 +220,30 @@ def test_an_override_stands_at_the_head_of_a_page(tmp_path):
     """Who reads a page about a model that serves outside the policy meets that first."""
     overridden = replace(CONTEXT, overrides=("Served on the word of <somebody>.",))
     scores = pd.DataFrame({"outcome": ["crisis"], "horizon_days": [14], "status": ["scored"], "tier": ["high"]})
-    text = write_nightly(tmp_path, count_rows(scores), [], 1, overridden).read_text(encoding="utf-8")
+    text = write_nightly(tmp_path, count_rows(scores), [], 1, overridden, []).read_text(encoding="utf-8")
     assert text.index("Served on the word of &lt;somebody&gt;.") < text.index('<main id="content">')
+
+
+def test_a_night_says_at_its_head_what_scored_it(tmp_path):
+    """The model, or which simple rule, in words; and that it serves outside the release policy."""
+    scores = pd.DataFrame({"outcome": ["crisis"], "horizon_days": [1], "status": ["scored"], "tier": ["high"]})
+    serving = [
+        Serving("crisis", "history_and_tenure", "foretide-crisis", "3", is_outside_policy=True),
+        Serving("relapse", MODEL, "foretide-relapse", "1", is_outside_policy=False),
+    ]
+    text = write_nightly(tmp_path, count_rows(scores), [], 1, CONTEXT, serving).read_text(encoding="utf-8")
+    head = text.partition('<main id="content">')[0]
+    rule = "Crisis is scored by the simple rule “history and time enrolled” (foretide-crisis version 3)."
+    assert re.search(rf"{re.escape(rule)}.*outside the release policy", head)
+    assert re.search(r"Relapse is scored by Foretide&#39;s model \(foretide-relapse version 1\)\.</li>", head)
+    assert '<th scope="col">1 day</th>' in text
 
 
 def test_an_unproven_gain_is_called_unproven(tmp_path):
     """An interval that holds zero is no success, and the baseline served is named."""
     text = model_page(tmp_path, tidy(gain_low=-0.02), PROMOTED, "history_only")
     assert "Not proven better" in text
-    assert "A simple rule is served. Baseline: episode history only." in text
+    assert "The simple rule “episode history only” is served." in text
 
 
 def test_a_report_without_results_is_refused(tmp_path):
@@ -220,21 +258,21 @@ def test_a_night_with_missing_rows_says_so(tmp_path):
     scores = pd.DataFrame(
         {"outcome": "crisis", "horizon_days": 7, "status": ["scored", "in_episode"], "tier": ["high", None]}
     )
-    text = write_nightly(tmp_path, count_rows(scores), [], 3, CONTEXT).read_text(encoding="utf-8")
+    text = write_nightly(tmp_path, count_rows(scores), [], 3, CONTEXT, []).read_text(encoding="utf-8")
     assert "Rows are missing" in text
-    assert "1 of 3 subjects have a score; 1 are missing." in text
+    assert "1 of 3 subjects has a score; 1 is missing." in text
 
 
 def test_the_index_links_every_page_newest_first(tmp_path):
     """Each page is listed under its kind with its date and its finding."""
     scores = pd.DataFrame({"outcome": "crisis", "horizon_days": 7, "status": ["scored"], "tier": ["high"]})
     for day in (28, 29):
-        write_nightly(tmp_path, count_rows(scores), [], 1, Context(as_of=date(2026, 6, day), dataset="d"))
+        write_nightly(tmp_path, count_rows(scores), [], 1, Context(as_of=date(2026, 6, day), dataset="d"), [])
     model_page(tmp_path, tidy(), PROMOTED)
     text = write_index(tmp_path).read_text(encoding="utf-8")
     links = re.findall(r'<li><a href="([^"]+)"', text)
     assert links == ["nightly-2026-06-29.html", "nightly-2026-06-28.html", "model-crisis.html"]
-    assert "1 of 1 subjects have a score" in text
+    assert "1 of 1 subject has a score" in text
 
 
 def test_numbers_are_written_for_people():
@@ -244,6 +282,8 @@ def test_numbers_are_written_for_people():
     assert words.number(0.5, is_signed=True) == "+0.50"
     assert words.number(float("nan")) == words.DASH
     assert words.span(0.1, float("nan")) == ""
+    assert [words.counted(n, "day") for n in (0, 1, 1400)] == ["0 days", "1 day", "1,400 days"]
+    assert [words.days(of) for of in ((1,), (7, 14, 28))] == ["1 day", "7, 14 and 28 days"]
 
 
 def test_file_names_are_safe():

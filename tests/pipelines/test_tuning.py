@@ -14,10 +14,13 @@ from models import tuning as searches
 from models.baselines import MODEL, Predictor
 from models.growth import Growth
 from models.tuning import GAIN_OF_TUNING
+from pipelines.cli.answer import STOPPED, exit_with
 from pipelines.cli.main import app
+from pipelines.errors import Stopped
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.release import reporting, tracking
+from pipelines.reports import tuning as report
 from pipelines.settings import load_settings
 from pipelines.training import evaluating, looks, trials, tuning
 from pipelines.training.controls import CONTROLS, EXPECTED
@@ -198,8 +201,8 @@ def test_a_tuning_that_is_out_of_time_stands_alike_in_every_search_and_goes_on(h
     assert whole.proposed == tuned.proposed
 
 
-def test_ctrl_c_keeps_the_trials_that_were_finished(home, tuned, monkeypatch):
-    """What was finished before one search was stopped is there, and the same command comes to what it would have."""
+def test_ctrl_c_keeps_the_trials_that_were_finished(home, tuned, monkeypatch, capsys):
+    """What was finished before one search was stopped is there and told, and the same command comes to what it would have."""
     installation, before = apart(home, monkeypatch, "stopped"), looked(home)
     # A search of its own in the ledger, too.
     monkeypatch.setattr(looks, "basis", lambda *_: "stopped")
@@ -212,9 +215,12 @@ def test_ctrl_c_keeps_the_trials_that_were_finished(home, tuned, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(searches, "try_next", stopped)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Stopped) as stop:
             tuning.tune(installation, NIGHT, "crisis", TRIALS, lambda: False)
-    assert sum(finished(installation, "stopped").values()) >= SEARCHES
+    n_kept = sum(finished(installation, "stopped").values())
+    assert n_kept >= SEARCHES
+    assert exit_with("tune", stop.value, as_json=False) == STOPPED
+    assert f"give the same command again. {n_kept} trials are kept" in capsys.readouterr().err
     stopped_at = looked(home).configurations - before.configurations
     assert sum(finished(installation, "stopped").values()) <= stopped_at < TRIALS * SEARCHES
     whole = tuning.tune(installation, NIGHT, "crisis", TRIALS, lambda: False)
@@ -226,6 +232,15 @@ def finished(installation: Installation, name: str) -> dict[str, int]:
     """Finished trials of each search of that name."""
     studies = trials.studies_of(trials.storage(installation), "crisis")
     return {of: len(searches.finished(study)) for of, study in studies.items() if f"-{name} " in of}
+
+
+@pytest.mark.parametrize(("gain", "is_proposed"), [(0.02, True), (0.0004, False), (0.0, False), (-0.01, False)])
+def test_only_what_gained_on_people_it_never_saw_is_proposed(tuned, gain, is_proposed):
+    """Where such a choice gained nothing, or less than is printed, no lines are given: the trees stay as declared."""
+    rows = tuned.rows.copy()
+    rows.loc[rows["metric"] == GAIN_OF_TUNING, ["value", "low", "high"]] = gain, gain - 0.05, gain + 0.05
+    said = "\n".join(report.sentences(replace(tuned, rows=rows, proposed=Growth(rounds=77))))
+    assert ("rounds: 77" in said, "The trees stay as they are declared" in said) == (is_proposed, not is_proposed)
 
 
 def test_other_declarations_begin_anew_and_say_so(home, tuned):

@@ -121,7 +121,7 @@ class Facts:
     @property
     def horizons(self) -> str:
         """All horizons in words."""
-        return f"{words.listing([str(h) for h in self.outcome.horizons_days])} days"
+        return words.days(self.outcome.horizons_days)
 
     def counted(self, step: str, column: str) -> str:
         """Rows or subjects at a step of the flow of onset at the alert horizon, rounded."""

@@ -43,7 +43,7 @@ def rows(facts: Facts) -> list[dict[str, Any]]:
 
 def headline(facts: Facts) -> Section:
     """The predictor that serves and the model beside it, with what each interval holds."""
-    where = f"{words.SPLITS.get(facts.split, facts.split)}, within {facts.alert_horizon} days"
+    where = f"{words.SPLITS.get(facts.split, facts.split)}, within {words.counted(facts.alert_horizon, 'day')}"
     about = {metric: words.metric(metric) for metric in HEADLINE if metric in set(facts.headline["metric"])}
     return Section(
         "figures",

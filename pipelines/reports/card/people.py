@@ -24,7 +24,7 @@ def data(facts: Facts) -> Section:
             "Event subjects": counts["With an event"],
             "Episodes": counts["Episodes"],
             "Index rows": facts.counted(DATES, "rows"),
-            f"Labelled within {facts.alert_horizon} days": facts.counted(LABELLED, "rows"),
+            f"Labelled within {words.counted(facts.alert_horizon, 'day')}": facts.counted(LABELLED, "rows"),
             "How people were recruited, and whom they stand for": BLANK,
         },
     )
@@ -53,5 +53,9 @@ def flow(facts: Facts) -> Section:
         )
         for row in at.to_dict("records")
     ]
-    shown = table(f"Within {facts.alert_horizon} days; counts are rounded.", ("Task", "Step", "Rows", "Subjects"), rows)
+    shown = table(
+        f"Within {words.counted(facts.alert_horizon, 'day')}; counts are rounded.",
+        ("Task", "Step", "Rows", "Subjects"),
+        rows,
+    )
     return Section("flow", "From index dates to labelled rows", tables=(shown,))

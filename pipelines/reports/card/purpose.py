@@ -56,9 +56,9 @@ def outcome(facts: Facts) -> Section:
         {
             **what,
             "Horizons": facts.horizons,
-            "Horizon of tiers, gate and headline": f"{facts.alert_horizon} days",
-            "Events are one episode if closer than": f"{of.merge_within_days} days",
-            "Refractory time after it": f"{of.refractory_days} days",
+            "Horizon of tiers, gate and headline": words.counted(facts.alert_horizon, "day"),
+            "Events are one episode if closer than": words.counted(of.merge_within_days, "day"),
+            "Refractory time after it": words.counted(of.refractory_days, "day"),
             "Competing": "death and admission: who dies or is admitted first has no event",
             "Why this outcome, and how it was assessed": BLANK,
         },
@@ -77,7 +77,7 @@ def _happening(part: Part) -> dict[str, str]:
         "Kind": "deterioration" if part.in_remission_below is None else "relapse",
         "Scale": part.assessment,
         **{key: f"{value:g}" for key, value in limits.items() if value is not None},
-        "Reference": f"median of the last {part.reference_days} days",
+        "Reference": f"median of the last {words.counted(part.reference_days, 'day')}",
         known: f"by an assessment within the horizon{', ' + coverage if part.min_coverage else ''}",
     }
 

@@ -1,5 +1,6 @@
 """By which rules a model serves and may change, how fair it was found, whether its figures can be relied on."""
 
+from models.baselines import called
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
 from models.proof import FEWEST_REFITS
 from pipelines.reports import controls as control_words
@@ -114,7 +115,7 @@ def versions(facts: Facts) -> Section:
         {
             "Model": context.model_version or "not registered",
             "Model files (sha256)": facts.model_hash or "not registered",
-            "Predictor": facts.served,
+            "Predictor": called(facts.served),
             "Code": context.code_version,
             "Policy": context.policy_version,
             "Data": facts.data_version,
