@@ -129,7 +129,7 @@ class Registry:
             model_folder: what `models.risk.save` wrote.
             feature_list: the model's features, in order.
             horizons_days: the model's horizons, in order.
-            input_example: a made-up or simulated row with these features; never a row of the cohort, it is stored.
+            input_example: a simulated row with (at least) these features; never a row of the cohort, it is stored.
             log_inputs: puts what was learnt from onto the run that is open (`pipelines.release.datasets`).
         """
         mlflow = tracking.import_mlflow()
@@ -144,10 +144,11 @@ class Registry:
             mlflow.log_metrics(tracking.metrics_of(rows))
             tracking.log_results({"results": rows, **tables}, figures)
             mlflow.log_dict({"features": list(feature_list)}, "features.json")
-            logged = tracking.log_model(model_folder, feature_list, horizons_days, input_example)
+            of_files = {CONTENT_TAG: digest}
+            logged = tracking.log_model(model_folder, feature_list, horizons_days, input_example, of_files)
         _ensure_name(client, name)
         made = client.create_model_version(
-            name, logged.model_uri, run.info.run_id, tags={**tags, CONTENT_TAG: digest}, model_id=logged.model_id
+            name, logged.model_uri, run.info.run_id, tags={**tags, **of_files}, model_id=logged.model_id
         )
         return _version(made)
 

@@ -101,8 +101,9 @@ def log_results(tables: Mapping[str, pd.DataFrame], figures: Mapping[str, "Figur
 
 
 def log_model(
-    folder: Path, feature_list: Sequence[str], horizons_days: Sequence[int], input_example: pd.DataFrame
-) -> Any:
+    folder: Path, feature_list: Sequence[str], horizons_days: Sequence[int], input_example: pd.DataFrame,
+    tags: Mapping[str, str],
+) -> Any:  # fmt: skip
     """The model folder as an MLflow model of the run that is open: models from code, nothing pickled."""
     return import_mlflow().pyfunc.log_model(
         name="model",
@@ -110,25 +111,23 @@ def log_model(
         artifacts={"model": str(folder)},
         pip_requirements=[f"{package}=={installed_version(package)}" for package in REQUIREMENTS],
         signature=_signature(feature_list, horizons_days),
-        input_example=input_example[list(feature_list)].astype(float) if feature_list else None,
+        input_example=input_example[list(feature_list) or list(input_example)].astype(float),
+        tags=dict(tags),
     )
 
 
 def _signature(feature_list: Sequence[str], horizons_days: Sequence[int]) -> Any:
-    """Features in, one risk per horizon out; a feature may be missing in a row but not as a column.
+    """Features in, one risk per horizon out. Of a model that needs no feature, like the prevalence, only what comes out.
 
-    None where there are no features: MLflow knows no signature for a model, like the prevalence, that needs none.
+    Features are optional, which is how MLflow itself calls columns with missing values. That none of them is left out
+    is the model's own to check: where MLflow checks it, its error prints rows or names no column.
     """
-    if not feature_list:
-        return None
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    given, made = (
-        Schema([ColSpec("double", name) for name in names])
-        for names in (feature_list, [f"risk_{days}d" for days in horizons_days])
-    )
-    return ModelSignature(given, made)
+    # MLflow knows no schema without columns.
+    given = Schema([ColSpec("double", name, required=False) for name in feature_list]) if feature_list else None
+    return ModelSignature(given, Schema([ColSpec("double", f"risk_{days}d") for days in horizons_days]))
 
 
 def log_texts(tracking_uri: str, run_id: str, folder: str, texts: Mapping[str, str]) -> None:

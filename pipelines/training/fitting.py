@@ -19,6 +19,7 @@ from pipelines.sections import Training
 from pipelines.training import controls, evaluating
 from pipelines.training.controls import CONTROLS
 from pipelines.training.evaluating import IMPORTANCE
+from pipelines.training.example import simulated_row
 from pipelines.training.provenance import code_version
 
 
@@ -87,7 +88,7 @@ def _log(  # type: ignore[no-untyped-def]
             **{f"{name}_table": "logged" for name in tables}}  # fmt: skip
     declared = settings.outcomes[outcome.name]
     figures = training_figures(rows, lake.load(f"predictions_{outcome.name}"), model.name, declared.alert_horizon)
-    example = pd.DataFrame([dict.fromkeys(model.features, 1.0)])  # made up: never a row of the cohort
+    example = simulated_row(settings, outcome, model.features)
     with tempfile.TemporaryDirectory(dir=settings.state_folder) as folder:
         risk.save(model, Path(folder) / "model")
         return installation.registry.log_training(

@@ -10,11 +10,13 @@ import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus
 
 from features.tables import TABLES
+from models import risk
 from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.release import tracking
 from pipelines.settings import load_settings
+from pipelines.training.example import simulated_row
 from pipelines.turn import alone
 from tests.pipelines.small_job import NIGHT, ROOT, foretide, make_home
 
@@ -145,6 +147,17 @@ def test_the_champion_is_in_the_registry_with_its_lineage(home: Path):
         .tags
     )
     assert {"code_version", "data_version", "outcome", "predictor"} <= set(tags)
+
+
+def test_the_row_that_shows_how_the_champion_is_fed_is_nobodys(home: Path):
+    """MLflow stores the simulated row, whoever the cohort is, and the champion scores it."""
+    installation, mlflow = Installation(load_settings(home / "foretide.yaml")), tracking.import_mlflow()
+    mlflow.set_tracking_uri(installation.settings.tracking_uri)
+    model = mlflow.pyfunc.load_model("models:/foretide-crisis@champion")
+    (outcome,) = engineering.outcomes(installation)
+    features = risk.load(installation.registry.champion("foretide-crisis").folder).features
+    pd.testing.assert_frame_equal(model.input_example, simulated_row(installation.settings, outcome, features))
+    assert model.predict(model.input_example).notna().all(axis=None)
 
 
 def test_the_model_card_lies_beside_the_report_and_with_the_training(home: Path):

@@ -2,10 +2,6 @@
 
 import hashlib
 import json
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,92 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from deltalake import DeltaTable
-from matplotlib.figure import Figure
 
 from models import risk
 from pipelines.door.intake import ingest
 from pipelines.errors import Fault, Refused
 from pipelines.lake import Lake
 from pipelines.release import datasets
-from pipelines.release.registry import (
-    CHALLENGER,
-    CHAMPION,
-    CONTENT_TAG,
-    ModelVersion,
-    Registry,
-    content_hash,
-    model_name,
-)
+from pipelines.release.registry import CHALLENGER, CHAMPION, CONTENT_TAG, Registry, content_hash
 from pipelines.release.tracking import metrics_of
 from pipelines.sources.batch import Batch
-
-NAME = model_name("crisis")
-ROWS = pd.DataFrame(
-    [
-        ("boosted_hazard", "all", "auroc", 0.7),
-        ("tenure_only", "all", "auroc", 0.6),
-        ("tenure_only", "all", "brier", 0.1),
-        ("boosted_hazard", "all", "e90", float("nan")),
-        ("boosted_hazard", "sex=F", "auroc", 0.7),
-    ],
-    columns=["model", "group", "metric", "value"],
-).assign(dataset="simulated", outcome="crisis", task="onset", horizon_days=14, split="unseen_subjects")
-
-
-def fitted(folder: Path, learner: str, features: tuple[str, ...]) -> Path:
-    """A small model, saved: 60 subjects, whose risk rises with `mood_level`."""
-    generator = np.random.default_rng(3)
-    matrix = pd.DataFrame({"mood_level": generator.normal(size=600), "sleep_level": generator.normal(size=600)})
-    has_event = generator.random(600) < 0.1 + 0.3 * (matrix["mood_level"] > 0)
-    labels = pd.DataFrame(
-        {
-            "subject_id": [f"s{n % 60:02}" for n in range(600)], "outcome": "crisis", "task": "onset",
-            "days_to_event": np.where(has_event, generator.integers(0, 14, 600), np.nan), "followed_days": 30,
-            "is_masked": False,
-        }
-    )  # fmt: skip
-    risk.save(risk.fit(matrix, labels, (7, 14), features, learner, seed=1, threads=1), folder)
-    return folder
-
-
-def train(
-    registry: Registry, folder: Path, name: str = NAME, log_inputs: Callable[[], None] = lambda: None
-) -> ModelVersion:
-    """Register the model in the folder."""
-    model = risk.load(folder)
-    example = pd.DataFrame({feature: [0.5] for feature in model.features})
-    return registry.log_training(
-        name, "training", {"seed": 1}, {"code_version": "0.1.0"}, ROWS, {"flow": ROWS.head(1)}, {"curve": Figure()},
-        folder, model.features, model.horizons_days, example, log_inputs,
-    )  # fmt: skip
-
-
-@dataclass
-class Made:
-    """A registry with a champion, version 1, and a challenger, version 2."""
-
-    registry: Registry
-    folder: Path
-    versions: list[ModelVersion]
-
-    def again(self) -> Registry:
-        """The same registry as another process would open it."""
-        return Registry(self.registry.tracking_uri, self.registry.artifact_root, self.registry.cache)
+from tests.pipelines.small_registry import NAME, ROWS, Made, fitted, make_registry, train
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Made:
     """One store for the module, since a fresh one takes seconds; each test leaves it as it was."""
-    folder = tmp_path_factory.mktemp("registry")
-    registry = Registry(
-        f"sqlite:///{folder / 'mlflow' / 'mlflow.db'}", folder / "mlflow" / "artifacts", folder / "cache"
-    )
-    trees = fitted(folder / "trees", "boosted_trees", ("mood_level", "sleep_level"))
-    plain = fitted(folder / "plain", "logistic", ("mood_level",))
-    versions = [train(registry, trees), train(registry, plain)]
-    registry.set_alias(versions[0], CHAMPION)
-    registry.set_alias(versions[1], CHALLENGER)
-    return Made(registry, folder, versions)
+    return make_registry(tmp_path_factory.mktemp("registry"))
 
 
 def test_no_champion_is_said_and_makes_nothing(tmp_path):
@@ -126,60 +52,6 @@ def test_the_champion_is_the_promoted_version_with_its_files(made):
     expected = risk.predict(risk.load(made.folder / "trees"), matrix)
     assert (risk.predict(risk.load(served.folder), matrix) == expected).all()
     assert made.registry.find(NAME, CHALLENGER) == made.versions[1]
-
-
-def test_the_registered_model_scores_a_frame_in_a_notebook(made):
-    """`mlflow.pyfunc.load_model` gives one risk per horizon, rising, whatever other columns the frame has."""
-    import mlflow
-
-    mlflow.set_tracking_uri(made.registry.tracking_uri)
-    model = mlflow.pyfunc.load_model(f"models:/{NAME}@{CHAMPION}")
-    frame = pd.DataFrame(
-        {"subject_id": ["a", "b"], "sleep_level": [0.0, np.nan], "mood_level": [-1.0, 1.0]}, index=[7, 8]
-    )
-    scored = model.predict(frame)
-    assert list(scored.columns) == ["risk_7d", "risk_14d"]
-    assert list(scored.index) == [7, 8]
-    assert (scored["risk_7d"] <= scored["risk_14d"]).all()
-    assert (scored.to_numpy() == risk.predict(risk.load(made.folder / "trees"), frame)).all()
-    with pytest.raises(mlflow.exceptions.MlflowException, match="mood_level"):
-        model.predict(frame.drop(columns="mood_level"))
-
-
-FRAME = (
-    "pd.DataFrame({'mood_level': np.linspace(-3, 3, 201), "
-    "'sleep_level': np.where(np.arange(201) % 3, np.cos(np.arange(201)), np.nan)})"
-)
-BY_MLFLOW = f"""
-import sys, numpy as np, pandas as pd
-from pipelines.release import tracking
-mlflow = tracking.import_mlflow()
-mlflow.set_tracking_uri(sys.argv[1])
-scored = mlflow.pyfunc.load_model("models:/{NAME}@{CHAMPION}").predict({FRAME})
-print(np.ascontiguousarray(scored.to_numpy()).tobytes().hex())
-"""
-BY_CACHE = f"""
-import sys, numpy as np, pandas as pd
-from pathlib import Path
-from models import risk
-from pipelines.release.registry import Registry
-served = Registry(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])).champion("{NAME}")
-print(np.ascontiguousarray(risk.predict(risk.load(served.folder), {FRAME})).tobytes().hex())
-"""
-
-
-def test_mlflow_and_the_verified_cache_score_to_the_same_bytes_in_processes_of_their_own(made):
-    """What a notebook loads with `mlflow.pyfunc.load_model` and what the night serves give the same 201 rows of risks."""
-    of = made.registry
-    where = (of.tracking_uri, str(of.artifact_root), str(of.cache))
-    first, second = (
-        subprocess.run([sys.executable, "-c", code, *where], capture_output=True, text=True, check=True).stdout.split()[
-            -1
-        ]
-        for code in (BY_MLFLOW, BY_CACHE)
-    )
-    assert len(first) == 201 * 2 * 8 * 2
-    assert first == second
 
 
 def test_a_run_names_what_was_learnt_from_and_holds_no_row_of_it(made, tmp_path):
