@@ -24,7 +24,7 @@ CALLED = {
     "history_only": "episode history only",
     "history_and_tenure": "history and time enrolled",
     "adherence_only": "how much was worn and answered",
-    "wide_logistic": f"logistic regression on {WIDE} features",
+    WIDE_LOGISTIC: f"logistic regression on {WIDE} features",
     "identity_only": "who it is, and nothing else",
 }
 

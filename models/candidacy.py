@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from models.baselines import MODEL
+from models.baselines import MODEL, called
 from models.errors import ModelsError
 from models.evaluation import GAIN, at_headline, baselines, best_baseline
 from models.fairness.verdicts import POWER_FACTOR
@@ -33,7 +33,7 @@ def candidate(rows: pd.DataFrame, split: str, horizon_days: int, policy: Policy)
             "Too few episodes to evaluate a model at all. Gather more data; `foretide doctor` shows the lake."
         )
     best, least = best_baseline(rows, split, horizon_days), policy.min_gain_low
-    told = f"{_figure(gain)} onset AUROC against {best}, horizon {horizon_days} d"
+    told = f"{_figure(gain)} onset AUROC against “{called(best)}”, horizon {horizon_days} d"
     if gain.is_estimable:
         provable = POWER_FACTOR * (gain.high - gain.low) / WIDTH
         told += f"; {provable:.3f} or more {'shows' if gain.refits is None else 'is proven'} four times out of five"
@@ -41,7 +41,11 @@ def candidate(rows: pd.DataFrame, split: str, horizon_days: int, policy: Policy)
     if gain.is_proven(least):
         return MODEL, f"The model beats the best simple rule{by}: {told}, {gain.how}."
     rule = _rule(rows, split, horizon_days, policy)
-    which = "the rule" if rule == best else f"{rule}, the best rule whose calibration the release policy lets pass,"
+    which = (
+        "the rule"
+        if rule == best
+        else f"“{called(rule)}”, the best rule whose calibration the release policy lets pass,"
+    )
     so = f"The model is not proven better than the best simple rule{by}, so {which} serves: {told}, {gain.how}."
     return rule, f"{so} {gain.lacks(least)}".strip()
 

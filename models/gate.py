@@ -192,11 +192,11 @@ def _no_worse_calibrated(evidence: Evidence, policy: Policy) -> Rule:
     if contest is None or contest.standing is not Standing.COMPARED:
         return Rule(name, True, "there is no champion's predictor to compare Brier scores with")
     value, low, high = contest.brier
+    champion = f"“{called(contest.champion)}”"
     if np.isnan(low):
-        return Rule(
-            name, False, f"the Brier score of the champion's predictor, {contest.champion}, could not be compared with"
-        )
-    told = f"Brier score against the champion's predictor, {contest.champion}: {value:+.4f} ({low:+.4f} to {high:+.4f})"
+        told = f"the Brier score of the champion's predictor, {champion}, could not be compared with"
+        return Rule(name, False, told)
+    told = f"Brier score against the champion's predictor, {champion}: {value:+.4f} ({low:+.4f} to {high:+.4f})"
     return Rule(name, low <= 0, f"{told}, {'not ' if low <= 0 else ''}proven worse")
 
 

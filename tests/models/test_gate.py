@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from models import gate
-from models.baselines import LEARNT, MODEL, WIDE_LOGISTIC
+from models.baselines import LEARNT, MODEL, WIDE_LOGISTIC, called
 from models.candidacy import candidate
 from models.contest import Contest, Standing, difference
 from models.controls import PERMUTED, SHIFTED
@@ -302,7 +302,7 @@ def test_the_best_rule_that_is_calibrated_serves():
     for rows, serves in ((best, WIDE_LOGISTIC), (flat, RULE)):
         served, reason = candidate(pd.concat([lesser, rows]), "unseen_subjects", 14, POLICY)
         assert served == serves
-        assert f"onset AUROC against {WIDE_LOGISTIC}" in reason
+        assert f"onset AUROC against “{called(WIDE_LOGISTIC)}”" in reason
         assert ("whose calibration the release policy lets pass" in reason) == (serves == RULE)
     nobody = pd.concat([lesser, flat]).query("metric != 'calibration_intercept'")
     assert candidate(nobody, "unseen_subjects", 14, POLICY)[0] == WIDE_LOGISTIC
