@@ -205,7 +205,7 @@ def gains(predicted: Predictions, search: Search, dataset: str, outcome: str, re
     tuned, usual = (_fold_means(rows, name, resamples, search.seed) for name in (TUNED, declared))
     pooled = evaluation.aurocs(predicted).query("horizon_days == @horizon").set_index("model")["auroc"]
     best = str(pooled.drop([TUNED, declared]).sort_index().idxmax())
-    over_bar = contest.difference(rows, TUNED, best, resamples, search.seed)
+    over_bar, _ = contest.difference(rows, TUNED, best, resamples, search.seed)
     tidy = [
         (GAIN_OF_TUNING, TUNED, "all", *_with_interval(tuned - usual)),
         (FOLD_MEAN, TUNED, "all", *_with_interval(tuned)),

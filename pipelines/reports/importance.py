@@ -62,7 +62,8 @@ def _against_the_data(rows: pd.DataFrame, outcome: str, served: str, told: Mappi
     )
     if not names:
         return f"{checked}: none is proven to point the wrong way."
-    return f"{checked}: {len(names)} point the wrong way and are never named as drivers: {'; '.join(names)}."
+    how = "one points the wrong way and is" if len(names) == 1 else f"{len(names)} point the wrong way and are"
+    return f"{checked}: {how} never named as {'a driver' if len(names) == 1 else 'drivers'}: {'; '.join(names)}."
 
 
 def _sentences(own: pd.DataFrame, shown: pd.DataFrame, in_top: pd.Series, n_fits: int) -> list[str]:

@@ -209,7 +209,7 @@ def test_what_scores_are_associated_with_is_said_in_a_clinician_s_words(tmp_path
         ("0.90", "0.60 to 1.20"),
         ("−0.40", "−0.70 to −0.10"),
     ]
-    assert found["sentences"][-1].endswith("1 point the wrong way and are never named as drivers: time asleep.")
+    assert found["sentences"][-1].endswith("one points the wrong way and is never named as a driver: time asleep.")
     assert importance.section(importance_rows(), "other", {}, "boosted_hazard") is None
     text = page(tmp_path, {"importance": importance_rows()})
     assert "a &lt;b&gt;" in text
