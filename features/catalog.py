@@ -122,7 +122,7 @@ class Catalog:
 
     @cached_property
     def about(self) -> dict[str, str]:
-        """What each feature is one telling of: its measure or pattern, a stream's completeness, or the history.
+        """What each feature is one telling of: its measure or pattern, a stream's completeness, how often or how long ago.
 
         Features about the same are near-copies: a reader learns little from a second one.
         """
@@ -205,9 +205,12 @@ class Catalog:
 def _about(feature: Feature, stems: Mapping[str, str]) -> str:
     if re.search(r"_coverage_[0-9]+d$", feature.name):
         return f"{feature.name.split('_')[0]}_coverage"
-    return stems.get(feature.name) or (
-        feature.family if feature.family == "history" else re.sub(r"_[0-9]+d$", "", feature.name)
-    )
+    if feature.family == "history":
+        # How long ago, on how many days, how often.
+        return next(
+            kind for kind in ("days_since", "event_days", "episode") if feature.name.startswith(f"history_{kind}")
+        )
+    return stems.get(feature.name) or re.sub(r"_[0-9]+d$", "", feature.name)
 
 
 def _unknown(name: str, known: Iterable[str]) -> FeaturesError:

@@ -309,7 +309,7 @@ def test_a_signals_own_name_says_nothing_of_its_window():
 
 
 def test_tellings_of_the_same_are_known_as_such():
-    """Statistics of a measure, with its past; what is complete of a stream; the history; each pattern for itself."""
+    """Statistics of a measure, with its past; what is complete of a stream; episodes, event days, time since; each pattern for itself."""
     about = STANDARD.about
     same = (
         "sleep_duration_mean_7d_min",
@@ -319,7 +319,9 @@ def test_tellings_of_the_same_are_known_as_such():
     )
     assert {about[name] for name in same} == {"sleep_duration"}
     assert {about[name] for name in ("sleep_duration_coverage_7d", "sleep_waso_coverage_28d")} == {"sleep_coverage"}
-    assert {about[name] for name in NAMES if name.startswith("history_")} == {"history"}
+    assert about["history_days_since_last_event"] == about["history_days_since_last_episode"]
+    assert about["history_episodes_90d"] == about["history_episodes_ever"] == about["history_episode_rate"]
+    assert len({about[name] for name in NAMES if name.startswith("history_")}) == 3
     assert about["sleep_regularity_14d"] == about["sleep_regularity_z_14d"] == "sleep_regularity"
     assert about["own_past_distance_7d"] == about["own_past_distance_90d"] == "own_past_distance"
     assert set(about) == set(NAMES)
