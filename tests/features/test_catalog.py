@@ -309,7 +309,7 @@ def test_a_signals_own_name_says_nothing_of_its_window():
 
 
 def test_tellings_of_the_same_are_known_as_such():
-    """Statistics of a measure, with its past; what is complete of a stream; episodes, event days, time since; each pattern for itself."""
+    """Statistics of a measure, with its past; what is complete of a stream; how often and how long ago; each pattern for itself."""
     about = STANDARD.about
     same = (
         "sleep_duration_mean_7d_min",
