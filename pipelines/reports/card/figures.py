@@ -50,7 +50,6 @@ def headline(facts: Facts) -> Section:
         "How well it ranks",
         (
             f"The start of a new episode on {where}.",
-            facts.reason,
             *(f"{word.short}: {word.meaning}." for word in about.values() if word.meaning),
         ),
         tables=_tables(facts, HEADLINE, "Ranking and alerts"),

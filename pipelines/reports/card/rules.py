@@ -15,7 +15,7 @@ def serving(facts: Facts) -> Section:
     return Section(
         "serving",
         "What serves, and why",
-        (facts.finding, facts.reason, *(facts.context.overrides or ("No override is in force.",))),
+        (facts.reason, *(facts.context.overrides or ("No override is in force.",))),
         tables=(table("The release policy, rule by rule.", ("Rule", "Kept", "Figure"), rules),),
     )
 
