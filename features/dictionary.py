@@ -8,15 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from features import baseline, pattern_past
-from features.catalog import (
-    FAMILIES,
-    GRAIN,
-    NAMED_UNITS,
-    RATIONALE,
-    STANDARD,
-    UNITS,
-    kinds,
-)
+from features.catalog import STANDARD
+from features.feature import FAMILIES, GRAIN, NAMED_UNITS, RATIONALE, UNITS, kinds
 from features.instruments import INSTRUMENTS
 from features.literature import CITATIONS
 from features.measures import AGAINST_PAST, STATISTICS, WINDOWS, Measure, Pattern

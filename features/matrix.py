@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from features import baseline, circular, history, pattern_past
-from features.catalog import STANDARD, Catalog, distance_name, feature_name, kinds
+from features.catalog import STANDARD, Catalog
 from features.checks import checked_days, checked_index, checked_restarts
 from features.days import with_has_data
 from features.errors import FeaturesError
+from features.feature import distance_name, feature_name, kinds
 from features.grid import DAYS_PER_ROW, DayGrid, Places, Sheet, SubjectDays, Values
 from features.measures import AGAINST_PAST, HAS_DATA, SINCE_RECEIPT, WEEKDAY, WINDOWS, Measure, Pattern
 from features.windows import Windows

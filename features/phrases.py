@@ -6,7 +6,8 @@ import numpy as np
 
 from features import history
 from features.baseline import ROUNDING
-from features.catalog import UNITS, Catalog, Feature
+from features.catalog import Catalog
+from features.feature import UNITS, Feature
 
 RATE, AS_USUAL = "episodes/day", "as usual"
 IN_HOURS = "min, in hours"

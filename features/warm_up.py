@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 
 from features import pattern_past
-from features.catalog import PATTERNS, feature_name
+from features.catalog import PATTERNS
+from features.feature import feature_name
 
 # A week's worth of valid days, and some to miss.
 WARM_UP_DAYS = 10

@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from features.catalog import Catalog, distance_name, family, feature_name
+from features.catalog import Catalog
+from features.feature import distance_name, family, feature_name
 from features.history import TENURE as TENURE_DAYS
 from features.measures import LONG, WINDOWS
 from features.warm_up import WARM_UP_DAYS, warm_up_days

@@ -52,7 +52,7 @@ def features_command(
 
 def _families(catalog: "Catalog", on: Collection[str]) -> Answer:
     """How many features each family has and how many are on: the whole list would run past on a terminal."""
-    from features.catalog import RATIONALE
+    from features.feature import RATIONALE
 
     names = {kin: catalog.named([kin]) for kin in RATIONALE}
     rows = [
@@ -64,7 +64,7 @@ def _families(catalog: "Catalog", on: Collection[str]) -> Answer:
 
 
 def _row(feature: Any, is_on: bool) -> dict[str, Any]:
-    from features.catalog import GRAIN
+    from features.feature import GRAIN
     from features.literature import in_full
 
     return {

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from features import catalog
+from features.feature import family
 from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.release import judgement, tracking
@@ -13,7 +13,8 @@ from pipelines.release.registry import CHALLENGER, RESULTS_TAG, ModelVersion, mo
 from pipelines.reports.card import Facts, write_card
 from pipelines.reports.model import PEOPLE
 from pipelines.reports.site import Context
-from pipelines.training import abstention, evaluating
+from pipelines.training import abstention
+from pipelines.training.candidates import candidates
 from pipelines.training.controls import CONTROLS
 from pipelines.training.evaluating import IMPORTANCE
 
@@ -37,8 +38,8 @@ def make(
     settings, lake = installation.settings, installation.lake
     served, split = judgement.served(installation, outcome)
     matrix = lake.load(f"training_matrix_{outcome}")
-    candidates = evaluating.candidates(matrix, settings.features_on(), settings.training.model.growth())
-    predictor = next(predictor for predictor in candidates if predictor.name == served)
+    tried = candidates(matrix, settings.features_on(), settings.training.model.growth())
+    predictor = next(predictor for predictor in tried if predictor.name == served)
     known_at = engineering.cohort(installation, night).known_at
     results = lake.load("results").query("outcome == @outcome")
     challenger = _challenger(installation, outcome, results)
@@ -47,7 +48,7 @@ def make(
         outcome=next(o for o in engineering.outcomes(installation) if o.name == outcome),
         finding=finding, reason=str(reasons[outcome]), served=served, split=split,
         alert_horizon=settings.outcomes[outcome].alert_horizon, learner=predictor.learner, features=predictor.features,
-        families=Counter(catalog.family(name) for name in predictor.features),
+        families=Counter(family(name) for name in predictor.features),
         decision=judgement.decision_of(installation, outcome), context=context, rows=results,
         flow=lake.load("flow").query("outcome == @outcome"), people=tables[PEOPLE], controls=tables.get(CONTROLS),
         importance=tables.get(IMPORTANCE), abstention=tables[abstention.FIGURES],

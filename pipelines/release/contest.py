@@ -18,6 +18,7 @@ from pipelines.installation import Installation
 from pipelines.release import ledger
 from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
 from pipelines.training import evaluating, looks
+from pipelines.training.candidates import candidates
 
 INCUMBENT = "champion"
 
@@ -40,7 +41,7 @@ def against_champion(
     matrix = installation.lake.load(f"training_matrix_{outcome.name}")
     settings = installation.settings
     growth = settings.training.model.growth()
-    today = {p.name: p for p in evaluating.candidates(matrix, settings.features_on(), growth)}
+    today = {p.name: p for p in candidates(matrix, settings.features_on(), growth)}
     twin = next((p for p in today.values() if is_alike(p, model)), None)
     if twin is not None and twin.name == served:
         return Contest(model.name, Standing.SAME)

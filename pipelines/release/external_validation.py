@@ -18,7 +18,8 @@ from pipelines.release import overlap, registered
 from pipelines.release.registry import CHAMPION, ModelVersion, model_name
 from pipelines.reports import words
 from pipelines.settings import CONFIG_NAME, Settings, load_settings
-from pipelines.training import evaluating, labelling, looks
+from pipelines.training import labelling, looks
+from pipelines.training.candidates import candidates
 from pipelines.training.provenance import dataset_name
 
 
@@ -59,7 +60,7 @@ def validate(
     features = tuple(dict.fromkeys([*engineering.needed(cohort.settings), *model.features]))
     matrix, labels = labelling.labelled_past(cohort, night, declared, features)
     how, horizon = cohort.settings.training, cohort.settings.outcomes[declared.name].alert_horizon
-    today = evaluating.candidates(matrix, cohort.settings.features_on(), how.model.growth())
+    today = candidates(matrix, cohort.settings.features_on(), how.model.growth())
     rules = tuple(predictor for predictor in today if predictor.name != MODEL)
     predicted = external_validation.predict(
         model, matrix, labels, rules, how.folds, how.train_every_days, how.seed, how.threads,

@@ -10,6 +10,7 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.training import evaluating, looks
+from pipelines.training.candidates import feature_families
 from pipelines.training.provenance import basis, dataset_name
 
 TABLE = "ablation"
@@ -47,7 +48,7 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> pd.
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
     full = ablation.core(settings.catalog())
     x = engineering.widened(installation, night, outcome, stored, full)
-    contrasts = ablation.plan(evaluating.feature_families(x), settings.features_on(), full,
+    contrasts = ablation.plan(feature_families(x), settings.features_on(), full,
                               settings.training.model.growth())  # fmt: skip
 
     def progress(share: float) -> None:

@@ -21,6 +21,7 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.training import evaluating
+from pipelines.training.candidates import candidates
 from pipelines.training.labelling import KEY
 from pipelines.training.provenance import basis
 from pipelines.training.recomputation import Recomputation
@@ -96,7 +97,7 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> Ite
     lake, how = installation.lake, installation.settings.training
     matrix, labels = lake.load(f"training_matrix_{outcome.name}"), lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
-    predictors = evaluating.candidates(matrix, installation.settings.features_on(), how.model.growth())
+    predictors = candidates(matrix, installation.settings.features_on(), how.model.growth())
     planned = [s for s in evaluating.planned_splits(onset, outcome, how, how.seed) if s.name == UNSEEN_SUBJECTS]
 
     def progress(share: float) -> None:

@@ -5,7 +5,7 @@ grown, and `importance` of the model's features.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,7 +13,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from features import catalog
 from features.history import TENURE
 from features.warm_up import warm_up_days
 from models import (
@@ -28,20 +27,19 @@ from models import (
     risk,
     splits,
 )
-from models.baselines import MODEL, Predictor, predictors
+from models.baselines import MODEL, Predictor
 from models.errors import ModelsError
-from models.growth import Growth
 from models.outcomes import Outcome, at_horizon
 from models.policy import Policy
 from models.protocol import Predictions
 from models.splits import Split
 from pipelines import engineering
-from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.outcome_sections import OutcomeSettings
 from pipelines.progress import Counts, Report
 from pipelines.sections import Training
 from pipelines.training import looks
+from pipelines.training.candidates import candidates, without_use
 from pipelines.training.labelling import KEY
 from pipelines.training.provenance import basis, dataset_name
 
@@ -153,49 +151,6 @@ def _importance(
     rows.insert(0, "dataset", dataset_name(installation))
     rows.insert(1, "outcome", outcome.name)
     return rows
-
-
-def candidates(matrix: pd.DataFrame, features_on: Collection[str], growth: Growth) -> tuple[Predictor, ...]:
-    """The model over those features that are on and tell rows of this cohort apart, and every baseline.
-
-    Raises:
-        Refused: there is no such feature.
-    """
-    families = feature_families(matrix)
-    seen = [name for names in families.values() for name in names if name in features_on]
-    if not seen:
-        lacking = without_use(matrix, features_on)
-        raise Refused(
-            f"None of the {lacking['features_on']} features that are on tells rows of this cohort apart: "
-            f"{lacking['without_value']} have no value, {lacking['constant']} the same everywhere. Switch others on by "
-            "`features:`, or bring the data that these are made of."
-        )
-    return predictors(families, seen, growth)
-
-
-def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:
-    """Names by family of the features of the matrix that have different values in this cohort."""
-    families: dict[str, list[str]] = {"history": [], "tenure": []}
-    for name in matrix.columns.drop(KEY):
-        if _varies(matrix[name]):
-            families.setdefault(catalog.family(name), []).append(name)
-    return families
-
-
-def without_use(matrix: pd.DataFrame, features_on: Collection[str]) -> dict[str, int]:
-    """How many features are on, and how many of them a model is not given: without any value, and with the same everywhere."""
-    values = [matrix[name] for name in matrix.columns.drop(KEY) if name in features_on]
-    empty = sum(not of.notna().any() for of in values)
-    return {
-        "features_on": len(values),
-        "without_value": empty,
-        "constant": sum(not _varies(of) for of in values) - empty,
-    }
-
-
-def _varies(values: pd.Series) -> bool:
-    """Whether it has more than one value; missing is none, for how much is missing has features of its own."""
-    return bool(values.min() < values.max())
 
 
 def evaluate_outcome(

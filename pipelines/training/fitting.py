@@ -16,7 +16,8 @@ from pipelines.progress import Counts
 from pipelines.release import datasets, tracking
 from pipelines.release.registry import CHALLENGER, RESULTS_TAG, model_name
 from pipelines.sections import Training
-from pipelines.training import controls, evaluating
+from pipelines.training import controls
+from pipelines.training.candidates import candidates
 from pipelines.training.controls import CONTROLS
 from pipelines.training.evaluating import IMPORTANCE
 from pipelines.training.example import simulated_row
@@ -42,9 +43,7 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
         labels = installation.lake.load(f"labels_{outcome.name}")
         name = str(served.loc[outcome.name, "served"])
         predictor = next(
-            p
-            for p in evaluating.candidates(matrix, installation.settings.features_on(), how.model.growth())
-            if p.name == name
+            p for p in candidates(matrix, installation.settings.features_on(), how.model.growth()) if p.name == name
         )
         unsaid = importance.contradicted(moved, outcome.name, name)
         model = replace(fit_final(matrix, labels, outcome, predictor, how), unsaid=unsaid)

@@ -19,6 +19,7 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.training import evaluating, labelling
 from pipelines.training.auditing import audit_of
+from pipelines.training.candidates import feature_families
 from pipelines.training.provenance import dataset_name
 
 # Baselines that see nothing but past episodes and time enrolled.
@@ -93,7 +94,7 @@ def _plan(installation: Installation, night: str, outcome: Outcome) -> Plan:
 
 
 def _rules(matrix: pd.DataFrame) -> tuple[Predictor, ...]:
-    families = evaluating.feature_families(matrix)
+    families = feature_families(matrix)
     return tuple(rule for rule in predictors(families, seen=()) if rule.name in RULES)
 
 

@@ -24,7 +24,8 @@ from models.tuning import GAIN_OF_TUNING, Search
 from pipelines import engineering
 from pipelines.errors import Stopped, Usage
 from pipelines.installation import Installation
-from pipelines.training import controls, evaluating, looks, trials
+from pipelines.training import controls, looks, trials
+from pipelines.training.candidates import candidates
 from pipelines.training.provenance import basis, dataset_name
 from pipelines.training.trials import Mirror
 
@@ -136,11 +137,11 @@ def _search(installation: Installation, night: str, outcome: Outcome) -> tuple[S
     how = settings.training
     matrix, labels = lake.load(f"training_matrix_{outcome.name}"), lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
-    candidates = evaluating.candidates(matrix, settings.features_on(), how.model.growth())
-    model = next(p for p in candidates if p.name == MODEL)
+    tried = candidates(matrix, settings.features_on(), how.model.growth())
+    model = next(p for p in tried if p.name == MODEL)
     horizon = settings.outcomes[outcome.name].alert_horizon
     search = Search(matrix, onset, model, outcome.horizons_days, horizon, how.folds, how.train_every_days, how.seed)
-    return search, [p for p in candidates if p.name != MODEL]
+    return search, [p for p in tried if p.name != MODEL]
 
 
 def _identity(installation: Installation, night: str, name: str, search: Search) -> str:

@@ -27,7 +27,8 @@ from pipelines.installation import Installation
 from pipelines.settings import settings_from
 from pipelines.sources.simulated import SimulatedCohort, true_hazard
 from pipelines.sources.simulation.bayes import evidence, risks
-from pipelines.training import evaluating, fitting, labelling
+from pipelines.training import fitting, labelling
+from pipelines.training.candidates import candidates
 
 # DuckDB 2.0 calls what pandas 3.1 deprecates; its warnings, not ours.
 pytestmark = [
@@ -78,7 +79,7 @@ def fitted(home: Path) -> list[risk.HazardModel]:
     settings = known.settings
     return [
         fitting.fit_final(matrix, onset, outcome, predictor, settings.training, with_intervals=False)
-        for predictor in evaluating.candidates(matrix, settings.features_on(), settings.training.model.growth())
+        for predictor in candidates(matrix, settings.features_on(), settings.training.model.growth())
     ]
 
 

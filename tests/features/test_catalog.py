@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features import catalog, history, windows
-from features.catalog import RATIONALE, STANDARD, Catalog, Feature, feature_name
+from features import history, windows
+from features.catalog import STANDARD, Catalog
 from features.dictionary import features_page, tables_page
 from features.errors import FeaturesError
+from features.feature import RATIONALE, Feature, feature_name, kinds
 from features.literature import CITATIONS, cited, in_full
 from features.matrix import build_matrix
 from features.measures import STATISTICS, WINDOWS
@@ -90,7 +91,7 @@ def test_every_statistic_of_every_measure_is_there_over_every_window():
 def test_every_default_of_a_measure_is_a_statistic_and_a_window_that_exist():
     """A default that is mistyped would be off in silence."""
     for measure in STANDARD.measures:
-        there = {f"{kind}_{window}d" for kind in catalog.kinds(measure) for window in WINDOWS}
+        there = {f"{kind}_{window}d" for kind in kinds(measure) for window in WINDOWS}
         assert set(measure.default) <= there, measure.name
     for pattern in STANDARD.patterns:
         assert all(set(told.default) <= set(pattern.windows) for told in pattern.features)

@@ -16,7 +16,7 @@ import yaml
 from pipelines.installation import Installation
 from pipelines.release.registry import CHAMPION
 from pipelines.settings import load_settings
-from tests.pipelines.small_job import NIGHT, ROOT, foretide, make_home
+from tests.pipelines.small_job import NIGHT, ROOT, foretide, make_smallest_home
 
 NAME = "foretide-crisis"
 EARLY = "2026-02-10"
@@ -37,14 +37,7 @@ files:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
     """A small home that was trained and scored once."""
-    folder = make_home(tmp_path_factory.mktemp("served"), subjects=60)
-    content = yaml.safe_load((folder / "foretide.yaml").read_text())
-    content["training"] |= {"folds": 2, "cuts": 1, "train_every_days": 14}
-    content["outcomes"]["crisis"] |= {"horizons_days": [14]}
-    content["features"] = {"drop": ["mood", "circadian", "heart", "own_past", "adherence"]}
-    content["release_policy"] |= {"block_on_fairness_fail": False, "calibration_slope_low": -50,
-                                  "calibration_slope_high": 50, "calibration_intercept_limit": 50}  # fmt: skip
-    (folder / "foretide.yaml").write_text(yaml.safe_dump(content))
+    folder = make_smallest_home(tmp_path_factory.mktemp("served"))
     for command in ("train", "score"):
         code, answer, said = foretide(folder, command, "--as-of", NIGHT)
         assert code == 0, (answer, said)

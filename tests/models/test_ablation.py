@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.catalog import STANDARD, family
+from features.catalog import STANDARD
+from features.feature import family
 from models import evaluation, protocol, splits
 from models.ablation import (
     ADDS,

@@ -27,6 +27,23 @@ def make_home(folder: Path, subjects: int = 90) -> Path:
     return folder
 
 
+def make_smallest_home(folder: Path) -> Path:
+    """A home whose training takes seconds and whose rule passes the gate, whatever its calibration and fairness."""
+    make_home(folder, subjects=60)
+    content = yaml.safe_load((folder / "foretide.yaml").read_text())
+    content["training"] |= {"folds": 2, "cuts": 1, "train_every_days": 14}
+    content["outcomes"]["crisis"] |= {"horizons_days": [14]}
+    content["features"] = {"drop": ["mood", "circadian", "heart", "own_past", "adherence"]}
+    content["release_policy"] |= {
+        "block_on_fairness_fail": False,
+        "calibration_slope_low": -50,
+        "calibration_slope_high": 50,
+        "calibration_intercept_limit": 50,
+    }
+    (folder / "foretide.yaml").write_text(yaml.safe_dump(content))
+    return folder
+
+
 def foretide(home: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Run the real command in a process of its own: exit code, its JSON answer, standard error."""
     done = subprocess.run(

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from features.catalog import RATIONALE, STANDARD
+from features.catalog import STANDARD
+from features.feature import RATIONALE
 from features.literature import CITATIONS
 from models.baselines import MODEL, Predictor
 from models.errors import ModelsError

@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 from dagster import AssetCheckKey, AssetCheckSeverity, AssetKey, DagsterInstance, DagsterRunStatus
 from deltalake.exceptions import DeltaError
 from typer.testing import CliRunner
@@ -30,9 +29,10 @@ from pipelines.release import contest, judgement, ledger, promotion, reporting, 
 from pipelines.release.ledger import PROMOTION, ROLLBACK
 from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion, content_hash
 from pipelines.settings import load_settings
-from pipelines.training import evaluating, fitting, looks
+from pipelines.training import fitting, looks
+from pipelines.training.candidates import candidates
 from pipelines.training.provenance import basis
-from tests.pipelines.small_job import NIGHT, foretide, make_home
+from tests.pipelines.small_job import NIGHT, foretide, make_smallest_home
 
 NAME = "foretide-crisis"
 REASON = "The site's board accepts it until autumn"
@@ -46,18 +46,7 @@ STRICT = {
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
     """A small home that was trained once; version 1 serves."""
-    folder = make_home(tmp_path_factory.mktemp("promoted"), subjects=60)
-    content = yaml.safe_load((folder / "foretide.yaml").read_text())
-    content["training"] |= {"folds": 2, "cuts": 1, "train_every_days": 14}
-    content["outcomes"]["crisis"] |= {"horizons_days": [14]}
-    content["features"] = {"drop": ["mood", "circadian", "heart", "own_past", "adherence"]}
-    content["release_policy"] |= {
-        "block_on_fairness_fail": False,
-        "calibration_slope_low": -50,
-        "calibration_slope_high": 50,
-        "calibration_intercept_limit": 50,
-    }
-    (folder / "foretide.yaml").write_text(yaml.safe_dump(content))
+    folder = make_smallest_home(tmp_path_factory.mktemp("promoted"))
     code, answer, said = foretide(folder, "train", "--as-of", NIGHT)
     assert code == 0, (answer, said)
     return folder
@@ -376,7 +365,7 @@ def test_a_champion_whose_trees_grew_otherwise_is_another_recipe(made, tmp_path,
     """The same features and learner: a twin of the challenger only where the trees are grown alike, too."""
     outcome = engineering.outcomes(made)[0]
     matrix, labels = made.lake.load("training_matrix_crisis"), made.lake.load("labels_crisis")
-    model = evaluating.candidates(matrix, made.settings.features_on(), growth)[0]
+    model = candidates(matrix, made.settings.features_on(), growth)[0]
     risk.save(fitting.fit_final(matrix, labels, outcome, model, made.settings.training), tmp_path / "grown")
     version = challenger(made, "grown", tmp_path / "grown")
     made.registry.set_alias(version, CHAMPION)

@@ -12,6 +12,7 @@ from models.refitting import REFITS, REFITTED_GAIN
 from pipelines.installation import Installation
 from pipelines.settings import load_settings
 from pipelines.training import evaluating
+from pipelines.training.candidates import candidates
 from pipelines.training.evaluating import Evaluated
 from tests.models.made_up import OUTCOME, cohort
 from tests.pipelines.small_job import make_home
@@ -82,9 +83,7 @@ def test_refits_are_made_where_they_can_decide(tmp_path, monkeypatch, low, train
         return
     everything = {
         p.name
-        for p in evaluating.candidates(
-            matrix, installation.settings.features_on(), installation.settings.training.model.growth()
-        )
+        for p in candidates(matrix, installation.settings.features_on(), installation.settings.training.model.growth())
     }
     assert made == [everything if asked == "all" else asked]
     at = rows[rows["horizon_days"] == 14].set_index("metric")

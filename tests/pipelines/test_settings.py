@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from features.catalog import RATIONALE
+from features.feature import RATIONALE
 from pipelines.errors import Usage
 from pipelines.settings import Settings, config_path, load_settings
 
