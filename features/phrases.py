@@ -22,7 +22,7 @@ MANY_MINUTES, LARGE = 120, 100
 
 
 def phrase(catalog: Catalog, name: str, value: float, median: float = np.nan, shift: float = np.nan) -> str:
-    """A driver in words: `sleep duration, mean of 7 days: 5.1 h (median of all that night: 7.2)`.
+    """A driver in words: `sleep duration, mean of 7 days: 5.1 h (median that night: 7.2)`.
 
     A comparison with the subject's own past is said as `1.9 h less (1.2 SD)`, a trend as rising or falling. Neither is set
     beside other people.
@@ -55,11 +55,11 @@ def _said(feature: Feature, value: float, median: float) -> str:
         figure = _figure(feature, abs(value), feature.unit.removesuffix("/day"))
         return f"{'rising' if value > 0 else 'falling'} by {figure} a day" if abs(value) > ROUNDING else "level"
     if feature.unit == RATE:
-        beside = "" if np.isnan(median) else f" (median of all that night: {_episodes(median)})"
+        beside = "" if np.isnan(median) else f" (median that night: {_episodes(median)})"
         return f"{_episodes(value)}{beside}"
     unit = _readable(feature.unit, np.fmax(abs(value), abs(median)))
     factor, _ = SAID.get(unit, (1, unit))
-    beside = "" if np.isnan(median) else f" (median of all that night: {_number(median * factor)})"
+    beside = "" if np.isnan(median) else f" (median that night: {_number(median * factor)})"
     return f"{_figure(feature, value, unit)}{beside}"
 
 

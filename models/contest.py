@@ -24,7 +24,7 @@ class Standing(Enum):
     SAME = "the same features and learner"
     WEIGHED = "among the predictors of which the challenger's is the one that earned it"
     COMPARED = "fitted in the same folds, compared on the same rows"
-    ALTERED = "in files that were altered, so that it cannot serve either"
+    ALTERED = "in files that are lost or are not those that were registered"
     GONE = "made of features that no longer exist, so that it cannot serve either"
 
 

@@ -77,27 +77,44 @@ def drivers(
     """What raises each row's risk within a horizon most, in words, strongest first.
 
     Features about the same count together, for they share out one finding among them, and the one that raises the risk most
-    speaks for all. Only what raises the risk is named, nothing that is as with half of the others, and no feature whose part
-    people held out contradict (`model.unsaid`); a row whose risk nothing raises gets none.
+    speaks for all. Only what raises the risk is named, and raises it more than what is usual would: beside the median a
+    reader takes the difference for the reason. Nothing is said by a feature whose part people held out contradict
+    (`model.unsaid`); a row whose risk nothing raises gets none.
 
     Args:
         matrix: the features, and the columns of `language.in_units` where they are known.
         usual: `medians` of all rows of the night, of which `matrix` may hold some.
     """
-    parts = contributions_within(model, matrix, horizon_days)
     values = matrix[list(model.features)].to_numpy(dtype=np.float64)
-    parts_told = np.where((values == usual) | np.isin(model.features, model.unsaid), 0.0, parts)
+    parts = contributions_within(model, matrix, horizon_days)
+    parts[:, np.isin(model.features, model.unsaid)] = 0.0
     code, topics = pd.factorize(pd.Series([language.about.get(name, name) for name in model.features], dtype="str"))
     together = parts @ np.eye(len(topics))[code]
-    spoken = _spoken(parts_told, code, len(topics))
-    raises = (together > 0) & (np.take_along_axis(parts_told, spoken, axis=1) > 0)
-    order = np.argsort(-np.where(raises, together, 0.0), axis=1, kind="stable")[:, :top]
+    spoken = _spoken(np.where(values == usual, 0.0, parts), code, len(topics))
+    raises = (together > 0) & (np.take_along_axis(parts, spoken, axis=1) > 0)
+    # Those that may turn out to raise no more than what is usual are made up for by twice as many.
+    order = np.argsort(-np.where(raises, together, 0.0), axis=1, kind="stable")[:, : 2 * top]
+    chosen, is_named = np.take_along_axis(spoken, order, axis=1), np.take_along_axis(raises, order, axis=1)
+    is_named &= _is_beyond_usual(model, matrix, parts, usual, horizon_days, chosen, is_named)
     shifts = _shifts(model, matrix, language)
     return [
-        tuple(language.phrase(model.features[k], values[i, k], usual[k], shifts[i, k])
-              for k, is_one in zip(spoken[i, chosen], raises[i, chosen], strict=True) if is_one)
-        for i, chosen in enumerate(order)
-    ]  # fmt: skip
+        tuple(language.phrase(model.features[k], values[i, k], usual[k], shifts[i, k]) for k in places[named][:top])
+        for i, (places, named) in enumerate(zip(chosen, is_named, strict=True))
+    ]
+
+
+def _is_beyond_usual(
+    model: HazardModel, matrix: pd.DataFrame, parts: Values, usual: Values, horizon_days: int, chosen: Places,
+    is_asked: NDArray[np.bool_],
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Whether the part of each chosen feature is larger than it would be at the usual value; so where nothing is usual."""
+    is_beyond = np.ones(chosen.shape, dtype=bool)
+    for k in np.unique(chosen[is_asked]):
+        row, place = np.nonzero((chosen == k) & is_asked)
+        if np.isfinite(usual[k]):
+            ordinary = matrix.iloc[row].assign(**{model.features[k]: usual[k]})
+            is_beyond[row, place] = parts[row, k] > contributions_within(model, ordinary, horizon_days)[:, k]
+    return is_beyond
 
 
 def _spoken(parts: Values, code: Places, n_topics: int) -> Places:

@@ -172,6 +172,9 @@ def _no_worse(evidence: Evidence, policy: Policy) -> Rule:
     if contest is None:
         return Rule(name, True, "there is no champion yet to be compared with")
     champion = f"“{called(contest.champion)}”"
+    if contest.standing is Standing.ALTERED:
+        told = f"the champion, {champion}, is {contest.standing.value}: restore them, roll back, or let a person answer for the next"
+        return Rule(name, False, told)
     if contest.standing is not Standing.COMPARED:
         return Rule(name, True, f"the champion's predictor, {champion}, is {contest.standing.value}")
     told = f"onset AUROC against the champion's predictor, {champion}: {contest.value:+.3f}"

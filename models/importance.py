@@ -26,10 +26,12 @@ BORNE_OUT = "calibration_slope_of_part"
 FEATURE, FITS = "feature=", "fits"
 
 
-def importance(predictions: Predictions, matrix: pd.DataFrame, name: str, resamples: int, seed: int) -> pd.DataFrame:
+def importance(
+    predictions: Predictions, matrix: pd.DataFrame, name: str, horizon_days: int, resamples: int, seed: int
+) -> pd.DataFrame:
     """How much each feature moves a predictor's scores, how sure that is, and how far the fits agree.
 
-    Sizes are of parts of the log-odds within the first horizon, the mean over fits of means over rows that are not
+    Sizes are of parts of the log-odds within a horizon, the mean over fits of means over rows that are not
     masked. Their intervals (95 %) resample subjects and are conditional on the fits. Of the features with the ten
     largest sizes it is told in which share of the fits they are among that fit's ten. Agreement is Spearman's rank
     correlation of two fits' sizes: the mean over pairs, and in place of an interval the least and the greatest.
@@ -42,13 +44,14 @@ def importance(predictions: Predictions, matrix: pd.DataFrame, name: str, resamp
         predictions: of one task and split.
         matrix: holds the predicted rows by `subject_id, index_date`.
         name: of the predictor.
+        horizon_days: one of its horizons.
 
     Returns:
         `task, horizon_days, split, model, group, metric, value, low, high, n_subjects, n_episodes, n_fits`, largest sizes
         first; `group` is `feature=NAME`, or `fits` for their agreement.
     """
     features = next(iter(predictions.fits.values()))[name].features
-    sizes, drawn, slopes = _drawn(predictions, matrix, name, resamples, seed)
+    sizes, drawn, slopes = _drawn(predictions, matrix, name, horizon_days, resamples, seed)
     order = np.argsort(-drawn[0], kind="stable")
     is_top = _are_top(sizes)
     found = [(FEATURE + features[k], SIZE, drawn[0, k], *resampling.interval(drawn[1:, k])) for k in order]
@@ -56,7 +59,7 @@ def importance(predictions: Predictions, matrix: pd.DataFrame, name: str, resamp
     found += [(FEATURE + features[k], BORNE_OUT, slopes[0, k], *resampling.interval(slopes[1:, k])) for k in order]
     found.append((FITS, AGREEMENT, *_agreement(sizes)))
     table = pd.DataFrame(found, columns=["group", "metric", "value", "low", "high"])
-    of: dict[str, str | int] = {"task": predictions.task, "horizon_days": predictions.horizons_days[0],
+    of: dict[str, str | int] = {"task": predictions.task, "horizon_days": horizon_days,
                                 "split": predictions.split, "model": name}  # fmt: skip
     table = table.assign(**of)[[*of, *table.columns]]
     at_risk = predictions.rows[~predictions.rows["is_masked"].astype(bool)]
@@ -77,14 +80,17 @@ def contradicted(rows: pd.DataFrame, outcome: str, name: str) -> tuple[str, ...]
 
 
 def _drawn(
-    predictions: Predictions, matrix: pd.DataFrame, name: str, resamples: int, seed: int
+    predictions: Predictions, matrix: pd.DataFrame, name: str, horizon_days: int, resamples: int, seed: int
 ) -> tuple[Values, Values, Values]:
     """Sizes by fit, of shape (n_fits, n_features); their mean over fits, and slopes, first as they are and then as resampled."""
-    rows, key, first = predictions.rows, ["subject_id", "index_date"], predictions.horizons_days[0]
+    rows, key = predictions.rows, ["subject_id", "index_date"]
     place = rows[key].merge(matrix[key].assign(place=np.arange(len(matrix))), on=key, how="left")["place"].to_numpy()
     code, subjects = pd.factorize(rows["subject_id"])
     weights = np.vstack([np.ones(len(subjects)), resampling.draws(len(subjects), resamples, seed)])
-    label, risk = at_horizon(rows, first), predictions.risks[name][:, 0]
+    label, risk = (
+        at_horizon(rows, horizon_days),
+        predictions.risks[name][:, predictions.horizons_days.index(horizon_days)],
+    )
     rng = np.random.default_rng(seed)
     fits, excess, information = [], [], []
     for (cut, fold), fitted in sorted(predictions.fits.items()):
@@ -92,7 +98,7 @@ def _drawn(
         own = np.flatnonzero(is_own)
         if len(own):
             chosen = rng.choice(own, min(MOST_ROWS, len(own)), replace=False)
-            parts = contributions_within(fitted[name], matrix.iloc[place[chosen]], first)
+            parts = contributions_within(fitted[name], matrix.iloc[place[chosen]], horizon_days)
             fits.append(_means(np.abs(parts), code[chosen], weights))
             seen = np.isfinite(label[chosen])
             some, p = chosen[seen], risk[chosen[seen], None]

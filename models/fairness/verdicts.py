@@ -41,9 +41,9 @@ class Counted:
     @property
     def told(self) -> str:
         """Everything in a sentence, so that no fail never stands alone."""
-        parts = [f"{self.fails} fail", f"{self.passes} pass", f"{self.unjudged} not judged for too little data"]
+        parts = [f"{self.fails} fail", f"{self.passes} pass", f"{self.unjudged} without an answer for too little data"]
         if self.open:
-            parts.append(f"{self.open} not judged although the groups have the size that is declared")
+            parts.append(f"{self.open} without an answer although the groups have the size that is declared")
         return "; ".join([", ".join(parts), *(f"`{name}` {why}" for name, why in self.uncompared.items())])
 
 

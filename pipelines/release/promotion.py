@@ -5,8 +5,10 @@ What is done is in the ledger before it is done (`pipelines.release.ledger`).
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
+from models.errors import ModelsError
 from models.gate import CONTROLS, SHADOW_NIGHTS, Decision
 from pipelines import durable, engineering
 from pipelines.errors import Refused, Usage
@@ -157,6 +159,11 @@ def rollback(installation: Installation, outcome: str, word: Word) -> Entry:
     if (last.kind, last.before, last.after) != (ROLLBACK, champion.version, earlier):
         ledger.record(log, entry, None)
     registry.set_alias(model, CHAMPION)
+    # What serves is another: every page says so. The rollback stands, whatever comes of them.
+    with suppress(Refused, ModelsError):
+        night = reporting.last_night(installation)
+        reporting.audit(installation, night)
+        reporting.model_report(installation, night)
     return ledger.entries(log, name)[-1]
 
 

@@ -68,7 +68,7 @@ def _context(installation: Installation, night: str, outcome: str) -> Context:
         model_version="" if challenger is None else f"{challenger.name}/{challenger.version}",
         policy_version=policy_version(installation.settings),
         code_version=code_version(),
-        overrides=() if challenger is None else ledger.overrides(installation.audit_log, [challenger]),
+        overrides=overrides(installation, outcome),
     )
 
 
@@ -98,13 +98,18 @@ def _report(installation: Installation, night: str, outcome: str, tables: dict[s
     told = _told(settings)
     said = [judgement.reason(installation, outcome), *_remarks(installation, outcome)]
     remark = " ".join([*said, looks.sentence(installation.audit_log, outcome)])
+    name = model_name(outcome)
+    is_serving = (of := installation.registry.find(name, CHALLENGER)) is not None and of == installation.registry.find(
+        name, CHAMPION
+    )
     page = write_model(
         settings.reports_folder, outcome, lake.load("results"), lake.load("flow"), curves, served, decision,
         settings.outcomes[outcome].alert_horizon, context, tables, told, remark, split=split,
+        is_serving=is_serving,
     )  # fmt: skip
     audited = fairness_name(_audited(installation, outcome))
     card.make(
-        installation, night, outcome, page.stem, tables, told, context, finding(served, decision, remark),
+        installation, night, outcome, page.stem, tables, told, context, finding(served, decision, remark, is_serving),
         f"{slug(audited)}.html",
     )  # fmt: skip
 

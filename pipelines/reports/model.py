@@ -62,7 +62,7 @@ def write_model(
     folder: Path, outcome: str, rows: pd.DataFrame, flow: pd.DataFrame, curves: Mapping[str, pd.DataFrame],
     served: str, decision: Decision, alert_horizon_days: int, context: Context,
     tables: Mapping[str, pd.DataFrame] = MappingProxyType({}), told: Mapping[str, str] = MappingProxyType({}), remark: str = "",
-    *, split: str,
+    *, split: str, is_serving: bool = False,
 ) -> Path:  # fmt: skip
     """Write the report of one outcome's model and give its path.
 
@@ -79,6 +79,7 @@ def write_model(
         told: what a clinician calls each feature, by its name.
         remark: a sentence about what else decides whether it serves, where that is not the policy alone.
         split: on which the gain of onset decides.
+        is_serving: whether it serves already, whatever the policy says.
 
     Raises:
         Fault: no tidy rows of this outcome.
@@ -93,11 +94,12 @@ def write_model(
         page_name(outcome),
         "model",
         f"Model report: {words.plain(outcome)}",
-        finding(served, decision, remark),
+        finding(served, decision, remark, is_serving),
         context,
         **_policy(decision),
         stem=slug(page_name(outcome)),
         gains=gains,
+        hidden=usefulness.findings(rows[rows["outcome"] == outcome], split, alert_horizon_days, served),
         contests=[_contest(part, task, of, alert_horizon_days) for task, of, part in _parts(own, split)],
         calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
         **usefulness.section(rows[rows["outcome"] == outcome], split, alert_horizon_days, _rule(surest, split)),
@@ -150,13 +152,15 @@ def _known(tables: Mapping[str, pd.DataFrame]) -> int | None:
     return int(tables[PEOPLE]["n_subjects"].iloc[0]) if PEOPLE in tables else None
 
 
-def finding(served: str, decision: Decision, remark: str) -> str:
+def finding(served: str, decision: Decision, remark: str, is_serving: bool) -> str:
     """The page in a sentence: what serves, or that it is held back; and the remark."""
-    return f"{_served(served, decision)} {remark}".strip()
+    return f"{_served(served, decision, is_serving)} {remark}".strip()
 
 
-def _served(served: str, decision: Decision) -> str:
+def _served(served: str, decision: Decision, is_serving: bool) -> str:
     name = words.served(served)
+    if not decision.is_promoted and is_serving:
+        return f"{name[0].upper()}{name[1:]} serves, outside the release policy, which would hold it back for the reasons below."
     if not decision.is_promoted:
         return f"Held back, for the reasons below: {name}."
     if served == OWN:

@@ -142,10 +142,10 @@ def _importance(
 ) -> pd.DataFrame:  # fmt: skip
     """Tidy rows of what scores of the model, and of what earned being served, are associated with, where it headlines."""
     installation.report(f"weighing features, {outcome.name}")
-    how = installation.settings.training
+    how, horizon = installation.settings.training, installation.settings.outcomes[outcome.name].alert_horizon
     headline = next(p for p in found.predictions if p.task == "onset" and p.split == found.split)
     rows = pd.concat(
-        [importance.importance(headline, matrix, name, how.resamples, how.seed) for name in dict.fromkeys([MODEL, earned])],
+        [importance.importance(headline, matrix, name, horizon, how.resamples, how.seed) for name in dict.fromkeys([MODEL, earned])],
         ignore_index=True,
     )  # fmt: skip
     rows.insert(0, "dataset", dataset_name(installation))

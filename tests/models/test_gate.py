@@ -85,7 +85,7 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         "Brier score against the champion's predictor, “episode history only”: -0.0020 (-0.0040 to +0.0000), not proven worse",
         "calibration slope 1.00 (0.90 to 1.10) lies within 0.7 to 1.4",
         "calibration intercept 0.10 (-0.10 to 0.30) lies within -0.7 to 0.7",
-        "fairness comparisons: 0 fail, 5 pass, 9 not judged for too little data; `ethnicity` is recorded for nobody",
+        "fairness comparisons: 0 fail, 5 pass, 9 without an answer for too little data; `ethnicity` is recorded for nobody",
         "scored beside the champion on 2 nights whose outcomes are known, of 2 asked for",
     )
 
@@ -110,6 +110,7 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
         (replace(BETTER, rows=headline(gain_low=float("nan"))), "gain"),
         (replace(BETTER, rows=headline().iloc[3:]), "gain"),
         (replace(BETTER, contest=replace(BETTER.contest, low=NONE)), "champion"),
+        (replace(BETTER, contest=Contest("history_only", Standing.ALTERED)), "champion"),
         (replace(BETTER, contest=replace(BETTER.contest, brier=(0.002, 0.001, 0.003))), "champion's Brier score"),
         (replace(BETTER, contest=replace(BETTER.contest, brier=(NONE, NONE, NONE))), "champion's Brier score"),
         (replace(BETTER, rows=headline(slope=(2.0, 1.5, 2.6))), "calibration slope"),
@@ -124,7 +125,7 @@ def test_a_better_challenger_serves_and_every_rule_says_why():
     ids=["worse", "unfair", "insufficient though large", "leaking", "without a verdict", "a control not run", "no controls",
          "nothing estimable", "a control not estimable", "tuned", "not refitted", "too few refits",
          "unproven", "gain of nothing", "gain not estimable", "gain not measured",
-         "not comparable", "proven worse calibrated", "Brier score not comparable",
+         "not comparable", "a champion that is lost", "proven worse calibrated", "Brier score not comparable",
          "overconfident", "slope not measured", "risks too low", "intercept not measured",
          "few subjects", "few with an event", "outcomes not known yet", "the same recipe, not seen beside it"],
 )  # fmt: skip
@@ -152,7 +153,7 @@ def test_fairness_fails_are_told_where_they_do_not_block():
     """A policy may let them through; the decision counts them all the same."""
     decision = gate.decide(replace(BETTER, fairness=Counted(2, 5, 0, 9)), replace(POLICY, block_on_fairness_fail=False))
     assert decision.is_promoted
-    assert "fairness comparisons: 2 fail, 5 pass, 9 not judged for too little data" in decision.reasons
+    assert "fairness comparisons: 2 fail, 5 pass, 9 without an answer for too little data" in decision.reasons
 
 
 def test_insufficient_evidence_is_open_where_the_declared_size_is_met():
@@ -165,7 +166,7 @@ def test_insufficient_evidence_is_open_where_the_declared_size_is_met():
     assert count(judged, None, {}) == Counted(fails=1, passes=1, open=0, unjudged=3)
     (told,) = gate.decide(replace(BETTER, fairness=Counted(0, 5, 1, 9)), POLICY).reasons
     assert told.endswith(
-        "9 not judged for too little data, 1 not judged although the groups have the size that is declared"
+        "9 without an answer for too little data, 1 without an answer although the groups have the size that is declared"
     )
 
 
@@ -176,7 +177,8 @@ def test_where_nothing_was_compared_that_is_what_is_told():
     )
     told = gate.decide(replace(BETTER, fairness=nobody), replace(POLICY, shadow_nights=0)).reasons[-1]
     assert (
-        told == "fairness comparisons: 0 fail, 0 pass, 0 not judged for too little data; `sex` is recorded for nobody"
+        told
+        == "fairness comparisons: 0 fail, 0 pass, 0 without an answer for too little data; `sex` is recorded for nobody"
     )
 
 
@@ -227,9 +229,9 @@ def test_a_simple_rule_needs_no_gain_and_yields_only_to_a_champion_that_is_prove
     assert against(replace(rule, contest=proven), replace(POLICY, min_gain_low=0.02)) == []
 
 
-@pytest.mark.parametrize("standing", [Standing.SAME, Standing.WEIGHED, Standing.GONE, Standing.ALTERED])
+@pytest.mark.parametrize("standing", [Standing.SAME, Standing.WEIGHED, Standing.GONE])
 def test_where_nothing_is_to_be_compared_the_reason_is_told(standing: Standing):
-    """The same recipe, one that was weighed already, or one that cannot serve any more holds nobody back."""
+    """The same recipe, one that was weighed already, or one of features that are gone holds nobody back."""
     decision = gate.decide(replace(BETTER, contest=Contest("history_only", standing)), POLICY)
     assert decision.is_promoted
     assert any(standing.value in reason for reason in decision.reasons)
@@ -250,7 +252,7 @@ def test_nights_whose_outcomes_are_not_known_yet_are_told_and_count_for_nothing(
 def test_without_a_champion_that_can_score_a_night_no_shadow_nights_are_asked_for():
     """The very first model, and the one that takes the place of what cannot serve, could never get any."""
     unseen = replace(BETTER, shadowed=Shadowed(0, 0))
-    for contest in (None, *(Contest("history_only", of) for of in (Standing.ALTERED, Standing.GONE))):
+    for contest in (None, Contest("history_only", Standing.GONE)):
         decision = gate.decide(replace(unseen, contest=contest), POLICY)
         assert decision.is_promoted
         assert decision.reasons[-1] == "nothing serves that it could have scored beside"

@@ -67,13 +67,13 @@ def test_parts_and_bias_add_up_to_the_margin():
 
 def test_a_size_is_the_mean_over_fits_of_the_mean_over_their_own_rows():
     """a: (2 x mean(1, 2) + 1 x 1) / 2; b: (0.5 x mean(0, 1) + 3 x 1) / 2; the masked row says nothing."""
-    found = sizes(importance.importance(*by_hand(), "it", 100, 1))
+    found = sizes(importance.importance(*by_hand(), "it", 7, 100, 1))
     assert found == pytest.approx({"a": (2 * 1.5 + 1) / 2, "b": (0.5 * 0.5 + 3) / 2})
 
 
 def test_fits_that_rank_features_the_other_way_round_disagree():
     """In the first fit a is larger, in the second b: their rank correlation is -1."""
-    found = importance.importance(*by_hand(), "it", 100, 1)
+    found = importance.importance(*by_hand(), "it", 7, 100, 1)
     row = found[found["metric"] == importance.AGREEMENT].iloc[0]
     assert (row["value"], row["low"], row["high"]) == (-1, -1, -1)
     assert set(found["n_fits"]) == {2}
@@ -93,7 +93,7 @@ def slopes(of_events: tuple[float, float]) -> pd.DataFrame:
     fitted = linear((1.0, 1.0))
     risks = {"it": risk.predict(fitted, matrix)}
     found = importance.importance(
-        Predictions("onset", "unseen_subjects", (7,), rows, risks, {(0, 0): {"it": fitted}}), matrix, "it", 200, 1
+        Predictions("onset", "unseen_subjects", (7,), rows, risks, {(0, 0): {"it": fitted}}), matrix, "it", 7, 200, 1
     )
     return found.assign(outcome="crisis")
 
@@ -113,7 +113,7 @@ def test_a_part_is_held_against_what_came_to_pass(monkeypatch):
 
 def test_what_says_something_is_the_largest_in_every_fit(predicted: Predictions):
     """Short sleep was put in; its interval lies above that of noise."""
-    found = importance.importance(predicted, MATRIX, MODEL, 200, 1)
+    found = importance.importance(predicted, MATRIX, MODEL, 14, 200, 1)
     rows = found[found["metric"] == importance.SIZE].set_index("group")
     assert rows.index[0] == "feature=sleep_short"
     assert rows.loc["feature=sleep_short", "low"] > rows.loc["feature=noise", "high"]
@@ -133,9 +133,9 @@ def test_a_fit_explains_only_people_it_never_saw(predicted: Predictions):
 
 def test_many_rows_are_sampled_and_the_same_seed_gives_the_same(predicted: Predictions, monkeypatch):
     """Each fit explains no more rows than it may; the figures are near those of all rows, and repeat to the bit."""
-    whole = sizes(importance.importance(predicted, MATRIX, MODEL, 100, 1))
+    whole = sizes(importance.importance(predicted, MATRIX, MODEL, 14, 100, 1))
     monkeypatch.setattr(importance, "MOST_ROWS", 400)
-    first = importance.importance(predicted, MATRIX, MODEL, 100, 1)
-    pd.testing.assert_frame_equal(first, importance.importance(predicted, MATRIX, MODEL, 100, 1))
+    first = importance.importance(predicted, MATRIX, MODEL, 14, 100, 1)
+    pd.testing.assert_frame_equal(first, importance.importance(predicted, MATRIX, MODEL, 14, 100, 1))
     assert sizes(first) != whole
     assert sizes(first) == pytest.approx(whole, rel=0.25)

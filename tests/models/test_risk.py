@@ -233,11 +233,28 @@ def test_near_copies_speak_once_and_count_together():
     assert named(by_weights(sleep_a=0.6, sleep_b=-0.7), row, nobody[:2], {"sleep_a": "sleep", "sleep_b": "sleep"}) == ()
 
 
+def test_what_raises_the_risk_less_than_what_is_usual_is_not_named():
+    """Longer ago is worse here, and whoever never had an event is safer still: 70 days raise the risk, 96 would more."""
+    model = by_weights(days_since=1.0, mood=1.0)
+    model = replace(model, linear=replace(model.linear, missing_weight=(-3.0, 0.0)))
+    usual = np.array([96.0, np.nan])
+    for days, said in ((70.0, ("mood",)), (120.0, ("days_since", "mood")), (96.0, ("mood",)), (np.nan, ("mood",))):
+        assert named(model, pd.DataFrame({"days_since": [days], "mood": [1.0]}), usual) == said
+    # Where too few are known for a median, the part alone counts.
+    assert named(model, pd.DataFrame({"days_since": [70.0], "mood": [1.0]}), np.full(2, np.nan)) == (
+        "days_since",
+        "mood",
+    )
+
+
 def test_what_people_held_out_contradict_is_never_said():
     """The score uses it all the same."""
     model = by_weights(sleep=2.0, mood=1.0)
     row = pd.DataFrame([dict.fromkeys(model.features, np.sinh(1.0))])
     silent = replace(model, unsaid=("sleep",))
+    # Nor does it lend its weight to another feature about the same.
+    twins = {"sleep": "night", "mood": "night"}
+    assert named(replace(by_weights(sleep=2.0, mood=-1.0), unsaid=("sleep",)), row, np.full(2, np.nan), twins) == ()
     assert named(model, row, np.full(2, np.nan)) == ("sleep", "mood")
     assert named(silent, row, np.full(2, np.nan)) == ("mood",)
     assert (risk.predict(silent, row) == risk.predict(model, row)).all()

@@ -10,7 +10,8 @@ from models.abstention import ABSTAINED, ALL, MISSED, SCORED, SHARE
 from models.controls import PERMUTED, SHIFTED
 from models.flow import ADMITTED, COMPETING, STEPS, UNREPORTED
 from models.importance import AGREEMENT, BORNE_OUT, IN_TOP, SIZE
-from pipelines.reports import controls, flow, importance, people
+from models.reliability import MONTH, OF_A_MONTH
+from pipelines.reports import controls, flow, importance, people, usefulness
 from pipelines.reports.abstention import METRICS
 from pipelines.reports.comparison import comparison
 from pipelines.reports.model import write_model
@@ -305,3 +306,41 @@ def test_the_terminal_s_table_leaves_out_what_ranks_nobody():
     vanished = rows[rows["metric"] == "fits_left_out"].assign(split="unseen_and_later")
     found = comparison(pd.concat([rows, vanished]), {"crisis": 14})
     assert [row["tested on"] for row in found] == ["unseen subjects"] * 2
+
+
+def late_rows(intercepts: dict[str, tuple[float, float, float]], within: tuple[float, float, float]) -> pd.DataFrame:
+    """A rule's calibration by month, and how it ranks one person's days."""
+    told = {
+        "outcome": "crisis",
+        "task": "onset",
+        "split": "unseen_subjects",
+        "horizon_days": 14,
+        "model": "history_and_tenure",
+    }
+    rows = [(f"{MONTH}{month}", OF_A_MONTH + "calibration_intercept", *of) for month, of in intercepts.items()]
+    rows.append(("all", "within_subject_auroc", *within))
+    return pd.DataFrame(rows, columns=["group", "metric", "value", "low", "high"]).assign(**told)
+
+
+def test_what_the_overall_figures_hide_is_found():
+    """A rule that ranks people, not days, and whose risks were too high in the newest month; another model's rows are not its."""
+    months = {"2026-04": (0.1, -0.2, 0.4), "2026-05": (0.5, 0.1, 0.9), "2026-06": (-0.693, -1.0, -0.3)}
+    rows = late_rows(months, (0.38, 0.30, 0.46))
+    within, late = usefulness.findings(rows, "unseen_subjects", 14, "history_and_tenure")
+    assert within["verdict"] == "fail"
+    assert "worse than a coin: it tells who is at risk, not when (AUROC 0.38" in within["text"]
+    assert "how long somebody has been enrolled" in within["text"]
+    assert late["verdict"] == "fail"
+    assert "proven too high in 2026-06, and too low in 2026-05, of 3 months that can be told" in late["text"]
+    assert "the odds were 2.00 times too high" in late["text"]
+    assert usefulness.findings(rows, "unseen_subjects", 14, "boosted_hazard") == []
+
+
+def test_a_month_that_is_over_is_told_and_no_alarm():
+    """Only the newest says what to watch; where none is proven wrong, that is said."""
+    good = late_rows({"2026-05": (0.5, 0.1, 0.9), "2026-06": (0.0, -0.3, 0.3)}, (0.6, 0.55, 0.65))
+    within, late = usefulness.findings(good, "unseen_subjects", 14, "history_and_tenure")
+    assert (within["verdict"], late["verdict"]) == ("pass", "insufficient_evidence")
+    fine = late_rows({"2026-06": (0.0, -0.3, 0.3)}, (0.5, 0.45, 0.55))
+    within, late = usefulness.findings(fine, "unseen_subjects", 14, "history_and_tenure")
+    assert (within["verdict"], late["verdict"]) == ("insufficient_evidence", "pass")

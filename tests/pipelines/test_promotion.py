@@ -155,6 +155,9 @@ def test_an_override_serves_is_recorded_and_seen_wherever_the_model_is(made):
         assert "on the word of A. Clinician" in page.read_text(encoding="utf-8"), page.name
     assert "released by override" in night.context(made, NIGHT).model_versions["crisis"]
     assert REASON in str(command("promotions")[1]["rows"][-1])
+    assert command("rollback", "--by", "A. Clinician", "--reason", REASON)[0] == 0
+    for page in pages:
+        assert "outside the release policy" not in page.read_text(encoding="utf-8"), page.name
 
 
 def test_an_override_that_is_not_needed_is_not_used(made):
@@ -215,7 +218,7 @@ def test_what_could_not_be_compared_is_told(made, monkeypatch):
     finally:
         stored(made, "verdicts", before)
     (told,) = (rule.told for rule in judgement.decision_of(made, "crisis").rules if rule.name == "fairness")
-    assert "not judged for too little data; `sex` is recorded for nobody; `site` has one group only" in told
+    assert "without an answer for too little data; `sex` is recorded for nobody; `site` has one group only" in told
 
 
 def test_a_model_tuned_on_its_own_people_is_held_back_until_somebody_answers_for_it(made, monkeypatch):
