@@ -42,7 +42,8 @@ def columns_of(matrix: pd.DataFrame, features: tuple[str, ...]) -> dict[str, NDA
     """
     missing = [feature for feature in features if feature not in matrix.columns]
     if missing:
-        raise ModelsError(f"The matrix lacks {len(missing)} features of the model, first `{missing[0]}`. Rebuild it.")
+        lacking = f"The matrix lacks {len(missing)} of the model's {len(features)} features, first `{missing[0]}`."
+        raise ModelsError(f"{lacking} Build it with all of them.")
     columns = {feature: _floating(feature, matrix[feature]) for feature in features}
     infinite = sum(int(np.isinf(values).sum()) for values in columns.values())
     if infinite:

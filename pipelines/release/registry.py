@@ -225,6 +225,12 @@ class Registry:
         uri, artifacts = f"models:/{model.name}/{model.version}", tracking.import_mlflow().artifacts
         whole = Path(artifacts.download_artifacts(uri, dst_path=str(fresh), tracking_uri=self.tracking_uri))
         found = [path for path in (whole / "artifacts").glob("*") if path.is_dir()]
+        if not found:
+            shutil.rmtree(fresh)
+            raise Refused(
+                f"No files of `{model.name}` version {model.version} lie where the registry says. Put the state folder back where it "
+                "was when the model was trained, restore MLflow's artifacts from a backup, or train and promote again."
+            )
         if [content_hash(path) for path in found] != [model.content_sha256]:
             shutil.rmtree(fresh)
             raise Refused(

@@ -101,7 +101,7 @@ def write_model(
         gains=gains,
         hidden=usefulness.findings(rows[rows["outcome"] == outcome], split, alert_horizon_days, served),
         contests=[_contest(part, task, of, alert_horizon_days) for task, of, part in _parts(own, split)],
-        calibration=plots.calibration(dict(curves), "Observed against predicted risk.") if curves else None,
+        calibration=_calibration(curves) if curves else None,
         **usefulness.section(rows[rows["outcome"] == outcome], split, alert_horizon_days, _rule(surest, split)),
         **_sections(tables, outcome, alert_horizon_days, served, told),
         flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),
@@ -166,6 +166,11 @@ def _served(served: str, decision: Decision, is_serving: bool) -> str:
     if served == OWN:
         return f"{name} beat the best simple baseline and is served."
     return f"{name[0].upper()}{name[1:]} is served."
+
+
+def _calibration(curves: Mapping[str, pd.DataFrame]) -> Markup:
+    named = {words.predictor(name).removeprefix("Baseline: "): curve for name, curve in curves.items()}
+    return plots.calibration(named, "Observed against predicted risk.")
 
 
 def _policy(decision: Decision) -> dict[str, Any]:

@@ -290,7 +290,10 @@ def test_what_is_usual_of_few_is_not_told(model: risk.HazardModel):
 
 @pytest.mark.parametrize(
     ("matrix", "message"),
-    [(MATRIX.drop(columns="noise"), "lacks 1 features"), (MATRIX.assign(noise=np.inf), "infinite values")],
+    [
+        (MATRIX.drop(columns="noise"), "lacks 1 of the model's 3 features"),
+        (MATRIX.assign(noise=np.inf), "infinite values"),
+    ],
 )
 def test_an_unfit_matrix_is_refused(model: risk.HazardModel, matrix: pd.DataFrame, message: str):
     """At fitting and at scoring alike."""

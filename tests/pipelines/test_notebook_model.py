@@ -192,7 +192,7 @@ def test_numbers_that_lose_nothing_as_doubles_are_scored_as_doubles(made, values
 UNFIT = {
     "text": ({"mood_level": ["zebra", "yak"], "sleep_level": [71.625, 72.625]}, "mood_level.*str to float64"),
     "long integers": ({"mood_level": [7162, 7163], "sleep_level": [71.625, 72.625]}, "mood_level.*int64 to float64"),
-    "an absent column": ({"sleep_level": [71.625, 72.625]}, "lacks 1 features of the model, first `mood_level`"),
+    "an absent column": ({"sleep_level": [71.625, 72.625]}, "lacks 1 of the model's 2 features, first `mood_level`"),
     "an infinite value": ({"mood_level": [np.inf, 71.625], "sleep_level": [71.625, 72.625]}, "holds 1 infinite values"),
 }  # fmt: skip
 

@@ -122,6 +122,21 @@ def test_an_altered_model_is_refused_and_never_parsed(made):
     assert made.again().champion(NAME).version == "1"
 
 
+def test_a_state_that_was_moved_is_not_called_altered(made):
+    """MLflow keeps where files lie as a whole path; nothing there is another thing than something else there."""
+    stored = next(made.registry.artifact_root.rglob("*/artifacts/artifacts/plain"))
+    elsewhere = stored.rename(stored.with_name("elsewhere.away"))
+    kept = elsewhere.rename(made.registry.artifact_root.parent / "away")
+    try:
+        with pytest.raises(Refused, match="lie where the registry says. Put the state folder back"):
+            Registry(made.registry.tracking_uri, made.registry.artifact_root, made.registry.cache / "none").fetch(
+                made.versions[1]
+            )
+    finally:
+        kept.rename(stored)
+    assert made.again().champion(NAME).version == "1"
+
+
 def test_an_altered_cache_is_fetched_again(made):
     """A flipped bit in the cache is found and the files are fetched anew."""
     served = made.registry.champion(NAME)

@@ -98,7 +98,13 @@ def associated(facts: Facts) -> Section:
     if found is None:
         return Section("associated", "What its scores are associated with", ("Not measured in this training.",))
     lines = [
-        (line["name"], line["value"], line["span"], line["in_top"], f"{line['slope']} {line['slope_span']}".strip())
+        (
+            line["name"],
+            line["value"],
+            line["span"],
+            line["in_top"],
+            f"{line['slope']} ({line['slope_span']})" if line["slope_span"] else line["slope"],
+        )
         for line in found["lines"][:10]
     ]
     columns = (
