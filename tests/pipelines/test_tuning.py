@@ -22,7 +22,7 @@ from pipelines.installation import Installation
 from pipelines.release import reporting, tracking
 from pipelines.reports import tuning as report
 from pipelines.settings import load_settings
-from pipelines.training import evaluating, looks, trials, tuning
+from pipelines.training import looks, trials, tuning
 from pipelines.training.controls import CONTROLS, EXPECTED
 from pipelines.training.provenance import basis
 from pipelines.training.tuning import Tuned
@@ -54,7 +54,7 @@ def installed(home: Path) -> Installation:
 def few_features() -> Any:
     """The model and one baseline over the features of the made-up cohort, whatever is on."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluating, "candidates", lambda matrix, on, growth: (
+        patch.setattr(tuning, "candidates", lambda matrix, on, growth: (
             Predictor(MODEL, "boosted_trees", FEATURES, growth), Predictor("history_only", "logistic", FEATURES[:1])))  # fmt: skip
         yield
 
