@@ -77,6 +77,19 @@ def test_a_miscalibrated_model_is_seen_and_each_update_mends_what_it_is_for(too_
     assert max(updated) < value(rows, AS_IS, "brier")
 
 
+def test_each_interval_gets_a_line_of_its_own(model, elsewhere):
+    """Right for the first week and much too low for the second: one level for both makes the first week too high."""
+    slopes, intercepts = (of * 2 if len(of) == 1 else of for of in model.lines)
+    found = predicted(replace(model, lines=(slopes, (intercepts[0], intercepts[1] - 2.5))), *elsewhere)
+    rows = external_validation.measure(found, "elsewhere", "crisis", 200, 1, 0.1)
+    weeks = {days: rows[rows["horizon_days"] == days] for days in OUTCOME.horizons_days}
+    off = {way: {days: value(of, way, "calibration_intercept") for days, of in weeks.items()} for way in WAYS}
+    assert off[AS_IS][14] > 0.4
+    assert off[INTERCEPT_UPDATED][7] < -0.3
+    assert abs(off[LINE_REFITTED][7]) < 0.15
+    assert abs(off[LINE_REFITTED][14]) < 0.15
+
+
 def test_every_way_has_every_figure_with_an_interval_and_a_difference_to_the_best_rule(too_extreme):
     """AUROC, its difference, slope, intercept, ICI, Brier and scaled Brier, each held by its interval."""
     rows = too_extreme[1]
