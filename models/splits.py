@@ -12,7 +12,7 @@ from models.errors import ModelsError
 UNSEEN_SUBJECTS = "unseen_subjects"
 UNSEEN_AND_LATER = "unseen_and_later"
 SAME_SUBJECTS_LATER = "same_subjects_later"
-UNSEEN_SITE = "unseen_site"
+UNSEEN_SITE, UNSEEN_DEVICE = "unseen_site", "unseen_device"
 # What a label frame says of each row, and may say once more of each cut: as it was known by then (`with_known`).
 LABEL = ("days_to_event", "followed_days", "is_masked")
 # Test periods begin after these shares of the index dates, so that every cut has a past to learn from.
@@ -84,16 +84,17 @@ def same_subjects_later(labels: pd.DataFrame, cuts: int, horizon_days: int) -> I
         yield Split(SAME_SUBJECTS_LATER, 0, cut, period.train, period.test, period.known)
 
 
-def unseen_site(site: pd.Series) -> Iterator[Split]:
-    """Each site tested by a model trained on the others; none where there is one site only.
+def one_out(split: str, place: pd.Series) -> Iterator[Split]:
+    """Each site, or each device, tested by a model trained on the others; none where there is one only.
 
     Args:
-        site: of each label row's subject; rows without one are trained on only.
+        split: `UNSEEN_SITE` or `UNSEEN_DEVICE`.
+        place: site or device of each label row's subject; rows without one are trained on only.
     """
-    names = sorted(site.dropna().unique())
+    names = sorted(place.dropna().unique())
     for number, name in enumerate(names if len(names) > 1 else []):
-        is_there = (site == name).to_numpy(dtype=bool)
-        yield Split(UNSEEN_SITE, number, 0, ~is_there, is_there)
+        is_there = (place == name).to_numpy(dtype=bool)
+        yield Split(split, number, 0, ~is_there, is_there)
 
 
 def periods(labels: pd.DataFrame, split: str, cuts: int, horizon_days: int) -> tuple[Period, ...]:

@@ -91,6 +91,7 @@ SPLITS: dict[str, str] = {
     "unseen_and_later": "unseen subjects, later in time",
     "same_subjects_later": "the same subjects, later in time",
     "unseen_site": "a site that was not learnt from",
+    "unseen_device": "a device that was not learnt from",
 }
 
 # Symbol, words, CSS class: never colour alone.

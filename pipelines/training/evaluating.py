@@ -5,7 +5,7 @@ grown, and `importance` of the model's features.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -33,6 +33,7 @@ from models.outcomes import Outcome, at_horizon
 from models.policy import Policy
 from models.protocol import Predictions
 from models.splits import Split
+from pipelines import cohort as cohorts
 from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.outcome_sections import OutcomeSettings
@@ -65,10 +66,10 @@ def evaluate(installation: Installation, night: str) -> Counts:
         declared = installation.settings.outcomes[outcome.name]
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
         labels = installation.lake.load(f"labels_{outcome.name}")
-        site = engineering.cohort(installation, night).subjects.set_index("subject_id")["site"]
+        places = _places(installation, night) if how.every_split else {}
         found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
                                  candidates(matrix, installation.settings.features_on(), how.model.growth()), how,
-                                 installation.settings.audit.top_share, site, installation.report)  # fmt: skip
+                                 installation.settings.audit.top_share, places, installation.report)  # fmt: skip
         rows = _refitted(installation, outcome, matrix, labels, found)
         results.append(
             pd.concat([rows, _by_who_was_lost(installation, night, outcome, matrix, found)], ignore_index=True)
@@ -95,6 +96,13 @@ def evaluate(installation: Installation, night: str) -> Counts:
     installation.lake.replace("results", pd.concat(results, ignore_index=True))
     installation.lake.replace("served", pd.DataFrame(served), version=basis(installation, night))
     return {f"{row['outcome']}: to be served": str(row["served"]) for row in served}
+
+
+def _places(installation: Installation, night: str) -> dict[str, pd.Series]:
+    """Site and device of each subject, each of which a split leaves out."""
+    known = engineering.cohort(installation, night)
+    devices = cohorts.device_models(installation.lake, known)
+    return {splits.UNSEEN_SITE: known.subjects.set_index("subject_id")["site"], splits.UNSEEN_DEVICE: devices}
 
 
 def _refitted(
@@ -155,12 +163,12 @@ def _importance(
 
 def evaluate_outcome(
     dataset: str, matrix: pd.DataFrame, labels: pd.DataFrame, outcome: Outcome, alert_horizon: int,
-    predictors: Sequence[Predictor], training: Training, top_share: float, site: pd.Series, report: Report,
+    predictors: Sequence[Predictor], training: Training, top_share: float, places: Mapping[str, pd.Series], report: Report,
 ) -> Evaluated:  # fmt: skip
     """Fit the model and every baseline on every split of both tasks, and measure them.
 
     Args:
-        site: of each subject, by subject.
+        places: by the name of the split that keeps them apart, where each subject belongs, by subject; of the full protocol.
     """
     found, rows = [], []
     for task in outcomes.TASKS:
@@ -168,7 +176,8 @@ def evaluate_outcome(
         planned = planned_splits(of_task, outcome, training, training.seed)
         if training.every_split:
             planned += splits.same_subjects_later(of_task, training.cuts, max(outcome.horizons_days))
-            planned += splits.unseen_site(of_task["subject_id"].map(site))
+            for name, place in places.items():
+                planned += splits.one_out(name, of_task["subject_id"].map(place))
 
         def progress(share: float, task: str = task) -> None:
             report(f"evaluating {outcome.name}, {task}", share)

@@ -55,14 +55,16 @@ def test_the_same_subjects_later_are_learnt_from_their_past_alone():
         ].min()
 
 
-def test_each_site_is_tested_once_by_a_model_of_the_others():
-    """Split (d): whose site is not known is learnt from only; one site alone is no split."""
+@pytest.mark.parametrize("name", [splits.UNSEEN_SITE, splits.UNSEEN_DEVICE])
+def test_each_site_and_device_is_tested_once_by_a_model_of_the_others(name: str):
+    """Split (d): whose site or device is not known is learnt from only; one alone is no split."""
     site = LABELS["subject_id"].map(lambda name: {"0": "north", "1": "south"}.get(name[2]))
-    found = list(splits.unseen_site(site))
+    found = list(splits.one_out(name, site))
+    assert {split.name for split in found} == {name}
     assert [set(site[split.test]) for split in found] == [{"north"}, {"south"}]
     assert all((split.train == ~split.test).all() for split in found)
     assert site.isna().any()
-    assert not list(splits.unseen_site(site.where(site != "south")))
+    assert not list(splits.one_out(name, site.where(site != "south")))
 
 
 def test_a_cut_is_learnt_from_labels_as_they_were_known_there():

@@ -249,6 +249,4 @@ def test_features_that_need_longer_than_anybody_is_followed_are_named():
     with pytest.raises(
         ModelsError, match="later than 100 days after their enrolment, .*`early_warning_mood_variance_90d` needs"
     ):
-        evaluate_outcome(
-            "made up", matrix, both, OUTCOME, 14, asked, Training(), 0.1, pd.Series(dtype=str), lambda *told: None
-        )
+        evaluate_outcome("made up", matrix, both, OUTCOME, 14, asked, Training(), 0.1, {}, lambda *told: None)

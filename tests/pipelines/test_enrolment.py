@@ -83,3 +83,22 @@ def test_training_on_a_past_that_knew_nobody_is_refused(tmp_path):
     with pytest.raises(Refused, match=r"No index date .* `crisis`.* `received: end_of_local_day`") as refusal:
         engineering.training_matrices(made, f"{LAST:%Y-%m-%d}")
     assert TOLD_LATE not in str(refusal.value)
+
+
+def test_a_subject_s_device_is_the_one_that_most_rows_come_from(tmp_path):
+    """As known by the night; who changed theirs counts for the longer one, who has none is not there."""
+    made = installation(tmp_path)
+    tell(made.lake, [(EARLIER, 1, 1, "a"), (LATER, 1, 1, "a"), (ELSEWHERE, 1, 1, "a")])
+    worn = [(EARLIER, "Lumen", 3), (EARLIER, "Pacer", 2), (LATER, "Pacer", 2), (ELSEWHERE, "", 4)]
+    late = pd.Timestamp("2026-06-28 12:00", tz="UTC").as_unit("us")
+    for who, model, nights in [*worn, (LATER, "Lumen", 9)]:
+        offset = pd.date_range("2026-06-05 05:00", periods=nights, tz="UTC", unit="us") + pd.Timedelta(days=len(model))
+        rows = pd.DataFrame({
+            "subject_id": who, "source": "a", "device_id": f"{who} {model}", "device_model": model,
+            "record_id": [f"night-{number}" for number in range(nights)],
+            "onset_at": offset - pd.Timedelta(hours=7), "offset_at": offset, "minutes_asleep": 400.0, "is_main": True,
+            "received_at": late if nights == 9 else offset + pd.Timedelta(hours=1), "is_deleted": False,
+        })  # fmt: skip
+        ingest(made.lake, [Batch("sleep", rows, "sleep")], f"{who} {model}")
+    found = cohorts.device_models(made.lake, cohorts.load(made.lake, made.settings, LAST))
+    assert found.to_dict() == {EARLIER: "Lumen", LATER: "Pacer"}

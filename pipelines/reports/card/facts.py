@@ -10,7 +10,7 @@ from models.gate import Decision
 from models.outcomes import Outcome
 from models.refitting import REFITS
 from models.risk import Learner
-from models.splits import UNSEEN_SITE
+from models.splits import UNSEEN_DEVICE, UNSEEN_SITE
 from pipelines.reports import words
 from pipelines.reports.site import Context
 from pipelines.sections import AlertPolicy, AuditSettings, ReleasePolicy, Training
@@ -114,9 +114,10 @@ class Facts:
         return 0 if counted.empty else int(counted.iloc[0])
 
     @property
-    def has_unseen_sites(self) -> bool:
-        """Whether sites were tested by fits on the other sites."""
-        return bool((self.rows["split"] == UNSEEN_SITE).any())
+    def left_out(self) -> list[str]:
+        """What was tested by fits on the others: `site`, `device`, both or neither."""
+        of = {"site": UNSEEN_SITE, "device": UNSEEN_DEVICE}
+        return [name for name, split in of.items() if (self.rows["split"] == split).any()]
 
     @property
     def horizons(self) -> str:

@@ -146,8 +146,8 @@ def _known(facts: Facts) -> dict[str, str]:
         "split": words.SPLITS.get(facts.split, facts.split),
         "folds": str(facts.training.folds),
         "cuts": str(facts.training.cuts),
-        "sites": "Each site tested by fits on the others: model report." if facts.has_unseen_sites else
-        "Not examined in this training (`every_split`, with several sites).",
+        "sites": f"Each {' and each '.join(facts.left_out)} tested by fits on the others: model report." if facts.left_out else
+        "Not examined in this training (`every_split`, with several sites or devices).",
         "tuned": "a search on these people was made before, and what is declared is not the default: figures are no test of it"
         if facts.is_tuned else "no search on these people chose them",
         "code": facts.context.code_version,
