@@ -26,8 +26,6 @@ ToDay = Callable[[pd.Series, str, time], pd.Series]
 # Streams that make up the day panel.
 PANEL_STREAMS = ("mood", "sleep", "wearable", "wearable_days", "assessments", "signals")
 OBSERVED_AT = {"mood": "answered_at", "sleep": "offset_at", "wearable": "minute_at", "assessments": "completed_at"}
-# What a device sends.
-WORN = ("sleep", "wearable_days", "wearable")
 # Care statuses under which nobody is scored; paused and inpatient subjects stay on the roster with that status.
 FOLLOW_UP_ENDS = ("deceased",)
 # Column of the day panel: whether a subject answered anything.
@@ -276,23 +274,6 @@ def newest_night(lake: Lake, sites: Sites) -> pd.Timestamp:
         raise Refused("The lake is empty. Declare `sources:` in foretide.yaml, or run `foretide ingest`.")
     newest = pd.Series([max(received).as_unit("us")])
     return min(calendar.index_date_knowing(newest, zone, sites.cutoff).iloc[0] for zone in sites.zones)
-
-
-def device_models(lake: Lake, cohort: Cohort) -> pd.Series:
-    """The device model that most of each subject's known rows come from, indexed by subject; who has none is not there."""
-    connection, counts = lake.connection(), []
-    for table in WORN:
-        rows = lake.history(table, cohort.known_at, connection)
-        found = rows.query(
-            "known",
-            """
-            SELECT subject_id, device_model, count(*) AS n FROM known
-            WHERE device_model IS NOT NULL AND device_model <> '' GROUP BY ALL""",
-        )
-        counts.append(found.df())
-    of = pd.concat(counts).groupby(["subject_id", "device_model"], as_index=False)["n"].sum()
-    most = of.sort_values(["n", "device_model"], ascending=[False, True]).drop_duplicates("subject_id")
-    return most.set_index("subject_id")["device_model"]
 
 
 def last_observations(lake: Lake, cohort: Cohort) -> pd.Series:

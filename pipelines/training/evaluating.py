@@ -33,7 +33,6 @@ from models.outcomes import Outcome, at_horizon
 from models.policy import Policy
 from models.protocol import Predictions
 from models.splits import Split
-from pipelines import cohort as cohorts
 from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.outcome_sections import OutcomeSettings
@@ -42,6 +41,7 @@ from pipelines.sections import Training
 from pipelines.training import looks
 from pipelines.training.candidates import candidates, without_use
 from pipelines.training.labelling import KEY
+from pipelines.training.places import places_of
 from pipelines.training.provenance import basis, dataset_name
 
 IMPORTANCE = "importance"
@@ -66,7 +66,7 @@ def evaluate(installation: Installation, night: str) -> Counts:
         declared = installation.settings.outcomes[outcome.name]
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
         labels = installation.lake.load(f"labels_{outcome.name}")
-        places = _places(installation, night) if how.every_split else {}
+        places = places_of(installation, night) if how.every_split else {}
         found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
                                  candidates(matrix, installation.settings.features_on(), how.model.growth()), how,
                                  installation.settings.audit.top_share, places, installation.report)  # fmt: skip
@@ -96,13 +96,6 @@ def evaluate(installation: Installation, night: str) -> Counts:
     installation.lake.replace("results", pd.concat(results, ignore_index=True))
     installation.lake.replace("served", pd.DataFrame(served), version=basis(installation, night))
     return {f"{row['outcome']}: to be served": str(row["served"]) for row in served}
-
-
-def _places(installation: Installation, night: str) -> dict[str, pd.Series]:
-    """Site and device of each subject, each of which a split leaves out."""
-    known = engineering.cohort(installation, night)
-    devices = cohorts.device_models(installation.lake, known)
-    return {splits.UNSEEN_SITE: known.subjects.set_index("subject_id")["site"], splits.UNSEEN_DEVICE: devices}
 
 
 def _refitted(

@@ -16,6 +16,7 @@ from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.settings import settings_from
 from pipelines.sources.batch import Batch
+from pipelines.training.places import device_models
 
 # DuckDB 2.0 and PyArrow 25 call what pandas 3.1 deprecates; their warnings, not ours.
 pytestmark = [
@@ -100,5 +101,5 @@ def test_a_subject_s_device_is_the_one_that_most_rows_come_from(tmp_path):
             "received_at": late if nights == 9 else offset + pd.Timedelta(hours=1), "is_deleted": False,
         })  # fmt: skip
         ingest(made.lake, [Batch("sleep", rows, "sleep")], f"{who} {model}")
-    found = cohorts.device_models(made.lake, cohorts.load(made.lake, made.settings, LAST))
+    found = device_models(made.lake, cohorts.load(made.lake, made.settings, LAST))
     assert found.to_dict() == {EARLIER: "Lumen", LATER: "Pacer"}
