@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models import operational, resampling
 from models.fairness import audit, disclosure
-from models.fairness.bootstrap import membership
+from models.fairness.groups import membership
 from models.power import EVERYBODY
 
 Values = NDArray[np.float64]
@@ -97,7 +97,7 @@ def by_group(
         groups of each attribute are hidden.
     """
     groupings, groups = audit.divide(rows.assign(probability=rows[one]), attributes, {})
-    member = membership(groupings) > 0
+    member = membership(groupings)
     is_asked = ~groups["is_crossed"]
     groups = groups.assign(is_counted=disclosure.is_countable(groups))
     is_shown = is_asked & (disclosure.is_showable(groups) | (groups["attribute"] == EVERYBODY))

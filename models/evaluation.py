@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from models import operational, reliability, resampling
 from models.baselines import MODEL
+from models.fairness.rows import QUIET_DAYS
 from models.outcomes import at_horizon
 from models.protocol import Predictions
 from models.resampling import Curve
@@ -26,7 +27,6 @@ COLUMNS = (
 TOP_SHARES = (0.01, 0.05, 0.10, 0.20)
 # Below this many event subjects, a split's figures are not fit to headline.
 FEWEST_EVENT_SUBJECTS = 20
-QUIET_DAYS = 28
 GAIN = "auroc_minus_best_baseline"
 # How many fits of those planned for a split could not be made.
 LEFT_OUT = "fits_left_out"

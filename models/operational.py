@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models import resampling
 from models.fairness.alerts import queue_rows
+from models.fairness.rows import QUIET_DAYS
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -19,8 +20,6 @@ Places = NDArray[np.int64]
 Metric = tuple[float, float, float]
 # What a clinician knows without a model; a yield is what this rule misses.
 RULE = "history_and_tenure"
-# Without an event for so long nobody expects one.
-QUIET_DAYS = 28
 DAYS_PER_MONTH = 30
 NET_BENEFIT = "net_benefit_"
 # What acting on everybody or on nobody is worth, beside what predictors are.
@@ -36,9 +35,7 @@ def flags(rows: pd.DataFrame, risk: Values, top_share: float, seed: int) -> Flag
     subject = pd.factorize(rows["subject_id"])[0].astype(np.int64)
     told = rows[[name for name in ("subject_id", "index_date", "site") if name in rows]]
     queue = queue_rows(told.assign(probability=risk), subject, top_share, seed)
-    flagged = np.zeros(len(rows), dtype=bool)
-    flagged[queue.rows] = queue.flagged(np.ones((subject.max(initial=-1) + 1, 1), np.int32))[:, 0] > 0
-    return flagged
+    return queue.flagged(np.ones((subject.max(initial=-1) + 1, 1), np.int32))[:, 0] > 0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from models import resampling
 from models.fairness import disclosure
-from models.fairness.audit import TIDY, Audit
+from models.fairness.audit import REFERENCE, TIDY, Audit
 from models.fairness.verdicts import POWER_FACTOR
 
 # How closely the model's AUROC is assumed to go along with the rule's over resampled subjects; what it rests on, in
@@ -93,7 +93,8 @@ def _gaps(audit: Audit) -> list[dict[str, object]]:
     by = {(row["attribute"], row["group"]): row for row in groups.to_dict("records")}
     found = []
     for row in audit.verdicts.to_dict("records"):
-        if row["is_crossed"] or row["metric"] not in GAP_METRICS or not np.isfinite(row["mdd"]):
+        is_gap = row["versus"] == REFERENCE and not row["is_crossed"] and row["metric"] in GAP_METRICS
+        if not is_gap or not np.isfinite(row["mdd"]):
             continue
         group, reference = by[row["attribute"], row["group"]], by[row["attribute"], row["reference"]]
         if group["is_shown"] and reference["is_shown"]:

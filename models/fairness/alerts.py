@@ -1,14 +1,15 @@
-"""Who would be flagged: the top share of rows by score, within each site and night, in any resample of subjects.
+"""Who would be flagged, in any resample of subjects: the top share of rows by score, or whoever reaches a risk.
 
-The threshold is part of what is uncertain, so it is found again in every resample. Copies of a subject drawn twice
-queue one behind the other, as two people with the same score would.
+A threshold that is found in the data is part of what is uncertain, so the top share is found again in every resample.
+Copies of a subject drawn twice queue one behind the other, as two people with the same score would.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 
 Scope = Literal["site and night", "night", "all rows"]
@@ -16,36 +17,73 @@ Scope = Literal["site and night", "night", "all rows"]
 LEAST_ALERTS_IN_A_POOL = 2
 
 
+class Flags(Protocol):
+    """Whom a rule flags."""
+
+    def flagged(self, weights: NDArray[np.int32]) -> NDArray[np.int32]:
+        """How many copies of each row are flagged, of shape (n_rows, n_resamples).
+
+        `weights` of shape (n_subjects, n_resamples) says how often each subject was drawn.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TopShare:
+    """Flag this share of the rows (0 to 1), within each site and night where those are large enough."""
+
+    share: float
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """Flag every row with this risk (0 to 1) or more."""
+
+    risk: float
+
+
+AlertRule = TopShare | AtLeast
+
+
 @dataclass(frozen=True)
 class Queue:
     """Rows in the order in which a capacity would be spent: by pool, then by falling score.
 
-    All arrays are of shape (n_rows,) except `starts`, the first position of each pool. Equal scores are ordered by
-    chance (seeded), because any fixed order would favour somebody.
+    `rows` and `subject` are of shape (n_rows,); `starts` holds the first position of each pool, and the end of the last.
+    Equal scores are ordered by chance (seeded), because any fixed order would favour somebody.
     """
 
     rows: NDArray[np.int64]
     subject: NDArray[np.int64]
-    pool: NDArray[np.int64]
     starts: NDArray[np.int64]
     share: float
     scope: Scope
 
     def flagged(self, weights: NDArray[np.int32]) -> NDArray[np.int32]:
-        """How many copies of each row are flagged, of shape (n_rows, n_resamples), in the order of `rows`.
+        """See `Flags`. A pool of n rows flags share * n of them, to the nearest whole row."""
+        chosen = np.empty((len(self.rows), weights.shape[1]), np.int32)
+        _spend(self.starts, self.rows, self.subject, weights, self.share, chosen)
+        return chosen
 
-        `weights` of shape (n_subjects, n_resamples) says how often each subject was drawn. A pool of n rows flags
-        share * n of them, to the nearest whole row.
-        """
-        copies = weights[self.subject]
-        reached = np.cumsum(copies, axis=0, dtype=np.int32)
-        ends = np.append(self.starts[1:], len(self.rows)) - 1
-        before = reached[self.starts] - copies[self.starts]
-        capacity = np.floor(self.share * (reached[ends] - before) + 0.5).astype(np.int32)
-        room = (before + capacity)[self.pool]
-        room -= reached
-        room += copies
-        return np.asarray(np.clip(room, 0, copies, out=room), dtype=np.int32)
+
+@dataclass(frozen=True)
+class Reaching:
+    """Rows that reach a risk: whether each does, and whose it is; of shape (n_rows,)."""
+
+    is_reached: NDArray[np.bool_]
+    subject: NDArray[np.int64]
+
+    def flagged(self, weights: NDArray[np.int32]) -> NDArray[np.int32]:
+        """See `Flags`."""
+        return weights[self.subject] * self.is_reached[:, None].astype(np.int32)
+
+
+def flags_of(rule: AlertRule, scored: pd.DataFrame, subject: NDArray[np.int64], seed: int) -> tuple[Flags, Scope]:
+    """Whom a rule flags among the rows of a scores table, and within what it chooses."""
+    if isinstance(rule, AtLeast):
+        return Reaching(scored["probability"].to_numpy() >= rule.risk, subject), "all rows"
+    queue = queue_rows(scored, subject, rule.share, seed)
+    return queue, queue.scope
 
 
 def queue_rows(scored: pd.DataFrame, subject: NDArray[np.int64], top_share: float, seed: int) -> Queue:
@@ -57,9 +95,8 @@ def queue_rows(scored: pd.DataFrame, subject: NDArray[np.int64], top_share: floa
     scope, pool = _pools(scored, top_share)
     chance = np.random.default_rng(seed).permutation(len(scored))
     order = np.lexsort((chance, -scored["probability"].to_numpy(), pool))
-    ordered = pool[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    return Queue(order, subject[order], ordered, starts, top_share, scope)
+    starts = np.append(np.flatnonzero(np.diff(pool[order], prepend=-1)), len(order))
+    return Queue(order, subject[order], starts, top_share, scope)
 
 
 def _pools(scored: pd.DataFrame, top_share: float) -> tuple[Scope, NDArray[np.int64]]:
@@ -73,3 +110,23 @@ def _pools(scored: pd.DataFrame, top_share: float) -> tuple[Scope, NDArray[np.in
             if np.median(np.bincount(pool)) * top_share >= LEAST_ALERTS_IN_A_POOL:
                 return scope, pool
     return "all rows", np.zeros(len(scored), dtype=np.int64)
+
+
+@njit(nogil=True, cache=True)
+def _spend(starts, rows, subject, weights, share, chosen):  # type: ignore[no-untyped-def]
+    """Spend each pool's capacity from its highest score down, in every resample; into `chosen`, row by row."""
+    n = weights.shape[1]
+    room, total = np.empty(n, np.int32), np.empty(n, np.int32)
+    for pool in range(len(starts) - 1):
+        total[:] = 0
+        for place in range(starts[pool], starts[pool + 1]):
+            copies = weights[subject[place]]
+            for k in range(n):
+                total[k] += copies[k]
+        for k in range(n):
+            room[k] = np.int32(np.floor(share * total[k] + 0.5))
+        for place in range(starts[pool], starts[pool + 1]):
+            copies, taken = weights[subject[place]], chosen[rows[place]]
+            for k in range(n):
+                taken[k] = min(copies[k], room[k])
+                room[k] -= taken[k]

@@ -1,25 +1,34 @@
-"""The audit: scores, labels and recorded attributes in; tidy rows, verdicts and calibration per group out."""
+"""The audit: scores, labels and recorded attributes in; figures, verdicts and curves of every group out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from models.errors import ModelsError
-from models.fairness import bootstrap, metrics
-from models.fairness.alerts import Scope, queue_rows
-from models.fairness.bootstrap import Rows
+from models.fairness import bootstrap, metrics, parts, thresholds
+from models.fairness.alerts import AlertRule, AtLeast, Flags, Scope, TopShare, flags_of
+from models.fairness.bootstrap import Weights
 from models.fairness.calibration import calibrate
-from models.fairness.groups import Grouping, group_subjects
-from models.fairness.metrics import Values
-from models.fairness.verdicts import FAIL, judge
+from models.fairness.coverage import coverage
+from models.fairness.groups import EVERYBODY, Grouping, everybody, group_subjects, membership
+from models.fairness.parts import Parts
+from models.fairness.rows import Rows, Values, refuse_unusable, rows_of
+from models.fairness.verdicts import FAIL, by_margin, judge
 
-# Positive rows of a subject further apart than this belong to different episodes.
-EPISODE_GAP_DAYS = 7
 TIDY = ("dataset", "outcome", "task", "horizon_days", "split", "model", "group", "metric", "value", "low", "high",
         "n_subjects", "n_episodes")  # fmt: skip
+# What a comparison is made with.
+REFERENCE, REST = "reference", "rest"
+COUNTED = ("n_rows", "n_subjects", "n_event_subjects", "n_episodes", "largest_event_share")
+VERDICTS = (
+    "cell", "reference_cell", "attribute", "group", "reference", "versus", "metric", "group_value", "reference_value",
+    "difference", "low", "high", "verdict", "mdd", "p_adjusted", "why", "passes_from", "is_crossed", "n_subjects",
+    "n_event_subjects",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Audited:
 class Design:
     """How the audit was made, for the methods section."""
 
-    top_share: float
+    rule: AlertRule
     margin: float
     resamples: int
     seed: int
@@ -46,15 +55,44 @@ class Design:
     n_rows: int
 
 
-@dataclass(frozen=True)
-class Audit:
-    """What an audit found.
+@dataclass(frozen=True, eq=False, repr=False)
+class Study:
+    """What every table of an audit is made of: the rows, how they divide, whom the rule flags, and the resamples.
 
-    `rows`: tidy rows, every group x metric, and group "all". `groups`: attribute, group, is_crossed, is_reference,
-    n_rows, n_subjects, n_event_subjects, n_episodes, largest_event_share. `verdicts`: one row per comparison with
-    attribute, group, reference, metric, group_value, reference_value, difference, low, high, verdict, mdd, p_adjusted,
-    is_crossed, n_subjects, n_event_subjects. `calibration`: attribute, group, predicted, observed, low, high per
-    fifth of the group's scores.
+    `cells` names the cells of the whole view, `drawn` holds each metric of them, of shape (n_weightings, n_cells).
+    """
+
+    scored: pd.DataFrame
+    rows: Rows
+    subjects: pd.Index
+    groupings: tuple[Grouping, ...]
+    flags: Flags
+    weights: Weights
+    cells: pd.DataFrame
+    drawn: Mapping[str, Values]
+
+    @property
+    def singles(self) -> tuple[Grouping, ...]:
+        """Everybody, and each attribute by itself."""
+        return tuple(g for g in self.groupings if not g.is_crossed)
+
+    @cached_property
+    def parts(self) -> tuple[Parts, Parts]:
+        """Periods, and shares of data."""
+        return parts.periods(self.scored), parts.by_data(self.scored)
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What an audit found. Tables beside the verdicts are made when they are first asked for.
+
+    Attributes:
+        rows: tidy rows, every group x metric, and group "all".
+        groups: one row per group: attribute, group, label, is_crossed, is_reference, n_rows, n_subjects,
+            n_event_subjects, n_episodes, largest_event_share. The first is everybody.
+        verdicts: one row per comparison of a group with its reference or with the rest, and metric: `VERDICTS`.
+        sensitivity: `cell, reference_cell, metric, margin, verdict`: each comparison at other margins.
+        study: what it was made of. It holds persons' rows and must not be written.
     """
 
     audited: Audited
@@ -62,12 +100,57 @@ class Audit:
     rows: pd.DataFrame
     groups: pd.DataFrame
     verdicts: pd.DataFrame
-    calibration: pd.DataFrame
+    sensitivity: pd.DataFrame
+    study: Study
 
     @property
     def has_failed(self) -> bool:
         """Whether any comparison has the verdict fail."""
         return bool((self.verdicts["verdict"] == FAIL).any())
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Figures by name, each with `cell`, and with `reference_cell` where two cells are compared.
+
+        `rows`, `verdicts`, `sensitivity`, `calibration`, `thresholds`, `lead_times`, `coverage`, `strata` (equal coverage) and
+        `course` (over time). What each holds, the function that makes it says.
+        """
+        of, seed = self.study, self.design.seed
+        shared = (of.rows, of.flags, of.singles)
+        over, data = of.parts
+        return {
+            "rows": _figures(of.cells, of.drawn),
+            "verdicts": self.verdicts,
+            "sensitivity": self.sensitivity,
+            "calibration": calibrate(of.singles, of.rows, of.weights),
+            "thresholds": thresholds.over_thresholds(of.scored, of.rows, of.singles, of.weights, seed),
+            "lead_times": thresholds.lead_times(*shared, of.weights),
+            "coverage": coverage(of.scored, of.rows, of.singles, of.weights),
+            "strata": parts.at_equal_coverage(*shared, data, of.weights),
+            "course": parts.over_time(*shared, over, of.weights),
+        }
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """Everything of which figures are told, by `cell`, with the columns of `groups`, and `part`.
+
+        Groups by their label, the rest of the cohort (`not site=north`), parts of groups (`sex=F @ 2026-04`).
+        """
+        of = self.study
+        told = [of.cells, *(_parts(of.rows, of.singles, by)[0] for by in of.parts)]
+        return pd.concat([found for found in told if len(found)], ignore_index=True)
+
+    @cached_property
+    def member(self) -> NDArray[np.bool_]:
+        """Who of `study.subjects` belongs to each cell, of shape (n_cells, n_subjects). Never to be written."""
+        of = self.study
+        return np.vstack([_member(of.groupings), *(_parts(of.rows, of.singles, by)[1] for by in of.parts)])
+
+    @property
+    def members(self) -> dict[str, frozenset[str]]:
+        """The subjects of each cell. Never to be written."""
+        cells = zip(self.cells["cell"], self.member, strict=True)
+        return {str(cell): frozenset(self.study.subjects[of]) for cell, of in cells}
 
 
 def audit(
@@ -75,7 +158,7 @@ def audit(
     attributes: pd.DataFrame,
     audited: Audited,
     *,
-    top_share: float,
+    rule: AlertRule,
     margin: float,
     resamples: int = 1000,
     seed: int = 1,
@@ -84,11 +167,12 @@ def audit(
     """Compare groups of subjects by how well the scores serve them.
 
     Args:
-        scored: one row per subject x index date: subject_id, index_date, probability (0-1), label (0/1) and,
-            where alerts are counted within sites, site. Rows without a label must be left out before.
+        scored: one row per subject x index date: subject_id, probability (0-1), label (0/1); where known index_date, site
+            (alerts are counted within sites then), days_to_event, days_since_event (see `rows.rows_of`) and any of
+            `coverage.MEASURES`. Rows without a label must be left out before.
         attributes: one row per subject: subject_id and one text column per attribute to audit.
         audited: names of what was scored, copied into every row.
-        top_share: share of rows that would be flagged, within site and night (see `alerts.queue_rows`).
+        rule: who would be flagged.
         margin: largest difference that counts as none.
         resamples: redrawn cohorts of subjects for every interval.
         seed: of the resamples and of the order of equal scores.
@@ -96,26 +180,23 @@ def audit(
 
     Raises:
         ModelsError: no rows, a missing column, repeated subject-days, labels other than 0 and 1, scores not within 0-1,
-            or a subject in two groups.
+            a rule that flags nobody or everybody, or a subject in two groups.
     """
-    _refuse_unusable(scored, top_share)
-    rows, _ = _coded(scored)
+    _refuse_pointless(rule)
     groupings, groups = divide(scored, attributes, reference_groups or {})
-    queue = queue_rows(scored, rows.subject, top_share, seed)
+    rows, subjects = rows_of(scored)
+    flags, scope = flags_of(rule, scored, rows.subject, seed)
     weights = bootstrap.draw(rows.n_subjects, resamples, seed)
-    is_flagged = np.zeros(len(scored), dtype=bool)
-    is_flagged[queue.rows] = queue.flagged(np.ones((rows.n_subjects, 1), np.int32))[:, 0] > 0
-
-    values = _values(groupings, rows, is_flagged)
-    drawn = _resample(groupings, rows, metrics.rates(bootstrap.count_groups(rows, queue, groupings, weights)), weights)
+    drawn = bootstrap.resample(rows, flags, bootstrap.whole(rows, groupings), weights)
+    _set_points(drawn, rows, groupings, flags.flagged(weights[:, :1])[:, 0] > 0)
+    cells = _cells(rows, groupings)
+    compared = _comparisons(cells, groupings, drawn)
     return Audit(
-        audited,
-        Design(top_share, margin, resamples, seed, queue.scope, len(scored)),
-        _tidy(audited, groups, values, drawn),
-        groups,
-        _verdicts(groupings, groups, values, drawn, margin),
-        calibrate(groupings, rows, weights),
-    )
+        audited, Design(rule, margin, resamples, seed, scope, len(scored)), _tidy(audited, groups, _figures(cells, drawn)),
+        groups, judge(compared, margin)[list(VERDICTS)],
+        by_margin(compared, margin)[["cell", "reference_cell", "metric", "margin", "verdict"]],
+        Study(scored, rows, subjects, groupings, flags, weights, cells, drawn),
+    )  # fmt: skip
 
 
 def divide(
@@ -123,158 +204,147 @@ def divide(
 ) -> tuple[tuple[Grouping, ...], pd.DataFrame]:
     """Everybody, then the groups of each attribute and of pairs of them, and who they are: see `Audit.groups`.
 
-    Codes of subjects are places in the sorted ids. Arguments as of `audit`.
+    Codes of subjects are places in the sorted ids. Arguments and errors as of `audit`.
     """
-    rows, subjects = _coded(scored)
-    everybody = Grouping(("all",), ("all",), np.zeros(len(subjects), np.int64), 0)
-    is_event_subject = rows.per_subject(rows.label.astype(float)) > 0
-    groupings = (everybody, *group_subjects(attributes, subjects, is_event_subject, reference_groups))
-    return groupings, _describe(groupings, rows, _episodes(scored, rows.subject, len(subjects)))
+    refuse_unusable(scored)
+    rows, subjects = rows_of(scored)
+    has_event = rows.per_subject(rows.label.astype(float)) > 0
+    groupings = (everybody(len(subjects)), *group_subjects(attributes, subjects, has_event, reference_groups))
+    cells = _cells(rows, groupings)
+    names = ["attribute", "group", "cell", "is_crossed", "is_reference"]
+    groups = cells.loc[~cells["is_rest"], [*names, *COUNTED]].rename(columns={"cell": "label"})
+    return groupings, groups.reset_index(drop=True)
 
 
-def _coded(scored: pd.DataFrame) -> tuple[Rows, pd.Index]:
-    codes, subjects = pd.factorize(scored["subject_id"], sort=True)
-    label, probability = scored["label"].to_numpy(np.int64), scored["probability"].to_numpy(float)
-    return Rows(codes, label, probability, len(subjects)), pd.Index(subjects)
+def _refuse_pointless(rule: AlertRule) -> None:
+    if isinstance(rule, TopShare) and not 0 < rule.share < 1:
+        raise ModelsError("The share to flag must lie between 0 and 1. Give the share of subject-days, such as 0.1.")
+    if isinstance(rule, AtLeast) and not 0 < rule.risk <= 1:
+        raise ModelsError("The risk to flag from must lie above 0 and be at most 1, as scores do, such as 0.2.")
 
 
-def _refuse_unusable(scored: pd.DataFrame, top_share: float) -> None:
-    absent = [c for c in ("subject_id", "index_date", "probability", "label") if c not in scored.columns]
-    if absent:
-        raise ModelsError(f"`scored` lacks {absent}. Hand over one row per subject and index date with these columns.")
-    if scored.empty:
-        raise ModelsError(
-            "`scored` has no rows, so there is nothing to audit. Score and label some subject-days first."
-        )
-    if not 0 < top_share < 1:
-        raise ModelsError("`top_share` must lie between 0 and 1. Give the share of subject-days to flag, such as 0.1.")
-    for count, what, cure in (
-        (scored.duplicated(["subject_id", "index_date"]).sum(), "repeat a subject and index date", "Keep one per day."),
-        ((~scored["label"].isin([0, 1])).sum(), "have a label other than 0 or 1", "Leave unlabelled rows out."),
-        ((~scored["probability"].between(0, 1)).sum(), "have no probability within 0 to 1", "Give calibrated scores."),
-    ):
-        if count:
-            raise ModelsError(f"`scored` has {int(count)} rows that {what}. {cure}")
-
-
-def _episodes(scored: pd.DataFrame, codes: NDArray[np.int64], n_subjects: int) -> NDArray[np.int64]:
-    """Runs of positive rows of each subject: each run is the days before one episode. Shape (n_subjects,)."""
-    table = pd.DataFrame(
-        {"subject": codes, "day": scored["index_date"].to_numpy(), "label": scored["label"].to_numpy()}
-    )
-    table = table.sort_values(["subject", "day"], kind="stable")
-    earlier = table.groupby("subject").shift()
-    is_new = (earlier["label"] != 1) | ((table["day"] - earlier["day"]) > pd.Timedelta(days=EPISODE_GAP_DAYS))
-    return np.bincount(table.loc[(table["label"] == 1) & is_new, "subject"], minlength=n_subjects)
-
-
-def _describe(groupings: Sequence[Grouping], rows: Rows, episodes: NDArray[np.int64]) -> pd.DataFrame:
-    """One row per group, in the order of `bootstrap.membership`: who they are, and how many."""
-    member = bootstrap.membership(groupings)
-    names = pd.DataFrame(
-        [
-            {
-                "attribute": g.name,
-                "group": level,
-                "label": label,
-                "is_crossed": g.is_crossed,
-                "is_reference": k == g.reference,
-            }
-            for g in groupings
-            for k, (level, label) in enumerate(zip(g.levels, g.labels(), strict=True))
+def _cells(rows: Rows, groupings: Sequence[Grouping]) -> pd.DataFrame:
+    """One row per cell of the whole view, in its order: who they are, and how many; `is_rest` of all but a group."""
+    named = []
+    for g in groupings:
+        of = {"attribute": g.name, "part": "", "is_crossed": g.is_crossed}
+        named += [
+            {**of, "cell": cell, "group": level, "is_reference": k == g.reference, "is_rest": False}
+            for k, (level, cell) in enumerate(zip(g.levels, g.labels(), strict=True))
         ]
-    )
-    counted = {
-        "n_rows": member @ rows.per_subject(np.ones(len(rows.label))),
-        "n_subjects": member.sum(axis=1),
-        "n_event_subjects": member @ (episodes > 0),
-        "n_episodes": member @ episodes,
+        named += [
+            {**of, "cell": cell, "group": f"all but {level}", "is_reference": False, "is_rest": True}
+            for level, cell in zip(g.levels, g.rests(), strict=False)
+        ]
+    counted = _counted(_member(groupings), rows.per_subject(np.ones(len(rows.label))), rows.episodes())
+    return pd.concat([pd.DataFrame(named), counted], axis=1)
+
+
+def _member(groupings: Sequence[Grouping]) -> NDArray[np.bool_]:
+    """Who belongs to each cell of the whole view, shape (n_cells, n_subjects)."""
+    found = []
+    for g in groupings:
+        levels = membership([g])
+        found += [levels, ~levels] if g.has_rest else [levels]
+    return np.vstack(found)
+
+
+def _parts(rows: Rows, groupings: Sequence[Grouping], by: Parts) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """The cells that parts make of groups, and who belongs to each: whoever of the group has a row there."""
+    named, found, counted = [], [], []
+    for p, part in enumerate(by.names):
+        is_in = by.of == p
+        within = replace(rows, subject=rows.subject[is_in], label=rows.label[is_in], episode=rows.episode[is_in])
+        size, episodes = within.per_subject(np.ones(len(within.label))), within.episodes()
+        for g in groupings:
+            of = {"attribute": g.name, "part": part, "is_crossed": False, "is_rest": False}
+            named += [
+                {**of, "cell": f"{label}{parts.AT}{part}", "group": level, "is_reference": k == g.reference}
+                for k, (level, label) in enumerate(zip(g.levels, g.labels(), strict=True))
+            ]
+            here = membership([g]) & (size > 0)
+            found.append(here)
+            counted.append(_counted(here, size, episodes))
+    if not named:
+        return pd.DataFrame(), np.zeros((0, rows.n_subjects), dtype=bool)
+    return pd.concat([pd.DataFrame(named), pd.concat(counted, ignore_index=True)], axis=1), np.vstack(found)
+
+
+def _counted(member: NDArray[np.bool_], size: Values, episodes: NDArray[np.int64]) -> pd.DataFrame:
+    """`COUNTED` of each cell, from each subject's rows and episodes."""
+    has, total = member.astype(float), member @ episodes.astype(float)
+    largest = np.array([episodes[of].max(initial=0) for of in member], dtype=float)
+    whole = {
+        "n_rows": has @ size,
+        "n_subjects": has.sum(axis=1),
+        "n_event_subjects": has @ (episodes > 0),
+        "n_episodes": total,
     }
-    largest = (member * episodes).max(axis=1)
-    share = np.divide(
-        largest, counted["n_episodes"], out=np.full(len(largest), np.nan), where=counted["n_episodes"] > 0
-    )
-    names.loc[0, "label"] = "all"
-    return names.assign(**{k: v.astype(np.int64) for k, v in counted.items()}, largest_event_share=share)
+    share = metrics.ratio(largest, total)
+    return pd.DataFrame({name: of.astype(np.int64) for name, of in whole.items()}).assign(largest_event_share=share)
 
 
-def _values(groupings: Sequence[Grouping], rows: Rows, is_flagged: NDArray[np.bool_]) -> dict[str, Values]:
-    """Every metric of every group, shape (n_groups,), by Fairlearn except the slope; crossed groups have rates only."""
-    cells = rows.cells(is_flagged)
-    bins, once = bootstrap.bin_scores(rows), np.ones((rows.n_subjects, 1), np.int32)
-    tables = []
-    for grouping in groupings:
-        table = metrics.points(cells, pd.Series(grouping.codes[cells["subject"]], name="group"))
-        if not grouping.is_crossed:
-            of_row = pd.Series(grouping.codes[rows.subject], name="group")
-            levels = range(len(grouping.levels))
-            table["auroc"] = metrics.ranking(rows.label, rows.probability, of_row)
-            table["calibration_slope"] = [bins.resampled(grouping.codes == level, once)[1][0] for level in levels]
-        tables.append(table)
-    together = pd.concat(tables, ignore_index=True)
-    return {name: together[name].to_numpy(float) for name in metrics.METRICS}
+def _set_points(
+    drawn: dict[str, Values], rows: Rows, groupings: Sequence[Grouping], is_flagged: NDArray[np.bool_]
+) -> None:
+    """Put Fairlearn's figures in the place of ours, where it has such: of the groups, on the rows as they are."""
+    cells, first = rows.cells(is_flagged), 0
+    for g in groupings:
+        here = slice(first, first + len(g.levels))
+        first += g.n_cells
+        of_rows = metrics.points(cells, pd.Series(g.codes[cells["subject"]], name="group"))
+        of_ranks = metrics.ranking(rows.label, rows.probability, pd.Series(g.codes[rows.subject], name="group"))
+        for table in (of_rows, of_ranks):
+            for name in table.columns:
+                drawn[str(name)][0, here] = table[name]
 
 
-def _resample(
-    groupings: Sequence[Grouping], rows: Rows, rates: dict[str, Values], weights: NDArray[np.int32]
-) -> dict[str, Values]:
-    """Every metric in every resample, shape (n_resamples, n_groups)."""
-    bins = bootstrap.bin_scores(rows)
-    shape = rates["tpr"].shape
-    area, slope = np.full(shape, np.nan), np.full(shape, np.nan)
-    column = 0
-    for grouping in groupings:
-        for level in range(len(grouping.levels)):
-            if not grouping.is_crossed:
-                area[:, column], slope[:, column] = bins.resampled(grouping.codes == level, weights)
-            column += 1
-    return {**rates, "auroc": area, "calibration_slope": slope}
-
-
-def _tidy(audited: Audited, groups: pd.DataFrame, values: dict[str, Values], drawn: dict[str, Values]) -> pd.DataFrame:
-    parts = []
+def _figures(cells: pd.DataFrame, drawn: Mapping[str, Values]) -> pd.DataFrame:
+    """`cell, metric, value, low, high` of every group."""
+    kept = ~cells["is_rest"].to_numpy()
+    found = []
     for name in metrics.METRICS:
-        low, high = bootstrap.interval(drawn[name])
-        is_asked = ~groups["is_crossed"] | (name in metrics.RATES)
-        part = groups[["label", "n_subjects", "n_episodes"]].assign(metric=name, value=values[name], low=low, high=high)
-        parts.append(part[is_asked])
-    rows = pd.concat(parts, ignore_index=True).rename(columns={"label": "group"})
+        low, high = bootstrap.interval(drawn[name][1:, kept])
+        of = {"cell": cells.loc[kept, "cell"], "metric": name, "value": drawn[name][0, kept], "low": low, "high": high}
+        found.append(pd.DataFrame(of))
+    return pd.concat(found, ignore_index=True)
+
+
+def _tidy(audited: Audited, groups: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:
+    counted = groups[["label", "n_subjects", "n_episodes"]].rename(columns={"label": "cell"})
+    rows = figures.merge(counted, on="cell", how="left", validate="many_to_one").rename(columns={"cell": "group"})
     return rows.assign(**asdict(audited))[list(TIDY)]
 
 
-def _verdicts(
-    groupings: Sequence[Grouping],
-    groups: pd.DataFrame,
-    values: dict[str, Values],
-    drawn: dict[str, Values],
-    margin: float,
-) -> pd.DataFrame:
-    parts, first = [], 0
-    for grouping in groupings:
-        here = np.arange(first, first + len(grouping.levels))
-        first += len(grouping.levels)
-        other, reference = np.delete(here, grouping.reference), int(here[grouping.reference])
-        for name in metrics.JUDGED_RATES if grouping.is_crossed else metrics.JUDGED:
-            parts.append(_compare(groups, other, reference, name, values[name], drawn[name]))
-    judged = judge(pd.concat(parts, ignore_index=True), margin)
-    columns = [
-        *("attribute", "group", "reference", "metric", "group_value", "reference_value", "difference", "low", "high"),
-        *("verdict", "mdd", "p_adjusted", "is_crossed", "n_subjects", "n_event_subjects"),
-    ]
-    return judged[columns]
+def _comparisons(cells: pd.DataFrame, groupings: Sequence[Grouping], drawn: Mapping[str, Values]) -> pd.DataFrame:
+    """Every group against its reference group and, where there are more than two, against all others together."""
+    found, first = [], 0
+    for g in groupings:
+        n = len(g.levels)
+        here = np.arange(first, first + n)
+        first += g.n_cells
+        pairs = [(REFERENCE, np.delete(here, g.reference), np.full(n - 1, here[g.reference]))]
+        if g.has_rest:
+            pairs.append((REST, here, here + n))
+        for versus, own, other in pairs:
+            if g.attributes != (EVERYBODY,):
+                found += [
+                    _compare(cells, own, other, name, drawn[name]).assign(versus=versus) for name in metrics.JUDGED
+                ]
+    return pd.concat(found, ignore_index=True)
 
 
 def _compare(
-    groups: pd.DataFrame, other: NDArray[np.int64], reference: int, name: str, value: Values, drawn: Values
+    cells: pd.DataFrame, own: NDArray[np.int64], other: NDArray[np.int64], name: str, drawn: Values
 ) -> pd.DataFrame:
-    """Paired differences: both groups in the same resamples."""
-    differences = drawn[:, other] - drawn[:, [reference]]
-    low, high = bootstrap.interval(differences)
-    against = groups.loc[reference]
-    return (
-        groups.loc[other, ["attribute", "group", "is_crossed", "n_subjects", "n_event_subjects"]]
-        .assign(reference=against["group"], metric=name, group_value=value[other], reference_value=value[reference])
-        .assign(difference=value[other] - value[reference], low=low, high=high)
-        .assign(standard_error=bootstrap.spread(differences), own_standard_error=bootstrap.spread(drawn[:, other]))
-        .assign(reference_n_subjects=against["n_subjects"], reference_n_event_subjects=against["n_event_subjects"])
-    )
+    """Paired differences: both cells in the same resamples."""
+    differences = drawn[:, own] - drawn[:, other]
+    low, high = bootstrap.interval(differences[1:])
+    against = cells.loc[other, ["cell", "group", "n_subjects", "n_event_subjects"]].reset_index(drop=True)
+    kept = ["cell", "attribute", "group", "is_crossed", "n_subjects", "n_event_subjects"]
+    return cells.loc[own, kept].reset_index(drop=True).assign(
+        reference_cell=against["cell"], reference=against["group"], metric=name,
+        group_value=drawn[0, own], reference_value=drawn[0, other], difference=differences[0], low=low, high=high,
+        standard_error=bootstrap.spread(differences[1:]), own_standard_error=bootstrap.spread(drawn[1:, own]),
+        reference_n_subjects=against["n_subjects"], reference_n_event_subjects=against["n_event_subjects"],
+    )  # fmt: skip

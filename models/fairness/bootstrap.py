@@ -1,132 +1,273 @@
-"""Resampling subjects: every metric of every group in 1,000 redrawn cohorts, from per-subject counts."""
+"""Resampling subjects: every metric of every cell in all redrawn cohorts at once, from counts.
 
-from collections.abc import Sequence
+A resample changes how often each subject counts, and who is flagged; nothing else. So rows are sorted and coded once, and
+a batch of resamples is one walk through them: each step adds a short vector, one number a resample.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse
 
+from models import resampling
 from models.fairness import metrics
-from models.fairness.alerts import Queue
+from models.fairness.alerts import Flags
 from models.fairness.groups import Grouping
-from models.fairness.metrics import Counts, Values
+from models.fairness.metrics import Sums
+from models.fairness.rows import Places, Rows, Values
 
+Weights = NDArray[np.int32]
 # Finer bins change the AUROC by less than 0.001, far inside any interval.
 SCORE_BINS = 512
-RESAMPLES_AT_ONCE = 50
+# Resamples in one walk: their running sums stay in the processor's caches.
+AT_ONCE = 32
+FEWEST_DEFINED = 0.95
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The scored rows as arrays of shape (n_rows,); `subject` counts from 0 to n_subjects - 1."""
-
-    subject: NDArray[np.int64]
-    label: NDArray[np.int64]
-    probability: Values
-    n_subjects: int
-
-    def per_subject(self, values: Values) -> Values:
-        """Sum of the values over each subject's rows, shape (n_subjects,)."""
-        return np.bincount(self.subject, weights=values, minlength=self.n_subjects).astype(float)
-
-    def cells(self, is_flagged: NDArray[np.bool_]) -> pd.DataFrame:
-        """Rows alike in subject, label and is_flagged (0/1) as one, with n (rows) and probability (their mean)."""
-        table = pd.DataFrame({"subject": self.subject, "label": self.label, "is_flagged": is_flagged.astype(np.int64)})
-        keys = ["subject", "label", "is_flagged"]
-        return table.assign(p=self.probability).groupby(keys)["p"].agg(n="size", probability="mean").reset_index()
-
-
-def draw(n_subjects: int, resamples: int, seed: int) -> NDArray[np.int32]:
-    """How often each subject is drawn, shape (n_subjects, resamples): subjects with replacement, equal chances."""
+def draw(n_subjects: int, resamples: int, seed: int) -> Weights:
+    """How often each subject counts: once each in the first column, then as drawn; shape (n_subjects, 1 + resamples)."""
     chances = np.full(n_subjects, 1 / n_subjects)
-    return np.random.default_rng(seed).multinomial(n_subjects, chances, size=resamples).T.astype(np.int32, order="C")
-
-
-def count_groups(rows: Rows, queue: Queue, groupings: Sequence[Grouping], weights: NDArray[np.int32]) -> Counts:
-    """Counts of every group of every grouping, side by side, in every resample; arrays (n_resamples, n_groups)."""
-    member = membership(groupings)
-    flagged, caught = _flagged_by_subject(rows, queue, weights)
-    drawn = weights.astype(float)
-
-    def summed(per_subject: Values) -> Values:
-        return np.asarray((member @ (drawn * per_subject[:, None])).T)
-
-    return Counts(
-        rows=summed(rows.per_subject(np.ones(len(rows.label)))),
-        positives=summed(rows.per_subject(rows.label.astype(float))),
-        flagged=np.asarray((member @ flagged).T),
-        caught=np.asarray((member @ caught).T),
-        expected=summed(rows.per_subject(rows.probability)),
-    )
-
-
-def membership(groupings: Sequence[Grouping]) -> Values:
-    """1 where a subject belongs to a group, shape (n_groups of all groupings, n_subjects)."""
-    return np.vstack([(g.codes == level) for g in groupings for level in range(len(g.levels))]).astype(float)
-
-
-def _flagged_by_subject(rows: Rows, queue: Queue, weights: NDArray[np.int32]) -> tuple[Values, Values]:
-    """Flagged rows, and flagged positive rows, of each subject in each resample: (n_subjects, n_resamples)."""
-    n, positions = len(queue.rows), np.arange(len(queue.rows))
-    label = rows.label[queue.rows]
-    shape = (rows.n_subjects, n)
-    everyone = sparse.csr_matrix((np.ones(n, np.int32), (queue.subject, positions)), shape=shape)
-    positive = sparse.csr_matrix(
-        (label[label == 1].astype(np.int32), (queue.subject[label == 1], positions[label == 1])), shape=shape
-    )
-    flagged, caught = [], []
-    for start in range(0, weights.shape[1], RESAMPLES_AT_ONCE):
-        chosen = queue.flagged(np.ascontiguousarray(weights[:, start : start + RESAMPLES_AT_ONCE]))
-        flagged.append(everyone @ chosen)
-        caught.append(positive @ chosen)
-    return np.hstack(flagged).astype(float), np.hstack(caught).astype(float)
+    drawn = np.random.default_rng(seed).multinomial(n_subjects, chances, size=resamples).T
+    return np.hstack([np.ones((n_subjects, 1), np.int32), drawn.astype(np.int32)])
 
 
 @dataclass(frozen=True)
-class ScoreBins:
-    """Each subject's rows by rising score bin: arrays (n_subjects, n_bins), and each bin's mean log odds."""
+class Division:
+    """One way to divide units among cells: `level` of each, of shape (n_units,), then all but each level if `has_rest`."""
 
-    positives: NDArray[np.float32]
-    rows: NDArray[np.float32]
-    log_odds: Values
-
-    def resampled(self, members: NDArray[np.bool_], weights: NDArray[np.int32]) -> tuple[Values, Values]:
-        """AUROC and calibration slope among the members in each resample, two arrays (n_resamples,)."""
-        drawn = weights[members].T.astype(np.float32)
-        positives, rows = (drawn @ self.positives[members]).astype(float), (drawn @ self.rows[members]).astype(float)
-        used = rows.any(axis=0)
-        positives, rows = positives[:, used], rows[:, used]
-        slopes = metrics.calibration_slope(positives, rows, self.log_odds[used])
-        return metrics.auroc(positives, rows - positives), slopes
+    level: Places
+    n_levels: int
+    has_rest: bool
 
 
-def bin_scores(rows: Rows) -> ScoreBins:
-    """Sort each subject's rows into at most `SCORE_BINS` bins of equally many rows; equal scores share a bin."""
-    edges = np.unique(np.quantile(rows.probability, np.linspace(0, 1, SCORE_BINS + 1)[1:-1]))
-    place = np.searchsorted(edges, rows.probability, side="right")
-    _, place = np.unique(place, return_inverse=True)
-    n_bins = int(place.max()) + 1
-    cell = rows.subject * n_bins + place
+@dataclass(frozen=True)
+class View:
+    """Which rows count, and the cells they are divided among.
 
-    def table(values: Values | None) -> NDArray[np.float32]:
-        summed = np.bincount(cell, weights=values, minlength=rows.n_subjects * n_bins)
-        return summed.reshape(rows.n_subjects, n_bins).astype(np.float32)
+    A unit is a subject, or the rows of a subject that lie in one part of the cohort's days. `unit` is of shape (n_rows,), -1
+    for rows that do not count; `owner` of shape (n_units,) is the subject of each. Cells follow each other by division.
+    """
 
-    mean = np.bincount(place, weights=metrics.log_odds(rows.probability)) / np.bincount(place)
-    return ScoreBins(table(rows.label.astype(float)), table(None), mean)
+    unit: Places
+    owner: Places
+    divisions: tuple[Division, ...]
+
+
+def whole(rows: Rows, groupings: Sequence[Grouping]) -> View:
+    """All rows, divided by each grouping."""
+    divisions = tuple(Division(g.codes, len(g.levels), g.has_rest) for g in groupings)
+    return View(rows.subject, np.arange(rows.n_subjects), divisions)
+
+
+def in_parts(rows: Rows, groupings: Sequence[Grouping], part: Places, n_parts: int) -> View:
+    """Rows by the part they lie in (-1: in none), each part divided by each grouping: cells by grouping, level, part."""
+    unit = np.where(part >= 0, rows.subject * n_parts + part, -1)
+    owner = np.repeat(np.arange(rows.n_subjects), n_parts)
+    within = np.tile(np.arange(n_parts), rows.n_subjects)
+    divisions = tuple(
+        Division(g.codes[owner] * n_parts + within, len(g.levels) * n_parts, has_rest=False) for g in groupings
+    )
+    return View(unit, owner, divisions)
+
+
+def resample(rows: Rows, flags: Flags, view: View, weights: Weights, *, with_scores: bool = True) -> dict[str, Values]:
+    """Every metric of every cell under every weighting of subjects, shape (n_weightings, n_cells).
+
+    Args:
+        flags: whom the alert rule flags under each weighting.
+        weights: of shape (n_subjects, n_weightings); see `draw`.
+        with_scores: whether also what depends on scores beyond who is flagged (`metrics.OF_SCORES`).
+    """
+    tally = _Tally(rows, view, bin_scores(rows) if with_scores else None)
+    found = [tally.metrics(flags, batch) for batch in _batches(weights)]
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def ahead(rows: Rows, flags: Flags, view: View, weights: Weights, least_days: int) -> Values:
+    """Share of each cell's episodes flagged at least so many days before their onset, shape (n_weightings, n_cells)."""
+    tally = _Tally(rows, view, None)
+    walk = Walk.of(rows, view, rows.days_ahead >= least_days)
+    found = []
+    for drawn in _batches(weights):
+        caught, _ = walk.caught(flags.flagged(drawn), len(view.owner))
+        found.append(metrics.ratio(tally.by_cell(caught), tally.by_cell(tally.n_episodes[:, None] * drawn[view.owner])))
+    return np.concatenate([part.T for part in found])
+
+
+def _batches(weights: Weights) -> Iterator[Weights]:
+    for start in range(0, weights.shape[1], AT_ONCE):
+        yield np.ascontiguousarray(weights[:, start : start + AT_ONCE])
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Positive rows by episode and unit, the earliest first: `rows`, the `starts` of each such run, its `unit`, and `days` ahead."""
+
+    rows: Places
+    starts: Places
+    unit: Places
+    days: Values
+
+    @classmethod
+    def of(cls, rows: Rows, view: View, is_in: NDArray[np.bool_]) -> "Walk":
+        """The walk through those of the positive rows that are in, and count in the view."""
+        place = np.flatnonzero((rows.episode >= 0) & (view.unit >= 0) & is_in)
+        episode, unit, days = rows.episode[place], view.unit[place], np.nan_to_num(rows.days_ahead[place])
+        order = np.lexsort((-days, unit, episode))
+        place, episode, unit, days = place[order], episode[order], unit[order], days[order]
+        is_first = np.append(True, (np.diff(episode) != 0) | (np.diff(unit) != 0))[: len(place)]
+        first = np.flatnonzero(is_first)
+        return cls(place, np.append(first, len(place)), unit[first], days)
+
+    def caught(self, chosen: NDArray[np.int32], n_units: int) -> tuple[Values, Values]:
+        """Episodes caught and the days of their first flags ahead of the onset, summed by unit: (n_units, n_weightings) each.
+
+        Of a subject drawn several times some copies may be flagged and others not; each copy has its own first flag.
+        """
+        caught = np.zeros((n_units, chosen.shape[1]))
+        days = np.zeros((n_units, chosen.shape[1]))
+        _walk(self.rows, self.starts, self.unit, self.days, chosen, caught, days)
+        return caught, days
+
+
+class _Tally:
+    """What stays the same over resamples."""
+
+    def __init__(self, rows: Rows, view: View, bins: "Bins | None") -> None:
+        self._rows, self._view, self._bins = rows, view, bins
+        n_units = len(view.owner)
+        self._counts = view.unit >= 0
+        self._unit_if_positive = np.where(rows.label == 1, view.unit, -1)
+        self._each = np.arange(len(rows.label))
+        every = np.ones(len(rows.label), dtype=bool)
+        self._episodes, self._quiet = Walk.of(rows, view, every), Walk.of(rows, view, rows.is_quiet)
+        self.n_episodes = np.bincount(self._episodes.unit, minlength=n_units).astype(float)
+        self._members = [
+            sparse.csr_matrix((np.ones(n_units), (d.level, np.arange(n_units))), shape=(d.n_levels, n_units))
+            for d in view.divisions
+        ]
+        squared = (rows.probability - rows.label) ** 2
+        self._fixed = {
+            name: self._by_unit(of)
+            for name, of in (("rows", np.ones(len(squared))), ("positives", rows.label.astype(float)),
+                             ("expected", rows.probability), ("squared", squared))
+        }  # fmt: skip
+
+    def _by_unit(self, values: Values) -> Values:
+        return np.bincount(self._view.unit[self._counts], values[self._counts], len(self._view.owner)).astype(float)
+
+    def by_cell(self, by_unit: Values) -> Values:
+        """Sums over the units of each cell, shape (n_cells, n)."""
+        parts = []
+        for division, member in zip(self._view.divisions, self._members, strict=True):
+            levels = member @ by_unit
+            parts.append(levels)
+            if division.has_rest:
+                parts.append(levels.sum(axis=0) - levels)
+        return np.concatenate(parts)
+
+    def metrics(self, flags: Flags, weights: Weights) -> dict[str, Values]:
+        """Every metric under each of a few weightings, shape (n_weightings, n_cells)."""
+        chosen, n_units = flags.flagged(weights), len(self._view.owner)
+        drawn = weights[self._view.owner].astype(float)
+        flagged, caught = (np.zeros((n_units, weights.shape[1]), np.int32) for _ in range(2))
+        _add(self._view.unit, self._each, chosen, flagged)
+        _add(self._unit_if_positive, self._each, chosen, caught)
+        episodes, days = self._episodes.caught(chosen, n_units)
+        quiet, _ = self._quiet.caught(chosen, n_units)
+        sums = Sums(
+            **{name: self.by_cell(drawn * of[:, None]) for name, of in self._fixed.items()},
+            flagged=self.by_cell(flagged.astype(float)), caught=self.by_cell(caught.astype(float)),
+            episodes=self.by_cell(drawn * self.n_episodes[:, None]), episodes_caught=self.by_cell(episodes),
+            days_ahead=self.by_cell(days), quiet_caught=self.by_cell(quiet),
+        )  # fmt: skip
+        found = metrics.rates(sums)
+        unknown = () if self._rows.has_history else ("quiet_onset_yield",)
+        for name in unknown if self._rows.has_dates else metrics.OF_DATES:
+            found[name] = np.full_like(found["tpr"], np.nan)
+        if self._bins is not None:
+            parts = [self._of_scores(self._bins, division, weights) for division in self._view.divisions]
+            found |= {name: np.concatenate([part[name] for part in parts]) for name in metrics.OF_SCORES}
+        return {name: of.T for name, of in found.items()}
+
+    def _of_scores(self, bins: "Bins", division: Division, weights: Weights) -> dict[str, Values]:
+        """Metrics of whole score distributions by cell of one division, shape (n_cells of it, n)."""
+        level = np.where(self._counts, division.level[self._view.unit], -1)
+        place = np.where(level >= 0, level * SCORE_BINS + bins.place, -1)
+        tables = []
+        for where in (place, np.where(self._rows.label == 1, place, -1)):
+            summed = np.zeros((division.n_levels * SCORE_BINS, weights.shape[1]), np.int32)
+            _add(where, self._rows.subject, weights, summed)
+            table = summed.reshape(division.n_levels, SCORE_BINS, -1).transpose(0, 2, 1)
+            tables.append(np.concatenate([table, table.sum(axis=0) - table]) if division.has_rest else table)
+        size, positive = (of.reshape(-1, SCORE_BINS).astype(float) for of in tables)
+        found = metrics.of_scores(size, positive, bins.score)
+        return {name: of.reshape(len(tables[0]), -1) for name, of in found.items()}
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The score bin of each row, of shape (n_rows,), rising; and each bin's mean risk, of shape (SCORE_BINS,)."""
+
+    place: Places
+    score: Values
+
+
+def bin_scores(rows: Rows) -> Bins:
+    """Sort the rows into `SCORE_BINS` bins of about as many rows each; equal scores share a bin, so some may be empty."""
+    ordered = np.sort(rows.probability)
+    place = np.searchsorted(ordered, rows.probability, side="left") * SCORE_BINS // len(ordered)
+    size = np.bincount(place, minlength=SCORE_BINS)
+    total = np.bincount(place, rows.probability, SCORE_BINS)
+    return Bins(place, np.divide(total, size, out=np.full(SCORE_BINS, 0.5), where=size > 0))
+
+
+@njit(nogil=True, cache=True)
+def _add(place, source, values, out):  # type: ignore[no-untyped-def]
+    """Add to each place (none where negative) the values of its source, resample by resample."""
+    for i in range(len(place)):
+        if place[i] >= 0:
+            more, here = values[source[i]], out[place[i]]
+            for k in range(out.shape[1]):
+                here[k] += more[k]
+
+
+@njit(nogil=True, cache=True)
+def _walk(rows, starts, unit, days, chosen, caught, days_ahead):  # type: ignore[no-untyped-def]
+    """Add to each episode's unit how many copies are flagged on any of its days, and how far ahead each copy first is."""
+    n = chosen.shape[1]
+    most = np.empty(n, np.int32)
+    for run in range(len(starts) - 1):
+        most[:] = 0
+        total = days_ahead[unit[run]]
+        for place in range(starts[run], starts[run + 1]):
+            flagged = chosen[rows[place]]
+            for k in range(n):
+                more = max(flagged[k] - most[k], 0)
+                total[k] += more * days[place]
+                most[k] += more
+        found = caught[unit[run]]
+        for k in range(n):
+            found[k] += most[k]
 
 
 def interval(resampled: Values) -> tuple[Values, Values]:
     """The 2.5 and 97.5 percentiles over the resamples (first axis); missing where under 95 % are defined."""
-    is_defined = np.isfinite(resampled).mean(axis=0) >= 0.95
+    is_defined = np.isfinite(resampled).sum(axis=0) >= FEWEST_DEFINED * max(len(resampled), 1)
     low, high = np.full(resampled.shape[1:], np.nan), np.full(resampled.shape[1:], np.nan)
     if is_defined.any():
-        low[is_defined], high[is_defined] = np.nanpercentile(resampled[:, is_defined], [2.5, 97.5], axis=0)
+        tail = 100 * (1 - resampling.LEVEL) / 2
+        low[is_defined], high[is_defined] = np.nanpercentile(resampled[:, is_defined], [tail, 100 - tail], axis=0)
     return low, high
 
 
 def spread(resampled: Values) -> Values:
     """The bootstrap standard error over the resamples (first axis); missing where fewer than two are defined."""
-    return np.asarray(pd.DataFrame(resampled.reshape(len(resampled), -1)).std(axis=0)).reshape(resampled.shape[1:])
+    n = np.isfinite(resampled).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.nansum(resampled, axis=0) / n
+        squares = np.nansum((resampled - mean) ** 2, axis=0)
+        return np.where(n > 1, np.sqrt(squares / (n - 1)), np.nan)

@@ -3,7 +3,7 @@
 Who has no value recorded is a group of its own, because being unrecorded is often where a model fails.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -18,6 +18,8 @@ POOLED = "all other groups"
 # More levels than this cannot be compared one by one; the smallest are pooled under one name.
 MOST_LEVELS = 12
 CROSS = " & "
+NOT = "not "
+EVERYBODY = "all"
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,38 @@ class Grouping:
         """Whether two attributes are crossed."""
         return len(self.attributes) > 1
 
+    @property
+    def has_rest(self) -> bool:
+        """Whether each level is compared with all others together, too: of two levels the other is the rest."""
+        return not self.is_crossed and len(self.levels) > 2
+
+    @property
+    def n_cells(self) -> int:
+        """Its levels and, where such are compared, everybody but each."""
+        return len(self.levels) * (2 if self.has_rest else 1)
+
     def labels(self) -> tuple[str, ...]:
-        """The group name of each level for tidy rows: `sex=F`, `sex=F & site=north`."""
+        """The group name of each level for tidy rows: `sex=F`, `sex=F & site=north`; of everybody, `all`."""
+        if self.attributes == (EVERYBODY,):
+            return (EVERYBODY,)
         return tuple(
             CROSS.join(f"{a}={v}" for a, v in zip(self.attributes, level.split(CROSS), strict=True))
             for level in self.levels
         )
+
+    def rests(self) -> tuple[str, ...]:
+        """The name of everybody but each level, where such are compared: `not site=north`."""
+        return tuple(f"{NOT}{label}" for label in self.labels()) if self.has_rest else ()
+
+
+def everybody(n_subjects: int) -> Grouping:
+    """All subjects as one group."""
+    return Grouping((EVERYBODY,), (EVERYBODY,), np.zeros(n_subjects, np.int64), 0)
+
+
+def membership(groupings: Sequence[Grouping]) -> NDArray[np.bool_]:
+    """Who belongs to each level of each grouping, one below the other, shape (n_groups, n_subjects)."""
+    return np.vstack([g.codes == np.arange(len(g.levels))[:, None] for g in groupings])
 
 
 def group_subjects(

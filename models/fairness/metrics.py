@@ -19,113 +19,142 @@ from fairlearn.metrics import (
     true_positive_rate,
 )
 from numpy.typing import NDArray
-from sklearn.metrics import precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, precision_score, roc_auc_score
 
-Values = NDArray[np.float64]
+from models import resampling
+from models.calibration import binned_slopes
+from models.fairness.rows import Values
 
 # A rate whose difference between groups gets a verdict. The rest are shown, not judged: the observed rate is no
-# property of the model, fnr and alerts_per_1000_days repeat another metric, calibration shares no margin with rates.
-JUDGED_RATES = ("selection_rate", "tpr", "fpr", "ppv")
+# property of the model, fnr and alerts_per_1000_days repeat another metric, days, slopes and errors share no margin with rates.
+JUDGED_RATES = ("selection_rate", "tpr", "fpr", "ppv", "episodes_caught")
 JUDGED = (*JUDGED_RATES, "auroc")
-RATES = (*JUDGED_RATES, "fnr", "alerts_per_1000_days", "mean_predicted", "observed_rate", "observed_to_expected")
-METRICS = (*RATES, "auroc", "calibration_slope")
-NEWTON_STEPS = 8
+# By Fairlearn, from who is flagged.
+OF_FLAGS = ("selection_rate", "tpr", "fpr", "ppv", "fnr", "alerts_per_1000_days", "mean_predicted", "observed_rate",
+            "observed_to_expected", "brier")  # fmt: skip
+# Of episodes, which rows without dates do not make.
+OF_DATES = ("episodes_caught", "mean_lead_time_days", "quiet_onset_yield")
+RATES = (*OF_FLAGS, "false_alerts_per_1000_days", *OF_DATES)
+# Of whole score distributions.
+OF_RANKS = ("auroc", "auprc_lift")
+OF_SCORES = (*OF_RANKS, "calibration_slope", "ici")
+METRICS = (*RATES, *OF_SCORES)
+# Of 512 score bins as many are taken together for a slope, and for distances between given and observed risk.
+MERGED_FOR_SLOPES, MERGED_FOR_DISTANCES = 8, 32
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Weighted row counts, each of shape (n_resamples, n_groups): all, positive, flagged, both, summed probability."""
+class Sums:
+    """What every rate is a ratio of, by cell and weighting, each of shape (n_cells, n).
+
+    Rows: all, positive, flagged, flagged and positive; over rows the sum of risks and of squared errors; episodes: all, caught, the
+    days their first flags came ahead, and those caught by a flag after `rows.QUIET_DAYS` days without an event.
+    """
 
     rows: Values
     positives: Values
     flagged: Values
     caught: Values
     expected: Values
+    squared: Values
+    episodes: Values
+    episodes_caught: Values
+    days_ahead: Values
+    quiet_caught: Values
 
 
-def rates(counts: Counts) -> dict[str, Values]:
-    """Every rate from counts, each of shape (n_resamples, n_groups); missing where its denominator is zero."""
-    negatives = counts.rows - counts.positives
-    selected = _ratio(counts.flagged, counts.rows)
-    tpr = _ratio(counts.caught, counts.positives)
+def rates(sums: Sums) -> dict[str, Values]:
+    """Every rate, each of shape (n_cells, n); missing where its denominator is zero."""
+    false = sums.flagged - sums.caught
+    selected, tpr = ratio(sums.flagged, sums.rows), ratio(sums.caught, sums.positives)
     return {
         "selection_rate": selected,
         "tpr": tpr,
-        "fpr": _ratio(counts.flagged - counts.caught, negatives),
-        "ppv": _ratio(counts.caught, counts.flagged),
+        "fpr": ratio(false, sums.rows - sums.positives),
+        "ppv": ratio(sums.caught, sums.flagged),
         "fnr": 1 - tpr,
         "alerts_per_1000_days": 1000 * selected,
-        "mean_predicted": _ratio(counts.expected, counts.rows),
-        "observed_rate": _ratio(counts.positives, counts.rows),
-        "observed_to_expected": _ratio(counts.positives, counts.expected),
+        "mean_predicted": ratio(sums.expected, sums.rows),
+        "observed_rate": ratio(sums.positives, sums.rows),
+        "observed_to_expected": ratio(sums.positives, sums.expected),
+        "brier": ratio(sums.squared, sums.rows),
+        "false_alerts_per_1000_days": 1000 * ratio(false, sums.rows),
+        "episodes_caught": ratio(sums.episodes_caught, sums.episodes),
+        "mean_lead_time_days": ratio(sums.days_ahead, sums.episodes_caught),
+        "quiet_onset_yield": 100 * ratio(sums.quiet_caught, sums.flagged),
     }
 
 
-def auroc(positives: Values, negatives: Values) -> Values:
-    """Chance that a positive row outranks a negative one, from counts by rising score bin, shape (n_resamples, n_bins).
-
-    Rows of one bin count as tied. Missing where there are no positives or no negatives.
-    """
-    below = np.cumsum(negatives, axis=1) - negatives / 2
-    return _ratio((positives * below).sum(axis=1), positives.sum(axis=1) * negatives.sum(axis=1))
-
-
-def calibration_slope(positives: Values, rows: Values, log_odds: Values) -> Values:
-    """Slope of the logistic regression of the label on the predicted log odds, per resample.
+def of_scores(rows: Values, positives: Values, score: Values) -> dict[str, Values]:
+    """Ranking and calibration from counts by rising score bin, each of shape (n,).
 
     Args:
-        positives, rows: shape (n_resamples, n_bins).
-        log_odds: predicted log odds of each bin, shape (n_bins,).
+        rows, positives: of shape (n, bins).
+        score: mean risk of each bin, of shape (bins,).
 
-    1 is calibrated spread, below 1 too extreme. Missing without positives or negatives, or where Newton's
-    steps do not settle (too few of them).
+    Rows of one bin count as tied. Missing without positives or without negatives.
     """
-    spread = np.ptp(log_odds) if len(log_odds) else 0.0
-    if spread == 0:
-        return np.full(len(rows), np.nan)
-    intercept, slope = np.zeros((len(rows), 1)), np.ones((len(rows), 1))
-    step = np.full((len(rows), 1), np.inf)
-    total = positives.sum(axis=1)
-    has_both = (total > 0) & (total < rows.sum(axis=1))
-    with np.errstate(all="ignore"):
-        for _ in range(NEWTON_STEPS):
-            risk = 1 / (1 + np.exp(-(intercept + slope * log_odds)))
-            misfit, weight = positives - rows * risk, rows * risk * (1 - risk)
-            g0, g1 = misfit.sum(1, keepdims=True), (misfit * log_odds).sum(1, keepdims=True)
-            h0, h1 = weight.sum(1, keepdims=True), (weight * log_odds).sum(1, keepdims=True)
-            h2 = (weight * log_odds**2).sum(1, keepdims=True)
-            determinant = h0 * h2 - h1**2
-            step = (h0 * g1 - h1 * g0) / determinant
-            intercept, slope = intercept + (h2 * g0 - h1 * g1) / determinant, slope + step
-    return np.where(has_both & (np.abs(step[:, 0]) < 1e-3), slope[:, 0], np.nan)
+    negatives = rows - positives
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    total, events = rows.sum(axis=1), positives.sum(axis=1)
+    precision = resampling.Curve(rows[:, ::-1], positives[:, ::-1], score[::-1]).average_precision()
+    has_both = (events > 0) & (events < total)
+    lift = ratio(precision * total, events)
+    return {
+        "auroc": ratio((positives * below).sum(axis=1), events * (total - events)),
+        "auprc_lift": np.where(has_both, lift, np.nan),
+        "calibration_slope": _slopes(rows, positives, score),
+        "ici": np.where(has_both, _distances(rows, positives, score), np.nan),
+    }
+
+
+def _slopes(rows: Values, positives: Values, score: Values) -> Values:
+    """Slope of the logistic regression of the label on the predicted log-odds: 1 is right, below 1 too extreme."""
+    mean = score.reshape(-1, MERGED_FOR_SLOPES).mean(axis=1)
+    return binned_slopes(mean, _merged(rows, MERGED_FOR_SLOPES), _merged(positives, MERGED_FOR_SLOPES))
+
+
+def _distances(rows: Values, positives: Values, score: Values) -> Values:
+    """Mean distance between mean given and observed risk over bins (integrated calibration index)."""
+    apart = np.abs(_merged(rows * score, MERGED_FOR_DISTANCES) - _merged(positives, MERGED_FOR_DISTANCES))
+    return ratio(apart.sum(axis=1), rows.sum(axis=1))
+
+
+def _merged(values: Values, together: int) -> Values:
+    return np.asarray(values.reshape(len(values), -1, together).sum(axis=2))
 
 
 def points(cells: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
-    """Each rate of each group by Fairlearn's MetricFrame; index: group, columns: `RATES`.
+    """Each rate over rows of each group by Fairlearn's MetricFrame; index: group, columns: `OF_FLAGS`.
 
     Args:
         cells: rows that agree in subject, label and flag, taken together: label, is_flagged (0/1), n (how many rows),
-            probability (their mean). A weighted cell gives what its rows would, and Fairlearn is slow over rows.
+            probability and squared_error (their means). A weighted cell gives what its rows would, and Fairlearn is slow
+            over rows.
         group: of each cell.
 
     Missing, not Fairlearn's 0.0, where a group lacks the rows that a metric needs: positives, negatives or alerts.
     """
     weight = {"sample_weight": cells["n"].to_numpy(float)}
-    probability = {"probability": cells["probability"].to_numpy(float)}
+    means = {name: cells[name].to_numpy(float) for name in OF_MEANS.values()}
     frame = MetricFrame(
         metrics=FUNCTIONS,
         y_true=cells["label"].to_numpy(),
         y_pred=cells["is_flagged"].to_numpy(),
         sensitive_features=group,
-        sample_params={name: weight | (probability if name in OF_PROBABILITY else {}) for name in FUNCTIONS},
+        sample_params={
+            name: weight | ({"mean": means[OF_MEANS[name]]} if name in OF_MEANS else {}) for name in FUNCTIONS
+        },
     )
-    return pd.DataFrame(frame.by_group).astype(float)[list(RATES)]
+    return pd.DataFrame(frame.by_group).astype(float)[list(OF_FLAGS)]
 
 
-def ranking(label: NDArray[np.int64], probability: Values, group: pd.Series) -> Values:
-    """AUROC of each group by Fairlearn's MetricFrame over rows, in the order of the groups' sorted names."""
-    frame = MetricFrame(metrics=_auroc_of_rows, y_true=label, y_pred=probability, sensitive_features=group)
-    return np.asarray(pd.Series(frame.by_group), dtype=float)
+def ranking(label: NDArray[np.int64], probability: Values, group: pd.Series) -> pd.DataFrame:
+    """Ranking of each group by Fairlearn's MetricFrame over rows; index: group, columns: `OF_RANKS`."""
+    frame = MetricFrame(
+        metrics={"auroc": _auroc, "auprc_lift": _lift}, y_true=label, y_pred=probability, sensitive_features=group
+    )
+    return pd.DataFrame(frame.by_group).astype(float)[list(OF_RANKS)]
 
 
 def _needs(is_needed: Callable[[Any, Any], Any], function: Callable[..., float]) -> Callable[..., float]:
@@ -139,27 +168,27 @@ def _needs(is_needed: Callable[[Any, Any], Any], function: Callable[..., float])
     return guarded
 
 
-def _auroc_of_rows(y_true: Any, y_pred: Any) -> float:
+def _auroc(y_true: Any, y_pred: Any) -> float:
     return float(roc_auc_score(y_true, y_pred)) if 0 < np.sum(y_true) < len(y_true) else np.nan
 
 
-def _mean_predicted(y_true: Any, y_pred: Any, sample_weight: Any, probability: Any) -> float:
-    return float(np.average(probability, weights=sample_weight))
+def _lift(y_true: Any, y_pred: Any) -> float:
+    has_both = 0 < np.sum(y_true) < len(y_true)
+    return float(average_precision_score(y_true, y_pred) / np.mean(y_true)) if has_both else np.nan
 
 
-def _observed_to_expected(y_true: Any, y_pred: Any, sample_weight: Any, probability: Any) -> float:
-    expected = float(np.dot(probability, sample_weight))
+def _mean(y_true: Any, y_pred: Any, sample_weight: Any, mean: Any) -> float:
+    return float(np.average(mean, weights=sample_weight))
+
+
+def _observed_to_expected(y_true: Any, y_pred: Any, sample_weight: Any, mean: Any) -> float:
+    expected = float(np.dot(mean, sample_weight))
     return float(np.dot(y_true, sample_weight)) / expected if expected > 0 else np.nan
 
 
-def log_odds(probability: Any) -> Values:
-    """Log odds of probabilities, kept finite at 0 and 1."""
-    clipped = np.clip(np.asarray(probability, dtype=float), 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(clipped / (1 - clipped)))
-
-
-def _ratio(above: Values, below: Values) -> Values:
-    return np.asarray(np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0))
+def ratio(above: Values, below: Values) -> Values:
+    """One by another; missing where the other is zero."""
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) > 0))
 
 
 FUNCTIONS: dict[str, Callable[..., float]] = {
@@ -169,8 +198,10 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "ppv": _needs(lambda _, flag: flag == 1, partial(precision_score, zero_division=0.0)),
     "fnr": _needs(lambda y, _: y == 1, false_negative_rate),
     "alerts_per_1000_days": lambda y, flag, sample_weight: 1000 * float(np.average(flag, weights=sample_weight)),
-    "mean_predicted": _mean_predicted,
+    "mean_predicted": _mean,
     "observed_rate": lambda y, flag, sample_weight: float(np.average(y, weights=sample_weight)),
     "observed_to_expected": _observed_to_expected,
+    "brier": _mean,
 }
-OF_PROBABILITY = ("mean_predicted", "observed_to_expected")
+# Of which mean over a cell's rows a metric is one.
+OF_MEANS = {"mean_predicted": "probability", "observed_to_expected": "probability", "brier": "squared_error"}

@@ -2,8 +2,8 @@
 
 - **pass**: the whole 95 % interval of the difference lies inside the margin.
 - **fail**: the whole interval, adjusted for the number of comparisons (Benjamini-Hochberg), lies beyond the margin.
-- **insufficient evidence**: anything else, with the smallest difference that this cohort had an 80 % chance to find.
-  It is never a pass.
+- **insufficient evidence**: anything else, with the smallest difference that this cohort had an 80 % chance to find, and
+  why it cannot tell. It is never a pass.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,11 @@ PASS, FAIL, INSUFFICIENT = "pass", "fail", "insufficient_evidence"
 FALSE_DISCOVERY_RATE = 0.05
 # 1.96 for a 5 % two-sided test + 0.84 for 80 % power.
 POWER_FACTOR = 2.8
+# Why there is no answer. Of these only the first is of groups large enough to be judged.
+WIDE = "the interval reaches across the margin"
+NOBODY, FEW, UNDEFINED = "nobody has an event", "too few subjects or too few with an event", "not defined in this group"
+# Margins at which every verdict is found again, beside the one declared.
+MARGINS = (0.02, 0.05, 0.1, 0.15, 0.2)
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,10 @@ class Counted:
 
 
 def count(judged: pd.DataFrame, min_group_event_subjects: int | None, uncompared: Mapping[str, str]) -> Counted:
-    """Counts verdicts of an audit (`verdict, mdd, n_event_subjects`); None where no size is declared, so that none is open."""
+    """Counts verdicts of an audit (`verdict, why, n_event_subjects`); None where no size is declared, so that none is open."""
     is_insufficient = judged["verdict"] == INSUFFICIENT
     least = np.inf if min_group_event_subjects is None else min_group_event_subjects
-    is_open = is_insufficient & judged["mdd"].notna() & (judged["n_event_subjects"] >= least)
+    is_open = is_insufficient & (judged["why"] == WIDE) & (judged["n_event_subjects"] >= least)
     return Counted(
         int((judged["verdict"] == FAIL).sum()), int((judged["verdict"] == PASS).sum()), int(is_open.sum()),
         int((is_insufficient & ~is_open).sum()), uncompared,
@@ -66,18 +71,47 @@ def judge(comparisons: pd.DataFrame, margin: float) -> pd.DataFrame:
             group's metric alone), n_subjects, n_event_subjects and their `reference_` twins. Missing where undefined.
         margin: largest difference, either way, that counts as none (metric units).
 
-    Adds `mdd` (missing where a group is below the minimum size), `p_adjusted` (of a difference no larger than the
-    margin) and `verdict`. All rows are one family.
+    Adds `mdd` (of groups below the minimum size as if each subject's days were all alike, and at most 1; missing where
+    nobody has an event), `p_adjusted` (of a difference no larger than the margin), `verdict`, `why` there is no answer, and
+    `passes_from`, the margin from which on it would pass. All rows are one family.
     """
-    judged = comparisons.assign(mdd=POWER_FACTOR * comparisons["standard_error"], p_adjusted=np.nan)
-    is_large = _is_large_enough(judged)
-    judged.loc[~is_large, "mdd"] = np.nan
+    is_large = _is_large_enough(comparisons)
+    judged = comparisons.assign(
+        mdd=np.where(is_large, POWER_FACTOR * comparisons["standard_error"], _at_worst(comparisons))
+    )
+    judged["p_adjusted"] = np.nan
     judged.loc[is_large, "p_adjusted"] = _adjusted(judged[is_large], margin)
     inside = is_large & (judged["low"] > -margin) & (judged["high"] < margin)
     beyond = is_large & ((judged["low"] > margin) | (judged["high"] < -margin))
     beyond &= judged["p_adjusted"] <= FALSE_DISCOVERY_RATE
     judged["verdict"] = np.select([inside, beyond], [PASS, FAIL], INSUFFICIENT)
+    judged["passes_from"] = judged[["low", "high"]].abs().max(axis=1, skipna=False).where(is_large)
+    fewest = judged[["n_event_subjects", "reference_n_event_subjects"]].min(axis=1)
+    is_defined = judged["difference"].notna() & judged["low"].notna()
+    judged["why"] = np.select(
+        [inside | beyond, is_large, fewest == 0, is_defined | (fewest < SMALLEST_EVENT_SUBJECTS)],
+        ["", WIDE, NOBODY, FEW],
+        UNDEFINED,
+    )
     return judged
+
+
+def by_margin(comparisons: pd.DataFrame, margin: float) -> pd.DataFrame:
+    """The verdict of each comparison at other margins: the columns of `comparisons`, `margin` and `verdict`, row by row.
+
+    Which margin is small enough is for clinicians and those affected to decide; this shows what hangs on it.
+    """
+    tried = sorted({*MARGINS, margin})
+    parts = [comparisons.assign(margin=at, verdict=judge(comparisons, at)["verdict"]) for at in tried]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _at_worst(comparisons: pd.DataFrame) -> np.ndarray:
+    """The smallest difference to be found if each event subject's days all were alike, so that subjects are all there is."""
+    own, other = (comparisons[f"{of}n_event_subjects"].to_numpy(float) for of in ("", "reference_"))
+    with np.errstate(divide="ignore"):
+        found = np.minimum(1.0, POWER_FACTOR * np.sqrt(0.25 / own + 0.25 / other))
+    return np.where(np.minimum(own, other) > 0, found, np.nan)
 
 
 def _is_large_enough(judged: pd.DataFrame) -> pd.Series:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from models.fairness.alerts import TopShare
 from models.fairness.audit import Audit, Audited, audit
 from pipelines import engineering
 from pipelines.installation import Installation
@@ -20,7 +21,7 @@ def audit_of(installation: Installation, night: str, audited: Audited, scored: p
         with_sites(scored[[*KEY, "probability", "label"]], subjects),
         subjects[["subject_id", *settings.audit.attributes]],
         audited,
-        top_share=settings.audit.top_share,
+        rule=TopShare(settings.audit.top_share),
         margin=settings.audit.margin,
         resamples=settings.audit.resamples,
         seed=settings.training.seed,

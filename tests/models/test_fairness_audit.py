@@ -8,11 +8,11 @@ from sklearn.metrics import precision_score, roc_auc_score
 
 from models.errors import ModelsError
 from models.fairness import bootstrap, metrics
-from models.fairness.alerts import queue_rows
-from models.fairness.audit import TIDY, Audit, Audited, audit
-from models.fairness.bootstrap import Rows
+from models.fairness.alerts import AtLeast, TopShare, queue_rows
+from models.fairness.audit import REST, TIDY, Audit, Audited, audit
 from models.fairness.groups import group_subjects
-from models.fairness.verdicts import FAIL, INSUFFICIENT
+from models.fairness.rows import rows_of
+from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, NOBODY, PASS, WIDE
 
 AUDITED = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "boosted_hazard")
 
@@ -36,19 +36,18 @@ def cohort(subjects: int = 160, days: int = 60, seed: int = 1, deaf_to: str = ""
     return scored, pd.DataFrame({"subject_id": names, "sex": sex, "site": site})
 
 
-def audited(scored: pd.DataFrame, attributes: pd.DataFrame, **changed: float) -> Audit:
+def audited(scored: pd.DataFrame, attributes: pd.DataFrame, **changed: object) -> Audit:
     """An audit with few resamples."""
-    return audit(scored, attributes, AUDITED, **({"top_share": 0.1, "margin": 0.1, "resamples": 200} | changed))
+    return audit(scored, attributes, AUDITED, **({"rule": TopShare(0.1), "margin": 0.1, "resamples": 200} | changed))
 
 
 def test_points_are_fairlearns_over_rows():
     """Every rate and the AUROC equal MetricFrame over the rows themselves, to 1e-12."""
     scored, attributes = cohort()
     result = audited(scored, attributes)
-    codes, subjects = pd.factorize(scored["subject_id"], sort=True)
-    queue = queue_rows(scored, codes, 0.1, 1)
-    flagged = np.zeros(len(scored), int)
-    flagged[queue.rows] = queue.flagged(np.ones((len(subjects), 1), np.int32))[:, 0]
+    rows, subjects = rows_of(scored)
+    once = np.ones((len(subjects), 1), np.int32)
+    flagged = queue_rows(scored, rows.subject, 0.1, 1).flagged(once)[:, 0]
     sex = scored["subject_id"].map(attributes.set_index("subject_id")["sex"])
     rates = {
         "selection_rate": selection_rate,
@@ -67,41 +66,61 @@ def test_points_are_fairlearns_over_rows():
         assert ours.loc[f"sex={group}", "auroc"] == pytest.approx(ranked.loc[group, "auroc"], abs=1e-12)
 
 
-def test_resampled_counts_of_the_cohort_itself_are_its_points():
-    """Drawing everybody once gives exactly the point estimates, in crossed groups too."""
+def test_figures_of_the_cohort_itself_are_its_points():
+    """Drawing everybody once gives Fairlearn's figures from counts, in crossed groups too."""
     scored, attributes = cohort()
-    result = audited(scored, attributes)
-    codes, subjects = pd.factorize(scored["subject_id"], sort=True)
-    rows = Rows(codes, scored["label"].to_numpy(), scored["probability"].to_numpy(), len(subjects))
-    groupings = group_subjects(attributes, pd.Index(subjects), rows.per_subject(rows.label.astype(float)) > 0, {})
-    once = np.ones((len(subjects), 1), np.int32)
-    rates = metrics.rates(bootstrap.count_groups(rows, queue_rows(scored, codes, 0.1, 1), groupings, once))
-    labels = [label for g in groupings for label in g.labels()]
-    for name in metrics.RATES:
-        ours = result.rows[result.rows["metric"] == name].set_index("group").loc[labels, "value"]
-        np.testing.assert_allclose(rates[name][0], ours, atol=1e-12)
+    result, of = audited(scored, attributes), audited(scored, attributes).study
+    once = bootstrap.resample(of.rows, of.flags, bootstrap.whole(of.rows, of.groupings), of.weights[:, :1])
+    kept = ~of.cells["is_rest"].to_numpy()
+    for name in metrics.OF_FLAGS:
+        ours = result.rows[result.rows["metric"] == name].set_index("group").loc[of.cells.loc[kept, "cell"], "value"]
+        np.testing.assert_allclose(once[name][0, kept], ours, atol=1e-12)
+
+
+def written_out(scored: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
+    """The cohort in which drawn subjects are really copied, each copy a person of its own, and who is flagged each night."""
+    codes = pd.factorize(scored["subject_id"], sort=True)[0]
+    copied = scored.loc[np.repeat(scored.index, weights[codes])]
+    copied["copy"] = copied.groupby(["subject_id", "index_date"]).cumcount()
+    copied = copied.sort_values(["probability", "copy"], ascending=[False, True], kind="stable")
+    rank, size = copied.groupby("index_date").cumcount(), copied.groupby("index_date")["label"].transform("size")
+    return copied.assign(is_flagged=rank < np.floor(0.1 * size + 0.5))
 
 
 def test_a_resample_equals_the_cohort_written_out():
-    """A resample's rates are those of a table in which drawn subjects are really copied."""
-    scored, attributes = cohort(subjects=40)
-    codes, subjects = pd.factorize(scored["subject_id"], sort=True)
-    rows = Rows(codes, scored["label"].to_numpy(), scored["probability"].to_numpy(), len(subjects))
-    groupings = group_subjects(attributes, pd.Index(subjects), np.ones(len(subjects), bool), {})[:1]
+    """Rates, ranking, episodes and lead times of a resample are those of a table in which drawn subjects are really copied."""
+    scored, attributes = cohort(subjects=60)
+    scored = scored.assign(days_to_event=ahead_of(scored), days_since_event=40.0)
+    rows, subjects = rows_of(scored)
+    (sex, *_) = group_subjects(attributes, subjects, np.ones(len(subjects), bool), {})
     weights = bootstrap.draw(len(subjects), 3, seed=5)
-    rates = metrics.rates(
-        bootstrap.count_groups(
-            rows, queue_rows(scored[["index_date", "probability"]], codes, 0.1, 1), groupings, weights
-        )
+    queue = queue_rows(scored.drop(columns="site"), rows.subject, 0.1, 1)
+    got = bootstrap.resample(rows, queue, bootstrap.whole(rows, [sex]), weights)
+    copied = written_out(scored, weights[:, 2])
+    here = copied[copied["subject_id"].map(attributes.set_index("subject_id")["sex"]) == "F"]
+    positive, flagged = here[here["label"] == 1], here[here["is_flagged"]]
+    onset = positive["index_date"] + pd.to_timedelta(positive["days_to_event"], unit="D")
+    caught = (
+        positive.assign(onset=onset)[positive["is_flagged"]]
+        .groupby(["subject_id", "copy", "onset"])["days_to_event"]
+        .max()
     )
-    copied = scored.loc[np.repeat(scored.index, weights[codes, 2])]
-    order = copied.sort_values("probability", ascending=False, kind="stable")
-    rank, size = order.groupby("index_date").cumcount(), order.groupby("index_date")["label"].transform("size")
-    is_flagged = rank < np.floor(0.1 * size + 0.5)
-    is_female = order["subject_id"].map(attributes.set_index("subject_id")["sex"]) == "F"
-    positive = is_female & (order["label"] == 1)
-    assert rates["tpr"][2, 0] == pytest.approx(is_flagged[positive].mean())
-    assert rates["selection_rate"][2, 0] == pytest.approx(is_flagged[is_female].mean())
+    n_episodes = positive.assign(onset=onset).groupby(["subject_id", "copy", "onset"]).ngroups
+    expected = {
+        "tpr": positive["is_flagged"].mean(), "selection_rate": here["is_flagged"].mean(), "ppv": flagged["label"].mean(),
+        "fpr": here.loc[here["label"] == 0, "is_flagged"].mean(), "brier": ((here["probability"] - here["label"]) ** 2).mean(),
+        "episodes_caught": len(caught) / n_episodes, "mean_lead_time_days": caught.mean(),
+        "quiet_onset_yield": 100 * len(caught) / len(flagged),
+    }  # fmt: skip
+    assert {name: got[name][2, 0] for name in expected} == pytest.approx(expected)
+    assert got["auroc"][2, 0] == pytest.approx(roc_auc_score(here["label"], here["probability"]), abs=0.002)
+
+
+def ahead_of(scored: pd.DataFrame) -> pd.Series:
+    """Days to the event of each positive row: those of a run count down to 1."""
+    positive = scored[scored["label"] == 1]
+    last = positive.groupby("subject_id")["index_date"].transform("max")
+    return ((last - positive["index_date"]).dt.days + 1.0).reindex(scored.index)
 
 
 def test_a_planted_gap_is_found():
@@ -152,6 +171,112 @@ def test_the_same_audit_twice_is_the_same():
     first, second = audited(scored, attributes), audited(scored, attributes)
     pd.testing.assert_frame_equal(first.rows, second.rows)
     pd.testing.assert_frame_equal(first.verdicts, second.verdicts)
+
+
+def test_a_group_is_compared_with_the_rest_where_there_are_more_than_two():
+    """The rest is everybody else, and a group's verdict against it is of the same resamples."""
+    scored, attributes = cohort()
+    attributes["ward"] = np.resize(["a", "b", "c"], len(attributes))
+    result = audited(scored, attributes)
+    verdicts = result.verdicts[result.verdicts["versus"] == REST]
+    assert set(verdicts["attribute"]) == {"ward"}
+    row = verdicts.query("group == 'b' and metric == 'ppv'").iloc[0]
+    others = attributes.assign(ward=attributes["ward"].where(attributes["ward"] == "b", "not b"))
+    two = audited(scored, others[["subject_id", "ward"]], reference_groups={"ward": "not b"}).verdicts
+    twin = two.query("metric == 'ppv'").iloc[0]
+    for name in ("difference", "low", "high"):
+        assert row[name] == pytest.approx(twin[name], abs=1e-12)
+
+
+def test_a_fixed_risk_flags_whoever_reaches_it():
+    """No capacity: the share flagged is what it is, and is not found again in a resample."""
+    scored, attributes = cohort()
+    result = audited(scored, attributes, rule=AtLeast(0.3))
+    everybody = result.rows.query("group == 'all' and metric == 'selection_rate'").iloc[0]
+    assert everybody["value"] == pytest.approx((scored["probability"] >= 0.3).mean())
+    assert everybody["low"] < everybody["value"] < everybody["high"]
+
+
+@pytest.mark.parametrize("rule", [TopShare(0.0), TopShare(1.0), AtLeast(0.0), AtLeast(1.5)])
+def test_a_rule_that_flags_nobody_or_everybody_is_refused(rule):
+    """The message says what to give instead."""
+    with pytest.raises(ModelsError, match="such as 0"):
+        audited(*cohort(subjects=20), rule=rule)
+
+
+def test_scores_without_dates_have_rates_and_no_episodes():
+    """Anybody's file: rows are rows, alerts are drawn among all of them, and nothing is said of lead times."""
+    scored, attributes = cohort()
+    result = audited(scored.drop(columns=["index_date", "site"]), attributes)
+    values = result.rows[result.rows["group"] == "sex=F"].set_index("metric")["value"]
+    assert result.design.scope == "all rows"
+    assert np.isfinite(values[["tpr", "auroc", "brier"]]).all()
+    assert values[list(metrics.OF_DATES)].isna().all()
+    assert result.tables["course"].empty
+    assert result.tables["lead_times"].empty
+
+
+def test_every_doubt_has_a_reason_and_a_size():
+    """Insufficient evidence tells why, and what could have been found, unless nobody has an event at all."""
+    scored, attributes = cohort()
+    attributes.loc[attributes.index < 30, "sex"] = "X"
+    scored.loc[scored["subject_id"].isin(attributes["subject_id"][:30]), "label"] = 0
+    attributes.loc[30:33, "sex"] = "few"
+    verdicts = audited(scored, attributes, margin=0.02).verdicts
+    doubt = verdicts[verdicts["verdict"] == INSUFFICIENT]
+    assert set(doubt["why"]) == {WIDE, NOBODY, FEW}
+    assert (doubt["mdd"].isna() == (doubt["why"] == NOBODY)).all()
+    assert (doubt.loc[doubt["group"] == "X", "why"] == NOBODY).all()
+
+
+def test_a_verdict_changes_with_the_margin_and_says_from_where_on():
+    """From `passes_from` on a comparison passes, whatever margin was declared; below it never."""
+    result = audited(*cohort())
+    told = result.verdicts.merge(result.sensitivity, on=["cell", "reference_cell", "metric"], suffixes=("", "_at"))
+    is_beyond = told["margin"] > told["passes_from"]
+    assert (told.loc[is_beyond, "verdict_at"] == PASS).all()
+    assert not (told.loc[~is_beyond, "verdict_at"] == PASS).any()
+    declared = told[told["margin"] == 0.1]
+    assert (declared["verdict"] == declared["verdict_at"]).all()
+
+
+def test_every_table_names_cells_that_are_counted():
+    """Whatever figure is told, it is known how many people it is of."""
+    scored, attributes = cohort()
+    result = audited(scored.assign(completeness=np.random.default_rng(3).random(len(scored))), attributes)
+    counted = result.cells.set_index("cell")
+    assert counted.index.is_unique
+    for name, table in result.tables.items():
+        assert len(table), name
+        for column in {"cell", "reference_cell"} & set(table.columns):
+            assert set(table[column]) <= set(counted.index), name
+    assert (result.member.sum(axis=1) == counted["n_subjects"]).all()
+
+
+def test_equal_coverage_compares_days_with_as_much_data():
+    """A gap that stands where one group has less data vanishes among days with as much: planted, and seen to go."""
+    scored, attributes = cohort(subjects=400)
+    sex = scored["subject_id"].map(attributes.set_index("subject_id")["sex"])
+    rng = np.random.default_rng(8)
+    has_data = rng.random(len(scored)) < np.where(sex == "F", 0.9, 0.3)
+    log_odds = -3 + 2.5 * scored["label"] * has_data + rng.normal(0, 1, len(scored))
+    scored = scored.assign(probability=1 / (1 + np.exp(-log_odds)), completeness=has_data.astype(float))
+    result = audited(scored, attributes[["subject_id", "sex"]])
+    gap = result.verdicts.query("metric == 'auroc'").iloc[0]
+    assert gap["low"] > 0.1
+    strata = result.tables["strata"].query("metric == 'auroc'")
+    assert len(strata) == 2
+    assert ((strata["low"] < 0.03) & (strata["high"] > -0.03)).all()
+
+
+def test_lead_times_fall_with_days_ahead():
+    """Who is flagged ten days ahead is flagged five days ahead; of one day ahead or more are all caught."""
+    result = audited(*cohort())
+    for _, curve in result.tables["lead_times"].groupby("cell"):
+        assert (np.diff(curve.sort_values("days")["value"]) <= 1e-12).all()
+    one = result.tables["lead_times"].query("days == 1").set_index("cell")["value"]
+    caught = result.rows.query("metric == 'episodes_caught'").set_index("group")["value"]
+    pd.testing.assert_series_equal(one, caught[one.index], check_names=False)
 
 
 def test_rows_are_tidy():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from models import power
+from models.fairness.alerts import TopShare
 from models.fairness.audit import Audit, Audited, audit
 
 AUDITED = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "history_only")
@@ -35,7 +36,7 @@ def cohort(seed: int, gain: float = 0.0, subjects: int = SUBJECTS, gap: float = 
 def audited(rows: pd.DataFrame, sex: np.ndarray) -> Audit:
     """An audit of the rule's risks by sex."""
     attributes = pd.DataFrame({"subject_id": rows["subject_id"].unique(), "sex": sex})
-    return audit(rows.drop(columns="model"), attributes, AUDITED, top_share=0.1, margin=0.1, resamples=200)
+    return audit(rows.drop(columns="model"), attributes, AUDITED, rule=TopShare(0.1), margin=0.1, resamples=200)
 
 
 def test_more_correlation_means_a_smaller_gain_to_be_proven():

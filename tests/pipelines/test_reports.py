@@ -12,6 +12,7 @@ import pytest
 
 from models.baselines import MODEL
 from models.evaluation import GAIN
+from models.fairness.alerts import TopShare
 from models.fairness.audit import TIDY, Audited, audit
 from models.gate import Decision, Rule
 from models.refitting import REFITTED_GAIN
@@ -65,7 +66,7 @@ def scored_cohort() -> tuple[pd.DataFrame, pd.DataFrame]:
 def fairness_page(tmp_path_factory) -> tuple[Path, str]:
     """One fairness report and its text."""
     audited = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "boosted_hazard")
-    result = audit(*scored_cohort(), audited, top_share=0.1, margin=0.1, resamples=100)
+    result = audit(*scored_cohort(), audited, rule=TopShare(0.1), margin=0.1, resamples=100)
     path = write_fairness(tmp_path_factory.mktemp("site"), result, CONTEXT)
     return path, path.read_text(encoding="utf-8")
 
@@ -153,7 +154,7 @@ def test_findings_come_before_tables(fairness_page):
 def test_the_same_audit_writes_the_same_bytes(tmp_path, fairness_page):
     """No clock and no random ids: reports can be compared byte by byte."""
     audited = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "boosted_hazard")
-    result = audit(*scored_cohort(), audited, top_share=0.1, margin=0.1, resamples=100)
+    result = audit(*scored_cohort(), audited, rule=TopShare(0.1), margin=0.1, resamples=100)
     assert write_fairness(tmp_path, result, CONTEXT).read_text(encoding="utf-8") == fairness_page[1]
 
 
