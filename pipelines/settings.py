@@ -139,6 +139,11 @@ class Settings(BaseSettings):
         return self.state_folder / "reports"
 
     @property
+    def releases_folder(self) -> Path:
+        """The ledger of reports that left, and the tokens by which it speaks of subjects."""
+        return self.state_folder / "releases"
+
+    @property
     def consent_folder(self) -> Path:
         """Tombstones of withdrawn subjects and their key, apart from what a backup of the state restores."""
         return self.path(self.consent.folder)

@@ -1,6 +1,7 @@
 """Disclosure control: the one place with the rules that keep small numbers out of reports (promises, People 4).
 
-The unit is the distinct subject, never the row. No claim is made against outside knowledge.
+The unit is the distinct subject, never the row. No claim is made against outside knowledge, and none of differential
+privacy. How the rules are kept among cells that overlap is `differencing`; which tables they are applied to, `showing`.
 """
 
 import numpy as np
@@ -10,21 +11,38 @@ SMALLEST_SUBJECTS = 10
 SMALLEST_EVENT_SUBJECTS = 5
 LARGEST_EVENT_SHARE = 0.30
 SMALLEST_FOR_A_CURVE = 50
+# Two cells that are both shown have the same subjects, or differ by at least so many.
+LEAST_DIFFERENCE = 10
 COUNTS_ROUNDED_TO = 5
 DECIMALS = 2
 
+FEW_SUBJECTS = f"fewer than {SMALLEST_SUBJECTS} subjects"
+FEW_EVENTS = f"fewer than {SMALLEST_EVENT_SUBJECTS} subjects with an event"
+ONE_SUBJECT = f"one subject has more than {LARGEST_EVENT_SHARE:.0%} of the events".replace("%", " %")
+TOO_NEAR = f"differs from another shown cell by fewer than {LEAST_DIFFERENCE} subjects"
+BY_SUBTRACTION = "would follow by subtraction"
+OF_A_PART = "parts of a group are shown without counts"
+FEW_FOR_A_CURVE = f"fewer than {SMALLEST_FOR_A_CURVE} subjects"
+SHOWN = ""
+
+
+def why_hidden(cells: pd.DataFrame) -> pd.Series:
+    """Why the figures of each cell may not be shown; empty (`SHOWN`) where they may.
+
+    Grain: one row per cell with n_subjects, n_event_subjects and largest_event_share (0 to 1; the greatest share of
+    the cell's events that one subject has; missing counts as too large).
+    """
+    broken = [
+        ~(cells["n_subjects"] >= SMALLEST_SUBJECTS),
+        ~(cells["n_event_subjects"] >= SMALLEST_EVENT_SUBJECTS),
+        ~(cells["largest_event_share"] <= LARGEST_EVENT_SHARE),
+    ]
+    return pd.Series(np.select(broken, [FEW_SUBJECTS, FEW_EVENTS, ONE_SUBJECT], SHOWN), cells.index)
+
 
 def is_showable(groups: pd.DataFrame) -> pd.Series:
-    """Whether the figures of each group may be shown at all.
-
-    Grain: one row per group with n_subjects, n_event_subjects and largest_event_share (0 to 1; the greatest share of
-    the group's events that one subject has; missing counts as too large).
-    """
-    return (
-        (groups["n_subjects"] >= SMALLEST_SUBJECTS)
-        & (groups["n_event_subjects"] >= SMALLEST_EVENT_SUBJECTS)
-        & (groups["largest_event_share"] <= LARGEST_EVENT_SHARE)
-    )
+    """Whether the figures of each group may be shown at all; columns as of `why_hidden`."""
+    return why_hidden(groups) == SHOWN
 
 
 def is_countable(groups: pd.DataFrame) -> pd.Series:
@@ -39,11 +57,15 @@ def is_countable(groups: pd.DataFrame) -> pd.Series:
         while True:
             shown = members[countable[members.index]]
             hidden = members.drop(shown.index)
-            is_safe = len(hidden) > 1 and hidden["n_subjects"].sum() >= SMALLEST_SUBJECTS
-            if hidden.empty or shown.empty or is_safe:
+            if hidden.empty or shown.empty or are_enough_together(hidden["n_subjects"].to_numpy()):
                 break
             countable[countable.index == shown["n_subjects"].idxmin()] = False
     return countable
+
+
+def are_enough_together(n_subjects: np.ndarray) -> bool:
+    """Whether hidden groups whose sum is known keep each other hidden: two or more, large enough together."""
+    return len(n_subjects) > 1 and bool(n_subjects.sum() >= SMALLEST_SUBJECTS)
 
 
 def n_hidden(groups: pd.DataFrame) -> dict[str, int]:
@@ -55,6 +77,11 @@ def n_hidden(groups: pd.DataFrame) -> dict[str, int]:
 def may_draw_curve(n_subjects: int) -> bool:
     """Whether a group is large enough for a curve or for its extremes."""
     return n_subjects >= SMALLEST_FOR_A_CURVE
+
+
+def is_too_near(differences: np.ndarray) -> np.ndarray:
+    """Whether two cells that differ by so many subjects would tell of a few of them; the same subjects do not."""
+    return (differences >= 1) & (differences < LEAST_DIFFERENCE)
 
 
 def rounded_count(count: float) -> int:

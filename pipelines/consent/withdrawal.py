@@ -18,13 +18,15 @@ from pipelines.delivery.erasure import Erased
 from pipelines.delivery.publish import alone_in
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.release.tokens import Tokens
 
 KIND = "withdrawal"
 BEYOND_REACH = (
     "backups of this installation: what is restored is erased again by the next command, but the copies themselves are "
     "yours to destroy",
     "what consumers and their systems hold of past deliveries: the notice tells them, nobody can make them",
-    "the files that senders handed in, exports, notebooks, and folders that `replay` was told to keep",
+    "the files that senders handed in, exports, notebooks, and folders that `replay` or `audit` was told to keep",
+    "figures of groups in reports that were released: the ledger of releases no longer tells who was among them",
     "models: those already exported, and those flagged above until they are retrained",
     "disk blocks that a file system or an SSD has not yet written over: encrypt the disk",
 )  # fmt: skip
@@ -32,16 +34,20 @@ BEYOND_REACH = (
 
 @dataclass
 class Withdrawal:
-    """What a withdrawal did: rows by place, deliveries edited, the notice, models that were trained on the subjects."""
+    """What a withdrawal did: rows by place, links to tokens of released reports destroyed, deliveries edited, the notice."""
 
     rows: dict[str, int] = field(default_factory=dict)
+    links: int = 0
     deliveries: list[Erased] = field(default_factory=list)
     notice: str = ""
     tokens: list[str] = field(default_factory=list)
 
     def table(self) -> list[dict[str, object]]:
         """One row per place, as people read it."""
-        places = [{"place": f"lake/{name}", "rows_erased": count} for name, count in sorted(self.rows.items())]
+        places: list[dict[str, object]] = [
+            {"place": f"lake/{name}", "rows_erased": count} for name, count in sorted(self.rows.items())
+        ]
+        places += [{"place": "ledger of releases", "rows_erased": self.links}] if self.links else []
         return places + [{"place": f"delivery {e.run_id}", "rows_erased": e.rows} for e in self.deliveries]
 
 
@@ -55,8 +61,13 @@ def withdraw(installation: Installation, ids: Iterable[str], on: date) -> Withdr
     """
     consent = installation.settings.consent
     tombstones = Tombstones(installation.settings.consent_folder)
+    ids = list(ids)
     tombstones.bury(ids, on.isoformat(), (on + timedelta(days=consent.retrain_within_days)).isoformat())
-    return carry_out(installation)
+    # Here too: a release may speak of somebody of whom the installation has no row any more.
+    links = Tokens(installation.settings.releases_folder).forget(ids)
+    done = carry_out(installation)
+    done.links += links
+    return done
 
 
 def carry_out(installation: Installation) -> Withdrawal:
@@ -115,6 +126,8 @@ def _last_scores(installation: Installation) -> pd.DataFrame | None:
 
 def _erase(installation: Installation, tombstones: Tombstones, ids: set[str], done: Withdrawal) -> None:
     lake, root = installation.lake, installation.settings.deliveries_folder
+    # Before the rows: once they are gone, nothing tells the next command whose link is left.
+    done.links += Tokens(installation.settings.releases_folder).forget(ids)
     with lake.writing(), lake.connection() as connection:
         erasure.remove_leftovers(lake)
         names.remove_names(installation, tombstones)

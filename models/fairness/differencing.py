@@ -1,0 +1,170 @@
+"""What cells tell when they are subtracted from each other: by whom they differ, and what follows from their counts.
+
+Everything is arithmetic on who is in which cell; rules and thresholds stand in `disclosure`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.fairness import disclosure
+
+Mask = NDArray[np.bool_]
+# Subjects multiplied at a time: the sums stay exact in single precision, and the memory small.
+BLOCK = 16_384
+# Cells are sums of ones, so that a remainder or a weight is either far above this or rounding.
+NOTHING = 1e-6
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Who is in each cell: `is_in` is of shape (n_cells, n_subjects), in the order of `cells` and `subjects`."""
+
+    cells: tuple[str, ...]
+    subjects: pd.Index
+    is_in: Mask
+
+    @classmethod
+    def of(cls, members: Mapping[str, Collection[str]]) -> "Membership":
+        """From the subjects of each cell; subjects are sorted."""
+        subjects = pd.Index(sorted(frozenset().union(*members.values())), dtype=object)
+        is_in = np.zeros((len(members), len(subjects)), dtype=bool)
+        for row, names in zip(is_in, members.values(), strict=True):
+            row[subjects.get_indexer(pd.Index(list(names), dtype=object))] = True
+        return cls(tuple(members), subjects, is_in)
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many subjects each cell has."""
+        return np.asarray(self.is_in.sum(axis=1), dtype=np.int64)
+
+    def only(self, cells: Collection[str]) -> "Membership":
+        """These cells alone."""
+        kept = [at for at, cell in enumerate(self.cells) if cell in cells]
+        return Membership(tuple(self.cells[at] for at in kept), self.subjects, self.is_in[kept])
+
+    def beside(self, other: "Membership") -> "Membership":
+        """The cells of both, which may be of different cohorts; a name may then stand for two cells."""
+        subjects = self.subjects.union(other.subjects)
+        is_in = np.zeros((len(self.cells) + len(other.cells), len(subjects)), dtype=bool)
+        is_in[: len(self.cells), subjects.get_indexer(self.subjects)] = self.is_in
+        is_in[len(self.cells) :, subjects.get_indexer(other.subjects)] = other.is_in
+        return Membership((*self.cells, *other.cells), subjects, is_in)
+
+
+def differences(these: Membership, those: Membership) -> NDArray[np.int64]:
+    """How many subjects are in one of two cells and not in the other, of shape (these, those).
+
+    The two may be of different cohorts; subjects are the same where their names are.
+    """
+    place = those.subjects.get_indexer(these.subjects)
+    here, there = np.flatnonzero(place >= 0), place[place >= 0]
+    shared = np.zeros((len(these.cells), len(those.cells)))
+    for start in range(0, len(here), BLOCK):
+        part = slice(start, start + BLOCK)
+        left, right = these.is_in[:, here[part]], those.is_in[:, there[part]]
+        shared += left.astype(np.float32) @ right.T.astype(np.float32)
+    return np.asarray(these.sizes[:, None] + those.sizes[None, :] - 2 * shared, dtype=np.int64)
+
+
+def keep_apart(is_near: Mask, order: Sequence[int] | NDArray[np.int64]) -> Mask:
+    """Which cells may be shown beside each other: taken in the given order, each unless it is near to one taken before.
+
+    Cells that are not in the order are not taken. One pass ends it: what is taken stays, and no two of it are near.
+    """
+    is_kept = np.zeros(len(is_near), dtype=bool)
+    for cell in order:
+        is_kept[cell] = not (is_near[cell] & is_kept).any()
+    return is_kept
+
+
+def keep_uncounted(
+    of: Membership, attribute: NDArray[np.object_], is_shown: Mask, is_near: Mask, order: NDArray[np.int64]
+) -> Mask:
+    """Which shown cells may show their counts: none that would give a hidden one's back.
+
+    Args:
+        of: whole groups, and whatever else has counts to show.
+        attribute: of each cell; cells of one attribute that lie within another cell and fill it are its parts.
+        is_shown: whether a cell's figures are shown.
+        is_near: of shape (n_cells, n_cells), whether two cells are too near to be shown together.
+        order: from the cell to keep longest to the one to give up first.
+
+    Two rules. Of the parts of a counted cell either none is hidden, or several that are enough together. And no hidden
+    cell, nor the difference of two that are too near, is a sum of counted cells with whatever signs. Each step of either
+    gives one cell up, so both end; the second takes nothing from the first, for it only hides more.
+    """
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    is_counted = is_shown.copy()
+    for parent, parts in _partitions(of, attribute):
+        while is_counted[parent] and not is_shown[parts].all() and is_counted[parts].any():
+            if disclosure.are_enough_together(of.sizes[parts[~is_counted[parts]]]):
+                break
+            is_counted[_last(parts[is_counted[parts]], rank)] = False
+    patterns = _patterns(of.is_in)
+    products, sought = patterns @ patterns.T, _sought(is_shown, is_near)
+    while (used := _what_follows(products, sought, is_counted)) is not None:
+        is_counted[_last(used, rank)] = False
+    return is_counted
+
+
+def tell_together(counted: Sequence[Membership], hidden: Sequence[Membership]) -> bool:
+    """Whether the size of a hidden cell follows from the counted cells of several releases, added and subtracted."""
+    of = reduce(Membership.beside, [*counted, *hidden])
+    is_counted = np.arange(len(of.cells)) < sum(len(part.cells) for part in counted)
+    patterns = _patterns(of.is_in)
+    return _what_follows(patterns @ patterns.T, np.eye(len(of.cells))[~is_counted], is_counted) is not None
+
+
+def _partitions(of: Membership, attribute: NDArray[np.object_]) -> list[tuple[int, NDArray[np.int64]]]:
+    """Each cell with the cells of one attribute that add up to it."""
+    sizes = of.sizes
+    is_within = (sizes[:, None] + sizes[None, :] - differences(of, of)) // 2 == sizes[:, None]
+    found = []
+    for name in dict.fromkeys(attribute):
+        cells = np.flatnonzero(attribute == name)
+        for parent in range(len(of.cells)):
+            parts = cells[is_within[cells, parent]]
+            if len(parts) > 1 and sizes[parts].sum() == sizes[parent]:
+                found.append((parent, parts))
+    return found
+
+
+def _last(cells: NDArray[np.int64], rank: NDArray[np.int64]) -> int:
+    return int(cells[np.argmax(rank[cells])])
+
+
+def _patterns(is_in: Mask) -> NDArray[np.float64]:
+    """Cells by the different ways in which a subject can be in them: subjects that are always together are one."""
+    packed = np.packbits(is_in, axis=0).T
+    _, first = np.unique(np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel(), return_index=True)
+    return is_in[:, first].astype(float)
+
+
+def _sought(is_shown: Mask, is_near: Mask) -> NDArray[np.float64]:
+    """What must not follow, as sums of cells, of shape (n_sought, n_cells): hidden cells, differences of near ones."""
+    one, other = np.nonzero(np.triu(is_near & ~(is_shown[:, None] & is_shown[None, :])))
+    each = np.eye(len(is_shown))
+    return np.concatenate([each[~is_shown], each[one] - each[other]])
+
+
+def _what_follows(
+    products: NDArray[np.float64], sought: NDArray[np.float64], is_counted: Mask
+) -> NDArray[np.int64] | None:
+    """The counted cells from which something sought follows; None if nothing does.
+
+    Least squares on inner products: what is left of the sought when the counted cells have told all they can.
+    """
+    counted = np.flatnonzero(is_counted)
+    if not len(counted) or not len(sought):
+        return None
+    told = sought @ products
+    weights = np.linalg.lstsq(products[np.ix_(counted, counted)], told[:, counted].T, rcond=1e-10)[0]
+    left = (told * sought).sum(axis=1) - (weights.T * told[:, counted]).sum(axis=1)
+    follows = np.flatnonzero(left < NOTHING)
+    return counted[np.abs(weights[:, follows[0]]) > NOTHING] if len(follows) else None

@@ -1,0 +1,235 @@
+"""The ledger of releases: whose figures left, so that no later release tells of a few by its difference from an earlier one.
+
+One file per release, never changed: which cells it showed, which were too small, and by tokens (`tokens`) who was in
+each. A release is on record before its bundle can be read; what a kill leaves between the two, the next release puts in place.
+"""
+
+import base64
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.fairness import differencing, disclosure
+from models.fairness.differencing import Membership
+from models.fairness.showing import RELEASABLE, Shown
+from pipelines import durable
+from pipelines.errors import Fault, Refused
+from pipelines.release.tokens import Tokens
+from pipelines.reports import bundle
+
+LOCK_NAME = ".lock"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release on record.
+
+    Args:
+        number: 1 for the first of the ledger.
+        night: of which it tells, as `2026-06-30`.
+        report: the name of what was released.
+        bundle: its folder.
+        sha256: of the bundle (`bundle.digest`).
+    """
+
+    number: int
+    night: str
+    report: str
+    bundle: Path
+    sha256: str
+
+
+def release(
+    ledger: Path,
+    shown: Shown,
+    members: Mapping[str, Collection[str]],
+    *,
+    night: str,
+    report: str,
+    folder: Path,
+    page: str | None = None,
+) -> Release:
+    """Put a release on record and its bundle at `folder/releasable`, or refuse and leave not a byte of it.
+
+    The same bundle at the same place again is the release that it was.
+
+    Args:
+        ledger: the ledger's folder: of an installation `settings.releases_folder`, else one beside what is released.
+        shown: the releasable bundle.
+        members: the subjects of each cell, of the audit that `shown` is of.
+        night, report: see `Release`.
+        page: the report as one HTML page, made of `shown` alone.
+
+    Raises:
+        Refused: a cell differs from one of an earlier release by too few subjects, or another release's bundle lies there.
+        Fault: the ledger is damaged.
+    """
+    if shown.name != RELEASABLE:
+        raise ValueError("only the releasable bundle may be released")
+    ledger.mkdir(parents=True, exist_ok=True)
+    with _alone_in(ledger):
+        records = _records(ledger)
+        _finish(records)
+        tokens = Tokens(ledger)
+        spoken_of = (*shown.cells, *shown.small)
+        told = tokens.of({name for cell in spoken_of for name in members[cell]})
+        now = _Cells(
+            Membership.of({cell: [told[name] for name in members[cell]] for cell in spoken_of}),
+            shown.counted,
+            shown.small,
+        )
+        _refuse_what_tells(now, records)
+        target = folder / shown.name
+        staged = bundle.stage(folder, shown, page)
+        done = next((r.release for r in records if r.release.sha256 == bundle.digest(staged) and r.is_at(target)), None)
+        if done is None:
+            _refuse_occupied(target, staged, records)
+            tokens.keep(told)
+            done = Release(len(records) + 1, night, report, target, bundle.digest(staged))
+            _write(ledger, done, now)
+        bundle.place(staged, target)
+    return done
+
+
+def table(ledger: Path) -> list[dict[str, object]]:
+    """The releases on record, oldest first."""
+    return [
+        {"number": r.number, "night": r.night, "report": r.report, "bundle": str(r.bundle), "sha256": r.sha256}
+        for r in (record.release for record in _records(ledger))
+    ]
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Who is in the cells that a release shows, of some of them with counts, and in those too small to be shown."""
+
+    members: Membership
+    counted_names: Sequence[str]
+    small_names: Sequence[str]
+
+    @cached_property
+    def shown(self) -> Membership:
+        return self.members.only(set(self.members.cells) - set(self.small_names))
+
+    @cached_property
+    def counted(self) -> Membership:
+        return self.members.only(set(self.counted_names))
+
+    @cached_property
+    def small(self) -> Membership:
+        return self.members.only(set(self.small_names))
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A release and its cells, as its file has them."""
+
+    release: Release
+    packed: Mapping[str, Any]
+
+    @cached_property
+    def cells(self) -> _Cells:
+        subjects = pd.Index(self.packed["tokens"], dtype=object)
+        rows = [np.frombuffer(base64.b64decode(bits), np.uint8) for bits in self.packed["cells"].values()]
+        is_in = np.unpackbits(np.array(rows).reshape(len(rows), -1), axis=1, count=len(subjects)).astype(bool)
+        members = Membership(tuple(self.packed["cells"]), subjects, is_in)
+        return _Cells(members, self.packed["counted"], self.packed["small"])
+
+    def is_at(self, target: Path) -> bool:
+        return self.release.bundle == Path(os.path.abspath(target))  # noqa: PTH100  (links stay what they are)
+
+
+def _records(ledger: Path) -> list[_Record]:
+    paths = sorted(ledger.glob("[0-9]*.json")) if ledger.is_dir() else []
+    records = []
+    for number, path in enumerate(paths, start=1):
+        try:
+            told = json.loads(path.read_bytes())
+            at = Path(os.path.normpath(Path(os.path.abspath(ledger)) / told["bundle"]))  # noqa: PTH100
+            records.append(_Record(Release(told["number"], told["night"], told["report"], at, told["sha256"]), told))
+        except (ValueError, KeyError, TypeError):
+            told = {}
+        if told.get("number") != number:
+            raise Fault(
+                f"The release ledger in `{ledger.name}` is damaged at release {number}: it is not there or cannot be read. "
+                "Nothing can be released until it is restored from a backup."
+            )
+    return records
+
+
+def _finish(records: list[_Record]) -> None:
+    """Put the bundle of the last release in place, where a kill came between its record and that."""
+    if not records:
+        return
+    last = records[-1].release
+    staged = bundle.staged_at(last.bundle.parent, last.bundle.name)
+    if staged.is_dir() and not last.bundle.exists() and bundle.digest(staged) == last.sha256:
+        bundle.place(staged, last.bundle)
+
+
+def _refuse_what_tells(now: _Cells, records: list[_Record]) -> None:
+    for record in records:
+        of, then = record.release, record.cells
+        which = f"release {of.number}, of night {of.night}"
+        again = f"Nothing was released. Give out release {of.number} again, which lies at `{of.bundle}`, or"
+        is_near = disclosure.is_too_near(differencing.differences(now.shown, then.shown))
+        if is_near.any():
+            few = disclosure.LEAST_DIFFERENCE
+            raise Refused(
+                f"{int(is_near.any(axis=1).sum())} of the {len(now.shown.cells)} cells to be shown differ by fewer than {few} "
+                f"subjects from cells of {which}, so that the two would tell of a few. {again} wait until at least {few} "
+                "subjects differ in every cell that changes."
+            )
+        if differencing.tell_together([now.counted, then.counted], [now.small, then.small]):
+            raise Refused(
+                f"The counts to be shown and those of {which}, together give the size of a group of {disclosure.FEW_SUBJECTS}. "
+                f"{again} audit by the attributes and reference groups that it has."
+            )
+
+
+def _refuse_occupied(target: Path, staged: Path, records: list[_Record]) -> None:
+    """A bundle that was released stays where the ledger says it is."""
+    if target.exists():
+        shutil.rmtree(staged)
+        number = next((r.release.number for r in records if r.is_at(target)), None)
+        whose = "a bundle that is not on record" if number is None else f"release {number}"
+        raise Refused(f"`{target}` holds {whose}. Nothing was released. Name another folder for this release.")
+
+
+def _write(ledger: Path, done: Release, now: _Cells) -> None:
+    record = {
+        "number": done.number,
+        "night": done.night,
+        "report": done.report,
+        "bundle": Path(os.path.relpath(done.bundle, ledger)).as_posix(),
+        "sha256": done.sha256,
+        "counted": list(now.counted_names),
+        "small": list(now.small_names),
+        "tokens": list(now.members.subjects),
+        "cells": {
+            cell: base64.b64encode(np.packbits(row).tobytes()).decode()
+            for cell, row in zip(now.members.cells, now.members.is_in, strict=True)
+        },
+    }
+    durable.replace(ledger / f"{done.number:04}.json", (json.dumps(record) + "\n").encode())
+
+
+@contextmanager
+def _alone_in(ledger: Path) -> Iterator[None]:
+    """Hold the ledger; the lock is gone when the process is."""
+    with (ledger / LOCK_NAME).open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused("Another process is releasing a report here. Wait for it to end, then try again.") from error
+        yield
