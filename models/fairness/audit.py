@@ -116,18 +116,19 @@ class Audit:
         `course` (over time). What each holds, the function that makes it says.
         """
         of, seed = self.study, self.design.seed
-        shared = (of.rows, of.flags, of.singles)
+        shared, counted = (of.rows, of.flags, of.singles), self.cells.set_index("cell")
         over, data = of.parts
+        groups = self.groups[~self.groups["is_crossed"]]
         return {
             "rows": _figures(of.cells, of.drawn),
             "verdicts": self.verdicts,
             "sensitivity": self.sensitivity,
             "calibration": calibrate(of.singles, of.rows, of.weights),
-            "thresholds": thresholds.over_thresholds(of.scored, of.rows, of.singles, of.weights, seed),
-            "lead_times": thresholds.lead_times(*shared, of.weights),
+            "thresholds": thresholds.over_thresholds(of.scored, of.rows, of.singles, groups, of.weights, seed),
+            "lead_times": thresholds.lead_times(*shared, groups, of.weights),
             "coverage": coverage(of.scored, of.rows, of.singles, of.weights),
-            "strata": parts.at_equal_coverage(*shared, data, of.weights),
-            "course": parts.over_time(*shared, over, of.weights),
+            "strata": parts.at_equal_coverage(*shared, data, counted, of.weights),
+            "course": parts.over_time(*shared, over, counted, of.weights),
         }
 
     @cached_property
@@ -302,10 +303,10 @@ def _set_points(
 def _figures(cells: pd.DataFrame, drawn: Mapping[str, Values]) -> pd.DataFrame:
     """`cell, metric, value, low, high` of every group."""
     kept = ~cells["is_rest"].to_numpy()
-    found = []
+    found, told = [], cells[kept]
     for name in metrics.METRICS:
-        low, high = bootstrap.interval(drawn[name][1:, kept])
-        of = {"cell": cells.loc[kept, "cell"], "metric": name, "value": drawn[name][0, kept], "low": low, "high": high}
+        low, high = bootstrap.interval(drawn[name][1:, kept], metrics.carriers(name, told))
+        of = {"cell": told["cell"], "metric": name, "value": drawn[name][0, kept], "low": low, "high": high}
         found.append(pd.DataFrame(of))
     return pd.concat(found, ignore_index=True)
 
@@ -339,12 +340,13 @@ def _compare(
 ) -> pd.DataFrame:
     """Paired differences: both cells in the same resamples."""
     differences = drawn[:, own] - drawn[:, other]
-    low, high = bootstrap.interval(differences[1:])
+    n = np.minimum(metrics.carriers(name, cells.loc[own]), metrics.carriers(name, cells.loc[other]))
+    low, high = bootstrap.interval(differences[1:], n)
     against = cells.loc[other, ["cell", "group", "n_subjects", "n_event_subjects"]].reset_index(drop=True)
     kept = ["cell", "attribute", "group", "is_crossed", "n_subjects", "n_event_subjects"]
     return cells.loc[own, kept].reset_index(drop=True).assign(
         reference_cell=against["cell"], reference=against["group"], metric=name,
         group_value=drawn[0, own], reference_value=drawn[0, other], difference=differences[0], low=low, high=high,
-        standard_error=bootstrap.spread(differences[1:]), own_standard_error=bootstrap.spread(drawn[1:, own]),
+        n_carriers=n, standard_error=bootstrap.spread(differences[1:]), own_standard_error=bootstrap.spread(drawn[1:, own]),
         reference_n_subjects=against["n_subjects"], reference_n_event_subjects=against["n_event_subjects"],
     )  # fmt: skip

@@ -43,7 +43,7 @@ def _fifths(rows: Rows, is_member: NDArray[np.bool_], weights: Weights) -> pd.Da
     size, positive, expected = table(None), table(label.astype(float)), table(probability)
     drawn = weights[:, 1:].T.astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = bootstrap.interval((drawn @ positive) / (drawn @ size))
+        low, high = bootstrap.interval((drawn @ positive) / (drawn @ size), (size > 0).sum(axis=0))
     total = size.sum(axis=0)
     return pd.DataFrame(
         {

@@ -35,6 +35,6 @@ def coverage(scored: pd.DataFrame, rows: Rows, groupings: Sequence[Grouping], we
             known = np.isfinite(values)
             above, below = rows.per_subject(np.where(known, values, 0.0)), rows.per_subject(known.astype(float))
         means = metrics.ratio(member @ (drawn * above[:, None]), member @ (drawn * below[:, None])).T
-        low, high = bootstrap.interval(means[1:])
+        low, high = bootstrap.interval(means[1:], member.sum(axis=1).astype(np.int64))
         found.append(pd.DataFrame({"cell": labels, "measure": name, "value": means[0], "low": low, "high": high}))
     return pd.concat(found, ignore_index=True)

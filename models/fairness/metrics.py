@@ -39,6 +39,16 @@ RATES = (*OF_FLAGS, "false_alerts_per_1000_days", *OF_DATES)
 OF_RANKS = ("auroc", "auprc_lift")
 OF_SCORES = (*OF_RANKS, "calibration_slope", "ici")
 METRICS = (*RATES, *OF_SCORES)
+# Every subject carries these; all others are carried by who has an event.
+OF_ALL = (
+    "selection_rate",
+    "fpr",
+    "alerts_per_1000_days",
+    "mean_predicted",
+    "observed_rate",
+    "brier",
+    "false_alerts_per_1000_days",
+)
 # Of 512 score bins as many are taken together for a slope, and for distances between given and observed risk.
 MERGED_FOR_SLOPES, MERGED_FOR_DISTANCES = 8, 32
 
@@ -61,6 +71,11 @@ class Sums:
     episodes_caught: Values
     days_ahead: Values
     quiet_caught: Values
+
+
+def carriers(metric: str, cells: pd.DataFrame) -> NDArray[np.int64]:
+    """How many subjects carry a figure of each cell: all, or those with an event (`n_subjects`, `n_event_subjects`)."""
+    return cells["n_subjects" if metric in OF_ALL else "n_event_subjects"].to_numpy(np.int64)
 
 
 def rates(sums: Sums) -> dict[str, Values]:

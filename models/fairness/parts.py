@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.fairness import bootstrap
+from models.fairness import bootstrap, metrics
 from models.fairness.alerts import Flags
 from models.fairness.bootstrap import Weights
 from models.fairness.groups import Grouping
@@ -61,22 +61,36 @@ def cell_names(groupings: Sequence[Grouping], parts: Parts) -> list[str]:
     return [f"{label}{AT}{name}" for g in groupings for label in g.labels() for name in parts.names]
 
 
-def over_time(rows: Rows, flags: Flags, groupings: Sequence[Grouping], parts: Parts, weights: Weights) -> pd.DataFrame:
-    """Each group's figures period by period: `cell, metric, value, low, high`. Groups of one attribute only."""
+def over_time(
+    rows: Rows, flags: Flags, groupings: Sequence[Grouping], parts: Parts, counted: pd.DataFrame, weights: Weights
+) -> pd.DataFrame:
+    """Each group's figures period by period: `cell, metric, value, low, high`. Groups of one attribute only.
+
+    Args:
+        counted: how many each cell is of, by `cell`: `n_subjects, n_event_subjects`.
+    """
     drawn = _drawn(rows, flags, groupings, parts, weights)
     cells = cell_names(groupings, parts)
     columns = ["cell", "metric", "value", "low", "high"]
-    found = [_told(cells, drawn[metric]).assign(metric=metric) for metric in OVER_TIME] if cells else []
+    found = []
+    for metric in OVER_TIME if cells else ():
+        low, high = bootstrap.interval(drawn[metric][1:], metrics.carriers(metric, counted.loc[cells]))
+        found.append(
+            pd.DataFrame({"cell": cells, "metric": metric, "value": drawn[metric][0], "low": low, "high": high})
+        )
     return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
 
 
 def at_equal_coverage(
-    rows: Rows, flags: Flags, groupings: Sequence[Grouping], parts: Parts, weights: Weights
+    rows: Rows, flags: Flags, groupings: Sequence[Grouping], parts: Parts, counted: pd.DataFrame, weights: Weights
 ) -> pd.DataFrame:
     """Each group's figures among days with about as much data, and paired differences to the reference group there.
 
     `cell, reference_cell, metric, value, difference, low, high`; the interval is of the difference. It shows where a gap
     shows, not what makes it. Groups of one attribute only.
+
+    Args:
+        counted: as of `over_time`.
     """
     columns = ["cell", "reference_cell", "metric", "value", "difference", "low", "high"]
     if not parts.names:
@@ -89,7 +103,10 @@ def at_equal_coverage(
         first += len(here)
         for metric in IN_STRATA:
             differences = drawn[metric][:, here] - drawn[metric][:, reference]
-            low, high = bootstrap.interval(differences[1:])
+            carried = np.minimum(
+                *(metrics.carriers(metric, counted.loc[[cells[k] for k in of]]) for of in (here, reference))
+            )
+            low, high = bootstrap.interval(differences[1:], carried)
             found.append(pd.DataFrame({
                 "cell": [cells[k] for k in here], "reference_cell": [cells[k] for k in reference], "metric": metric,
                 "value": drawn[metric][0, here], "difference": differences[0], "low": low, "high": high,
@@ -103,8 +120,3 @@ def _drawn(
     if not parts.names:
         return {}
     return bootstrap.resample(rows, flags, bootstrap.in_parts(rows, groupings, parts.of, len(parts.names)), weights)
-
-
-def _told(cells: Sequence[str], drawn: Values) -> pd.DataFrame:
-    low, high = bootstrap.interval(drawn[1:])
-    return pd.DataFrame({"cell": cells, "value": drawn[0], "low": low, "high": high})

@@ -68,7 +68,8 @@ def judge(comparisons: pd.DataFrame, margin: float) -> pd.DataFrame:
 
     Args:
         comparisons: one row per group x metric: difference, low, high, standard_error, own_standard_error (of the
-            group's metric alone), n_subjects, n_event_subjects and their `reference_` twins. Missing where undefined.
+            group's metric alone), n_subjects, n_event_subjects and their `reference_` twins, n_carriers (of the subjects that
+            carry the figure, those of the smaller side). Missing where undefined.
         margin: largest difference, either way, that counts as none (metric units).
 
     Adds `mdd` (of groups below the minimum size as if each subject's days were all alike, and at most 1; missing where
@@ -124,9 +125,10 @@ def _is_large_enough(judged: pd.DataFrame) -> pd.Series:
 
 
 def _adjusted(judged: pd.DataFrame, margin: float) -> np.ndarray:
-    """Benjamini-Hochberg over the family, from normal tails: resamples are too few for tails this far out."""
+    """Benjamini-Hochberg over the family, from Student's tails: resamples are too few for tails this far out."""
     if judged.empty:
         return np.empty(0)
-    excess = (judged["difference"].abs() - margin) / judged["standard_error"]
-    p = np.minimum(1.0, 2 * stats.norm.sf(excess.to_numpy(dtype=float)))
+    n = judged["n_carriers"].to_numpy(dtype=float)
+    error = judged["standard_error"].to_numpy(dtype=float) * np.sqrt(n / (n - 1))
+    p = np.minimum(1.0, 2 * stats.t.sf((judged["difference"].abs().to_numpy(dtype=float) - margin) / error, n - 1))
     return np.asarray(stats.false_discovery_control(p, method="bh"))

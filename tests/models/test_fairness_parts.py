@@ -162,7 +162,14 @@ def test_binned_auroc_is_the_auroc(rows):
 def comparison(**given: float) -> pd.DataFrame:
     """One comparison between two ample groups, with these numbers changed."""
     sizes = {"n_subjects": 99, "n_event_subjects": 50, "reference_n_subjects": 99, "reference_n_event_subjects": 50}
-    usual = {"difference": 0.0, "low": -0.05, "high": 0.05, "standard_error": 0.025, "own_standard_error": 0.02}
+    usual = {
+        "n_carriers": 50,
+        "difference": 0.0,
+        "low": -0.05,
+        "high": 0.05,
+        "standard_error": 0.025,
+        "own_standard_error": 0.02,
+    }
     return pd.DataFrame([sizes | usual | given])
 
 
