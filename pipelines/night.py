@@ -20,8 +20,9 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.release import ledger
+from pipelines.release.context import policy_version
 from pipelines.release.registry import ServedModel, model_name
-from pipelines.release.reporting import policy_version, serving
+from pipelines.release.reporting import serving
 from pipelines.reports.data_page import write_data_page
 from pipelines.reports.nightly import count_rows, write_nightly
 from pipelines.reports.site import Context, write_index

@@ -19,7 +19,7 @@ from pipelines.errors import Refused, Usage
 from pipelines.ingestion import ingest_all
 from pipelines.installation import Installation
 from pipelines.progress import Report
-from pipelines.release import reporting
+from pipelines.release import fairness, reporting
 from pipelines.sections import FULL
 from pipelines.settings import CONFIG_NAME, settings_from
 from pipelines.training import ablation, controls, evaluating, labelling
@@ -104,7 +104,7 @@ def replay(
         controls.check(installation, night)
         if is_ablated:
             ablation.ablate(installation, night)
-        reporting.audit(installation, night)
+        fairness.audit(installation, night)
         reporting.model_report(installation, night)
         results, sentences = reporting.findings(installation)
         if out is None:

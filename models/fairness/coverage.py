@@ -10,9 +10,10 @@ from models.fairness.bootstrap import Weights
 from models.fairness.groups import Grouping, membership
 from models.fairness.rows import Rows
 
-# Of each row, 0 to 1, as far as they are known: share of recent days with any data; whether a device sent anything, and a
-# question was answered, lately; share of the features without a value; whether it would get no score for want of data.
-MEASURES = ("completeness", "device", "answers", "missing", "abstained")
+# Of each row, 0 to 1, as far as they are known: share of recent days with any data; whether a device sent anything, a question
+# was answered, and a questionnaire completed, lately; share of the features without a value; whether it would get no score for
+# want of data.
+MEASURES = ("completeness", "device", "answers", "assessed", "missing", "abstained")
 
 
 def coverage(scored: pd.DataFrame, rows: Rows, groupings: Sequence[Grouping], weights: Weights) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import signal
 
 from pipelines.cli import (  # noqa: F401  (each registers its commands)
+    audits,
     consent,
     features,
     installation,

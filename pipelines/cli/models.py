@@ -61,18 +61,6 @@ def _evaluated(
     return Answer(command, rows, paths, sentences)
 
 
-@app.command("audit")
-@answering
-def audit_command(config: Config = None, as_json: Json = False) -> Answer:
-    """Write the fairness report of the last training again, and say its verdicts."""
-    from pipelines.release.reporting import audit_again
-    from pipelines.settings import load_settings
-
-    with held(load_settings(config), as_json) as installation:
-        rows, path = audit_again(installation)
-    return Answer("audit", rows, [path], ["Insufficient evidence never means fair."])
-
-
 @app.command("replay")
 @answering
 def replay_command(

@@ -31,8 +31,8 @@ def promote_command(
     """Pass the challenger of the last training through the gate again, and make it champion."""
     from pipelines.errors import Usage
     from pipelines.release import promotion
+    from pipelines.release.context import overrides
     from pipelines.release.judgement import decision_of
-    from pipelines.release.reporting import overrides
     from pipelines.settings import load_settings
 
     settings = load_settings(config)
@@ -56,7 +56,7 @@ def rollback_command(
 ) -> Answer:
     """Take the champion back: the version that served before it serves again."""
     from pipelines.release import promotion
-    from pipelines.release.reporting import overrides
+    from pipelines.release.context import overrides
     from pipelines.reports import changes
     from pipelines.settings import load_settings
 

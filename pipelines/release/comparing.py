@@ -12,7 +12,8 @@ from models.risk import HazardModel
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.release import contest, judgement, registered, reporting
+from pipelines.release import contest, judgement, registered
+from pipelines.release.context import last_night
 from pipelines.reports import words
 from pipelines.training import controls, looks
 from pipelines.training.auditing import with_sites
@@ -46,7 +47,7 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
     _refuse_the_same(models)
     _refuse_what_is_gone(installation, models)
     _, split = judgement.served(installation, outcome.name)
-    night = reporting.last_night(installation)
+    night = last_night(installation)
     controls.passed(installation, night)
     predictors = tuple(
         Predictor(name, model.learner, model.features, model.growth)

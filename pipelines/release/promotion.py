@@ -14,7 +14,8 @@ from pipelines import durable, engineering
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.progress import Counts
-from pipelines.release import judgement, ledger, reporting, tracking
+from pipelines.release import fairness, judgement, ledger, reporting, tracking
+from pipelines.release.context import last_night, policy_version
 from pipelines.release.ledger import PROMOTION, ROLLBACK, Entry
 from pipelines.release.registry import CHALLENGER, CHAMPION, RESULTS_TAG, ModelVersion, model_name
 
@@ -59,7 +60,7 @@ def promote(installation: Installation, outcome: str, by: str = JOB, override: W
     Raises:
         Refused: the policy holds it back, and nobody answers for it; or a control failed, which nobody can answer for.
     """
-    night = reporting.last_night(installation)
+    night = last_night(installation)
     challenger = _challenger(installation, outcome)
     _refuse_other_results(installation, challenger)
     reporting.model_report(installation, night)
@@ -81,7 +82,7 @@ def promote(installation: Installation, outcome: str, by: str = JOB, override: W
         return _release(installation, night, outcome, challenger, decision, by)
     entry = _release(installation, night, outcome, challenger, decision, override.by, override)
     # From now on every page says so.
-    reporting.audit(installation, night)
+    fairness.audit(installation, night)
     reporting.model_report(installation, night)
     return entry
 
@@ -118,7 +119,7 @@ def _release(
     if not is_recorded:
         entry = Entry(
             PROMOTION, challenger.name, None if champion is None else champion.version, challenger.version, by,
-            reporting.policy_version(installation.settings), decision.reasons, _keep_report(installation, outcome, challenger),
+            policy_version(installation.settings), decision.reasons, _keep_report(installation, outcome, challenger),
             "" if override is None else override.reason,
         )  # fmt: skip
         ledger.record(log, entry, engineering.cohort(installation, night).known_at)
@@ -152,7 +153,7 @@ def rollback(installation: Installation, outcome: str, word: Word) -> Entry:
     if model is None:
         raise Refused(f"`{name}` version {earlier}, which served before, is no longer in the registry; it was deleted.")
     registry.fetch(model)
-    policy = reporting.policy_version(installation.settings)
+    policy = policy_version(installation.settings)
     entry = Entry(ROLLBACK, name, champion.version, earlier, word.by, policy, (word.reason,))
     last = ledger.entries(log, name)[-1]
     # A rollback that was cut off is on record already.
@@ -161,8 +162,8 @@ def rollback(installation: Installation, outcome: str, word: Word) -> Entry:
     registry.set_alias(model, CHAMPION)
     # What serves is another: every page says so. The rollback stands, whatever comes of them.
     with suppress(Refused, ModelsError):
-        night = reporting.last_night(installation)
-        reporting.audit(installation, night)
+        night = last_night(installation)
+        fairness.audit(installation, night)
         reporting.model_report(installation, night)
     return ledger.entries(log, name)[-1]
 

@@ -1,7 +1,6 @@
-"""Audits the challenger, and writes what people read about it and about what the release policy says of it."""
+"""Writes what people read about the challenger and about what the release policy says of it."""
 
 from contextlib import suppress
-from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -9,74 +8,23 @@ import pandas as pd
 from models import evaluation, reliability, risk
 from models.baselines import MODEL
 from models.characteristics import characteristics
-from models.fairness.audit import Audit, Audited
 from pipelines import engineering
-from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
-from pipelines.release import card, judgement, ledger, tracking
+from pipelines.release import card, judgement, ledger
+from pipelines.release.context import context_of, overrides
+from pipelines.release.fairness import audited_of
 from pipelines.release.registry import CHALLENGER, CHAMPION, model_name
 from pipelines.reports import tuning as tuning_report
 from pipelines.reports import words
 from pipelines.reports.fairness import page_name as fairness_name
-from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import PEOPLE, finding, page_name, write_model
 from pipelines.reports.nightly import Serving
-from pipelines.reports.site import Context, slug, write_index
+from pipelines.reports.site import slug, write_index
 from pipelines.settings import Settings
 from pipelines.training import ablation, abstention, controls, looks
-from pipelines.training.auditing import audit_of
 from pipelines.training.controls import CONTROLS
 from pipelines.training.evaluating import IMPORTANCE
-from pipelines.training.provenance import code_version, dataset_name
-
-
-def audit(installation: Installation, night: str) -> Counts:
-    """Audit every outcome's challenger on its out-of-sample predictions; store verdicts, write the reports."""
-    verdicts, counts = [], {}
-    for outcome in installation.settings.outcomes:
-        installation.report(f"auditing {outcome}")
-        found = _audit(installation, night, outcome)
-        write_fairness(installation.settings.reports_folder, found, _context(installation, night, outcome))
-        verdicts.append(found.verdicts.assign(outcome=outcome))
-        told = found.verdicts["verdict"].value_counts().to_dict()
-        counts[outcome] = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in sorted(told.items()))
-    results = tracking.content_of(installation.lake.load("results"))
-    installation.lake.replace("verdicts", pd.concat(verdicts, ignore_index=True), version=results)
-    write_index(installation.settings.reports_folder)
-    return counts
-
-
-def _audit(installation: Installation, night: str, outcome: str) -> Audit:
-    audited = _audited(installation, outcome)
-    tested = installation.lake.load(f"predictions_{outcome}").query("split == @audited.split")
-    return audit_of(installation, night, audited, tested.rename(columns={audited.model: "probability"}))
-
-
-def _audited(installation: Installation, outcome: str) -> Audited:
-    """Which scores the audit is of."""
-    served, split = judgement.served(installation, outcome)
-    horizon = installation.settings.outcomes[outcome].alert_horizon
-    return Audited(dataset_name(installation), outcome, "onset", horizon, split, served)
-
-
-def _context(installation: Installation, night: str, outcome: str) -> Context:
-    challenger = installation.registry.find(model_name(outcome), CHALLENGER)
-    return Context(
-        as_of=date.fromisoformat(night),
-        dataset=dataset_name(installation),
-        model_version="" if challenger is None else f"{challenger.name}/{challenger.version}",
-        policy_version=policy_version(installation.settings),
-        code_version=code_version(),
-        overrides=overrides(installation, outcome),
-    )
-
-
-def policy_version(settings: Settings) -> str:
-    """A short hash of the release and alert policies."""
-    from pipelines.delivery.contract import short_hash
-
-    return short_hash(settings.release_policy.model_dump_json(), settings.alert_policy.model_dump_json())[:12]
 
 
 def model_report(installation: Installation, night: str) -> Counts:
@@ -94,7 +42,7 @@ def _report(installation: Installation, night: str, outcome: str, tables: dict[s
     served, split = judgement.served(installation, outcome)
     predictions = lake.load(f"predictions_{outcome}").query("split == @split")
     curves = reliability.curves(predictions, dict.fromkeys((served, MODEL)))
-    decision, context = judgement.decision_of(installation, outcome), _context(installation, night, outcome)
+    decision, context = judgement.decision_of(installation, outcome), context_of(installation, night, outcome)
     told = _told(settings)
     said = [judgement.reason(installation, outcome), *_remarks(installation, outcome)]
     remark = " ".join([*said, looks.sentence(installation.audit_log, outcome)])
@@ -107,7 +55,7 @@ def _report(installation: Installation, night: str, outcome: str, tables: dict[s
         settings.outcomes[outcome].alert_horizon, context, tables, told, remark, split=split,
         is_serving=is_serving,
     )  # fmt: skip
-    audited = fairness_name(_audited(installation, outcome))
+    audited = fairness_name(audited_of(installation, outcome))
     card.make(
         installation, night, outcome, page.stem, tables, told, context, finding(served, decision, remark, is_serving),
         f"{slug(audited)}.html",
@@ -179,34 +127,6 @@ def _standing(installation: Installation, outcome: str) -> list[str]:
     if ledger.is_taken_back(installation.audit_log, name):
         return ["Not yet: a person took the last champion back, and nothing follows it before a person says so."]
     return []
-
-
-def audit_again(installation: Installation) -> tuple[list[dict[str, object]], Path]:
-    """Write the fairness reports of the last training again; one row per verdict that is not a crossed group."""
-    night = last_night(installation)
-    audit(installation, night)
-    verdicts = installation.lake.load("verdicts")
-    shown = verdicts[~verdicts["is_crossed"]]
-    columns = ["outcome", "attribute", "group", "reference", "metric", "difference", "low", "high", "verdict", "mdd"]
-    return shown[columns].to_dict("records"), installation.settings.reports_folder / "index.html"
-
-
-def last_night(installation: Installation) -> str:
-    """The night of the last training, from the audit log.
-
-    Raises:
-        Refused: nothing was trained here.
-    """
-    trained = [entry["at"] for entry in installation.audit_log.entries() if entry["kind"] == "training"]
-    if not trained:
-        raise Refused("Nothing was trained yet. Run `foretide train` first.")
-    return f"{pd.Timestamp(trained[-1]).tz_convert(installation.settings.sites.default_time_zone):%Y-%m-%d}"
-
-
-def overrides(installation: Installation, outcome: str) -> tuple[str, ...]:
-    """In a sentence, that the outcome's champion serves outside the release policy; nothing where it does not."""
-    champion = installation.registry.find(model_name(outcome), CHAMPION)
-    return () if champion is None else ledger.overrides(installation.audit_log, [champion])
 
 
 def serving(installation: Installation) -> list[Serving]:
