@@ -169,15 +169,16 @@ def _scored(file: Path, table: pd.DataFrame, asked: Asked) -> pd.DataFrame:
 def _attributes(file: Path, table: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """One row per subject; a subject without a value in some rows has the value of the others."""
     groups = table[list(asked.groups)].astype("string").apply(lambda of: of.str.strip()).replace("", pd.NA)
-    by = groups.groupby(table[asked.subject].astype("string"))
+    subject = table[asked.subject].astype("string")
     for name in asked.groups:
-        n_double = int((by[name].nunique() > 1).sum())
+        pairs = pd.DataFrame({"subject": subject, "group": groups[name]}).dropna().drop_duplicates()
+        n_double = len(set(pairs.loc[pairs["subject"].duplicated(), "subject"]))
         if n_double:
             raise Refused(
                 f"`{name}` of {file.name} has two values for {n_double} subjects, so they would be in two groups. Give each "
                 "subject one value throughout."
             )
-    return by.first().rename_axis("subject_id").reset_index()
+    return groups.groupby(subject).first().rename_axis("subject_id").reset_index()
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """The command `audit`: the fairness report of the last training, or of anybody's scores."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,7 +55,7 @@ def audit_command(
     if missing:
         raise Usage(f"`audit --scores` also needs {', '.join(missing)}: the names of the file's columns.")
     columns = Asked(str(label), str(score), str(subject), tuple((groups or "").split(",")), time, site)
-    night = str(date.today() if as_of is None else date.fromisoformat(as_of))
+    night = _date(as_of)
     with progress_bar(as_json) as report:
         found = audit_file(
             scores,
@@ -93,6 +93,15 @@ def _refuse_more(asked: Mapping[str, object]) -> None:
         raise Usage(
             f"{', '.join(given)}: only with `--scores FILE`. Of the last training `foretide.yaml` says what is audited, and how."
         )
+
+
+def _date(as_of: str | None) -> str:
+    from pipelines.errors import Usage
+
+    try:
+        return str(datetime.now(UTC).date() if as_of is None else date.fromisoformat(as_of))
+    except ValueError as error:
+        raise Usage("`--as-of` is not a date; write it like 2026-07-01.") from error
 
 
 def _rule(top: str | None, threshold: float | None) -> "AlertRule":
