@@ -10,6 +10,7 @@ from models import evaluation, reliability, risk
 from models.baselines import MODEL
 from models.characteristics import characteristics
 from models.fairness.audit import Audit, Audited
+from models.fairness.showing import internal
 from pipelines import engineering
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -37,7 +38,7 @@ def audit(installation: Installation, night: str) -> Counts:
     for outcome in installation.settings.outcomes:
         installation.report(f"auditing {outcome}")
         found = _audit(installation, night, outcome)
-        write_fairness(installation.settings.reports_folder, found, _context(installation, night, outcome))
+        write_fairness(installation.settings.reports_folder, internal(found), _context(installation, night, outcome))
         verdicts.append(found.verdicts.assign(outcome=outcome))
         told = found.verdicts["verdict"].value_counts().to_dict()
         counts[outcome] = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in sorted(told.items()))
