@@ -1,7 +1,8 @@
-"""The fairness report: one page a clinical researcher can read, findings first. Small groups stay hidden."""
+"""The fairness report: one page a clinical researcher can read, findings first. It draws from what may be shown alone."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +10,58 @@ import pandas as pd
 from markupsafe import Markup
 
 from models.fairness import disclosure
-from models.fairness.audit import Audit, Audited
-from models.fairness.metrics import JUDGED, JUDGED_RATES
-from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
-from pipelines.reports import plots, words
-from pipelines.reports.site import Context, write_page
+from models.fairness.audit import REST, Audited
+from models.fairness.groups import EVERYBODY
+from models.fairness.showing import COUNTS, Shown
+from models.fairness.thresholds import RISK, TOP_SHARE
+from models.fairness.verdicts import FAIL
+from pipelines.reports import fairness_findings as findings
+from pipelines.reports import fairness_former, plots, references, words
+from pipelines.reports import fairness_tables as made
+from pipelines.reports.audited import View, first_known
+from pipelines.reports.fairness_findings import Finding
+from pipelines.reports.fairness_former import Former
+from pipelines.reports.site import Context, render, write_page
+from pipelines.reports.tables import Table
 
-# Columns of a group's table: what a reader compares first stands first.
-SHOWN = ("observed_rate", "mean_predicted", "selection_rate", "tpr", "fpr", "ppv", "auroc")
+__all__ = ["Former", "page_name", "page_text", "write_fairness"]
+
+KIND = "fairness"
+IN_THRESHOLD_PLOT = ("episodes_caught", "tpr", "fpr", "ppv", "selection_rate")
+IN_COURSE_PLOT = ("observed_rate", "mean_predicted", "episodes_caught", "ppv", "auroc")
+IN_TERMS = tuple(dict.fromkeys((*made.AT_CAPACITY, *made.WHATEVER_THE_THRESHOLD)))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Section:
-    """One attribute: its finding, its table, its plots."""
+    """One attribute: its finding, its tables and its plots; None where there is nothing to draw."""
+
+    finding: Finding
+    reference: str
+    tables: tuple[Table, ...]
+    comparisons: Table
+    behind: tuple[Table, ...]
+    forest: Markup | None
+    calibration: Markup | None
+    by_share: Markup | None
+    by_risk: Markup | None
+    lead_times: Markup | None
+    undrawn: str
+
+    @property
+    def name(self) -> str:
+        """What the attribute is called."""
+        return self.finding.name
+
+
+@dataclass(frozen=True)
+class Beside:
+    """One attribute's table and plot in a later section."""
 
     name: str
-    verdict: str
-    headline: str
-    sentences: list[tuple[str, str]] = field(default_factory=list)
-    table: list[dict[str, Any]] = field(default_factory=list)
-    comparisons: list[dict[str, Any]] = field(default_factory=list)
-    n_hidden: int = 0
-    reference: str = ""
-    forest: Markup | None = None
-    calibration: Markup | None = None
+    tables: tuple[Table, ...]
+    plot: Markup | None
+    undrawn: str = ""
 
 
 def page_name(of: Audited) -> str:
@@ -40,225 +69,178 @@ def page_name(of: Audited) -> str:
     return f"fairness {of.outcome} {of.task} {of.horizon_days}d {of.split} {of.model}"
 
 
-def write_fairness(folder: Path, audit: Audit, context: Context) -> Path:
-    """Write the report of one audit and give its path.
+def write_fairness(folder: Path, shown: Shown, context: Context, former: Former | None = None) -> Path:
+    """Write the report of one audit into the report site and give its path. Arguments as of `page_text`."""
+    of = Audited(**{field.name: shown.about[field.name] for field in fields(Audited)})
+    return write_page(folder, page_name(of), KIND, **_page(shown, former), context=context)
 
-    Counts are rounded to five, figures to two decimals; groups too small to show are named but have no figures, and
-    no curve is drawn below 50 subjects (`models.fairness.disclosure`).
+
+def page_text(shown: Shown, context: Context, former: Former | None = None) -> str:
+    """The report of one audit as a page that stands alone.
+
+    Args:
+        shown: either bundle; the page says which, and holds no figure that is not in its tables.
+        former: an earlier version's audit to compare with, as a bundle of the same kind has it.
     """
-    shown = _displayable(audit)
-    sections = [_section(audit, shown, name) for name in _attributes(audit)]
-    crossed = _crossed(audit, shown)
-    of = audit.audited
-    return write_page(
-        folder,
-        page_name(of),
-        "fairness",
-        f"Fairness audit: {words.plain(of.outcome)} within {words.counted(of.horizon_days, 'day')}",
-        _finding(sections, crossed),
-        context,
-        audit=audit,
-        facts=_facts(shown),
-        sections=sections,
-        crossed=crossed,
-        columns=[words.metric(m) for m in SHOWN],
-        terms=[words.metric(m) for m in (*SHOWN, "observed_to_expected", "calibration_slope")],
-        rules=disclosure,
-        words=words,
-    )
+    return render(KIND, **_page(shown, former), context=context)
 
 
-def _displayable(audit: Audit) -> pd.DataFrame:
-    groups = audit.groups.copy()
-    groups["is_shown"] = disclosure.is_showable(groups)
-    groups["is_counted"] = disclosure.is_countable(groups)
-    return groups
-
-
-def _attributes(audit: Audit) -> list[str]:
-    single = audit.groups.loc[~audit.groups["is_crossed"], "attribute"]
-    return [name for name in dict.fromkeys(single) if name != "all"]
-
-
-def _facts(shown: pd.DataFrame) -> list[tuple[str, str]]:
-    everybody = shown.iloc[0]
-    names = {
-        "n_subjects": "subjects",
-        "n_event_subjects": "with an event",
-        "n_episodes": "episodes",
-        "n_rows": "subject-days",
-    }
-    return [(label, words.count(disclosure.rounded_count(everybody[column]))) for column, label in names.items()]
-
-
-def _section(audit: Audit, shown: pd.DataFrame, name: str) -> Section:
-    groups = shown[(shown["attribute"] == name)]
-    visible = set(groups.loc[groups["is_shown"], "group"])
-    verdicts = audit.verdicts[(audit.verdicts["attribute"] == name)]
-    seen = _visible(verdicts, groups)
-    section = Section(words.plain(name).capitalize(), *_summary(groups, seen, audit.design.margin))
-    section.reference = str(groups.loc[groups["is_reference"], "group"].iloc[0])
-    section.table = [_table_row(audit, row, verdicts) for row in groups.to_dict("records")]
-    section.comparisons = [_comparison(row) for row in seen.to_dict("records")]
-    section.sentences = _sentences(seen)
-    section.n_hidden = len(groups) - len(visible)
-    if len(seen):
-        section.forest = plots.forest(
-            seen,
-            JUDGED,
-            audit.design.margin,
-            f"Differences between groups by {section.name}; the same figures are in the table of comparisons.",
-        )
-    curves = {
-        str(row["group"]): audit.calibration[
-            (audit.calibration["attribute"] == name) & (audit.calibration["group"] == row["group"])
-        ]
-        for row in groups[groups["is_shown"]].to_dict("records")
-        if disclosure.may_draw_curve(row["n_subjects"])
-    }
-    if curves:
-        section.calibration = plots.calibration(
-            curves, f"Observed against predicted risk for each group of {section.name}."
-        )
-    return section
-
-
-def _visible(verdicts: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
-    """Comparisons of which both sides may be shown, with a value to show."""
-    may = set(groups.loc[groups["is_shown"], "group"])
-    is_seen = verdicts["group"].isin(may) & verdicts["reference"].isin(may) & verdicts["difference"].notna()
-    return verdicts[is_seen]
-
-
-def _summary(groups: pd.DataFrame, seen: pd.DataFrame, margin: float) -> tuple[str, str]:
-    """The attribute's verdict and its headline: a gap outweighs doubt, doubt outweighs a pass."""
-    if len(groups) < 2:
-        return INSUFFICIENT, "Everybody audited is in one group, so there is nothing to compare."
-    if seen.empty:
-        return INSUFFICIENT, "No two groups are large enough to compare."
-    counts = seen["verdict"].value_counts()
-    n, failed, passed = len(seen), int(counts.get(FAIL, 0)), int(counts.get(PASS, 0))
-    if failed:
-        return FAIL, f"{failed} of {n} comparisons {'shows' if failed == 1 else 'show'} a gap larger than {margin:g}."
-    if passed < n:
-        return INSUFFICIENT, (
-            f"No gap is proven, and fairness is not proven either: {passed} of {n} comparisons lie within {margin:g}, "
-            f"{n - passed} cannot be told with so few events."
-        )
-    within = f"All {n} comparisons that can be made lie within {margin:g}."
-    return (PASS if groups["is_shown"].all() else INSUFFICIENT), within
-
-
-def _sentences(seen: pd.DataFrame) -> list[tuple[str, str]]:
-    """Each proven gap as (group, sentence); where there is none, the widest difference that remains in doubt."""
-    failed = seen[seen["verdict"] == FAIL]
-    if len(failed):
-        return [(str(row["group"]), _gap(row)) for row in failed.to_dict("records")]
-    unsure = seen[(seen["verdict"] == INSUFFICIENT) & seen["mdd"].notna()]
-    if unsure.empty:
-        return []
-    row = unsure.loc[unsure["difference"].abs().idxmax()]
-    chance = f"This cohort would tell a difference of {words.number(row['mdd'])} from none four times out of five."
-    return [(str(row["group"]), f"{_gap(row)} {chance}")]
-
-
-SAID = {
-    "selection_rate": "share of days flagged",
-    "tpr": "share of days before an event that were flagged",
-    "fpr": "share of event-free days that were flagged",
-    "ppv": "share of flags that an event followed",
-    "auroc": "ranking (AUROC)",
-}
-
-
-def _gap(row: Any) -> str:
-    difference = words.number(row["difference"], is_signed=True)
-    return (
-        f"{SAID[row['metric']]} {words.number(row['group_value'])}, against "
-        f"{words.number(row['reference_value'])} for {row['reference']} "
-        f"(difference {difference}{_interval(row)})."
-    )
-
-
-def _interval(row: Any) -> str:
-    interval = words.span(row["low"], row["high"], is_signed=True)
-    return f", 95\u00a0% interval {interval}" if interval else ""
-
-
-def _table_row(audit: Audit, group: dict[str, Any], verdicts: pd.DataFrame) -> dict[str, Any]:
-    counts = [group[c] for c in ("n_subjects", "n_event_subjects", "n_episodes")]
-    cells = []
-    if group["is_shown"]:
-        own = audit.rows[audit.rows["group"] == group["label"]].set_index("metric")
-        verdict = verdicts[verdicts["group"] == group["group"]].set_index("metric")["verdict"]
-        for metric in SHOWN:
-            value = own.loc[metric]
-            cells.append(
-                {
-                    "value": words.number(value["value"]),
-                    "span": words.span(value["low"], value["high"]),
-                    "verdict": verdict.get(metric) if pd.notna(value["value"]) else None,
-                }
-            )
+def _page(shown: Shown, former: Former | None) -> dict[str, Any]:
+    view = View(shown)
+    sections = [_section(view, name) for name in view.attributes]
+    crossed, about = _crossed(view), shown.about
+    within = f" within {words.counted(about['horizon_days'], 'day')}" if about["horizon_days"] else ""
     return {
-        "group": group["group"],
-        "is_reference": group["is_reference"],
-        "counts": [words.count(disclosure.rounded_count(c)) if group["is_counted"] else words.DASH for c in counts],
-        "cells": cells,
+        "title": f"Fairness audit: {words.plain(about['outcome'])}{within}",
+        "finding": findings.in_short([s.finding for s in sections], bool(crossed and crossed["n_gaps"])),
+        "view": view,
+        "about": about,
+        "rule": words.rule(about),
+        "facts": _facts(view),
+        "sections": sections,
+        "crossed": crossed,
+        "coverage": [found for name in view.attributes if (found := _coverage(view, name)).tables],
+        "course": [found for name in view.attributes if (found := _course(view, name)).tables],
+        "sensitivity": made.sensitivity(view),
+        "former": _former(view, former),
+        "to_gather": made.to_gather(view),
+        "suppressed": made.suppressed(view),
+        "terms": [words.metric(name) for name in first_known(IN_TERMS, view.metrics)],
+        "measures": [words.measure(name) for name in dict.fromkeys(shown.tables["coverage"]["measure"])],
+        "enough": findings.enough_to_judge(),
+        "references": references.FAIRNESS,
+        "rules": disclosure,
+        "words": words,
     }
 
 
-def _comparison(row: dict[str, Any]) -> dict[str, Any]:
+def _facts(view: View) -> list[tuple[str, str]]:
+    everybody = view.cells[view.cells["cell"] == EVERYBODY]
+    names = dict(zip(COUNTS, ("subjects", "with an event", "episodes", "subject-days"), strict=True))
+    if "episodes_caught" not in view.metrics:
+        del names["n_episodes"]
+    values = everybody.iloc[0] if len(everybody) else pd.Series(pd.NA, index=list(names))
+    return [(label, words.DASH if pd.isna(values[c]) else words.count(values[c])) for c, label in names.items()]
+
+
+def _section(view: View, attribute: str) -> Section:
+    name = words.plain(attribute).capitalize()
+    judged = view.verdicts(attribute)
+    drawn = judged[(judged["versus"] != REST) & judged["difference"].notna()]
+    kept = view.most_known(attribute, plots.MOST_LINES)
+    behind = (made.thresholds(view, attribute), made.lead_times(view, attribute), made.calibration(view, attribute))
+    fifths = view.with_curves("calibration", attribute)
+    by = partial(_threshold_plot, view, attribute, kept)
+    return Section(
+        findings.of_attribute(view, attribute),
+        made.reference(view, attribute),
+        (made.at_capacity(view, attribute), made.whatever_the_threshold(view, attribute)),
+        made.comparisons(view, attribute),
+        tuple(table for table in behind if table.rows),
+        plots.forest(
+            drawn, first_known(view.judged, list(dict.fromkeys(drawn["metric"]))), view.margin,
+            f"Differences between groups by {name}; the same figures are in the table of comparisons.",
+        ) if len(drawn) else None,
+        plots.calibration(fifths, f"Observed against predicted risk for each group of {name}.") if fifths else None,
+        by(TOP_SHARE, "share of days flagged, everybody taken together"),
+        by(RISK, "risk from which on a day is flagged"),
+        _lead_time_plot(view, attribute, kept),
+        _undrawn(view, attribute, kept),
+    )  # fmt: skip
+
+
+def _undrawn(view: View, attribute: str, kept: Sequence[str]) -> str:
+    """Which groups have no line, as more could not be told apart."""
+    groups = view.groups(attribute)
+    n = int(view.is_told(groups).sum()) - len(kept)
+    if n <= 0:
+        return ""
+    return f"Lines are of the {len(kept)} groups with most people who had an event; the other {n} are in the tables."
+
+
+def _lines(parts: Mapping[str, pd.DataFrame], kept: Sequence[str], x: str) -> pd.DataFrame:
+    """Rows of the groups to draw, with `group`, `x` and `value`."""
+    chosen = [part.assign(group=group, x=part[x]) for group, part in parts.items() if group in kept]
+    table = pd.concat(chosen) if chosen else pd.DataFrame(columns=["group", "x", "value", "metric", "rule"])
+    return table[table["value"].notna()]
+
+
+def _threshold_plot(view: View, attribute: str, kept: Sequence[str], rule: str, across: str) -> Markup | None:
+    lines = _lines(view.with_curves("thresholds", attribute), kept, "at")
+    lines = lines[lines["rule"] == rule]
+    panels = _panels(lines, first_known(IN_THRESHOLD_PLOT, view.metrics))
+    if not panels or lines["x"].nunique() < 2:
+        return None
+    of = view.shown.about["rule"]
+    at = of.get("share" if rule == TOP_SHARE else "risk")
+    alt = f"What each group of {words.plain(attribute)} would get, by {across}; the same figures are in a table below."
+    return plots.curves(panels, across, alt, at)
+
+
+def _panels(lines: pd.DataFrame, metrics: Sequence[str]) -> dict[str, pd.DataFrame]:
+    found = {words.metric(metric).short: lines[lines["metric"] == metric] for metric in metrics}
+    return {name: panel for name, panel in found.items() if len(panel)}
+
+
+def _lead_time_plot(view: View, attribute: str, kept: Sequence[str]) -> Markup | None:
+    lines = _lines(view.with_curves("lead_times", attribute), kept, "days")
+    if lines["x"].nunique() < 2:
+        return None
+    alt = f"Share of the episodes of each group of {words.plain(attribute)} flagged so many days ahead; see the table below."
+    return plots.curves({"Share of episodes flagged": lines}, "at least so many days ahead of the onset", alt)
+
+
+def _crossed(view: View) -> dict[str, Any]:
+    """Pairs of attributes: how the comparisons came out, and each proven gap; empty where none are crossed."""
+    groups = view.cells[view.cells["is_crossed"].astype(bool)]
+    n = int(view.is_told(groups).sum()) + view.n_crossed_hidden
+    if not n:
+        return {}
+    gaps = made.crossed_gaps(view)
     return {
-        "group": row["group"],
-        "reference": row["reference"],
-        "metric": words.metric(row["metric"]).short,
-        "difference": words.number(row["difference"], is_signed=True),
-        "span": words.span(row["low"], row["high"], is_signed=True) or "not estimable",
-        "verdict": row["verdict"],
-        "mdd": words.number(row["mdd"]),
+        "gaps": gaps,
+        "n_gaps": len(gaps.rows),
+        "tally": made.crossed_tally(view),
+        "n_groups": n,
+        "n_hidden": view.n_crossed_hidden,
+        "verdict": FAIL if gaps.rows else findings.INSUFFICIENT,
     }
 
 
-def _crossed(audit: Audit, shown: pd.DataFrame) -> dict[str, Any]:
-    """Pairs of attributes: how the comparisons came out, and each proven gap."""
-    parts = []
-    for name, groups in shown[shown["is_crossed"]].groupby("attribute", sort=False):
-        parts.append(_visible(audit.verdicts[audit.verdicts["attribute"] == name], groups))
-    seen = pd.concat(parts) if parts else audit.verdicts.iloc[:0]
-    failed = seen[seen["verdict"] == FAIL].sort_values("difference", key=lambda d: -d.abs(), kind="stable")
-    tally = [
-        {
-            "attribute": " × ".join(words.plain(str(name)).split(" & ")),
-            **{v: int((part["verdict"] == v).sum()) for v in (FAIL, PASS, INSUFFICIENT)},
-        }
-        for name, part in seen.groupby("attribute", sort=False)
-    ]
-    n_groups = int(shown["is_crossed"].sum())
+def _coverage(view: View, attribute: str) -> Beside:
+    name, table = words.plain(attribute).capitalize(), made.coverage(view, attribute)
+    if not any(not row.is_hidden for row in table.rows):
+        return Beside(name, (), None)
+    rows = view.table("coverage")
+    rows = rows[(rows["attribute"] == attribute) & rows["value"].notna()]
+    panels = {words.measure(str(of)).short: part for of, part in rows.groupby("measure", sort=False)}
+    alt = f"How much of the days of each group of {name} the data cover; the same figures are in the table."
+    strata = made.strata(view, attribute)
+    return Beside(name, (table, *([strata] if strata.rows else [])), plots.dots(panels, alt) if panels else None)
+
+
+def _course(view: View, attribute: str) -> Beside:
+    name, table = words.plain(attribute).capitalize(), made.course(view, attribute)
+    if not table.rows:
+        return Beside(name, (), None)
+    rows = view.table("course")
+    rows = rows[(rows["attribute"] == attribute) & rows["value"].notna()]
+    kept = view.most_known(attribute, plots.MOST_LINES)
+    lines = rows[rows["group"].isin(kept)].assign(x=lambda of: of["part"]).sort_values("part", kind="stable")
+    panels = _panels(lines, first_known(IN_COURSE_PLOT, view.metrics)) if len(lines["x"].drop_duplicates()) > 1 else {}
+    alt = f"Figures of each group of {name} period by period; the same figures are in the table."
+    plot = plots.curves(panels, "period of the day scored", alt) if panels else None
+    return Beside(name, (table,), plot, _undrawn(view, attribute, kept))
+
+
+def _former(view: View, former: Former | None) -> dict[str, Any] | None:
+    if former is None:
+        return None
+    changes = fairness_former.changes(view, former)
     return {
-        "tally": tally,
-        "failed": [
-            _comparison(row) | {"attribute": words.plain(row["attribute"])} for row in failed.to_dict("records")
-        ],
-        "n_groups": n_groups,
-        "n_hidden": n_groups - int(shown.loc[shown["is_crossed"], "is_shown"].sum()),
-        "metrics": words.listing([words.metric(m).short.lower() for m in JUDGED_RATES]),
-        "margin": f"{audit.design.margin:g}",
+        "name": former.name,
+        "night": former.night,
+        "finding": fairness_former.finding(view, former),
+        "changes": changes if changes.rows else None,
+        "values": fairness_former.values(view, former),
     }
-
-
-def _finding(sections: Iterable[Section], crossed: dict[str, Any]) -> str:
-    """The whole audit in one or two sentences."""
-    by = {v: [s.name.lower() for s in sections if s.verdict == v] for v in (FAIL, INSUFFICIENT, PASS)}
-    parts = []
-    if by[FAIL]:
-        parts.append(f"Gaps are proven by {words.listing(by[FAIL])}.")
-    elif crossed["failed"]:
-        parts.append("No gap is proven for a single attribute, but some are where two attributes cross.")
-    else:
-        parts.append("No gap is proven.")
-    if by[INSUFFICIENT]:
-        parts.append(f"By {words.listing(by[INSUFFICIENT])} this cohort cannot tell: that does not mean fair.")
-    if by[PASS]:
-        parts.append(f"By {words.listing(by[PASS])} all comparisons lie within the margin.")
-    return " ".join(parts)

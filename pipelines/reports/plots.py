@@ -1,4 +1,4 @@
-"""Plots as inline SVG: forest plots of differences, calibration per group, models against baselines.
+"""Plots as inline SVG: differences, calibration, other thresholds and coverage by group, models against baselines.
 
 Colours are from the Okabe-Ito palette and never carry meaning alone: marker shapes and words do too. Figures hold no
 date and no random ids, so the same results draw the same bytes.
@@ -7,7 +7,7 @@ date and no random ids, so the same results draw the same bytes.
 import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
 from pipelines.reports import words
@@ -37,8 +38,18 @@ LOOK = {
     "ytick.color": INK,
     "xtick.labelsize": 8,
     "svg.hashsalt": "foretide",
+    # Letters as text, not as outlines: a page is a third of the size, and its plots can be searched.
+    "svg.fonttype": "none",
+    # A group may be called `$50` or `a_b`: names are no formulas.
+    "text.parse_math": False,
 }
 WIDTH_IN = 11.2
+# Okabe-Ito without its yellow, which is too pale on white; a shape and a dash to each, so that none is told by colour alone.
+LINES = (
+    ("#000000", "o", "-"), ("#0072b2", "^", (0, (5, 2))), ("#d55e00", "s", (0, (1, 1.5))), ("#009e73", "D", "-."),
+    ("#cc79a7", "v", "-"), ("#56b4e9", "P", (0, (5, 2))), ("#e69f00", "X", (0, (1, 1.5))),
+)  # fmt: skip
+MOST_LINES = len(LINES)
 
 
 def forest(comparisons: pd.DataFrame, metrics: Sequence[str], margin: float, alt: str) -> Markup:
@@ -97,6 +108,58 @@ def calibration(curves: dict[str, pd.DataFrame], alt: str) -> Markup:
             axis.set_visible(False)
         figure.supxlabel("predicted risk", fontsize=8, color=GREY)
         figure.supylabel("observed risk", fontsize=8, color=GREY)
+        return _svg(figure, alt)
+
+
+def curves(panels: Mapping[str, pd.DataFrame], across: str, alt: str, at: float | None = None) -> Markup:
+    """Lines over an axis that all panels share, one line a group, at most `MOST_LINES`; the legend stands above.
+
+    Each panel: group, x (numbers, or texts that sort as they are to stand), value. `at`: where a dashed line stands, as
+    where the rule in use lies.
+    """
+    groups = list(dict.fromkeys(name for panel in panels.values() for name in panel["group"]))
+    places = pd.Index(sorted({x for panel in panels.values() for x in panel["x"]}))
+    is_text = not pd.api.types.is_numeric_dtype(places)
+    look = dict(zip(groups, LINES, strict=False))
+    width = min(WIDTH_IN, 3.7 * len(panels) + (1.5 if len(panels) == 1 else 0))
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(width, 2.75 + 0.22 * -(-len(groups) // 5)), layout="constrained")
+        axes = figure.subplots(1, len(panels), sharex=True, squeeze=False)[0]
+        for axis, (name, panel) in zip(axes, panels.items(), strict=True):
+            if at is not None:
+                axis.axvline(at, color=GREY, lw=0.8, ls=(0, (4, 3)))
+            for group, (colour, marker, line) in look.items():
+                part = panel[panel["group"] == group]
+                x = places.get_indexer(part["x"]) if is_text else part["x"]
+                axis.plot(x, part["value"], marker, ls=line, color=colour, ms=4.5, lw=1.4, mfc="white")
+            axis.set(title=name, ylim=(0, None))
+            if is_text:
+                axis.set_xticks(range(len(places)), [*places], rotation=45, ha="right")
+        keys = [Line2D([], [], color=c, marker=m, ls=ls, ms=4.5, lw=1.4, mfc="white") for c, m, ls in look.values()]
+        # Matplotlib hides labels that begin with an underscore.
+        names = [f" {group}" if group.startswith("_") else group for group in look]
+        figure.legend(keys, names, loc="outside upper left", ncols=min(5, len(groups)), frameon=False, fontsize=8,
+                      handlelength=3)  # fmt: skip
+        figure.supxlabel(across, fontsize=8, color=GREY)
+        return _svg(figure, alt)
+
+
+def dots(panels: Mapping[str, pd.DataFrame], alt: str) -> Markup:
+    """One measure a panel, one line a group: its value with its interval. Each panel: group, value, low, high."""
+    groups = list(dict.fromkeys(name for panel in panels.values() for name in panel["group"]))
+    with mpl.rc_context(LOOK):
+        width = min(WIDTH_IN, 2 + 2.2 * len(panels))
+        figure = Figure(figsize=(width, 0.75 + 0.3 * len(groups)), layout="constrained")
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axis, (name, panel) in zip(axes, panels.items(), strict=True):
+            axis.tick_params(left=False)
+            axis.spines["left"].set_visible(False)
+            places = [groups.index(group) for group in panel["group"]]
+            axis.hlines(places, panel["low"], panel["high"], color=BLUE, lw=1.8)
+            axis.plot(panel["value"], places, "o", color=BLUE, ms=5.5)
+            axis.set(title=name, ylim=(len(groups) - 0.5, -0.5), xlim=(0, None))
+            axis.locator_params(axis="x", nbins=4)
+        axes[0].set_yticks(range(len(groups)), groups)
         return _svg(figure, alt)
 
 
@@ -220,6 +283,9 @@ def _svg(figure: Figure, alt: str) -> Markup:
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    # Hundredths of a point are finer than any screen or printer; the rest is half of the bytes.
+    text = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda of: re.sub(r"(\.\d\d)\d+", r"\1", of[0]), text)
+    text = re.sub(r">\s+<", "><", text)
     text = re.sub(r'(<svg[^>]*?) width="([\d.]+)pt" height="[\d.]+pt"', r'\1 style="width:\2pt"', text, count=1)
     # Only our own drawing goes in unescaped; the words beside it are escaped here.
     opening, rest = text.split(">", 1)

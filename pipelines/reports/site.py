@@ -49,12 +49,15 @@ def write_page(folder: Path, name: str, kind: str, title: str, finding: str, con
         finding: the page in one sentence, shown on the index.
         content: what the template shows.
     """
-    text = (
-        _environment()
-        .get_template(f"{kind}.html.j2")
-        .render(title=title, finding=finding, kind=kind, context=context, style=_style(), **content)
+    return write_text(folder / f"{slug(name)}.html", render(kind, title, finding, context, home=INDEX, **content))
+
+
+def render(kind: str, title: str, finding: str, context: Context | None, *, home: str = "", **content: Any) -> str:
+    """A page as text. `home` is where the index lies; empty where the page stands alone. The rest is as of `write_page`."""
+    template = _environment().get_template(f"{kind}.html.j2")
+    return template.render(
+        title=title, finding=finding, kind=kind, context=context, home=home, style=_style(), slug=slug, **content
     )
-    return write_text(folder / f"{slug(name)}.html", text)
 
 
 def write_index(folder: Path) -> Path:
@@ -64,12 +67,7 @@ def write_index(folder: Path) -> Path:
         (heading, about, sorted((p for p in pages if p.kind == kind), key=lambda p: (p.as_of, p.file), reverse=True))
         for kind, (heading, about) in KINDS.items()
     ]
-    text = (
-        _environment()
-        .get_template("index.html.j2")
-        .render(title="Foretide reports", finding="", kind="index", context=None, style=_style(), sections=sections)
-    )
-    return write_text(folder / INDEX, text)
+    return write_text(folder / INDEX, render("index", "Foretide reports", "", None, sections=sections))
 
 
 def slug(name: str) -> str:

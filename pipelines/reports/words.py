@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.baselines import CALLED, MODEL, called
 from models.fairness.disclosure import DECIMALS, SMALLEST_SUBJECTS, rounded_count
-from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
+from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, NOBODY, PASS, UNDEFINED, WIDE
 from models.operational import NET_BENEFIT
 
 DASH = "–"
@@ -75,8 +75,46 @@ METRICS: dict[str, Word] = {
     "brier": Word("Brier score", "mean squared error of the risk; smaller is better"),
     "scaled_brier": Word("Scaled Brier", "1 is perfect, 0 is no better than the mean risk"),
     "ici": Word("Calibration error (ICI)", "mean distance between given and observed risk"),
+    "mean_lead_time_days": Word(
+        "Lead time, days", "mean days from the first flag to the onset, of the episodes caught"
+    ),
+    "quiet_onset_yield": Word(
+        "Quiet-onset yield", "episodes caught of people without an event for 28 days, per 100 flagged days"
+    ),
+    "false_alerts_per_1000_days": Word(
+        "False alerts per 1,000 days", "flagged days that no event followed, per 1,000 subject-days"
+    ),
     "e90": Word("Calibration error (E90)", "distance that nine in ten days stay below"),
 }
+
+# How much of a group's days the data cover.
+MEASURES: dict[str, Word] = {
+    "rows_per_subject": Word("Days per subject", "scored days of each subject"),
+    "completeness": Word("Days with data", "share of the recent days on which any data came"),
+    "device": Word("Device lately", "share of days with anything sent by a device lately"),
+    "answers": Word("Answers lately", "share of days with a question answered lately"),
+    "missing": Word("Features missing", "share of the model’s inputs without a value"),
+    "abstained": Word("No score", "share of days that would get no score, for want of data"),
+}
+
+# Why a comparison has no answer.
+WHY: dict[str, str] = {
+    WIDE: "the interval reaches across the margin: the difference may be smaller or larger",
+    NOBODY: "nobody in one of the two had an event",
+    FEW: "too few people, or too few with an event",
+    UNDEFINED: "not defined here: there was nothing to count it from",
+}
+
+# What is not shown, in a reader's words.
+KEPT_BACK: dict[str, str] = {
+    "figures": "all figures", "counts": "counts; rates are shown", "curve": "curves; other figures are shown",
+}  # fmt: skip
+
+# From two decimals a reader could not tell small risks and errors apart; days and alerts need fewer.
+DECIMALS_OF = {
+    "mean_predicted": 3, "observed_rate": 3, "brier": 3, "ici": 3, "mean_lead_time_days": 1,
+    "false_alerts_per_1000_days": 0, "alerts_per_1000_days": 0, "quiet_onset_yield": 1, "rows_per_subject": 1,
+}  # fmt: skip
 
 # Metrics at a capacity; the capacity stands in the name: `ppv_top_5%`.
 TOP = {"sensitivity": METRICS["tpr"], "ppv": METRICS["ppv"]}
@@ -111,6 +149,20 @@ def metric(name: str) -> Word:
         risk = f"{name.removeprefix(NET_BENEFIT).removesuffix('%')} %"
         return Word(f"Net benefit at {risk}", f"worth of acting from a risk of {risk} on; 0 is acting on nobody")
     return METRICS.get(name, Word(plain(name).capitalize(), ""))
+
+
+def measure(name: str) -> Word:
+    """The words of a measure of coverage."""
+    return MEASURES.get(name, Word(plain(name).capitalize(), ""))
+
+
+def rule(about: Mapping[str, Any]) -> str:
+    """Who is flagged: `the top 10 % of each site’s night`, `a risk of 0.2 or more`; of the design's `rule` and `scope`."""
+    of = about["rule"]
+    if "risk" in of:
+        return f"a risk of {of['risk']:g} or more"
+    within = {"site and night": "each site’s night", "night": "each night"}.get(about["scope"], "all days")
+    return f"the top {percent(of['share'])} of {within}"
 
 
 def predictor(name: str) -> str:
