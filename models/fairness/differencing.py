@@ -94,9 +94,9 @@ def keep_uncounted(
         is_near: of shape (n_cells, n_cells), whether two cells are too near to be shown together.
         order: from the cell to keep longest to the one to give up first.
 
-    Two rules. Of the parts of a counted cell either none is hidden, or several that are enough together. And no hidden
-    cell, nor the difference of two that are too near, is a sum of counted cells with whatever signs. Each step of either
-    gives one cell up, so both end; the second takes nothing from the first, for it only hides more.
+    Two rules. Of the parts of a counted cell either none is hidden, or all are uncounted, or several that are enough
+    together. And no hidden cell, nor the difference of two that are too near, is a sum of counted cells with whatever
+    weights. Each step of either gives one cell up, so both end; the second only hides more, which the first allows.
     """
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
@@ -105,7 +105,7 @@ def keep_uncounted(
         while is_counted[parent] and not is_shown[parts].all() and is_counted[parts].any():
             if disclosure.are_enough_together(of.sizes[parts[~is_counted[parts]]]):
                 break
-            is_counted[_last(parts[is_counted[parts]], rank)] = False
+            is_counted[_last(np.append(parts[is_counted[parts]], parent), rank)] = False
     patterns = _patterns(of.is_in)
     products, sought = patterns @ patterns.T, _sought(is_shown, is_near)
     while (used := _what_follows(products, sought, is_counted)) is not None:

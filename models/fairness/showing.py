@@ -5,7 +5,7 @@
 - **releasable**: every rule of `disclosure`, kept against subtraction by `differencing`. Nobody else may get more.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -272,8 +272,8 @@ def _log(hidden: pd.DataFrame, table: str, what: str, *, is_named: bool) -> pd.D
     if is_named:
         return lines
     counted = lines.groupby(["table", "attribute", "what", "why"], sort=False, as_index=False)["n_cells"].sum()
-    return counted.assign(cell=NOT_NAMED)
+    return pd.DataFrame(counted).assign(cell=NOT_NAMED)
 
 
-def _as_log(parts: Iterator[pd.DataFrame] | list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.DataFrame(pd.concat(list(parts), ignore_index=True)[list(LOG)].astype({"n_cells": int}))
+def _as_log(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(list(parts), ignore_index=True)[list(LOG)].astype({"n_cells": int})
