@@ -19,7 +19,7 @@ from models.fairness.differencing import Mask, Membership
 from models.fairness.disclosure import DECIMALS, SHOWN
 
 INTERNAL, RELEASABLE = "internal", "releasable"
-CELLS = "cells"
+CELLS, EVERYBODY = "cells", "all"
 COUNTS = ("n_subjects", "n_event_subjects", "n_episodes", "n_rows")
 # Several points of one cell, of which the outermost rest on few subjects.
 CURVES = ("calibration", "thresholds", "lead_times")
@@ -170,10 +170,11 @@ def _is_rest(cells: pd.DataFrame) -> pd.Series:
 def _order(cells: pd.DataFrame) -> np.ndarray:
     """From the cell to keep longest to the one to give up first.
 
-    Whole groups stay before parts, groups before the rest of the cohort, single attributes before crossed ones,
-    references before what is compared with them; among alike the larger one stays.
+    Whole groups stay before parts, everybody before groups, groups before the rest of the cohort, single attributes
+    before crossed ones, references before what is compared with them; among alike the larger one stays.
     """
-    keys = (-cells["n_subjects"], ~cells["is_reference"].astype(bool), cells["is_crossed"], _is_rest(cells))
+    is_reference = cells["is_reference"].astype(bool)
+    keys = (-cells["n_subjects"], ~is_reference, cells["is_crossed"], _is_rest(cells), cells["attribute"] != EVERYBODY)
     return np.lexsort((*(key.to_numpy() for key in keys), (cells["part"] != WHOLE).to_numpy()))
 
 
