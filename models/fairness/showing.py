@@ -181,18 +181,19 @@ def _order(cells: pd.DataFrame) -> np.ndarray:
 def _with_reasons(cells: pd.DataFrame, members: Membership) -> pd.DataFrame:
     """The cells with `why`, why their figures are hidden, and `why_uncounted`, why their counts are."""
     why = disclosure.why_hidden(cells)
-    is_near = disclosure.is_too_near(differencing.differences(members, members))
-    order = _order(cells)
-    may = (why == SHOWN).to_numpy()
+    may, order = (why == SHOWN).to_numpy(), _order(cells)
+    is_near = disclosure.is_too_near(differencing.differences(members, members)) & may[:, None] & may[None, :]
     is_kept = differencing.keep_apart(is_near, order[may[order]])
     why[may & ~is_kept] = disclosure.TOO_NEAR
-    is_counted = _keep_uncounted(cells, members, is_kept, is_near & may[:, None] & may[None, :], order)
+    is_counted = _keep_uncounted(cells, members, is_kept, ~may, is_near, order)
     reasons = [~is_kept, (cells["part"] != WHOLE).to_numpy(), ~is_counted]
     uncounted = np.select(reasons, [why, disclosure.OF_A_PART, disclosure.BY_SUBTRACTION], SHOWN)
     return cells.assign(why=why, why_uncounted=uncounted)
 
 
-def _keep_uncounted(cells: pd.DataFrame, members: Membership, is_shown: Mask, is_near: Mask, order: np.ndarray) -> Mask:
+def _keep_uncounted(
+    cells: pd.DataFrame, members: Membership, is_shown: Mask, is_small: Mask, is_near: Mask, order: np.ndarray
+) -> Mask:
     """Which cells show their counts. Parts never do: their rows and episodes add up to those of the group."""
     whole = np.flatnonzero(cells["part"] == WHOLE)
     place = np.full(len(cells), -1)
@@ -203,7 +204,7 @@ def _keep_uncounted(cells: pd.DataFrame, members: Membership, is_shown: Mask, is
     ranked = place[order[place[order] >= 0]]
     is_counted = np.zeros(len(cells), dtype=bool)
     is_counted[whole] = differencing.keep_uncounted(
-        of, attribute[whole], is_shown[whole], is_near[np.ix_(whole, whole)], ranked
+        of, attribute[whole], is_shown[whole], is_small[whole], is_near[np.ix_(whole, whole)], ranked
     )
     return is_counted
 
