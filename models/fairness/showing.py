@@ -46,7 +46,7 @@ class HasCells(Protocol):
 
     @property
     def cells(self) -> pd.DataFrame:
-        """Everything of which figures may be shown: groups, the rest of the cohort, parts of groups."""
+        """Everything of which figures may be shown: groups, the rest of the cohort (`is_rest`), parts of groups (`part`)."""
 
     @property
     def members(self) -> Mapping[str, Collection[str]]:
@@ -162,11 +162,6 @@ def _small(cells: pd.DataFrame) -> tuple[str, ...]:
     return tuple(cells.loc[is_small, "cell"])
 
 
-def _is_rest(cells: pd.DataFrame) -> pd.Series:
-    """Whether a cell is the cohort without a group."""
-    return cells["cell"].str.startswith("not ")
-
-
 def _order(cells: pd.DataFrame) -> np.ndarray:
     """From the cell to keep longest to the one to give up first.
 
@@ -174,7 +169,13 @@ def _order(cells: pd.DataFrame) -> np.ndarray:
     before crossed ones, references before what is compared with them; among alike the larger one stays.
     """
     is_reference = cells["is_reference"].astype(bool)
-    keys = (-cells["n_subjects"], ~is_reference, cells["is_crossed"], _is_rest(cells), cells["attribute"] != EVERYBODY)
+    keys = (
+        -cells["n_subjects"],
+        ~is_reference,
+        cells["is_crossed"],
+        cells["is_rest"].astype(bool),
+        cells["attribute"] != EVERYBODY,
+    )
     return np.lexsort((*(key.to_numpy() for key in keys), (cells["part"] != WHOLE).to_numpy()))
 
 
@@ -198,8 +199,8 @@ def _keep_uncounted(
     whole = np.flatnonzero(cells["part"] == WHOLE)
     place = np.full(len(cells), -1)
     place[whole] = np.arange(len(whole))
-    # The rest of a cohort is the part of no attribute: it overlaps with its groups.
-    attribute = cells["attribute"].where(~_is_rest(cells), "not " + cells["cell"]).to_numpy(dtype=object)
+    # The rest of a cohort overlaps with the groups of its attribute: it adds up with none of them.
+    attribute = cells["attribute"].where(~cells["is_rest"].astype(bool), cells["cell"]).to_numpy(dtype=object)
     of = Membership(tuple(members.cells[at] for at in whole), members.subjects, members.is_in[whole])
     ranked = place[order[place[order] >= 0]]
     is_counted = np.zeros(len(cells), dtype=bool)

@@ -305,3 +305,20 @@ def test_withdraw_destroys_the_link_and_says_so(home, tmp_path):
     assert made.foretide(after, "quarantine", "list").returncode == 0
     assert made.foretide(after, "withdraw", "--on", "2026-07-06", stdin="nobody-0\n").returncode == 0
     assert token not in links(after)
+
+
+def test_withdraw_reaches_who_is_in_a_release_and_nowhere_else(home, tmp_path):
+    """A subject of whom the installation has no row, by another spelling: the link goes all the same."""
+    after = Path(shutil.copytree(home, tmp_path / "after"))
+    token = Tokens(after / ".state" / "releases").of(["person-008"])["person-008"]
+    assert token in links(after)
+    assert made.foretide(after, "withdraw", "--on", "2026-07-06", stdin="PERSON 8\n").returncode == 0
+    assert token not in links(after)
+
+
+def test_no_name_of_a_small_group_is_in_a_released_bundle(tmp_path):
+    """A name says that somebody is in it; in the ledger alone it stands, beside tokens."""
+    names = [f"s{k}" for k in range(125)]
+    attributes = pd.DataFrame({"subject_id": names, "sex": ["F"] * 60 + ["M"] * 60 + ["quagga"] * 5})
+    release_at(tmp_path, audit_of(attributes, dict.fromkeys(names[::2], 1), {"2026-04": set(names)}))
+    assert not any(b"quagga" in content for content in files(tmp_path / "out").values())
