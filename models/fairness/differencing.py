@@ -83,7 +83,12 @@ def keep_apart(is_near: Mask, order: Sequence[int] | NDArray[np.int64]) -> Mask:
 
 
 def keep_uncounted(
-    of: Membership, attribute: NDArray[np.object_], is_shown: Mask, is_near: Mask, order: NDArray[np.int64]
+    of: Membership,
+    attribute: NDArray[np.object_],
+    is_shown: Mask,
+    is_small: Mask,
+    is_near: Mask,
+    order: NDArray[np.int64],
 ) -> Mask:
     """Which shown cells may show their counts: none that would give a hidden one's back.
 
@@ -91,23 +96,24 @@ def keep_uncounted(
         of: whole groups, and whatever else has counts to show.
         attribute: of each cell; cells of one attribute that lie within another cell and fill it are its parts.
         is_shown: whether a cell's figures are shown.
-        is_near: of shape (n_cells, n_cells), whether two cells are too near to be shown together.
+        is_small: whether a cell alone may not be shown.
+        is_near: of shape (n_cells, n_cells), whether two cells are too near to be shown together, though each might be.
         order: from the cell to keep longest to the one to give up first.
 
-    Two rules. Of the parts of a counted cell either none is hidden, or several that are enough together. And no hidden
-    cell, nor the difference of two that are too near, is a sum of counted cells with whatever signs. Each step of either
-    gives one cell up, so both end; the second takes nothing from the first, for it only hides more.
+    Two rules. Of the parts of a counted cell either none is small, or all are uncounted, or several that are enough
+    together. And no small cell, nor the difference of two that are too near, is a sum of counted cells with whatever
+    weights. Each step of either gives one cell up, so both end; the second only hides more, which the first allows.
     """
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     is_counted = is_shown.copy()
     for parent, parts in _partitions(of, attribute):
-        while is_counted[parent] and not is_shown[parts].all() and is_counted[parts].any():
+        while is_counted[parent] and is_small[parts].any() and is_counted[parts].any():
             if disclosure.are_enough_together(of.sizes[parts[~is_counted[parts]]]):
                 break
-            is_counted[_last(parts[is_counted[parts]], rank)] = False
+            is_counted[_last(np.append(parts[is_counted[parts]], parent), rank)] = False
     patterns = _patterns(of.is_in)
-    products, sought = patterns @ patterns.T, _sought(is_shown, is_near)
+    products, sought = patterns @ patterns.T, _sought(is_small, is_near)
     while (used := _what_follows(products, sought, is_counted)) is not None:
         is_counted[_last(used, rank)] = False
     return is_counted
@@ -146,11 +152,11 @@ def _patterns(is_in: Mask) -> NDArray[np.float64]:
     return is_in[:, first].astype(float)
 
 
-def _sought(is_shown: Mask, is_near: Mask) -> NDArray[np.float64]:
-    """What must not follow, as sums of cells, of shape (n_sought, n_cells): hidden cells, differences of near ones."""
-    one, other = np.nonzero(np.triu(is_near & ~(is_shown[:, None] & is_shown[None, :])))
-    each = np.eye(len(is_shown))
-    return np.concatenate([each[~is_shown], each[one] - each[other]])
+def _sought(is_small: Mask, is_near: Mask) -> NDArray[np.float64]:
+    """What must not follow, as sums of cells, of shape (n_sought, n_cells): small cells, differences of near ones."""
+    one, other = np.nonzero(np.triu(is_near))
+    each = np.eye(len(is_small))
+    return np.concatenate([each[is_small], each[one] - each[other]])
 
 
 def _what_follows(

@@ -5,7 +5,7 @@
 - **releasable**: every rule of `disclosure`, kept against subtraction by `differencing`. Nobody else may get more.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from models.fairness.differencing import Mask, Membership
 from models.fairness.disclosure import DECIMALS, SHOWN
 
 INTERNAL, RELEASABLE = "internal", "releasable"
-CELLS = "cells"
+CELLS, EVERYBODY = "cells", "all"
 COUNTS = ("n_subjects", "n_event_subjects", "n_episodes", "n_rows")
 # Several points of one cell, of which the outermost rest on few subjects.
 CURVES = ("calibration", "thresholds", "lead_times")
@@ -46,7 +46,7 @@ class HasCells(Protocol):
 
     @property
     def cells(self) -> pd.DataFrame:
-        """Everything of which figures may be shown: groups, the rest of the cohort, parts of groups."""
+        """Everything of which figures may be shown: groups, the rest of the cohort (`is_rest`), parts of groups (`part`)."""
 
     @property
     def members(self) -> Mapping[str, Collection[str]]:
@@ -162,47 +162,50 @@ def _small(cells: pd.DataFrame) -> tuple[str, ...]:
     return tuple(cells.loc[is_small, "cell"])
 
 
-def _is_rest(cells: pd.DataFrame) -> pd.Series:
-    """Whether a cell is the cohort without a group."""
-    return cells["cell"].str.startswith("not ")
-
-
 def _order(cells: pd.DataFrame) -> np.ndarray:
     """From the cell to keep longest to the one to give up first.
 
-    Whole groups stay before parts, groups before the rest of the cohort, single attributes before crossed ones,
-    references before what is compared with them; among alike the larger one stays.
+    Whole groups stay before parts, everybody before groups, groups before the rest of the cohort, single attributes
+    before crossed ones, references before what is compared with them; among alike the larger one stays.
     """
-    keys = (-cells["n_subjects"], ~cells["is_reference"].astype(bool), cells["is_crossed"], _is_rest(cells))
+    is_reference = cells["is_reference"].astype(bool)
+    keys = (
+        -cells["n_subjects"],
+        ~is_reference,
+        cells["is_crossed"],
+        cells["is_rest"].astype(bool),
+        cells["attribute"] != EVERYBODY,
+    )
     return np.lexsort((*(key.to_numpy() for key in keys), (cells["part"] != WHOLE).to_numpy()))
 
 
 def _with_reasons(cells: pd.DataFrame, members: Membership) -> pd.DataFrame:
     """The cells with `why`, why their figures are hidden, and `why_uncounted`, why their counts are."""
     why = disclosure.why_hidden(cells)
-    is_near = disclosure.is_too_near(differencing.differences(members, members))
-    order = _order(cells)
-    may = (why == SHOWN).to_numpy()
+    may, order = (why == SHOWN).to_numpy(), _order(cells)
+    is_near = disclosure.is_too_near(differencing.differences(members, members)) & may[:, None] & may[None, :]
     is_kept = differencing.keep_apart(is_near, order[may[order]])
     why[may & ~is_kept] = disclosure.TOO_NEAR
-    is_counted = _keep_uncounted(cells, members, is_kept, is_near & may[:, None] & may[None, :], order)
+    is_counted = _keep_uncounted(cells, members, is_kept, ~may, is_near, order)
     reasons = [~is_kept, (cells["part"] != WHOLE).to_numpy(), ~is_counted]
     uncounted = np.select(reasons, [why, disclosure.OF_A_PART, disclosure.BY_SUBTRACTION], SHOWN)
     return cells.assign(why=why, why_uncounted=uncounted)
 
 
-def _keep_uncounted(cells: pd.DataFrame, members: Membership, is_shown: Mask, is_near: Mask, order: np.ndarray) -> Mask:
+def _keep_uncounted(
+    cells: pd.DataFrame, members: Membership, is_shown: Mask, is_small: Mask, is_near: Mask, order: np.ndarray
+) -> Mask:
     """Which cells show their counts. Parts never do: their rows and episodes add up to those of the group."""
     whole = np.flatnonzero(cells["part"] == WHOLE)
     place = np.full(len(cells), -1)
     place[whole] = np.arange(len(whole))
-    # The rest of a cohort is the part of no attribute: it overlaps with its groups.
-    attribute = cells["attribute"].where(~_is_rest(cells), "not " + cells["cell"]).to_numpy(dtype=object)
+    # The rest of a cohort overlaps with the groups of its attribute: it adds up with none of them.
+    attribute = cells["attribute"].where(~cells["is_rest"].astype(bool), cells["cell"]).to_numpy(dtype=object)
     of = Membership(tuple(members.cells[at] for at in whole), members.subjects, members.is_in[whole])
     ranked = place[order[place[order] >= 0]]
     is_counted = np.zeros(len(cells), dtype=bool)
     is_counted[whole] = differencing.keep_uncounted(
-        of, attribute[whole], is_shown[whole], is_near[np.ix_(whole, whole)], ranked
+        of, attribute[whole], is_shown[whole], is_small[whole], is_near[np.ix_(whole, whole)], ranked
     )
     return is_counted
 
@@ -272,8 +275,8 @@ def _log(hidden: pd.DataFrame, table: str, what: str, *, is_named: bool) -> pd.D
     if is_named:
         return lines
     counted = lines.groupby(["table", "attribute", "what", "why"], sort=False, as_index=False)["n_cells"].sum()
-    return counted.assign(cell=NOT_NAMED)
+    return pd.DataFrame(counted).assign(cell=NOT_NAMED)
 
 
-def _as_log(parts: Iterator[pd.DataFrame] | list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.DataFrame(pd.concat(list(parts), ignore_index=True)[list(LOG)].astype({"n_cells": int}))
+def _as_log(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(list(parts), ignore_index=True)[list(LOG)].astype({"n_cells": int})

@@ -159,12 +159,16 @@ def _records(ledger: Path) -> list[_Record]:
             records.append(_Record(Release(told["number"], told["night"], told["report"], at, told["sha256"]), told))
         except (ValueError, KeyError, TypeError):
             told = {}
-        if told.get("number") != number:
+        if told.get("number") != number or path.stem != _stem(number):
             raise Fault(
                 f"The release ledger in `{ledger.name}` is damaged at release {number}: it is not there or cannot be read. "
                 "Nothing can be released until it is restored from a backup."
             )
     return records
+
+
+def _stem(number: int) -> str:
+    return f"{number:04}"
 
 
 def _finish(records: list[_Record]) -> None:
@@ -221,7 +225,7 @@ def _write(ledger: Path, done: Release, now: _Cells) -> None:
             for cell, row in zip(now.members.cells, now.members.is_in, strict=True)
         },
     }
-    durable.replace(ledger / f"{done.number:04}.json", (json.dumps(record) + "\n").encode())
+    durable.replace(ledger / f"{_stem(done.number)}.json", (json.dumps(record) + "\n").encode())
 
 
 @contextmanager

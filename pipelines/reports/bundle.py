@@ -152,16 +152,15 @@ def _readme(shown: Shown, has_page: bool) -> str:
 
 
 def _released() -> list[str]:
-    share, near = f"{100 * disclosure.LARGEST_EVENT_SHARE:.0f} %", disclosure.LEAST_DIFFERENCE
-    return [
-        "By which rules",
-        f"  A cell is shown with at least {disclosure.SMALLEST_SUBJECTS} subjects, at least {disclosure.SMALLEST_EVENT_SUBJECTS} of them with an event,",
-        f"  none of whom has more than {share} of its events; a curve with at least {disclosure.SMALLEST_FOR_A_CURVE} subjects. Any two cells",
-        f"  shown, here and in earlier releases of the same ledger, have the same subjects or differ by at least {near}.",
-        "  No count of a cell that is not shown follows by adding and subtracting the counts that are.",
-        f"  Figures have {disclosure.DECIMALS} decimals, those per 1,000 are rounded to tens, counts to {disclosure.COUNTS_ROUNDED_TO}.",
-        "", NOTHING_IS_CLAIMED,
-    ]  # fmt: skip
+    rules = _rules()
+    text = """By which rules
+  A cell is shown with at least {smallest_subjects} subjects, at least {smallest_event_subjects} of them with an event,
+  none of whom has more than {largest_event_share:.0%} of its events; a curve with at least {smallest_for_a_curve} subjects.
+  Any two cells shown, here and in earlier releases of the same ledger, have the same subjects or differ by at least
+  {least_difference}. No count of a cell that is not shown follows by adding and subtracting the counts that are.
+  Figures have {decimals} decimals, those per 1,000 are rounded to tens, counts to {counts_rounded_to}.
+"""
+    return [*text.format(**rules).splitlines(), "", NOTHING_IS_CLAIMED]
 
 
 def _not_released() -> list[str]:

@@ -56,7 +56,7 @@ def audit_of(
             rows.append(_row(label, attribute, " & ".join(level), is_crossed=crossed))
             if not crossed and members[label] < everybody:
                 members[f"not {label}"] = everybody - members[label]
-                rows.append(_row(f"not {label}", attribute, f"not {level[0]}"))
+                rows.append(_row(f"not {label}", attribute, f"all but {level[0]}", is_rest=True))
     for month, there in (months or {}).items():
         for row in [row for row in rows if not row["is_crossed"] and not row["part"]]:
             cell = f"{row['cell']} @ {month}"
@@ -90,9 +90,9 @@ def cohort(n: int = 120) -> tuple[pd.DataFrame, dict[str, int]]:
     return attributes, {name: 1 for k, name in enumerate(names) if k % 4 < 2}
 
 
-def _row(cell: str, attribute: str, group: str, is_crossed: bool = False) -> dict[str, object]:
+def _row(cell: str, attribute: str, group: str, is_crossed: bool = False, is_rest: bool = False) -> dict[str, object]:
     return {"cell": cell, "attribute": attribute, "group": group, "part": "", "is_crossed": is_crossed,
-            "is_reference": False}  # fmt: skip
+            "is_reference": False, "is_rest": is_rest}  # fmt: skip
 
 
 def _counted(who: frozenset[str], episodes: dict[str, int]) -> dict[str, object]:
