@@ -1,14 +1,18 @@
 """Anybody's scores: a file with none of our columns is audited, and whatever is wrong with one is told without a value."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from tests.pipelines.small_job import foretide
+from pipelines.cli.main import app
 
 ROWS_EACH, SUBJECTS = 12, 240
 COLUMNS = ("--label", "happened", "--score", "p", "--subject", "who", "--groups", "ward,sex")
@@ -20,12 +24,25 @@ def scores(subjects: int = SUBJECTS, seed: int = 4) -> pd.DataFrame:
     who, week = np.repeat(np.arange(subjects), ROWS_EACH), np.tile(np.arange(ROWS_EACH), subjects)
     onset = rng.integers(0, 2 * ROWS_EACH, subjects)
     happened = ((onset[who] - week >= 0) & (onset[who] - week < 2)).astype(int)
+    week_of = pd.Timestamp("2026-01-05") + pd.to_timedelta(7 * week, unit="D")
     return pd.DataFrame({
-        "who": np.char.add("sentinel-9f3a-", who.astype(str)), "week": pd.Timestamp("2026-01-05") + pd.to_timedelta(7 * week, unit="D"),
-        "p": 1 / (1 + np.exp(3 - 2 * happened - rng.normal(0, 1, len(who)))).round(6), "happened": happened,
-        "ward": np.resize(["red", "green", "blue"], subjects)[who], "sex": np.resize(["F", "M", None], subjects)[who],
+        "who": np.char.add("sentinel-9f3a-", who.astype(str)), "week": week_of, "happened": happened,
+        "p": 1 / (1 + np.exp(3 - 2 * happened - rng.normal(0, 1, len(who)))).round(6),
+        "ward": np.resize(["red", "green", "blue"], subjects)[who], "sex": np.resize(["F", "M", None, "F"], subjects)[who],
         "note": "not to be read",
     })  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def foretide(*arguments: object) -> tuple[int, dict[str, Any], str]:
+    """The command in this process: exit code, its JSON answer, standard error."""
+    done = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+    lines = done.stdout.strip().splitlines()
+    return done.exit_code, json.loads(lines[-1]), done.stderr
 
 
 def written(folder: Path, table: pd.DataFrame, name: str = "their scores.csv") -> Path:
@@ -40,7 +57,7 @@ def test_any_file_is_audited(tmp_path, name):
     """Verdicts by ward and sex, one page and its tables; no subject in any of them, no installation needed."""
     file = written(tmp_path, scores(), name)
     code, answer, _ = foretide(
-        tmp_path, "audit", "--scores", str(file), *COLUMNS, "--time", "week", "--top", "5%", "--resamples", "100"
+        "audit", "--scores", str(file), *COLUMNS, "--time", "week", "--top", "5%", "--resamples", "100"
     )
     assert code == 0
     assert {row["attribute"] for row in answer["rows"]} == {"ward", "sex"}
@@ -57,7 +74,7 @@ def test_csv_and_parquet_say_the_same(tmp_path):
     found = []
     for name in ("a.csv", "a.parquet"):
         code, _, _ = foretide(
-            tmp_path, "audit", "--scores", str(written(tmp_path, scores(), name)), *COLUMNS, "--out", name + "-out"
+            "audit", "--scores", str(written(tmp_path, scores(), name)), *COLUMNS, "--out", name + "-out"
         )
         assert code == 0
         found.append((tmp_path / f"{name}-out" / "internal" / "verdicts.csv").read_text())
@@ -68,17 +85,15 @@ def test_a_release_is_on_record_and_tells_nobody(tmp_path):
     """What left once leaves again; the same cohort without one of its subjects does not."""
     options = ("--time", "week", "--resamples", "100", "--release")
     file = written(tmp_path, scores())
-    code, answer, _ = foretide(tmp_path, "audit", "--scores", str(file), *COLUMNS, *options)
+    code, answer, _ = foretide("audit", "--scores", str(file), *COLUMNS, *options)
     assert code == 0
     assert (tmp_path / "audit" / "releasable" / "report.html").is_file()
-    assert any("on record" in sentence for sentence in answer.get("sentences", [])) or answer["paths"][-1].endswith(
-        "releasable"
-    )
+    assert answer["paths"][-1].endswith("releasable")
     before = (tmp_path / "audit" / "releasable" / "audit.json").read_bytes()
     one_less = scores()[lambda of: of["who"] != of["who"].iloc[0]]
-    code, answer, _ = foretide(tmp_path, "audit", "--scores", str(written(tmp_path, one_less)), *COLUMNS, *options)
+    code, answer, _ = foretide("audit", "--scores", str(written(tmp_path, one_less)), *COLUMNS, *options)
     assert code == 1
-    assert "earlier release" in answer["error"]
+    assert "cells of release 1" in answer["error"]
     assert (tmp_path / "audit" / "releasable" / "audit.json").read_bytes() == before
 
 
@@ -90,7 +105,7 @@ WRONG = {
     "a score that is text": ({"p": "high"}, COLUMNS, "has 1 of 2880 rows without a score"),
     "no subject": ({"who": None}, COLUMNS, "`who` of their scores.csv has 1 of 2880 rows without a subject"),
     "two groups": ({"ward": "green"}, COLUMNS, "`ward` of their scores.csv has two values for 1 subjects"),
-    "no such column": ({}, (*COLUMNS[:-1], "ward,caste"), "has no column `caste`. It has: who, week, p,"),
+    "no such column": ({}, (*COLUMNS[:-1], "ward,caste"), "has no column `caste`. It has: who, week, happened,"),
     "no date": ({"week": "soon"}, (*COLUMNS, "--time", "week"), "`week` of their scores.csv has 1 of 2880 rows without a date"),
     "two scores a day": ({"week": "2026-01-12"}, (*COLUMNS, "--time", "week"), "1 rows that repeat a subject and a day"),
     "an unknown reference": ({}, (*COLUMNS, "--reference", "ward=white"), "No subject has the reference group declared for `ward`"),
@@ -104,7 +119,7 @@ def test_a_wrong_file_is_refused_without_a_value(tmp_path, what):
     table = scores().astype(object)
     for column, value in changed.items():
         table.loc[0, column] = value
-    code, answer, stderr = foretide(tmp_path, "audit", "--scores", str(written(tmp_path, table)), *options)
+    code, answer, stderr = foretide("audit", "--scores", str(written(tmp_path, table)), *options)
     assert code == 1
     assert message in answer["error"]
     assert "9f3a" not in answer["error"] + stderr
@@ -126,7 +141,7 @@ def test_a_wrong_file_is_refused_without_a_value(tmp_path, what):
 )
 def test_a_wrong_command_says_what_to_give(tmp_path, options, message):
     """Exit code 2, and the option that is off."""
-    code, answer, _ = foretide(tmp_path, "audit", "--scores", str(written(tmp_path, scores(30))), *options)
+    code, answer, _ = foretide("audit", "--scores", str(written(tmp_path, scores(30))), *options)
     assert code == 2
     assert message in answer["error"]
 
@@ -135,7 +150,7 @@ def test_a_file_that_is_none_is_refused_without_a_line_of_it(tmp_path):
     """Neither a ragged CSV nor bytes named Parquet break anything, and no line is quoted."""
     for name in ("ragged.csv", "bytes.parquet"):
         (tmp_path / name).write_text("who,p\nsentinel-9f3a,0.1,2,3\n")
-        code, answer, stderr = foretide(tmp_path, "audit", "--scores", name, *COLUMNS)
+        code, answer, stderr = foretide("audit", "--scores", name, *COLUMNS)
         assert code == 1
         assert "9f3a" not in answer["error"] + stderr
 
@@ -150,7 +165,7 @@ def test_odd_groups_are_named_and_never_judged(tmp_path):
     table["village"] = (number % 200).astype(str)
     file = written(tmp_path, table)
     code, answer, _ = foretide(
-        tmp_path, "audit", "--scores", str(file), *COLUMNS[:-1], "constant,odd,village", "--resamples", "100"
+        "audit", "--scores", str(file), *COLUMNS[:-1], "constant,odd,village", "--resamples", "100"
     )
     assert code == 0
     assert {row["attribute"] for row in answer["rows"]} == {"odd", "village"}
@@ -159,7 +174,7 @@ def test_odd_groups_are_named_and_never_judged(tmp_path):
     assert not [row for row in answer["rows"] if row["group"] == "one"]
     assert len({row["group"] for row in answer["rows"] if row["attribute"] == "village"}) <= 12
     page = (tmp_path / "audit" / "internal" / "report.html").read_text()
-    assert "nan" not in page.lower().replace("finance", "")
+    assert not re.search(r">[^<]*\bnan\b", page, re.IGNORECASE)
 
 
 def test_the_audit_needs_no_configuration(tmp_path):
