@@ -90,7 +90,7 @@ def keep_uncounted(
     is_near: Mask,
     order: NDArray[np.int64],
 ) -> Mask:
-    """Which shown cells may show their counts: none that would give a hidden one's back.
+    """Which shown cells may show their counts: none that would give back what may not be told.
 
     Args:
         of: whole groups, and whatever else has counts to show.
@@ -100,22 +100,16 @@ def keep_uncounted(
         is_near: of shape (n_cells, n_cells), whether two cells are too near to be shown together, though each might be.
         order: from the cell to keep longest to the one to give up first.
 
-    Two rules. Of the parts of a counted cell either none is small, or all are uncounted, or several that are enough
-    together. And no small cell, nor the difference of two that are too near, is a sum of counted cells with whatever
-    weights. Each step of either gives one cell up, so both end; the second only hides more, which the first allows.
+    No sum of counted cells, with whatever weights, is a small cell, or the difference of two that are too near, or the
+    small parts of a cell that even together are too few. As long as one is, the last in order of the cells that it is
+    a sum of is given up; each step leaves one less, so it ends.
     """
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    is_counted = is_shown.copy()
-    for parent, parts in _partitions(of, attribute):
-        while is_counted[parent] and is_small[parts].any() and is_counted[parts].any():
-            if disclosure.are_enough_together(of.sizes[parts[~is_counted[parts]]]):
-                break
-            is_counted[_last(np.append(parts[is_counted[parts]], parent), rank)] = False
-    patterns = _patterns(of.is_in)
-    products, sought = patterns @ patterns.T, _sought(is_small, is_near)
+    is_counted, patterns = is_shown.copy(), _patterns(of.is_in)
+    products, sought = patterns @ patterns.T, _sought(of, attribute, is_small, is_near)
     while (used := _what_follows(products, sought, is_counted)) is not None:
-        is_counted[_last(used, rank)] = False
+        is_counted[used[np.argmax(rank[used])]] = False
     return is_counted
 
 
@@ -127,22 +121,28 @@ def tell_together(counted: Sequence[Membership], hidden: Sequence[Membership]) -
     return _what_follows(patterns @ patterns.T, np.eye(len(of.cells))[~is_counted], is_counted) is not None
 
 
-def _partitions(of: Membership, attribute: NDArray[np.object_]) -> list[tuple[int, NDArray[np.int64]]]:
-    """Each cell with the cells of one attribute that add up to it."""
+def _sought(of: Membership, attribute: NDArray[np.object_], is_small: Mask, is_near: Mask) -> NDArray[np.float64]:
+    """What must not follow, as sums of cells, of shape (n_sought, n_cells)."""
+    one, other = np.nonzero(np.triu(is_near))
+    each = np.eye(len(is_small))
+    together = [each[list(parts)].sum(axis=0, keepdims=True) for parts in _too_few_together(of, attribute, is_small)]
+    return np.concatenate([each[is_small], each[one] - each[other], *together])
+
+
+def _too_few_together(of: Membership, attribute: NDArray[np.object_], is_small: Mask) -> set[tuple[int, ...]]:
+    """Of the cells of one attribute that add up to another cell, the small ones, if several are too few even together."""
     sizes = of.sizes
     is_within = (sizes[:, None] + sizes[None, :] - differences(of, of)) // 2 == sizes[:, None]
-    found = []
+    found = set()
     for name in dict.fromkeys(attribute):
         cells = np.flatnonzero(attribute == name)
         for parent in range(len(of.cells)):
             parts = cells[is_within[cells, parent]]
-            if len(parts) > 1 and sizes[parts].sum() == sizes[parent]:
-                found.append((parent, parts))
+            small = parts[is_small[parts]]
+            is_filled = sizes[parts].sum() == sizes[parent]
+            if len(small) > 1 and is_filled and not disclosure.are_enough_together(sizes[small]):
+                found.add(tuple(small.tolist()))
     return found
-
-
-def _last(cells: NDArray[np.int64], rank: NDArray[np.int64]) -> int:
-    return int(cells[np.argmax(rank[cells])])
 
 
 def _patterns(is_in: Mask) -> NDArray[np.float64]:
@@ -150,13 +150,6 @@ def _patterns(is_in: Mask) -> NDArray[np.float64]:
     packed = np.packbits(is_in, axis=0).T
     _, first = np.unique(np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel(), return_index=True)
     return is_in[:, first].astype(float)
-
-
-def _sought(is_small: Mask, is_near: Mask) -> NDArray[np.float64]:
-    """What must not follow, as sums of cells, of shape (n_sought, n_cells): small cells, differences of near ones."""
-    one, other = np.nonzero(np.triu(is_near))
-    each = np.eye(len(is_small))
-    return np.concatenate([each[is_small], each[one] - each[other]])
 
 
 def _what_follows(

@@ -132,6 +132,33 @@ def test_the_count_of_a_hidden_crossed_group_does_not_follow_from_its_row_and_co
     assert len(left & {"sex=F & site=s", "sex=F & site=e"}) == 1
 
 
+def test_two_small_crossed_groups_do_not_follow_together_from_what_they_are_part_of():
+    """Four and four of one sex in two sites: that sex, less its groups in other sites, would be the eight."""
+    sizes = {("F", "n"): 4, ("F", "w"): 4, ("F", "s"): 30, ("F", "e"): 40}
+    people = [
+        (f"{sex}{site}{k}", sex, site) for sex in "FM" for site in "nwse" for k in range(sizes.get((sex, site), 50))
+    ]
+    audit = audit_of(pd.DataFrame(people, columns=["subject_id", "sex", "site"]), {n: 1 for n, *_ in people[::2]})
+    eight = audit.members["sex=F & site=n"] | audit.members["sex=F & site=w"]
+    audit = replace(audit, members={**audit.members, "eight": eight})
+    left = counted(audit)
+    assert "sex=F" in left
+    assert not sums_to(audit, left, "eight")
+
+
+def test_a_small_group_does_not_follow_from_groups_of_three_attributes_that_are_not_parts_of_each_other():
+    """The half of it that is in one group and the half that is in another, with the halves of a third group."""
+    of = ["x"] * 60 + ["small"] * 12 + ["z"] * 80
+    is_first = [(k < 30) or (60 <= k < 66) for k in range(152)]
+    is_second = [(k < 72) and not first for k, first in enumerate(is_first)]
+    names = [f"s{k:03}" for k in range(152)]
+    attributes = pd.DataFrame({"subject_id": names, "a": of, "b": is_first, "c": is_second})
+    audit = audit_of(attributes, {n: 1 for k, n in enumerate(names) if k % 2 and not 60 <= k < 68})
+    audit = replace(audit, cells=audit.cells[~audit.cells["is_crossed"]], tables={})
+    assert sums_to(audit, {"b=True", "c=True", "a=x"}, "a=small")
+    assert not sums_to(audit, counted(audit), "a=small")
+
+
 def sums_to(audit, cells, sought) -> bool:
     """Whether a cell is a sum of others with whatever weights, by solving for them over all subjects."""
     of = Membership.of({name: audit.members[name] for name in [*sorted(cells), sought]})
