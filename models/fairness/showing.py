@@ -7,14 +7,14 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from models.errors import ModelsError
 from models.fairness import differencing, disclosure
-from models.fairness.audit import Audited, Design
+from models.fairness.audit import Audit
 from models.fairness.differencing import Mask, Membership
 from models.fairness.disclosure import DECIMALS, SHOWN
 
@@ -33,30 +33,6 @@ NOT_NAMED = WHOLE = ""
 LOG = ("table", "attribute", "cell", "n_cells", "what", "why")
 
 
-class HasCells(Protocol):
-    """An audit, as far as showing it goes; see `audit.Audit` for the columns."""
-
-    @property
-    def audited(self) -> Audited:
-        """Which scores were audited."""
-
-    @property
-    def design(self) -> Design:
-        """How."""
-
-    @property
-    def cells(self) -> pd.DataFrame:
-        """Everything of which figures may be shown: groups, the rest of the cohort (`is_rest`), parts of groups (`part`)."""
-
-    @property
-    def members(self) -> Mapping[str, Collection[str]]:
-        """The subjects of each cell."""
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """Figures by name; each row is of a `cell`, and of a `reference_cell` where it compares two."""
-
-
 @dataclass(frozen=True)
 class Shown:
     """An audit as it may be shown.
@@ -64,7 +40,7 @@ class Shown:
     Args:
         name: which bundle it is.
         about: what was audited and how.
-        tables: as `HasCells.tables`, without what may not be shown, and `cells`: those shown, their counts (missing
+        tables: as `Audit.tables`, without what may not be shown, and `cells`: those shown, their counts (missing
             where they may not be) and in `why_uncounted` why they are missing.
         suppressed: what is not in the tables: table, attribute, cell (empty where its name would tell), n_cells, what
             (figures, counts, curve), why.
@@ -91,7 +67,7 @@ class Shown:
         return tuple(cells.loc[cells["why_uncounted"] == SHOWN, "cell"])
 
 
-def internal(audit: HasCells) -> Shown:
+def internal(audit: Audit) -> Shown:
     """Everything, but of cells with fewer than ten subjects only the name.
 
     Raises:
@@ -108,7 +84,7 @@ def internal(audit: HasCells) -> Shown:
     return Shown(INTERNAL, _about(audit), {CELLS: counted, **tables}, _as_log([log]), _small(cells))
 
 
-def releasable(audit: HasCells) -> Shown:
+def releasable(audit: Audit) -> Shown:
     """What may leave: cells that pass every rule, none that tells by subtraction, figures and counts rounded.
 
     Raises:
@@ -132,7 +108,7 @@ def releasable(audit: HasCells) -> Shown:
     return Shown(RELEASABLE, _rounded_about(_about(audit)), tables, log, _small(cells))
 
 
-def _checked(audit: HasCells) -> pd.DataFrame:
+def _checked(audit: Audit) -> pd.DataFrame:
     """The cells, once it is sure that they are all that the tables are about, and each is there once."""
     cells = audit.cells.reset_index(drop=True)
     repeated, known = int(cells["cell"].duplicated().sum()), set(cells["cell"]) & set(audit.members)
@@ -240,7 +216,7 @@ def _counts(column: pd.Series) -> pd.Series:
     return column.map(disclosure.rounded_count, na_action="ignore").astype("Int64")
 
 
-def _about(audit: HasCells) -> dict[str, Any]:
+def _about(audit: Audit) -> dict[str, Any]:
     return {**asdict(audit.audited), **asdict(audit.design)}
 
 

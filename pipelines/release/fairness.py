@@ -9,6 +9,7 @@ import pandas as pd
 
 from models.fairness import showing
 from models.fairness.audit import Audit, Audited
+from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.release import judgement, releases, tracking
 from pipelines.release.context import context_of, last_night
@@ -66,10 +67,14 @@ def release(installation: Installation, told: Told) -> Release:
     night, shown = last_night(installation), showing.releasable(told.audit)
     folder, version = _bundle(installation, told.outcome)
     page = page_text(shown, context_of(installation, night, told.outcome))
-    return releases.release(
+    made = releases.release(
         installation.settings.releases_folder, shown, told.audit.members, night=night, report=f"{told.outcome} {version}",
         folder=folder, page=page,
     )  # fmt: skip
+    # The ledger alone would not tell that its last record was taken away.
+    entry = {"number": made.number, "report": made.report, "night": made.night, "sha256": made.sha256}
+    installation.audit_log.append("fairness_release", entry, engineering.cohort(installation, night).known_at)
+    return made
 
 
 def compared(told: Told) -> list[dict[str, object]]:
