@@ -1,6 +1,7 @@
 """The tables of a fairness report, each made of what may be shown and of nothing else."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -103,11 +104,11 @@ COMPARISON = (
 )  # fmt: skip
 
 
-def _comparison(row: dict[str, Any], before: tuple[Cell, ...] = ()) -> Row:
+def _comparison(row: dict[str, Any]) -> Row:
     other = findings.other(row)
     return Row(
         (
-            *before, tables.text(row["group"]), tables.text(other), tables.text(words.metric(row["metric"]).short),
+            tables.text(row["group"]), tables.text(other), tables.text(words.metric(row["metric"]).short),
             tables.figure(row["difference"], row["low"], row["high"], is_signed=True),
             Cell("", verdict=row["verdict"], key=words.VERDICTS[row["verdict"]][1]),
             tables.figure(row["mdd"]), tables.figure(row["passes_from"]), tables.text(words.WHY.get(row["why"], row["why"])),
@@ -120,11 +121,12 @@ def crossed_gaps(view: View) -> Table:
     failed = view.crossed[view.crossed["verdict"] == FAIL].sort_values(
         "difference", key=lambda d: -d.abs(), kind="stable"
     )
-    rows = [_comparison(row, (tables.text(_pair(row["attribute"])),)) for row in failed.to_dict("records")]
+    named = [(pair(row["attribute"]), _comparison(row)) for row in failed.to_dict("records")]
+    rows = [replace(row, cells=(tables.text(name), *row.cells[:-1])) for name, row in named]
     return Table(
         "Two attributes crossed: gaps",
         f"Gaps proven larger than {view.margin:g}",
-        ("Attributes", *COMPARISON),
+        ("Attributes", *COMPARISON[:-1]),
         tuple(rows),
     )
 
@@ -132,7 +134,7 @@ def crossed_gaps(view: View) -> Table:
 def crossed_tally(view: View) -> Table:
     """How the comparisons of each pair of attributes came out."""
     rows = [
-        Row((tables.text(_pair(str(name))), *_tally(part["verdict"])))
+        Row((tables.text(pair(str(name))), *_tally(part["verdict"])))
         for name, part in view.crossed.groupby("attribute", sort=False)
     ]
     return Table(
@@ -149,7 +151,8 @@ def _tally(verdicts: pd.Series) -> list[Cell]:
     return [tables.count(int((verdicts == verdict).sum())) for verdict in (FAIL, PASS, INSUFFICIENT)]
 
 
-def _pair(name: str) -> str:
+def pair(name: str) -> str:
+    """What an attribute is called, or two crossed: `sex × age band`."""
     return " × ".join(words.plain(name).split(CROSS))
 
 
@@ -304,14 +307,19 @@ def to_gather(view: View) -> Table:
 
 def suppressed(view: View) -> Table:
     """What is not shown: how much of what, and why."""
-    log = view.shown.suppressed
+    order = [EVERYBODY, *view.attributes]
+    log = view.shown.suppressed.sort_values(
+        "attribute",
+        key=lambda of: of.map(lambda name: order.index(name) if name in order else len(order)),
+        kind="stable",
+    )
     rows = []
     for (attribute, what, why), part in log.groupby(["attribute", "what", "why"], sort=False):
         n, places = int(part["n_cells"].sum()), _listed(part["table"])
         rows.append(
             Row((
-                tables.text("everybody" if attribute == EVERYBODY else _pair(attribute)),
-                tables.text(words.KEPT_BACK[what]), tables.count(n), tables.text(why), tables.text(places),
+                tables.text("everybody" if attribute == EVERYBODY else pair(attribute)),
+                tables.text(words.KEPT_BACK[what]), tables.count(n), tables.text(words.HELD_BACK.get(why, why)), tables.text(places),
             ))
         )  # fmt: skip
     return Table(

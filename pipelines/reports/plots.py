@@ -106,6 +106,8 @@ def calibration(curves: dict[str, pd.DataFrame], alt: str) -> Markup:
             axis.set_box_aspect(1)
         for axis in axes[len(curves) :]:
             axis.set_visible(False)
+        for axis in axes[len(curves) - columns : len(curves)]:
+            axis.tick_params(labelbottom=True)
         figure.supxlabel("predicted risk", fontsize=8, color=GREY)
         figure.supylabel("observed risk", fontsize=8, color=GREY)
         return _svg(figure, alt)
@@ -131,8 +133,8 @@ def curves(panels: Mapping[str, pd.DataFrame], across: str, alt: str, at: float 
             for group, (colour, marker, line) in look.items():
                 part = panel[panel["group"] == group]
                 x = places.get_indexer(part["x"]) if is_text else part["x"]
-                axis.plot(x, part["value"], marker, ls=line, color=colour, ms=4.5, lw=1.4, mfc="white")
-            axis.set(title=name, ylim=(0, None))
+                axis.plot(x, part["value"], marker, ls=line, color=colour, ms=4.5, lw=1.4, mfc="white", clip_on=False)
+            axis.set(title=name, ylim=(0, _beyond(panel["value"])))
             if is_text:
                 axis.set_xticks(range(len(places)), [*places], rotation=45, ha="right")
         keys = [Line2D([], [], color=c, marker=m, ls=ls, ms=4.5, lw=1.4, mfc="white") for c, m, ls in look.values()]
@@ -156,11 +158,19 @@ def dots(panels: Mapping[str, pd.DataFrame], alt: str) -> Markup:
             axis.spines["left"].set_visible(False)
             places = [groups.index(group) for group in panel["group"]]
             axis.hlines(places, panel["low"], panel["high"], color=BLUE, lw=1.8)
-            axis.plot(panel["value"], places, "o", color=BLUE, ms=5.5)
-            axis.set(title=name, ylim=(len(groups) - 0.5, -0.5), xlim=(0, None))
+            axis.plot(panel["value"], places, "o", color=BLUE, ms=5.5, clip_on=False)
+            axis.set(
+                title=name, ylim=(len(groups) - 0.5, -0.5), xlim=(0, _beyond(panel[["value", "high"]].max(axis=1)))
+            )
             axis.locator_params(axis="x", nbins=4)
         axes[0].set_yticks(range(len(groups)), groups)
         return _svg(figure, alt)
+
+
+def _beyond(values: pd.Series) -> float:
+    """A little more than the largest value; 1 where all are none."""
+    largest = float(values.max())
+    return 1.06 * largest if np.isfinite(largest) and largest > 0 else 1.0
 
 
 def _highest(curve: pd.DataFrame) -> float:
