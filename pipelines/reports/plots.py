@@ -133,8 +133,9 @@ def curves(panels: Mapping[str, pd.DataFrame], across: str, alt: str, at: float 
             for group, (colour, marker, line) in look.items():
                 part = panel[panel["group"] == group]
                 x = places.get_indexer(part["x"]) if is_text else part["x"]
-                axis.plot(x, part["value"], marker, ls=line, color=colour, ms=4.5, lw=1.4, mfc="white", clip_on=False)
-            axis.set(title=name, ylim=(0, _beyond(panel["value"])))
+                axis.plot(x, part["value"], marker, ls=line, color=colour, ms=4.5, lw=1.4, mfc="white")
+            axis.set(title=name, ylim=_from_none(panel["value"]))
+            axis.locator_params(axis="y" if is_text else "both", nbins=5)
             if is_text:
                 axis.set_xticks(range(len(places)), [*places], rotation=45, ha="right")
         keys = [Line2D([], [], color=c, marker=m, ls=ls, ms=4.5, lw=1.4, mfc="white") for c, m, ls in look.values()]
@@ -158,19 +159,18 @@ def dots(panels: Mapping[str, pd.DataFrame], alt: str) -> Markup:
             axis.spines["left"].set_visible(False)
             places = [groups.index(group) for group in panel["group"]]
             axis.hlines(places, panel["low"], panel["high"], color=BLUE, lw=1.8)
-            axis.plot(panel["value"], places, "o", color=BLUE, ms=5.5, clip_on=False)
-            axis.set(
-                title=name, ylim=(len(groups) - 0.5, -0.5), xlim=(0, _beyond(panel[["value", "high"]].max(axis=1)))
-            )
+            axis.plot(panel["value"], places, "o", color=BLUE, ms=5.5)
+            axis.set(title=name, ylim=(len(groups) - 0.5, -0.5), xlim=_from_none(panel[["value", "high"]].max(axis=1)))
             axis.locator_params(axis="x", nbins=4)
         axes[0].set_yticks(range(len(groups)), groups)
         return _svg(figure, alt)
 
 
-def _beyond(values: pd.Series) -> float:
-    """A little more than the largest value; 1 where all are none."""
+def _from_none(values: pd.Series) -> tuple[float, float]:
+    """Limits from a little below 0 to a little above the largest value, so that no mark is cut."""
     largest = float(values.max())
-    return 1.06 * largest if np.isfinite(largest) and largest > 0 else 1.0
+    top = largest if np.isfinite(largest) and largest > 0 else 1.0
+    return -0.04 * top, 1.06 * top
 
 
 def _highest(curve: pd.DataFrame) -> float:
