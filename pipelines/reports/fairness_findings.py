@@ -153,13 +153,21 @@ def _figures(row: Mapping[str, Any]) -> str:
 def _unproven(row: Mapping[str, Any], margin: float) -> str:
     """The widest difference in doubt, why it cannot be told, and what could have been found."""
     told = f"widest difference in doubt: {SAID[row['metric']][0]} {_figures(row)}."
-    told += f" It cannot be told: {words.WHY.get(row['why'], row['why'])}."
+    told += f" It cannot be told: {why(row, margin)}."
     if pd.isna(row["mdd"]):
         return told
     found = words.number(row["mdd"])
     if row["why"] in (FEW, NOBODY):
         return f"{told} With so few, a difference below {found} would most likely go unseen."
     return f"{told} Four times out of five this cohort would find a difference of {found}; the margin is {margin:g}."
+
+
+def why(row: Mapping[str, Any], margin: float) -> str:
+    """Why a comparison has no answer; empty where it has one."""
+    # Among many comparisons some intervals lie beyond the margin by chance, so that being beyond it is not enough.
+    if row["why"] == WIDE and (row["low"] > margin or row["high"] < -margin):
+        return "the interval lies beyond the margin, but among so many comparisons some do by chance"
+    return words.WHY.get(row["why"], str(row["why"]))
 
 
 def widest(judged: pd.DataFrame) -> str:

@@ -91,7 +91,7 @@ def _hidden_rows(view: View, attribute: str) -> list[Row]:
 def comparisons(view: View, attribute: str) -> Table:
     """Every comparison of an attribute, with the reference and with everybody else."""
     name = words.plain(attribute).capitalize()
-    rows = [_comparison(row) for row in view.verdicts(attribute).to_dict("records")]
+    rows = [_comparison(row, view.margin) for row in view.verdicts(attribute).to_dict("records")]
     return Table(
         f"{name}: all comparisons", f"Differences between groups by {name.lower()}, group minus what it is compared with",
         COMPARISON, tuple(rows),
@@ -104,14 +104,14 @@ COMPARISON = (
 )  # fmt: skip
 
 
-def _comparison(row: dict[str, Any]) -> Row:
+def _comparison(row: dict[str, Any], margin: float) -> Row:
     other = findings.other(row)
     return Row(
         (
             tables.text(row["group"]), tables.text(other), tables.text(words.metric(row["metric"]).short),
             tables.figure(row["difference"], row["low"], row["high"], is_signed=True),
             Cell("", verdict=row["verdict"], key=words.VERDICTS[row["verdict"]][1]),
-            tables.figure(row["mdd"]), tables.figure(row["passes_from"]), tables.text(words.WHY.get(row["why"], row["why"])),
+            tables.figure(row["mdd"]), tables.figure(row["passes_from"]), tables.text(findings.why(row, margin)),
         )
     )  # fmt: skip
 
@@ -121,7 +121,7 @@ def crossed_gaps(view: View) -> Table:
     failed = view.crossed[view.crossed["verdict"] == FAIL].sort_values(
         "difference", key=lambda d: -d.abs(), kind="stable"
     )
-    named = [(pair(row["attribute"]), _comparison(row)) for row in failed.to_dict("records")]
+    named = [(pair(row["attribute"]), _comparison(row, view.margin)) for row in failed.to_dict("records")]
     rows = [replace(row, cells=(tables.text(name), *row.cells[:-1])) for name, row in named]
     return Table(
         "Two attributes crossed: gaps",
@@ -291,7 +291,7 @@ def to_gather(view: View) -> Table:
         Row(
             (tables.text(row["group"]), tables.text(words.plain(row["attribute"])), tables.text(row["reference"]),
              tables.count(row["n_event_subjects"]), tables.figure(row["mdd"]), tables.count(row["needed"]),
-             tables.text("" if row["why"] == WIDE else words.WHY.get(row["why"], row["why"])))
+             tables.text("" if row["why"] == WIDE else findings.why(row, view.margin)))
         )
         for row in needed.to_dict("records")
     ]  # fmt: skip

@@ -99,7 +99,7 @@ MEASURES: dict[str, Word] = {
 
 # Why a comparison has no answer.
 WHY: dict[str, str] = {
-    WIDE: "the interval reaches across the margin: the difference may be smaller or larger",
+    WIDE: "the interval reaches across the margin: the difference may lie within it or beyond",
     NOBODY: "nobody in one of the two had an event",
     FEW: "too few people, or too few with an event",
     UNDEFINED: "not defined here: there was nothing to count it from",

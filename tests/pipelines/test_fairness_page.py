@@ -16,7 +16,7 @@ import pytest
 from models.fairness.alerts import AtLeast, TopShare
 from models.fairness.audit import Audit, Audited, audit
 from models.fairness.showing import Shown, internal, releasable
-from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
+from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS, WIDE
 from pipelines.reports import fairness, fairness_former, tables, words
 from pipelines.reports import fairness_findings as findings
 from pipelines.reports.audited import View
@@ -144,10 +144,21 @@ def test_a_gap_is_said_only_where_a_verdict_fails(pages):
 
 
 def test_a_gap_is_told_of_those_served_worse(pages):
-    """Episodes caught come first, and it is the deaf of whom fewer are, whoever the reference is."""
-    group, sentence = of_attribute(pages["internal"][0], "hearing").sentences[0]
+    """Episodes caught come first, and it is the deaf of whom fewer are, whichever of the two is the reference."""
+    shown = pages["internal"][0]
+    judged = shown.tables["verdicts"]
+    turned = judged.assign(
+        group=judged["reference"], reference=judged["group"], group_value=judged["reference_value"],
+        reference_value=judged["group_value"], difference=-judged["difference"], low=-judged["high"], high=-judged["low"],
+    )  # fmt: skip
+    told = [
+        of_attribute(replace(shown, tables={**shown.tables, "verdicts": v}), "hearing").sentences
+        for v in (judged, turned)
+    ]
+    assert told[0] == told[1]
+    group, sentence = told[0][0]
     assert group == "deaf, against heard"
-    assert sentence.startswith("fewer of their episodes are caught, 0.")
+    assert re.match(r"fewer of their episodes are caught, 0\.\d\d against [01]\.\d\d \(difference −", sentence)
 
 
 def test_only_where_everybody_was_judged_is_there_a_pass(pages):
@@ -166,11 +177,18 @@ def test_only_where_everybody_was_judged_is_there_a_pass(pages):
 def test_doubt_says_what_could_have_been_found(pages):
     """Where nothing is proven, the widest difference in doubt stands with the smallest that could be found, and why."""
     shown = with_verdicts(pages["internal"][0], INSUFFICIENT)
-    judged = shown.tables["verdicts"].assign(why="the interval reaches across the margin")
+    judged = shown.tables["verdicts"].assign(why=WIDE)
     shown = replace(shown, tables={**shown.tables, "verdicts": judged})
     ((_, sentence),) = of_attribute(shown, "hearing").sentences
     assert sentence.startswith("widest difference in doubt: ")
     assert re.search(r"It cannot be told: .* would find a difference of 0\.\d\d; the margin is 0\.1\.$", sentence)
+
+
+def test_beyond_the_margin_by_itself_is_not_beyond_it_among_many():
+    """An interval beyond the margin that has no answer is not said to reach across it."""
+    row = {"why": WIDE, "low": 0.12, "high": 0.3}
+    assert "some do by chance" in findings.why(row, 0.1)
+    assert "reaches across" in findings.why(row | {"low": 0.08}, 0.1)
 
 
 def test_the_page_never_calls_doubt_fair(pages):
@@ -218,6 +236,7 @@ def test_a_release_shows_no_number_that_is_not_in_its_tables(pages):
                     if not re.fullmatch(r"[+−]?[\d,]+(\.\d+)?", number):
                         continue
                     value, decimals = abs(float(plain(number))), len(number.partition(".")[2])
+                    assert decimals <= 2, (table.caption, number)
                     assert np.abs(known - value).min() <= 0.5 * 10.0**-decimals + 1e-9, (table.caption, number)
                     told += 1
     assert told > 300
@@ -339,7 +358,7 @@ def test_where_nothing_may_be_shown_the_page_says_so():
 def test_subjects_to_gather_grow_with_the_square_of_what_is_missing(pages):
     """Twice the margin could be found: four times the subjects with an event are needed."""
     shown = with_verdicts(pages["internal"][0], INSUFFICIENT)
-    judged = shown.tables["verdicts"].assign(mdd=0.2, n_event_subjects=25, why="the interval reaches across the margin")
+    judged = shown.tables["verdicts"].assign(mdd=0.2, n_event_subjects=25, why=WIDE)
     needed = findings.to_gather(View(replace(shown, tables={**shown.tables, "verdicts": judged})))
     assert set(needed["needed"]) == {100.0}
     assert set(needed["metric"]) == {"episodes_caught"}
