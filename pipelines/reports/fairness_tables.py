@@ -31,7 +31,8 @@ BASE_RATE = "observed_rate"
 def at_capacity(view: View, attribute: str) -> Table:
     """Each group as the alert rule serves it, with its counts."""
     name = words.plain(attribute).capitalize()
-    against = f" Verdicts compare with {named}." if (named := reference(view, attribute)) else ""
+    named = reference(view, attribute) if len(view.verdicts(attribute)) else ""
+    against = f" Verdicts compare with {named}." if named else ""
     return _of_groups(
         view, attribute, f"{name}: at this capacity", AT_CAPACITY,
         f"If {words.rule(view.shown.about)} is flagged. 95 % intervals stand below.{against}", has_counts=True,

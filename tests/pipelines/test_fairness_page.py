@@ -17,7 +17,7 @@ from models.fairness.alerts import AtLeast, TopShare
 from models.fairness.audit import Audit, Audited, audit
 from models.fairness.showing import Shown, internal, releasable
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS, WIDE
-from pipelines.reports import fairness, fairness_former, tables, words
+from pipelines.reports import fairness, fairness_former, plots, tables, words
 from pipelines.reports import fairness_findings as findings
 from pipelines.reports.audited import View
 from pipelines.reports.fairness import Former, page_text
@@ -362,6 +362,13 @@ def test_subjects_to_gather_grow_with_the_square_of_what_is_missing(pages):
     needed = findings.to_gather(View(replace(shown, tables={**shown.tables, "verdicts": judged})))
     assert set(needed["needed"]) == {100.0}
     assert set(needed["metric"]) == {"episodes_caught"}
+
+
+def test_a_long_name_is_whole_in_tables_and_short_in_plots():
+    """What begins and ends it stays, so that groups numbered at either end are told apart."""
+    assert plots.short("not recorded") == "not recorded"
+    told = plots.short("1 a name that somebody wrote into a questionnaire, in full, 1")
+    assert told == "1 a name that…in full, 1"
 
 
 def test_a_table_sorts_by_what_it_shows_and_its_csv_is_disarmed():
