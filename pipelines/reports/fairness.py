@@ -100,6 +100,7 @@ def _page(shown: Shown, former: Former | None) -> dict[str, Any]:
         "sections": sections,
         "crossed": crossed,
         "coverage": [found for name in view.attributes if (found := _coverage(view, name)).tables],
+        "has_strata": len(shown.tables["strata"]) > 0,
         "course": [found for name in view.attributes if (found := _course(view, name)).tables],
         "sensitivity": made.sensitivity(view),
         "former": _former(view, former),
@@ -200,6 +201,7 @@ def _crossed(view: View) -> dict[str, Any]:
     return {
         "gaps": gaps,
         "n_gaps": len(gaps.rows),
+        "widest": findings.widest(view.crossed),
         "tally": made.crossed_tally(view),
         "n_groups": n,
         "n_hidden": view.n_crossed_hidden,

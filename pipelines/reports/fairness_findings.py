@@ -33,6 +33,8 @@ SAID = {
     "selection_rate": ("share of days flagged", "more of their days are flagged", "fewer of their days are flagged"),
     "auroc": ("ranking (AUROC)", "their days are ranked better", "their days are ranked worse"),
 }  # fmt: skip
+# Being flagged is attention and a burden: of either more is what there is to look at.
+WORSE_IF_HIGHER = ("fpr", "selection_rate")
 EVERYBODY_ELSE = "everybody else"
 
 
@@ -88,10 +90,8 @@ def _hidden(view: View, attribute: str) -> str:
             f"{words.counted(len(named), 'group')} {'has' if len(named) == 1 else 'have'} too few people or events to show."
         )
     if unnamed:
-        told.append(
-            f"{words.counted(unnamed, 'group or part of one', 'groups or parts of such')} "
-            f"{'is' if unnamed == 1 else 'are'} not even named, for so few people that the name would tell."
-        )
+        more = words.counted(unnamed, "group, or part of one,", "groups, or parts of such,")
+        told.append(f"{more} {'is' if unnamed == 1 else 'are'} held back without a name.")
     return " ".join(told)
 
 
@@ -99,10 +99,15 @@ def _sentences(view: View, judged: pd.DataFrame) -> list[tuple[str, str]]:
     """Each group's proven gaps; where there is none, the widest difference in doubt, with what could have been found."""
     failed = judged[judged["verdict"] == FAIL]
     if len(failed):
-        ordered = failed.assign(place=failed["metric"].map(list(SAID).index)).sort_values("place", kind="stable")
+        seen = pd.DataFrame([_from_the_worse_off(row) for row in failed.to_dict("records")])
+        seen = seen.assign(
+            other=[other(row) for row in seen.to_dict("records")], place=seen["metric"].map(list(SAID).index)
+        )
         return [
-            (f"{group}, against {other(part.iloc[0])}", f"{'; '.join(map(_proven, part.to_dict('records')))}.")
-            for (group, _), part in ordered.groupby(["group", "versus"], sort=True)
+            (f"{group}, against {against}", f"{'; '.join(map(_proven, part.to_dict('records')))}.")
+            for (group, against), part in seen.sort_values("place", kind="stable").groupby(
+                ["group", "other"], sort=False
+            )
         ]
     unsure = judged[(judged["verdict"] == INSUFFICIENT) & judged["difference"].notna()]
     if unsure.empty:
@@ -117,6 +122,17 @@ def _sentences(view: View, judged: pd.DataFrame) -> list[tuple[str, str]]:
 def other(row: Mapping[str, Any] | pd.Series) -> str:
     """What a group is compared with."""
     return EVERYBODY_ELSE if row["versus"] == REST else str(row["reference"])
+
+
+def _from_the_worse_off(row: dict[str, Any]) -> dict[str, Any]:
+    """A comparison with the reference as those see it whom the model serves worse; others as they are."""
+    is_worse = row["metric"] in WORSE_IF_HIGHER if row["difference"] > 0 else row["metric"] not in WORSE_IF_HIGHER
+    if is_worse or row["versus"] == REST:
+        return row
+    return row | {
+        "group": row["reference"], "reference": row["group"], "group_value": row["reference_value"],
+        "reference_value": row["group_value"], "difference": -row["difference"], "low": -row["high"], "high": -row["low"],
+    }  # fmt: skip
 
 
 def _proven(row: Mapping[str, Any]) -> str:
@@ -137,13 +153,30 @@ def _figures(row: Mapping[str, Any]) -> str:
 def _unproven(row: Mapping[str, Any], margin: float) -> str:
     """The widest difference in doubt, why it cannot be told, and what could have been found."""
     told = f"widest difference in doubt: {SAID[row['metric']][0]} {_figures(row)}."
-    told += f" It cannot be told: {words.WHY.get(row['why'], row['why'])}."
+    told += f" It cannot be told: {why(row, margin)}."
     if pd.isna(row["mdd"]):
         return told
     found = words.number(row["mdd"])
     if row["why"] in (FEW, NOBODY):
         return f"{told} With so few, a difference below {found} would most likely go unseen."
     return f"{told} Four times out of five this cohort would find a difference of {found}; the margin is {margin:g}."
+
+
+def why(row: Mapping[str, Any], margin: float) -> str:
+    """Why a comparison has no answer; empty where it has one."""
+    # Among many comparisons some intervals lie beyond the margin by chance, so that being beyond it is not enough.
+    if row["why"] == WIDE and (row["low"] > margin or row["high"] < -margin):
+        return "the interval lies beyond the margin, but among so many comparisons some do by chance"
+    return words.WHY.get(row["why"], str(row["why"]))
+
+
+def widest(judged: pd.DataFrame) -> str:
+    """The widest proven gap in a sentence without its full stop; empty where there is none."""
+    failed = judged[judged["verdict"] == FAIL]
+    if failed.empty:
+        return ""
+    row = _from_the_worse_off(failed.loc[failed["difference"].abs().idxmax()].to_dict())
+    return f"of {row['group']} against {other(row)}, {_proven(row)}"
 
 
 def in_short(findings: list[Finding], has_crossed_gap: bool) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from models.fairness.groups import EVERYBODY
 from pipelines.reports import fairness_findings as findings
+from pipelines.reports import fairness_tables as tables_of
 from pipelines.reports import tables, words
 from pipelines.reports.audited import View
 from pipelines.reports.tables import Cell, Row, Table
@@ -61,7 +62,7 @@ def changes(view: View, former: Former) -> Table:
     compared = compared[compared["verdict"] != compared["verdict_then"]]
     rows = [
         Row((
-            tables.text(row["group"]),
+            tables.text(row["group"]), tables.text(tables_of.pair(row["attribute"])),
             tables.text(findings.other(row)),
             tables.text(words.metric(row["metric"]).short),
             tables.figure(row["difference_then"], row["low_then"], row["high_then"], is_signed=True, verdict=row["verdict_then"]),
@@ -71,7 +72,7 @@ def changes(view: View, former: Former) -> Table:
     ]  # fmt: skip
     return Table(
         "Verdicts that changed", f"Differences then ({former.name}) and now, where the verdict is another",
-        ("Group", "Compared with", "Metric", "Then", "Now"), tuple(rows),
+        ("Group", "Attribute", "Compared with", "Metric", "Then", "Now"), tuple(rows),
     )  # fmt: skip
 
 

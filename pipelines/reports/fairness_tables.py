@@ -1,6 +1,7 @@
 """The tables of a fairness report, each made of what may be shown and of nothing else."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -30,7 +31,8 @@ BASE_RATE = "observed_rate"
 def at_capacity(view: View, attribute: str) -> Table:
     """Each group as the alert rule serves it, with its counts."""
     name = words.plain(attribute).capitalize()
-    against = f" Verdicts compare with {named}." if (named := reference(view, attribute)) else ""
+    named = reference(view, attribute) if len(view.verdicts(attribute)) else ""
+    against = f" Verdicts compare with {named}." if named else ""
     return _of_groups(
         view, attribute, f"{name}: at this capacity", AT_CAPACITY,
         f"If {words.rule(view.shown.about)} is flagged. 95 % intervals stand below.{against}", has_counts=True,
@@ -90,7 +92,7 @@ def _hidden_rows(view: View, attribute: str) -> list[Row]:
 def comparisons(view: View, attribute: str) -> Table:
     """Every comparison of an attribute, with the reference and with everybody else."""
     name = words.plain(attribute).capitalize()
-    rows = [_comparison(row) for row in view.verdicts(attribute).to_dict("records")]
+    rows = [_comparison(row, view.margin) for row in view.verdicts(attribute).to_dict("records")]
     return Table(
         f"{name}: all comparisons", f"Differences between groups by {name.lower()}, group minus what it is compared with",
         COMPARISON, tuple(rows),
@@ -103,14 +105,14 @@ COMPARISON = (
 )  # fmt: skip
 
 
-def _comparison(row: dict[str, Any], before: tuple[Cell, ...] = ()) -> Row:
+def _comparison(row: dict[str, Any], margin: float) -> Row:
     other = findings.other(row)
     return Row(
         (
-            *before, tables.text(row["group"]), tables.text(other), tables.text(words.metric(row["metric"]).short),
+            tables.text(row["group"]), tables.text(other), tables.text(words.metric(row["metric"]).short),
             tables.figure(row["difference"], row["low"], row["high"], is_signed=True),
             Cell("", verdict=row["verdict"], key=words.VERDICTS[row["verdict"]][1]),
-            tables.figure(row["mdd"]), tables.figure(row["passes_from"]), tables.text(words.WHY.get(row["why"], row["why"])),
+            tables.figure(row["mdd"]), tables.figure(row["passes_from"]), tables.text(findings.why(row, margin)),
         )
     )  # fmt: skip
 
@@ -120,11 +122,12 @@ def crossed_gaps(view: View) -> Table:
     failed = view.crossed[view.crossed["verdict"] == FAIL].sort_values(
         "difference", key=lambda d: -d.abs(), kind="stable"
     )
-    rows = [_comparison(row, (tables.text(_pair(row["attribute"])),)) for row in failed.to_dict("records")]
+    named = [(pair(row["attribute"]), _comparison(row, view.margin)) for row in failed.to_dict("records")]
+    rows = [replace(row, cells=(tables.text(name), *row.cells[:-1])) for name, row in named]
     return Table(
         "Two attributes crossed: gaps",
         f"Gaps proven larger than {view.margin:g}",
-        ("Attributes", *COMPARISON),
+        ("Attributes", *COMPARISON[:-1]),
         tuple(rows),
     )
 
@@ -132,7 +135,7 @@ def crossed_gaps(view: View) -> Table:
 def crossed_tally(view: View) -> Table:
     """How the comparisons of each pair of attributes came out."""
     rows = [
-        Row((tables.text(_pair(str(name))), *_tally(part["verdict"])))
+        Row((tables.text(pair(str(name))), *_tally(part["verdict"])))
         for name, part in view.crossed.groupby("attribute", sort=False)
     ]
     return Table(
@@ -149,7 +152,8 @@ def _tally(verdicts: pd.Series) -> list[Cell]:
     return [tables.count(int((verdicts == verdict).sum())) for verdict in (FAIL, PASS, INSUFFICIENT)]
 
 
-def _pair(name: str) -> str:
+def pair(name: str) -> str:
+    """What an attribute is called, or two crossed: `sex × age band`."""
     return " × ".join(words.plain(name).split(CROSS))
 
 
@@ -288,7 +292,7 @@ def to_gather(view: View) -> Table:
         Row(
             (tables.text(row["group"]), tables.text(words.plain(row["attribute"])), tables.text(row["reference"]),
              tables.count(row["n_event_subjects"]), tables.figure(row["mdd"]), tables.count(row["needed"]),
-             tables.text("" if row["why"] == WIDE else words.WHY.get(row["why"], row["why"])))
+             tables.text("" if row["why"] == WIDE else findings.why(row, view.margin)))
         )
         for row in needed.to_dict("records")
     ]  # fmt: skip
@@ -304,14 +308,19 @@ def to_gather(view: View) -> Table:
 
 def suppressed(view: View) -> Table:
     """What is not shown: how much of what, and why."""
-    log = view.shown.suppressed
+    order = [EVERYBODY, *view.attributes]
+    log = view.shown.suppressed.sort_values(
+        "attribute",
+        key=lambda of: of.map(lambda name: order.index(name) if name in order else len(order)),
+        kind="stable",
+    )
     rows = []
     for (attribute, what, why), part in log.groupby(["attribute", "what", "why"], sort=False):
         n, places = int(part["n_cells"].sum()), _listed(part["table"])
         rows.append(
             Row((
-                tables.text("everybody" if attribute == EVERYBODY else _pair(attribute)),
-                tables.text(words.KEPT_BACK[what]), tables.count(n), tables.text(why), tables.text(places),
+                tables.text("everybody" if attribute == EVERYBODY else pair(attribute)),
+                tables.text(words.KEPT_BACK[what]), tables.count(n), tables.text(words.HELD_BACK.get(why, why)), tables.text(places),
             ))
         )  # fmt: skip
     return Table(

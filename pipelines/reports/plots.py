@@ -50,6 +50,13 @@ LINES = (
     ("#cc79a7", "v", "-"), ("#56b4e9", "P", (0, (5, 2))), ("#e69f00", "X", (0, (1, 1.5))),
 )  # fmt: skip
 MOST_LINES = len(LINES)
+# A name in a plot has room for so many letters, and the legend of the narrowest one.
+LONGEST_NAME, LEGEND_LETTERS = 26, 80
+
+
+def short(name: str) -> str:
+    """A name as a plot has room for it: what begins and ends it; tables have it in full."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:14].rstrip()}…{name[-10:].lstrip()}"
 
 
 def forest(comparisons: pd.DataFrame, metrics: Sequence[str], margin: float, alt: str) -> Markup:
@@ -66,7 +73,7 @@ def forest(comparisons: pd.DataFrame, metrics: Sequence[str], margin: float, alt
         for axis, metric in zip(axes, metrics, strict=True):
             _forest_panel(axis, comparisons[comparisons["metric"] == metric], groups, margin)
             axis.set(title=words.metric(metric).short, xlim=(-reach, reach), ylim=(len(groups) - 0.5, -0.5))
-        axes[0].set_yticks(range(len(groups)), groups)
+        axes[0].set_yticks(range(len(groups)), [*map(short, groups)])
         figure.supxlabel("difference from the reference group (shaded: within the margin)", fontsize=8, color=GREY)
         return _svg(figure, alt)
 
@@ -102,10 +109,12 @@ def calibration(curves: dict[str, pd.DataFrame], alt: str) -> Markup:
             if "low" in curve.columns:
                 axis.vlines(curve["predicted"], curve["low"], curve["high"], color=BLUE, lw=1.6)
             axis.plot(curve["predicted"], curve["observed"], "o-", color=BLUE, ms=5, lw=1)
-            axis.set(title=name, xlim=(0, top), ylim=(0, top))
+            axis.set(title=short(name), xlim=(0, top), ylim=(0, top))
             axis.set_box_aspect(1)
         for axis in axes[len(curves) :]:
             axis.set_visible(False)
+        for axis in axes[len(curves) - columns : len(curves)]:
+            axis.tick_params(labelbottom=True)
         figure.supxlabel("predicted risk", fontsize=8, color=GREY)
         figure.supylabel("observed risk", fontsize=8, color=GREY)
         return _svg(figure, alt)
@@ -119,11 +128,12 @@ def curves(panels: Mapping[str, pd.DataFrame], across: str, alt: str, at: float 
     """
     groups = list(dict.fromkeys(name for panel in panels.values() for name in panel["group"]))
     places = pd.Index(sorted({x for panel in panels.values() for x in panel["x"]}))
+    in_a_row = min(5, int(LEGEND_LETTERS // (10 + max(len(short(group)) for group in groups))))
     is_text = not pd.api.types.is_numeric_dtype(places)
     look = dict(zip(groups, LINES, strict=False))
     width = min(WIDTH_IN, 3.7 * len(panels) + (1.5 if len(panels) == 1 else 0))
     with mpl.rc_context(LOOK):
-        figure = Figure(figsize=(width, 2.75 + 0.22 * -(-len(groups) // 5)), layout="constrained")
+        figure = Figure(figsize=(width, 2.75 + 0.22 * -(-len(groups) // in_a_row)), layout="constrained")
         axes = figure.subplots(1, len(panels), sharex=True, squeeze=False)[0]
         for axis, (name, panel) in zip(axes, panels.items(), strict=True):
             if at is not None:
@@ -132,13 +142,14 @@ def curves(panels: Mapping[str, pd.DataFrame], across: str, alt: str, at: float 
                 part = panel[panel["group"] == group]
                 x = places.get_indexer(part["x"]) if is_text else part["x"]
                 axis.plot(x, part["value"], marker, ls=line, color=colour, ms=4.5, lw=1.4, mfc="white")
-            axis.set(title=name, ylim=(0, None))
+            axis.set(title=name, ylim=_from_none(panel["value"]))
+            axis.locator_params(axis="y" if is_text else "both", nbins=5)
             if is_text:
                 axis.set_xticks(range(len(places)), [*places], rotation=45, ha="right")
         keys = [Line2D([], [], color=c, marker=m, ls=ls, ms=4.5, lw=1.4, mfc="white") for c, m, ls in look.values()]
         # Matplotlib hides labels that begin with an underscore.
-        names = [f" {group}" if group.startswith("_") else group for group in look]
-        figure.legend(keys, names, loc="outside upper left", ncols=min(5, len(groups)), frameon=False, fontsize=8,
+        names = [f" {name}" if name.startswith("_") else name for name in map(short, look)]
+        figure.legend(keys, names, loc="outside upper left", ncols=min(in_a_row, len(groups)), frameon=False, fontsize=8,
                       handlelength=3)  # fmt: skip
         figure.supxlabel(across, fontsize=8, color=GREY)
         return _svg(figure, alt)
@@ -157,10 +168,17 @@ def dots(panels: Mapping[str, pd.DataFrame], alt: str) -> Markup:
             places = [groups.index(group) for group in panel["group"]]
             axis.hlines(places, panel["low"], panel["high"], color=BLUE, lw=1.8)
             axis.plot(panel["value"], places, "o", color=BLUE, ms=5.5)
-            axis.set(title=name, ylim=(len(groups) - 0.5, -0.5), xlim=(0, None))
+            axis.set(title=name, ylim=(len(groups) - 0.5, -0.5), xlim=_from_none(panel[["value", "high"]].max(axis=1)))
             axis.locator_params(axis="x", nbins=4)
-        axes[0].set_yticks(range(len(groups)), groups)
+        axes[0].set_yticks(range(len(groups)), [*map(short, groups)])
         return _svg(figure, alt)
+
+
+def _from_none(values: pd.Series) -> tuple[float, float]:
+    """Limits from a little below 0 to a little above the largest value, so that no mark is cut."""
+    largest = float(values.max())
+    top = largest if np.isfinite(largest) and largest > 0 else 1.0
+    return -0.04 * top, 1.06 * top
 
 
 def _highest(curve: pd.DataFrame) -> float:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from models.baselines import CALLED, MODEL, called
-from models.fairness.disclosure import DECIMALS, SMALLEST_SUBJECTS, rounded_count
+from models.fairness.disclosure import DECIMALS, LEAST_DIFFERENCE, SMALLEST_SUBJECTS, TOO_NEAR, rounded_count
 from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, NOBODY, PASS, UNDEFINED, WIDE
 from models.operational import NET_BENEFIT
 
@@ -99,7 +99,7 @@ MEASURES: dict[str, Word] = {
 
 # Why a comparison has no answer.
 WHY: dict[str, str] = {
-    WIDE: "the interval reaches across the margin: the difference may be smaller or larger",
+    WIDE: "the interval reaches across the margin: the difference may lie within it or beyond",
     NOBODY: "nobody in one of the two had an event",
     FEW: "too few people, or too few with an event",
     UNDEFINED: "not defined here: there was nothing to count it from",
@@ -109,6 +109,9 @@ WHY: dict[str, str] = {
 KEPT_BACK: dict[str, str] = {
     "figures": "all figures", "counts": "counts; rates are shown", "curve": "curves; other figures are shown",
 }  # fmt: skip
+
+# Why it is not shown, where the rule's own words are not a reader's.
+HELD_BACK = {TOO_NEAR: f"differs by fewer than {LEAST_DIFFERENCE} subjects from another group that is shown"}
 
 # From two decimals a reader could not tell small risks and errors apart; days and alerts need fewer.
 DECIMALS_OF = {
