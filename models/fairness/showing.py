@@ -30,7 +30,9 @@ LEFT_OUT = ("p_adjusted", "largest_event_share")
 FIGURES, COUNTED, CURVE = "figures", "counts", "curve"
 EVERYWHERE = "every table"
 NOT_NAMED = WHOLE = ""
-LOG = ("table", "attribute", "cell", "n_cells", "what", "why")
+LOG = ("table", "attribute", "of", "cell", "n_cells", "what", "why")
+# What a line of the log is of.
+GROUP, REST, PART = "group", "all but a group", "part of a group"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Shown:
         about: what was audited and how.
         tables: as `Audit.tables`, without what may not be shown, and `cells`: those shown, their counts (missing
             where they may not be) and in `why_uncounted` why they are missing.
-        suppressed: what is not in the tables: table, attribute, cell (empty where its name would tell), n_cells, what
-            (figures, counts, curve), why.
+        suppressed: what is not in the tables: table, attribute, of (a group, all but one, or a part of one), cell (empty
+            where its name would tell), n_cells, what (figures, counts, curve), why.
         small: groups with too few subjects, by name. For the ledger of releases, not to be shown: a name says that somebody
             is in it.
     """
@@ -247,10 +249,11 @@ def _suppressed(cells: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> Iter
 
 def _log(hidden: pd.DataFrame, table: str, what: str, *, is_named: bool) -> pd.DataFrame:
     """One line per cell, or where names would tell one per attribute and reason with how many there are."""
-    lines = hidden[["attribute", "cell", "why"]].assign(table=table, what=what, n_cells=1)
+    of = np.select([hidden["part"] != WHOLE, hidden["is_rest"]], [PART, REST], GROUP)
+    lines = hidden[["attribute", "cell", "why"]].assign(of=of, table=table, what=what, n_cells=1)
     if is_named:
         return lines
-    counted = lines.groupby(["table", "attribute", "what", "why"], sort=False, as_index=False)["n_cells"].sum()
+    counted = lines.groupby(["table", "attribute", "of", "what", "why"], sort=False, as_index=False)["n_cells"].sum()
     return pd.DataFrame(counted).assign(cell=NOT_NAMED)
 
 

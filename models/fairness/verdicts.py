@@ -19,8 +19,11 @@ PASS, FAIL, INSUFFICIENT = "pass", "fail", "insufficient_evidence"
 FALSE_DISCOVERY_RATE = 0.05
 # 1.96 for a 5 % two-sided test + 0.84 for 80 % power.
 POWER_FACTOR = 2.8
-# Why there is no answer. Of these only the first is of groups large enough to be judged.
+# Why there is no answer, in groups large enough to be judged.
 WIDE = "the interval reaches across the margin"
+MANY = "beyond the margin, but among so many comparisons some are by chance"
+OPEN = (WIDE, MANY)
+# And in others.
 NOBODY, FEW, UNDEFINED = "nobody has an event", "too few subjects or too few with an event", "not defined in this group"
 # Margins at which every verdict is found again, beside the one declared.
 MARGINS = (0.02, 0.05, 0.1, 0.15, 0.2)
@@ -56,7 +59,7 @@ def count(judged: pd.DataFrame, min_group_event_subjects: int | None, uncompared
     """Counts verdicts of an audit (`verdict, why, n_event_subjects`); None where no size is declared, so that none is open."""
     is_insufficient = judged["verdict"] == INSUFFICIENT
     least = np.inf if min_group_event_subjects is None else min_group_event_subjects
-    is_open = is_insufficient & (judged["why"] == WIDE) & (judged["n_event_subjects"] >= least)
+    is_open = is_insufficient & judged["why"].isin(OPEN) & (judged["n_event_subjects"] >= least)
     return Counted(
         int((judged["verdict"] == FAIL).sum()), int((judged["verdict"] == PASS).sum()), int(is_open.sum()),
         int((is_insufficient & ~is_open).sum()), uncompared,
@@ -83,15 +86,15 @@ def judge(comparisons: pd.DataFrame, margin: float) -> pd.DataFrame:
     judged["p_adjusted"] = np.nan
     judged.loc[is_large, "p_adjusted"] = _adjusted(judged[is_large], margin)
     inside = is_large & (judged["low"] > -margin) & (judged["high"] < margin)
-    beyond = is_large & ((judged["low"] > margin) | (judged["high"] < -margin))
-    beyond &= judged["p_adjusted"] <= FALSE_DISCOVERY_RATE
+    is_out = is_large & ((judged["low"] > margin) | (judged["high"] < -margin))
+    beyond = is_out & (judged["p_adjusted"] <= FALSE_DISCOVERY_RATE)
     judged["verdict"] = np.select([inside, beyond], [PASS, FAIL], INSUFFICIENT)
     judged["passes_from"] = judged[["low", "high"]].abs().max(axis=1, skipna=False).where(is_large)
     fewest = judged[["n_event_subjects", "reference_n_event_subjects"]].min(axis=1)
     is_defined = judged["difference"].notna() & judged["low"].notna()
     judged["why"] = np.select(
-        [inside | beyond, is_large, fewest == 0, is_defined | (fewest < SMALLEST_EVENT_SUBJECTS)],
-        ["", WIDE, NOBODY, FEW],
+        [inside | beyond, is_out, is_large, fewest == 0, is_defined | (fewest < SMALLEST_EVENT_SUBJECTS)],
+        ["", MANY, WIDE, NOBODY, FEW],
         UNDEFINED,
     )
     return judged

@@ -12,8 +12,7 @@ import pandas as pd
 from models.fairness import disclosure
 from models.fairness.groups import CROSS, EVERYBODY
 from models.fairness.metrics import JUDGED, METRICS
-from models.fairness.parts import AT
-from models.fairness.showing import CELLS, FIGURES, INTERNAL, Shown
+from models.fairness.showing import CELLS, FIGURES, GROUP, INTERNAL, Shown
 from models.fairness.verdicts import INSUFFICIENT
 from pipelines.reports import words
 
@@ -101,14 +100,10 @@ class View:
         """Groups of an attribute without figures that may be named, and why they have none."""
         lines = self._hidden()
         lines = lines[(lines["attribute"] == attribute) & (lines["cell"] != "")]
-        lines = lines[~lines["cell"].str.contains(AT, regex=False) & lines["cell"].str.startswith(f"{attribute}=")]
         return {cell.removeprefix(f"{attribute}="): why for cell, why in zip(lines["cell"], lines["why"], strict=True)}
 
     def n_unnamed(self, attribute: str) -> int:
-        """How much of an attribute is neither shown nor named: groups, and where there are such, their parts and complements.
-
-        A release does not tell these apart, so that each counts against a pass.
-        """
+        """How many groups of an attribute are neither shown nor named."""
         lines = self._hidden()
         return int(lines.loc[(lines["attribute"] == attribute) & (lines["cell"] == ""), "n_cells"].sum())
 
@@ -138,7 +133,7 @@ class View:
 
     def _hidden(self) -> pd.DataFrame:
         log = self.shown.suppressed
-        return log[log["what"] == FIGURES]
+        return log[(log["what"] == FIGURES) & (log["of"] == GROUP)]
 
 
 def first_known(wanted: Sequence[str], known: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.fairness import disclosure
 from models.fairness.audit import REST
-from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, NOBODY, PASS, WIDE
+from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, NOBODY, OPEN, PASS
 from pipelines.reports import words
 from pipelines.reports.audited import View
 
@@ -90,8 +90,7 @@ def _hidden(view: View, attribute: str) -> str:
             f"{words.counted(len(named), 'group')} {'has' if len(named) == 1 else 'have'} too few people or events to show."
         )
     if unnamed:
-        more = words.counted(unnamed, "group, or part of one,", "groups, or parts of such,")
-        told.append(f"{more} {'is' if unnamed == 1 else 'are'} held back without a name.")
+        told.append(f"{words.counted(unnamed, 'group')} {'is' if unnamed == 1 else 'are'} held back without a name.")
     return " ".join(told)
 
 
@@ -113,7 +112,7 @@ def _sentences(view: View, judged: pd.DataFrame) -> list[tuple[str, str]]:
     if unsure.empty:
         return []
     # Of those large enough to be judged rather than of a handful, where there are such.
-    wide = unsure[unsure["why"] == WIDE]
+    wide = unsure[unsure["why"].isin(OPEN)]
     candidates = wide if len(wide) else unsure
     row = candidates.loc[candidates["difference"].abs().idxmax()].to_dict()
     return [(f"{row['group']}, against {other(row)}", _unproven(row, view.margin))]
@@ -153,7 +152,7 @@ def _figures(row: Mapping[str, Any]) -> str:
 def _unproven(row: Mapping[str, Any], margin: float) -> str:
     """The widest difference in doubt, why it cannot be told, and what could have been found."""
     told = f"widest difference in doubt: {SAID[row['metric']][0]} {_figures(row)}."
-    told += f" It cannot be told: {why(row, margin)}."
+    told += f" It cannot be told: {why(row)}."
     if pd.isna(row["mdd"]):
         return told
     found = words.number(row["mdd"])
@@ -162,11 +161,8 @@ def _unproven(row: Mapping[str, Any], margin: float) -> str:
     return f"{told} Four times out of five this cohort would find a difference of {found}; the margin is {margin:g}."
 
 
-def why(row: Mapping[str, Any], margin: float) -> str:
+def why(row: Mapping[str, Any]) -> str:
     """Why a comparison has no answer; empty where it has one."""
-    # Among many comparisons some intervals lie beyond the margin by chance, so that being beyond it is not enough.
-    if row["why"] == WIDE and (row["low"] > margin or row["high"] < -margin):
-        return "the interval lies beyond the margin, but among so many comparisons some do by chance"
     return words.WHY.get(row["why"], str(row["why"]))
 
 
@@ -208,7 +204,7 @@ def to_gather(view: View) -> pd.DataFrame:
     rows = pd.concat(parts) if parts else view.shown.tables["verdicts"].iloc[:0]
     rows = rows[(rows["metric"] == metric) & (rows["versus"] != REST) & (rows["verdict"] == INSUFFICIENT)]
     needed = rows["n_event_subjects"].astype(float) * (rows["mdd"].astype(float) / view.margin) ** 2
-    needed = needed.where((rows["why"] == WIDE) & (rows["mdd"] > view.margin))
+    needed = needed.where(rows["why"].isin(OPEN) & (rows["mdd"] > view.margin))
     step = 10.0 ** (np.floor(np.log10(needed.where(needed > 0))) - 1)
     return rows.assign(needed=(np.ceil(needed / step) * step))
 

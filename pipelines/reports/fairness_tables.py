@@ -11,7 +11,7 @@ from models.fairness.coverage import MEASURES
 from models.fairness.groups import CROSS, EVERYBODY
 from models.fairness.parts import IN_STRATA, OVER_TIME
 from models.fairness.thresholds import OVER_THRESHOLDS, TOP_SHARE
-from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS, WIDE
+from models.fairness.verdicts import FAIL, INSUFFICIENT, OPEN, PASS
 from pipelines.reports import fairness_findings as findings
 from pipelines.reports import tables, words
 from pipelines.reports.audited import View, first_known
@@ -112,7 +112,7 @@ def _comparison(row: dict[str, Any], margin: float) -> Row:
             tables.text(row["group"]), tables.text(other), tables.text(words.metric(row["metric"]).short),
             tables.figure(row["difference"], row["low"], row["high"], is_signed=True),
             Cell("", verdict=row["verdict"], key=words.VERDICTS[row["verdict"]][1]),
-            tables.figure(row["mdd"]), tables.figure(row["passes_from"]), tables.text(findings.why(row, margin)),
+            tables.figure(row["mdd"]), tables.figure(row["passes_from"]), tables.text(findings.why(row)),
         )
     )  # fmt: skip
 
@@ -292,7 +292,7 @@ def to_gather(view: View) -> Table:
         Row(
             (tables.text(row["group"]), tables.text(words.plain(row["attribute"])), tables.text(row["reference"]),
              tables.count(row["n_event_subjects"]), tables.figure(row["mdd"]), tables.count(row["needed"]),
-             tables.text("" if row["why"] == WIDE else findings.why(row, view.margin)))
+             tables.text("" if row["why"] in OPEN else findings.why(row)))
         )
         for row in needed.to_dict("records")
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from models.candidacy import candidate
 from models.contest import Contest, Standing, difference
 from models.controls import PERMUTED, SHIFTED
 from models.evaluation import GAIN
-from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS, Counted, count
+from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, MANY, PASS, WIDE, Counted, count
 from models.gate import Decision, Evidence, Shadowed
 from models.policy import Policy
 from models.refitting import REFITS, REFITTED_GAIN
@@ -159,8 +159,8 @@ def test_fairness_fails_are_told_where_they_do_not_block():
 def test_insufficient_evidence_is_open_where_the_declared_size_is_met():
     """In a group smaller than that, or too small for an interval, it is not judged; never a pass; undeclared, none is open."""
     judged = pd.DataFrame(
-        [(PASS, 0.05, 90), (FAIL, 0.2, 90), (INSUFFICIENT, NONE, 90), (INSUFFICIENT, 0.1, 29), (INSUFFICIENT, 0.2, 30)],
-        columns=["verdict", "mdd", "n_event_subjects"],
+        [(PASS, "", 90), (FAIL, "", 90), (INSUFFICIENT, FEW, 90), (INSUFFICIENT, WIDE, 29), (INSUFFICIENT, MANY, 30)],
+        columns=["verdict", "why", "n_event_subjects"],
     )
     assert count(judged, 30, {}) == Counted(fails=1, passes=1, open=1, unjudged=2)
     assert count(judged, None, {}) == Counted(fails=1, passes=1, open=0, unjudged=3)
@@ -173,7 +173,7 @@ def test_insufficient_evidence_is_open_where_the_declared_size_is_met():
 def test_where_nothing_was_compared_that_is_what_is_told():
     """No comparison that fails does not stand alone: nobody was compared, and why."""
     nobody = count(
-        pd.DataFrame({"verdict": [], "mdd": [], "n_event_subjects": []}), None, {"sex": "is recorded for nobody"}
+        pd.DataFrame({"verdict": [], "why": [], "n_event_subjects": []}), None, {"sex": "is recorded for nobody"}
     )
     told = gate.decide(replace(BETTER, fairness=nobody), replace(POLICY, shadow_nights=0)).reasons[-1]
     assert (
