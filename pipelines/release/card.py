@@ -38,7 +38,7 @@ def make(
     settings, lake = installation.settings, installation.lake
     served, split = judgement.served(installation, outcome)
     matrix = lake.load(f"training_matrix_{outcome}")
-    tried = candidates(matrix, settings.features_on(), settings.training.model.growth())
+    tried = candidates(matrix, settings.features_on(), settings.training)
     predictor = next(predictor for predictor in tried if predictor.name == served)
     known_at = engineering.cohort(installation, night).known_at
     results = lake.load("results").query("outcome == @outcome")
