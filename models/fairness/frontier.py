@@ -17,7 +17,7 @@ from models.calibration import binned_levels, binned_slopes, slope_and_intercept
 from models.fairness import audit, disclosure
 from models.fairness.alerts import Queue, Scope, queue_rows
 from models.fairness.bootstrap import membership
-from models.fairness.ways import AS_SERVED, RANDOMISED, WAYS
+from models.fairness.ways import RANDOMISED, UNMITIGATED, WAYS
 from models.power import EVERYBODY
 
 Values = NDArray[np.float64]
@@ -29,7 +29,7 @@ OF_RISK = ("auroc", "calibration_slope", "calibration_intercept", "brier")
 METRICS = (*RATES, *OF_RISK)
 # Of figures of groups; squared errors are small, and a mean of thousands of them gives no count back.
 DECIMALS = dict.fromkeys((*METRICS, GAP), disclosure.DECIMALS) | {"brier": 4}
-MINUS_SERVED = "_minus_as_served"
+MINUS_UNMITIGATED = "_minus_unmitigated"
 RESAMPLES_AT_ONCE = 20
 
 
@@ -37,7 +37,7 @@ RESAMPLES_AT_ONCE = 20
 class Frontier:
     """What was measured.
 
-    `rows`: model (a way, or one with `MINUS_SERVED`: its difference to what serves), group, metric, value, low, high, n_subjects,
+    `rows`: model (a way, or one with `MINUS_UNMITIGATED`: its difference to none), group, metric, value, low, high, n_subjects,
     n_episodes; of everybody and of groups large enough to be shown, whose figures and counts are rounded. `groups`: one row per
     group as in `models.fairness.audit.Audit`, with is_shown and is_counted. `scope` is within what capacity is counted.
     """
@@ -58,7 +58,7 @@ def measure(
         top_share: share of the rows of a night that is flagged.
         resamples: of subjects, the same for all ways.
     """
-    groupings, groups = audit.divide(rows.assign(probability=rows[AS_SERVED]), attributes, {})
+    groupings, groups = audit.divide(rows.assign(probability=rows[UNMITIGATED]), attributes, {})
     groups = groups.assign(is_shown=disclosure.is_showable(groups), is_counted=disclosure.is_countable(groups))
     members = membership(groupings) > 0
     codes, subjects = pd.factorize(rows["subject_id"], sort=True)
@@ -75,7 +75,7 @@ def measure(
     gaps = {name: {GAP: _gap(way, members[shown.index])} for name, way in ways.items()}
     for model, metrics in _with_differences(gaps).items():
         found += [_told(model, groups.iloc[0], metric, values) for metric, values in metrics.items()]
-    return Frontier(pd.DataFrame(found), groups, ways[AS_SERVED].scope)
+    return Frontier(pd.DataFrame(found), groups, ways[UNMITIGATED].scope)
 
 
 @dataclass(frozen=True)
@@ -189,12 +189,12 @@ def _gap(way: _Way, members: NDArray[np.bool_]) -> Values:
 
 
 def _with_differences(drawn: Mapping[str, Draws]) -> dict[str, Draws]:
-    """Each way's metrics, and those of all but the first minus what serves, draw by draw."""
-    served = drawn[AS_SERVED]
+    """Each way's metrics, and those of all but the first minus those of the first, draw by draw."""
+    plain = drawn[UNMITIGATED]
     apart = {
-        f"{name}{MINUS_SERVED}": {metric: values - served[metric] for metric, values in of.items()}
+        f"{name}{MINUS_UNMITIGATED}": {metric: values - plain[metric] for metric, values in of.items()}
         for name, of in drawn.items()
-        if name != AS_SERVED
+        if name != UNMITIGATED
     }
     return {**drawn, **apart}
 

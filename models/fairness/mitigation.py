@@ -1,4 +1,4 @@
-"""Ways to mitigate a gap between groups, each fitted in the same folds, on training rows alone, beside what serves.
+"""Ways to mitigate a gap between groups, each fitted in the same folds, on training rows alone, beside the predictor without any.
 
 Compared, never applied by themselves: what a way gains for one group it takes from another. Two of them need the attribute of
 whom they predict for, and two flag by chance, so that one person may be flagged and the next, alike in everything, may not.
@@ -22,7 +22,7 @@ from models.calibration import fit_lines, log_odds
 from models.errors import ModelsError
 from models.fairness.disclosure import SMALLEST_EVENT_SUBJECTS, SMALLEST_SUBJECTS
 from models.fairness.groups import POOLED
-from models.fairness.ways import AS_SERVED, GRADIENT, RECALIBRATION, REWEIGHING, THRESHOLDS
+from models.fairness.ways import GRADIENT, RECALIBRATION, REWEIGHING, THRESHOLDS, UNMITIGATED
 from models.linear import fit_linear, linear_margin
 from models.outcomes import at_horizon
 from models.splits import Split
@@ -41,7 +41,7 @@ class Trial:
     """What is mitigated, by which attribute, and how much capacity there is.
 
     Args:
-        predictor: what serves.
+        predictor: what serves, without any mitigation.
         top_share: share of rows that is to be flagged, which is what the randomised ways are tied to.
     """
 
@@ -59,8 +59,8 @@ class Trial:
 class Mitigated:
     """Labelled test rows with a column per way: risks, or of the randomised ways the chance to be flagged.
 
-    `rows`: subject_id, index_date, label (0/1), group, and `models.fairness.ways.WAYS`. `n_left_out` fits had too few subjects with an event, of a
-    group or of all, or nobody to test.
+    `rows`: subject_id, index_date, label (0/1), group, and `models.fairness.ways.WAYS`. `n_left_out` fits had too few subjects
+    with an event, of a group or of all, or nobody to test.
     """
 
     rows: pd.DataFrame
@@ -136,14 +136,14 @@ def _fold(
     return pd.DataFrame({
         "subject_id": labels["subject_id"].iloc[test], "index_date": labels["index_date"].iloc[test],
         "label": at_horizon(labels.iloc[test], trial.alert_horizon), "group": of,
-        AS_SERVED: plain, REWEIGHING: reweighed,
+        UNMITIGATED: plain, REWEIGHING: reweighed,
         RECALIBRATION: recalibrated(plain, of, group_lines(seen.risk, seen.label, seen.group, seen.subject)),
         GRADIENT: _reduced(seen, ahead, trial), THRESHOLDS: _thresholded(seen, plain, of, trial),
     })  # fmt: skip
 
 
 def cross_fitted(matrix: pd.DataFrame, labels: pd.DataFrame, trial: Trial) -> Values:
-    """Risk of each row at the alert horizon by what serves, fitted on other subjects, of shape (n_rows,).
+    """Risk of each row at the alert horizon by the predictor, fitted on other subjects, of shape (n_rows,).
 
     Calibration lines are those of a fit on all rows, which are made by cross-fitting themselves.
     """
@@ -243,7 +243,7 @@ class _Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def _reduced(seen: _Seen, ahead: pd.DataFrame, trial: Trial) -> Values:
     """Chance of each row ahead to be flagged by the exponentiated gradient reduction (Agarwal 2018), of shape (n_rows,).
 
-    A logistic regression learns on what serves is made of, at most `WIDE` features of it. Which group somebody is in goes into
+    A logistic regression learns from the predictor's features, at most `WIDE` of them. Which group somebody is in goes into
     the fit only.
     """
     cost = threshold(seen.risk, trial.top_share)

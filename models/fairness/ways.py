@@ -3,13 +3,13 @@
 Configuration reads this without what fits them (`models.fairness.mitigation`).
 """
 
-AS_SERVED, REWEIGHING, RECALIBRATION = "as_served", "reweighing", "group_recalibration"
+UNMITIGATED, REWEIGHING, RECALIBRATION = "unmitigated", "reweighing", "group_recalibration"
 GRADIENT, THRESHOLDS = "exponentiated_gradient", "threshold_optimizer"
-WAYS = (AS_SERVED, REWEIGHING, RECALIBRATION, GRADIENT, THRESHOLDS)
+WAYS = (UNMITIGATED, REWEIGHING, RECALIBRATION, GRADIENT, THRESHOLDS)
 # They flag by chance and give no risk: for comparison only.
 RANDOMISED = (GRADIENT, THRESHOLDS)
 NEEDS = {
-    AS_SERVED: "nothing",
+    UNMITIGATED: "nothing",
     REWEIGHING: "nothing",
     RECALIBRATION: "the attribute",
     GRADIENT: "chance",

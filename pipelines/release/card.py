@@ -48,6 +48,7 @@ def make(
         outcome=next(o for o in engineering.outcomes(installation) if o.name == outcome),
         finding=finding, reason=str(reasons[outcome]), served=served, split=split,
         alert_horizon=settings.outcomes[outcome].alert_horizon, learner=predictor.learner, features=predictor.features,
+        reweighed_by=predictor.reweighed_by,
         families=Counter(family(name) for name in predictor.features),
         decision=judgement.decision_of(installation, outcome), context=context, rows=results,
         flow=lake.load("flow").query("outcome == @outcome"), people=tables[PEOPLE], controls=tables.get(CONTROLS),

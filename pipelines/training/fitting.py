@@ -80,6 +80,7 @@ def _log(  # type: ignore[no-untyped-def]
     tags = {"code_version": code_version(), "data_version": lake.content_version(known.known_at),
             "known_at": known.known_at.isoformat(), "outcome": outcome.name, "predictor": model.name,
             RESULTS_TAG: tracking.content_of(rows),
+            **({"mitigation": f"reweighing by {model.reweighed_by}"} if model.reweighed_by else {}),
             # A training with more to show is another one, and is recorded.
             **{f"{name}_table": "logged" for name in tables}}  # fmt: skip
     declared = settings.outcomes[outcome.name]
