@@ -240,6 +240,12 @@ class _Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(X)[:, 0]
 
 
+def _columns(matrix: pd.DataFrame, predictor: Predictor) -> pd.DataFrame:
+    """What the reduction learns from; of a predictor without features one column that tells nobody apart."""
+    names = list(predictor.features[:WIDE])
+    return matrix[names] if names else pd.DataFrame({"nothing": np.zeros(len(matrix))})
+
+
 def _reduced(seen: _Seen, ahead: pd.DataFrame, trial: Trial) -> Values:
     """Chance of each row ahead to be flagged by the exponentiated gradient reduction (Agarwal 2018), of shape (n_rows,).
 
@@ -247,13 +253,14 @@ def _reduced(seen: _Seen, ahead: pd.DataFrame, trial: Trial) -> Values:
     the fit only.
     """
     cost = threshold(seen.risk, trial.top_share)
-    features = list(trial.predictor.features[:WIDE])
     reduction = ExponentiatedGradient(
         _Ridge(), TruePositiveRateParity(difference_bound=BOUND), objective=ErrorRate(costs={"fp": cost, "fn": 1 - cost}),
         max_iter=MOST_ROUNDS,
     )  # fmt: skip
-    reduction.fit(seen.matrix[features], seen.label.astype(np.int64), sensitive_features=joined(seen.group, seen))
-    chance: Values = np.asarray(reduction._pmf_predict(ahead[features]), dtype=np.float64)[:, 1]
+    reduction.fit(
+        _columns(seen.matrix, trial.predictor), seen.label.astype(np.int64), sensitive_features=joined(seen.group, seen)
+    )
+    chance: Values = np.asarray(reduction._pmf_predict(_columns(ahead, trial.predictor)), dtype=np.float64)[:, 1]
     return np.clip(chance, 0.0, 1.0)
 
 
