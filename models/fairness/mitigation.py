@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from models import protocol, reweighing, risk, splits
 from models.baselines import WIDE, Predictor
-from models.calibration import fit_lines, log_odds
+from models.calibration import Lines, fit_lines, log_odds
 from models.errors import ModelsError
 from models.fairness.disclosure import SMALLEST_EVENT_SUBJECTS, SMALLEST_SUBJECTS
 from models.fairness.groups import POOLED
@@ -121,7 +121,8 @@ def _fold(
         return None
     # Only what is known before the cut is passed on: labels of test rows are read when everything is fitted.
     past, features = known.iloc[train].reset_index(drop=True), matrix.iloc[train].reset_index(drop=True)
-    own, label = cross_fitted(features, past, trial), at_horizon(past, trial.alert_horizon)
+    fitted = protocol.fit_one(features, past, trial.horizons_days, trial.predictor, trial.seed)
+    own, label = cross_fitted(features, past, fitted.lines, trial), at_horizon(past, trial.alert_horizon)
     kept = np.isfinite(label)
     group = past[reweighing.column(trial.attribute)]
     seen = _Seen(features[kept], label[kept], own[kept], group[kept], past["subject_id"][kept])
@@ -129,10 +130,9 @@ def _fold(
         return None
     ahead, of = matrix.iloc[test], labels[reweighing.column(trial.attribute)].iloc[test]
     horizon = trial.horizons_days.index(trial.alert_horizon)
-    plain, reweighed = (
-        risk.predict(protocol.fit_one(features, past, trial.horizons_days, predictor, trial.seed), ahead)[:, horizon]
-        for predictor in (trial.predictor, replace(trial.predictor, reweighed_by=trial.attribute))
-    )
+    weighed = replace(trial.predictor, reweighed_by=trial.attribute)
+    again = protocol.fit_one(features, past, trial.horizons_days, weighed, trial.seed)
+    plain, reweighed = (risk.predict(model, ahead)[:, horizon] for model in (fitted, again))
     return pd.DataFrame({
         "subject_id": labels["subject_id"].iloc[test], "index_date": labels["index_date"].iloc[test],
         "label": at_horizon(labels.iloc[test], trial.alert_horizon), "group": of,
@@ -142,13 +142,13 @@ def _fold(
     })  # fmt: skip
 
 
-def cross_fitted(matrix: pd.DataFrame, labels: pd.DataFrame, trial: Trial) -> Values:
+def cross_fitted(matrix: pd.DataFrame, labels: pd.DataFrame, lines: Lines, trial: Trial) -> Values:
     """Risk of each row at the alert horizon by the predictor, fitted on other subjects, of shape (n_rows,).
 
-    Calibration lines are those of a fit on all rows, which are made by cross-fitting themselves.
+    Args:
+        lines: of calibration; those of a fit on all rows, which are made by cross-fitting themselves.
     """
     predictor, horizons = trial.predictor, trial.horizons_days
-    lines = protocol.fit_one(matrix, labels, horizons, predictor, trial.seed).lines
     fold = splits.folds(labels, risk.CROSS_FITS, trial.seed)
     found = np.zeros(len(labels))
     for number in range(risk.CROSS_FITS):
