@@ -1,7 +1,7 @@
 """The simple rules that a model must beat, as feature choices for the logistic learner."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.growth import USUAL, Growth
 from models.risk import Learner
@@ -31,12 +31,16 @@ CALLED = {
 
 @dataclass(frozen=True)
 class Predictor:
-    """A named way to predict: which features, which learner, and how its trees are grown where it has any."""
+    """A named way to predict: which features, which learner, and how its trees are grown where it has any.
+
+    `reweighed_by` is the attribute by which its training rows are reweighed (`models.reweighing`), if by any.
+    """
 
     name: str
     learner: Learner
     features: tuple[str, ...]
     growth: Growth = USUAL
+    reweighed_by: str = ""
 
 
 def called(name: str) -> str:
@@ -45,7 +49,7 @@ def called(name: str) -> str:
 
 
 def predictors(
-    families: Mapping[str, Sequence[str]], seen: Sequence[str], growth: Growth = USUAL
+    families: Mapping[str, Sequence[str]], seen: Sequence[str], growth: Growth = USUAL, reweighed_by: str = ""
 ) -> tuple[Predictor, ...]:
     """The model, then every baseline.
 
@@ -53,10 +57,11 @@ def predictors(
         families: feature names by family.
         seen: what the model may see of them; never `tenure`: days since enrolment are an artefact of recruitment.
         growth: of the model's trees.
+        reweighed_by: of all of them, see `Predictor`: what may serve is made alike.
     """
     history, tenure = tuple(families["history"]), tuple(families["tenure"])
     adherence = tuple(name for name in seen if name in families.get("adherence", ()))
-    return (
+    found = (
         Predictor(MODEL, "boosted_trees", tuple(name for name in seen if name not in tenure), growth),
         Predictor("prevalence", "logistic", ()),
         Predictor("past_episode_rate", "logistic", ("history_episode_rate",)),
@@ -68,3 +73,4 @@ def predictors(
         *([Predictor("adherence_only", "logistic", adherence)] if adherence else []),
         Predictor(WIDE_LOGISTIC, "logistic", tuple(name for name in seen if name not in tenure)[:WIDE]),
     )
+    return tuple(replace(predictor, reweighed_by=reweighed_by) for predictor in found)

@@ -103,17 +103,18 @@ class Rows:
 
 
 class Batches(xgb.DataIter):
-    """Rows with their labels and margins, as XGBoost asks for them: several times over, a batch at a time."""
+    """Rows with their labels, margins and weights (none: 1), as XGBoost asks for them: several times over, a batch at a time."""
 
-    def __init__(self, rows: Rows, y: Values, margin: Values) -> None:
-        self._rows, self._y, self._margin = rows, y, margin
+    def __init__(self, rows: Rows, y: Values, margin: Values, weight: Values | None = None) -> None:
+        self._rows, self._y, self._margin, self._weight = rows, y, margin, weight
         self._ahead = rows.batches()
         super().__init__()
 
     def next(self, input_data: Callable[..., None]) -> bool:
         """Hand over a batch, if there is another."""
         for part, x in self._ahead:
-            input_data(data=x, label=self._y[part], base_margin=self._margin[part])
+            weight = None if self._weight is None else self._weight[part]
+            input_data(data=x, label=self._y[part], base_margin=self._margin[part], weight=weight)
             return True
         return False
 

@@ -32,7 +32,9 @@ class Linear:
 NO_LINEAR = Linear((), (), (), (), (), ())
 
 
-def fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tuple[str, ...], intervals: int) -> Linear:
+def fit_linear(
+    x: Values, interval: NDArray[np.int64], y: Values, features: tuple[str, ...], intervals: int, weight: Values | None = None
+) -> Linear:  # fmt: skip
     """Ridge regression of events on features, what is missing, and a level per interval.
 
     Levels are as good as free: the ridge draws weights towards 0, but a level towards 0 would be a risk towards a half.
@@ -43,6 +45,7 @@ def fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tupl
         y: 1 where the interval holds the event.
         features: names of the columns.
         intervals: how many there are.
+        weight: for how many rows each stands, of shape (n_rows,); 1 without.
     """
     # arcsinh is linear near 0 and logarithmic far out: days since something count by their order of magnitude.
     x = np.arcsinh(x)
@@ -59,7 +62,7 @@ def fit_linear(x: Values, interval: NDArray[np.int64], y: Values, features: tupl
     # Exact steps do not mind columns of unequal scale; 100 features on 100,000 rows take 2 s, gradients 13.
     solver = LogisticRegression(C=1 / RIDGE, fit_intercept=False, solver="newton-cholesky")
     with one_thread():
-        weights = solver.fit(design, y).coef_[0]
+        weights = solver.fit(design, y, sample_weight=weight).coef_[0]
     of_known, of_missing, levels = np.split(weights, [x.shape[1], x.shape[1] + len(first)])
     parts = (centre, scale, of_known, (of_missing / np.sqrt(times))[place.reshape(-1)], levels * LEVEL_SCALE)
     return Linear(features, *(tuple(map(float, part)) for part in parts))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.history import TENURE
 from features.warm_up import warm_up_days
-from models import risk, splits
+from models import reweighing, risk, splits
 from models.baselines import Predictor
 from models.outcomes import at_horizon
 from models.risk import HazardModel
@@ -133,9 +133,22 @@ def fit_each(
     fits = {}
     for predictor in predictors:
         known, seen = labels.iloc[train[predictor.name]], matrix.iloc[train[predictor.name]]
-        fits[predictor.name] = risk.fit(seen, known, horizons_days, predictor.features, predictor.learner, seed, 1,
-                                        predictor.name, growth=predictor.growth, is_calibrated=is_calibrated)  # fmt: skip
+        fits[predictor.name] = fit_one(seen, known, horizons_days, predictor, seed, is_calibrated=is_calibrated)
     return fits
+
+
+def fit_one(
+    matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], predictor: Predictor, seed: int,
+    threads: int = 1, with_intervals: bool = False, is_calibrated: bool = True,
+) -> HazardModel:  # fmt: skip
+    """A predictor fitted on all of these rows, reweighed among themselves where it says so; see `risk.fit`."""
+    by = predictor.reweighed_by
+    weight = reweighing.weights(labels, horizons_days, by) if by else None
+    fitted = risk.fit(
+        matrix, labels, horizons_days, predictor.features, predictor.learner, seed, threads, predictor.name, with_intervals,
+        growth=predictor.growth, is_calibrated=is_calibrated, weight=weight,
+    )  # fmt: skip
+    return replace(fitted, reweighed_by=by)
 
 
 def own_rates(seen: pd.DataFrame, unseen: pd.DataFrame, horizons_days: tuple[int, ...]) -> Values:

@@ -52,6 +52,8 @@ class HazardModel:
     lines: Lines = IDENTITY
     # Features whose parts people held out contradict: scores use them, words do not.
     unsaid: tuple[str, ...] = ()
+    # The attribute by which training rows were reweighed (`models.reweighing`); it is not read at prediction.
+    reweighed_by: str = ""
     # The same, fitted on resampled subjects; they share its lines.
     refits: tuple["HazardModel", ...] = ()
 
@@ -59,7 +61,7 @@ class HazardModel:
 def fit(
     matrix: pd.DataFrame, labels: pd.DataFrame, horizons_days: tuple[int, ...], features: tuple[str, ...],
     learner: Learner, seed: int, threads: int = 2, name: str = "", with_intervals: bool = False,
-    growth: Growth = USUAL, is_calibrated: bool = True,
+    growth: Growth = USUAL, is_calibrated: bool = True, weight: Values | None = None,
 ) -> HazardModel:  # fmt: skip
     """Fit a hazard model on rows whose labels are known.
 
@@ -73,6 +75,8 @@ def fit(
         with_intervals: fit on resampled subjects too, for `predict_interval`.
         growth: of boosted trees.
         is_calibrated: whether calibration lines are fitted, which takes three more fits; without them it is for ranking only.
+        weight: what each row counts for in each interval while learning, of shape (n_rows, n_horizons); 1 without. Calibration
+            lines are fitted on rows as they are.
 
     Raises:
         ModelsError: a feature is missing, an infinite value, or no event in the training rows.
@@ -84,25 +88,26 @@ def fit(
     subject = labels["subject_id"].iloc[place]
     model = HazardModel(name, str(labels["outcome"].iloc[0]), str(labels["task"].iloc[0]), horizons_days, features,
                         learner, NO_LINEAR, growth)  # fmt: skip
-    fitted = _learn(model, rows, y, seed, threads)
+    counts = None if weight is None else weight[place, interval]
+    fitted = _learn(model, rows, y, seed, threads, counts)
     if not is_calibrated or (learner == "logistic" and len(features) <= FEW_FEATURES):
         # Maximum likelihood with so few weights is calibrated by itself; more lines would only add noise.
         lines = IDENTITY
     else:
-        margin = _cross_fitted(model, rows, y, subject, seed, threads)
+        margin = _cross_fitted(model, rows, y, subject, seed, threads, counts)
         lines = fit_lines(margin, y, interval, len(horizons_days))
-    refits = _refitted(model, rows, y, subject, seed, threads) if with_intervals else ()
+    refits = _refitted(model, rows, y, subject, seed, threads, counts) if with_intervals else ()
     return replace(fitted, lines=lines, refits=refits)
 
 
-def _learn(model: HazardModel, rows: Rows, y: Values, seed: int, threads: int) -> HazardModel:
+def _learn(model: HazardModel, rows: Rows, y: Values, seed: int, threads: int, weight: Values | None) -> HazardModel:
     history = tuple(f for f in model.features if f.startswith("history_"))
     chosen = model.features if model.learner == "logistic" else history
-    linear = fit_linear(rows.values(chosen), rows.interval, y, chosen, len(model.horizons_days))
+    linear = fit_linear(rows.values(chosen), rows.interval, y, chosen, len(model.horizons_days), weight)
     if model.learner == "logistic":
         return replace(model, linear=linear)
     margin = linear_margin(linear, rows.values(chosen), rows.interval)
-    data = xgb.QuantileDMatrix(Batches(rows, y, margin), max_bin=MAX_BIN, nthread=threads)
+    data = xgb.QuantileDMatrix(Batches(rows, y, margin, weight), max_bin=MAX_BIN, nthread=threads)
     told = asdict(model.growth)
     rounds = told.pop("rounds")
     trees = xgb.train({**TREES, **told, "seed": seed, "nthread": threads}, data, rounds)
@@ -132,7 +137,9 @@ def booster(model: HazardModel) -> xgb.Booster:
     return trees
 
 
-def _cross_fitted(model: HazardModel, rows: Rows, y: Values, subject: pd.Series, seed: int, threads: int) -> Values:
+def _cross_fitted(
+    model: HazardModel, rows: Rows, y: Values, subject: pd.Series, seed: int, threads: int, weight: Values | None
+) -> Values:
     """Log-odds of each row by a model that never saw its subject."""
     has_event = pd.Series(y).groupby(subject.to_numpy()).max()
     order = has_event.sample(frac=1.0, random_state=seed).sort_values(kind="stable").index
@@ -144,13 +151,13 @@ def _cross_fitted(model: HazardModel, rows: Rows, y: Values, subject: pd.Series,
             raise ModelsError(
                 "Too few subjects with an event to calibrate: a third of them must be held back each time."
             )
-        fitted = _learn(model, rows.among(train), y[train], seed, threads)
+        fitted = _learn(model, rows.among(train), y[train], seed, threads, _of(weight, train))
         margin[test] = _margin(fitted, rows.among(test))
     return margin
 
 
 def _refitted(
-    model: HazardModel, rows: Rows, y: Values, subject: pd.Series, seed: int, threads: int
+    model: HazardModel, rows: Rows, y: Values, subject: pd.Series, seed: int, threads: int, weight: Values | None
 ) -> tuple[HazardModel, ...]:  # fmt: skip
     """The model as other subjects of the same kind would have made it: fitted on as many, drawn with replacement."""
     code, subjects = pd.factorize(subject)
@@ -163,7 +170,13 @@ def _refitted(
         if 0 < y[again].sum() < len(again):
             drawn.append(again)
     with ThreadPoolExecutor(threads) as pool:
-        return tuple(pool.map(lambda again: _learn(model, rows.among(again), y[again], seed, threads=1), drawn))
+        fits = pool.map(lambda again: _learn(model, rows.among(again), y[again], seed, 1, _of(weight, again)), drawn)
+        return tuple(fits)
+
+
+def _of(weight: Values | None, those: NDArray[np.bool_] | Places) -> Values | None:
+    """Weights of some of the rows, where there are any."""
+    return None if weight is None else weight[those]
 
 
 def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
@@ -211,7 +224,8 @@ def save(model: HazardModel, folder: Path) -> None:
     told = {
         "name": model.name, "outcome": model.outcome, "task": model.task, "horizons_days": model.horizons_days,
         "features": model.features, "learner": model.learner, "linear": vars(model.linear), "lines": model.lines,
-        "growth": asdict(model.growth), "unsaid": model.unsaid, "refits": [vars(refit.linear) for refit in model.refits],
+        "growth": asdict(model.growth), "unsaid": model.unsaid, "reweighed_by": model.reweighed_by,
+        "refits": [vars(refit.linear) for refit in model.refits],
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(told, sort_keys=True))
     for name, fitted in {"model.ubj": model, **_refit_files(model.refits)}.items():

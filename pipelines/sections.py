@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from features.tables import ATTRIBUTE_NAME, SUBJECTS, TABLES
+from models.fairness.ways import RANDOMISED, RECALIBRATION, REWEIGHING
 from models.growth import Growth
 from models.proof import FEWEST_REFITS
 
@@ -154,6 +155,29 @@ class ModelSettings(Strict):
         return Growth(**self.model_dump())
 
 
+class MitigationSettings(Strict):
+    """The mitigation that every predictor is made with (docs/mitigation.md): only reweighing needs nothing at prediction."""
+
+    way: str
+    attribute: str
+
+    @field_validator("way")
+    @classmethod
+    def _may_serve(cls, way: str) -> str:
+        if way in RANDOMISED:
+            raise ValueError(
+                f"`{way}` flags by chance and gives no risk: it is for comparison only. Declare `{REWEIGHING}`, or nothing"
+            )
+        if way == RECALIBRATION:
+            raise ValueError(
+                f"`{way}` needs the attribute at prediction, and what serves reads none of those that are audited. Declare "
+                f"`{REWEIGHING}`, or nothing"
+            )
+        if way != REWEIGHING:
+            raise ValueError(f"there is no such way to mitigate. Declare `{REWEIGHING}`, or nothing")
+        return way
+
+
 class Training(Strict):
     """How models are fitted and evaluated.
 
@@ -163,7 +187,8 @@ class Training(Strict):
     are fitted again where the gain would else seem proven; with `every_split`, always and everything. 0 leaves an interval that is
     conditional on the fitted models, by which no model is served. `seeds` is how often
     the headline is cross-validated, each time with other folds and fits. `every_split` tests the same subjects later and sites
-    that were not learnt from, too. `decision_thresholds` are the risks from which on acting is weighed.
+    that were not learnt from, too. `decision_thresholds` are the risks from which on acting is weighed. `mitigation` is none
+    unless declared.
     """
 
     seed: int = 1
@@ -178,6 +203,12 @@ class Training(Strict):
     decision_thresholds: tuple[float, ...] = Field((0.01, 0.02, 0.05, 0.10, 0.15, 0.20), min_length=1)
     threads: int = Field(2, ge=1)
     model: ModelSettings = ModelSettings()
+    mitigation: MitigationSettings | None = None
+
+    @property
+    def reweighed_by(self) -> str:
+        """The attribute by which training rows are reweighed; empty where none is declared."""
+        return self.mitigation.attribute if self.mitigation else ""
 
     @model_validator(mode="after")
     def _figures_can_be_made(self) -> "Training":

@@ -94,6 +94,17 @@ class Settings(BaseSettings):
             _check_names(choice, info.data["signals"])
         return choice
 
+    @field_validator("audit")
+    @classmethod
+    def _mitigation_is_audited(cls, audit: AuditSettings, info: ValidationInfo) -> AuditSettings:
+        by = info.data["training"].reweighed_by if "training" in info.data else ""
+        if by and by not in audit.attributes:
+            raise ValueError(
+                "`training: mitigation: attribute:` names what is not among `attributes:`, so that nothing could tell whether it "
+                "helps. Name it in both, or in neither"
+            )
+        return audit
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -1,4 +1,4 @@
-"""Commands about models: `train`, `audit`, `replay`, `plan`, `validate`, `compare`, `tune`."""
+"""Commands about models: `train`, `audit`, `replay`, `plan`, `validate`, `compare`, `mitigate`, `tune`."""
 
 import math
 import time
@@ -154,6 +154,45 @@ def compare_command(
         found = compare(installation, (one, other))
     rows = found.rows.to_dict("records") if as_json else versus.table(found)
     return Answer("compare", rows, sentences=versus.sentences(found), is_told_first=True)
+
+
+@app.command("mitigate")
+@answering
+def mitigate_command(
+    outcome: Annotated[str, typer.Argument(help="A declared one, e.g. crisis.")],
+    attribute: Annotated[
+        str | None,
+        typer.Option(
+            help="One of `audit: attributes:`; by default the first with two groups large enough to be shown."
+        ),
+    ] = None,
+    as_of: AsOf = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Answer:
+    """Compare ways to narrow a gap between groups with what serves: who gains, who pays; applies none of them."""
+    from datetime import date
+
+    from pipelines.cli.night_of import night_of
+    from pipelines.reports import mitigation as told
+    from pipelines.reports.site import Context, write_index
+    from pipelines.settings import load_settings
+    from pipelines.training.mitigating import compare
+    from pipelines.training.provenance import code_version, dataset_name
+
+    with held(load_settings(config), as_json) as installation:
+        night = night_of(installation, as_of)
+        found = compare(installation, night, outcome, attribute)
+        folder = installation.settings.reports_folder
+        context = Context(date.fromisoformat(night), dataset_name(installation), code_version=code_version())
+        paths = [told.write_mitigation(folder, found, context), write_index(folder)]
+    rows = found.rows.to_dict("records") if as_json else told.table(found)
+    extra = {
+        "attribute": found.attribute,
+        "hidden_groups": told.hidden_groups(found),
+        "fits_left_out": found.n_left_out,
+    }
+    return Answer("mitigate", rows, paths, told.sentences(found), extra=extra, is_told_first=True)
 
 
 @app.command("tune")

@@ -38,7 +38,7 @@ def make(
     settings, lake = installation.settings, installation.lake
     served, split = judgement.served(installation, outcome)
     matrix = lake.load(f"training_matrix_{outcome}")
-    tried = candidates(matrix, settings.features_on(), settings.training.model.growth())
+    tried = candidates(matrix, settings.features_on(), settings.training)
     predictor = next(predictor for predictor in tried if predictor.name == served)
     known_at = engineering.cohort(installation, night).known_at
     results = lake.load("results").query("outcome == @outcome")
@@ -48,6 +48,7 @@ def make(
         outcome=next(o for o in engineering.outcomes(installation) if o.name == outcome),
         finding=finding, reason=str(reasons[outcome]), served=served, split=split,
         alert_horizon=settings.outcomes[outcome].alert_horizon, learner=predictor.learner, features=predictor.features,
+        reweighed_by=predictor.reweighed_by,
         families=Counter(family(name) for name in predictor.features),
         decision=judgement.decision_of(installation, outcome), context=context, rows=results,
         flow=lake.load("flow").query("outcome == @outcome"), people=tables[PEOPLE], controls=tables.get(CONTROLS),

@@ -50,7 +50,7 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
     night = last_night(installation)
     controls.passed(installation, night)
     predictors = tuple(
-        Predictor(name, model.learner, model.features, model.growth)
+        Predictor(name, model.learner, model.features, model.growth, model.reweighed_by)
         for name, model in zip((one, other), models, strict=True)
     )
     rows = contest.fitted(installation, night, outcome, predictors, split)

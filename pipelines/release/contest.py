@@ -17,7 +17,7 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.release import ledger
 from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion, model_name
-from pipelines.training import evaluating, looks
+from pipelines.training import evaluating, labelling, looks
 from pipelines.training.candidates import candidates
 
 INCUMBENT = "champion"
@@ -40,20 +40,20 @@ def against_champion(
         return Contest(champion.tags.get("predictor", "unknown"), Standing.ALTERED)
     matrix = installation.lake.load(f"training_matrix_{outcome.name}")
     settings = installation.settings
-    growth = settings.training.model.growth()
-    today = {p.name: p for p in candidates(matrix, settings.features_on(), growth)}
+    today = {p.name: p for p in candidates(matrix, settings.features_on(), settings.training)}
     twin = next((p for p in today.values() if is_alike(p, model)), None)
     if twin is not None and twin.name == served:
         return Contest(model.name, Standing.SAME)
     if twin is not None and served != MODEL:
         return Contest(model.name, Standing.WEIGHED)
-    known = settings.catalog().by_name
-    if not all(name in matrix.columns or name in known for name in model.features):
+    known, subjects = settings.catalog().by_name, engineering.cohort(installation, night).subjects
+    is_there = all(name in matrix.columns or name in known for name in model.features)
+    if not is_there or (model.reweighed_by and model.reweighed_by not in subjects.columns):
         return Contest(model.name, Standing.GONE)
     if twin is not None:
         rows, name = installation.lake.load(f"predictions_{outcome.name}").query("split == @split"), twin.name
     else:
-        incumbent = Predictor(INCUMBENT, model.learner, model.features, model.growth)
+        incumbent = Predictor(INCUMBENT, model.learner, model.features, model.growth, model.reweighed_by)
         looks.record(installation, night, outcome.name, f"contest with {champion.content_sha256}", 1)
         rows, name = fitted(installation, night, outcome, (today[served], incumbent), split), INCUMBENT
     if rows.empty:
@@ -73,8 +73,13 @@ def _rival(installation: Installation, name: str) -> ModelVersion | None:
 
 
 def is_alike(one: Predictor | HazardModel, other: Predictor | HazardModel) -> bool:
-    """Whether both are made by the same learner, grown alike, from the same features."""
-    return (one.learner, set(one.features), one.growth) == (other.learner, set(other.features), other.growth)
+    """Whether both are made by the same learner, grown alike, from the same features, reweighed alike."""
+    return all(
+        (
+            one.learner == other.learner, set(one.features) == set(other.features), one.growth == other.growth,
+            one.reweighed_by == other.reweighed_by,
+        )
+    )  # fmt: skip
 
 
 def fitted(
@@ -87,6 +92,7 @@ def fitted(
     matrix = engineering.widened(installation, night, outcome, lake.load(f"training_matrix_{outcome.name}"), asked)
     labels = lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
+    onset = labelling.grouped(installation, night, onset, {p.reweighed_by for p in predictors} - {""})
     planned = [s for s in evaluating.planned_splits(onset, outcome, how, how.seed) if s.name == split]
     found = protocol.cross_predict(
         matrix, onset, outcome.horizons_days, predictors, planned, how.train_every_days, how.seed, how.threads,

@@ -60,7 +60,7 @@ def validate(
     features = tuple(dict.fromkeys([*engineering.needed(cohort.settings), *model.features]))
     matrix, labels = labelling.labelled_past(cohort, night, declared, features)
     how, horizon = cohort.settings.training, cohort.settings.outcomes[declared.name].alert_horizon
-    today = candidates(matrix, cohort.settings.features_on(), how.model.growth())
+    today = candidates(matrix, cohort.settings.features_on(), how)
     rules = tuple(predictor for predictor in today if predictor.name != MODEL)
     predicted = external_validation.predict(
         model, matrix, labels, rules, how.folds, how.train_every_days, how.seed, how.threads,

@@ -90,7 +90,14 @@ def _remarks(installation: Installation, outcome: str) -> list[str]:
     """What a reader must know beside the policy: that trees were tuned on these people, and what else decides."""
     tuned = [tuning_report.warning(outcome)] if judgement.is_tuned(installation, outcome) else []
     row = installation.lake.load("served").set_index("outcome").loc[outcome]
-    return [*_unused(row), *tuned, *_standing(installation, outcome)]
+    return [*_mitigated(row), *_unused(row), *tuned, *_standing(installation, outcome)]
+
+
+def _mitigated(row: pd.Series) -> list[str]:
+    """That what serves is made with a mitigation, from the row of `served`; nothing where it is not."""
+    # Trainings of before had no such column.
+    by = row.get("reweighed_by", "")
+    return [words.mitigated(by)] if by else []
 
 
 def _unused(row: pd.Series) -> list[str]:
@@ -135,7 +142,8 @@ def serving(installation: Installation) -> list[Serving]:
     for outcome in installation.settings.outcomes:
         served = installation.registry.champion(model_name(outcome))
         is_outside = ledger.override_of(installation.audit_log, served.model) is not None
-        found.append(Serving(outcome, risk.load(served.folder).name, served.name, served.version, is_outside))
+        model = risk.load(served.folder)
+        found.append(Serving(outcome, model.name, served.name, served.version, is_outside, model.reweighed_by))
     return found
 
 
@@ -144,7 +152,8 @@ def findings(installation: Installation) -> tuple[pd.DataFrame, list[str]]:
     served = installation.lake.load("served")
     sentences = [str(reason) for reason in served["reason"]]
     for outcome in installation.settings.outcomes:
-        sentences += [*_unused(served.set_index("outcome").loc[outcome]), *_left_out(installation, outcome)]
+        row = served.set_index("outcome").loc[outcome]
+        sentences += [*_mitigated(row), *_unused(row), *_left_out(installation, outcome)]
         decision = judgement.decision_of(installation, outcome)
         verb = "lets" if decision.is_promoted else "does NOT let"
         sentences.append(f"The release policy {verb} it serve {outcome}: {'; '.join(decision.reasons)}.")

@@ -23,13 +23,17 @@ TIERS = ("high", "elevated", "baseline")
 
 @dataclass(frozen=True)
 class Serving:
-    """What scored an outcome: the predictor by its name, the registered model, and whether the release policy held it back."""
+    """What scored an outcome: the predictor by its name, the registered model, and whether the release policy held it back.
+
+    `reweighed_by` is the attribute by which its training rows were reweighed, if by any.
+    """
 
     outcome: str
     predictor: str
     model: str
     version: str
     is_outside_policy: bool
+    reweighed_by: str = ""
 
 
 def count_rows(scores: pd.DataFrame) -> pd.DataFrame:
@@ -78,7 +82,8 @@ def write_nightly(
 
 def _serving(of: Serving) -> tuple[str, bool]:
     """What serves, in a sentence, and whether outside the release policy."""
-    told = f"{words.plain(of.outcome).capitalize()} is scored by {words.served(of.predictor)} ({of.model} version {of.version})."
+    served = words.served(of.predictor, of.reweighed_by)
+    told = f"{words.plain(of.outcome).capitalize()} is scored by {served} ({of.model} version {of.version})."
     return told, of.is_outside_policy
 
 

@@ -18,10 +18,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
+from models.fairness.ways import GRADIENT, RECALIBRATION, REWEIGHING, THRESHOLDS, UNMITIGATED
 from pipelines.reports import words
 
 INK, GREY, PALE, BLUE, ORANGE, GREEN = "#1a1a1a", "#6b6b6b", "#e9eef3", "#0072b2", "#d55e00", "#00795c"
 MARKS = {PASS: ("o", GREEN), FAIL: ("^", ORANGE), INSUFFICIENT: ("s", GREY)}
+WAY_MARKS = {
+    UNMITIGATED: ("o", INK),
+    REWEIGHING: ("^", BLUE),
+    RECALIBRATION: ("s", GREEN),
+    GRADIENT: ("D", "#cc79a7"),
+    THRESHOLDS: ("v", ORANGE),
+}
+# Drawn filled.
+MAY_SERVE = (UNMITIGATED, REWEIGHING)
 LOOK = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -254,6 +264,29 @@ def importance(rows: pd.DataFrame, alt: str) -> Markup:
         axis.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, None))
         axis.set_yticks(places, [*rows["name"]])
         axis.set_xlabel("mean size of its part of the log-odds, with 95 % interval", fontsize=8, color=GREY)
+        return _svg(figure, alt)
+
+
+def frontier(points: pd.DataFrame, alt: str) -> Markup:
+    """Widest gap between groups against the share caught of everybody, a cross of intervals for each way to mitigate.
+
+    `points`: way, name, and gap_ and caught_ value, low, high; a way without a gap is left out.
+    """
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(WIDTH_IN * 0.72, 3.9), layout="constrained")
+        axis = figure.subplots()
+        for row in points[points["gap_value"].notna()].to_dict("records"):
+            marker, colour = WAY_MARKS[row["way"]]
+            face = colour if row["way"] in MAY_SERVE else "white"
+            axis.plot([row["gap_low"], row["gap_high"]], [row["caught_value"]] * 2, color=colour, lw=1, alpha=0.7)
+            axis.plot([row["gap_value"]] * 2, [row["caught_low"], row["caught_high"]], color=colour, lw=1, alpha=0.7)
+            axis.plot(
+                row["gap_value"], row["caught_value"], marker, color=colour, ms=9, mfc=face, mew=1.8, ls="", label=row["name"]
+            )  # fmt: skip
+        axis.set(xlim=(0, None), ylim=(0, None))
+        axis.set_xlabel("widest gap of the share caught between groups")
+        axis.set_ylabel("share caught of everybody")
+        figure.legend(loc="outside right center", frameon=False, fontsize=8.5, labelspacing=1.1)
         return _svg(figure, alt)
 
 

@@ -20,6 +20,7 @@ KINDS = {
     "nightly": ("Nights", "What was delivered each night, and for whom there is no score."),
     "data": ("Data", "What came in each night, what was refused at the door, and what does not hold."),
     "fairness": ("Fairness", "Whom the model serves better or worse, and how sure we are."),
+    "mitigation": ("Mitigation", "What ways to narrow a gap between groups would gain, and what they would cost."),
     "model": ("Models", "The model against simple baselines, and what the gate decided."),
 }
 

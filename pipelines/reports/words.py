@@ -72,6 +72,9 @@ METRICS: dict[str, Word] = {
     ),
     "lead_time_days": Word("Lead time", "days from the first flag to the onset; median and quartiles"),
     "alert_persistence": Word("Persistence", "share of flagged days that are flagged on the next day too"),
+    "tpr_widest_gap": Word(
+        "Widest gap of caught", "share caught in the group where it is highest, minus that where it is lowest"
+    ),
     "brier": Word("Brier score", "mean squared error of the risk; smaller is better"),
     "scaled_brier": Word("Scaled Brier", "1 is perfect, 0 is no better than the mean risk"),
     "ici": Word("Calibration error (ICI)", "mean distance between given and observed risk"),
@@ -176,9 +179,19 @@ def predictor(name: str) -> str:
     return f"Baseline: {called(name)}" if name in CALLED and name != MODEL else called(name)
 
 
-def served(name: str) -> str:
-    """What scores, in a sentence: the model, or a simple rule by its name."""
-    return called(name) if name == MODEL else f"the simple rule “{called(name)}”"
+def served(name: str, reweighed_by: str = "") -> str:
+    """What scores, in a sentence: the model, or a simple rule by its name; and by what its training rows are reweighed."""
+    told = called(name) if name == MODEL else f"the simple rule “{called(name)}”"
+    return f"{told}, reweighed by {plain(reweighed_by)}" if reweighed_by else told
+
+
+def mitigated(reweighed_by: str) -> str:
+    """What a reader must know of a predictor whose training rows are reweighed."""
+    by = plain(reweighed_by)
+    return (
+        f"Mitigated as declared: training rows are reweighed by {by}, so that {by} and outcome are independent among them; no score "
+        f"reads {by}. What that gains and costs, `foretide mitigate` tells."
+    )
 
 
 def plain(name: str) -> str:

@@ -6,13 +6,15 @@ import pandas as pd
 
 from features.feature import family
 from models.baselines import Predictor, predictors
-from models.growth import Growth
 from pipelines.errors import Refused
+from pipelines.sections import Training
 from pipelines.training.labelling import KEY
 
 
-def candidates(matrix: pd.DataFrame, features_on: Collection[str], growth: Growth) -> tuple[Predictor, ...]:
+def candidates(matrix: pd.DataFrame, features_on: Collection[str], how: Training) -> tuple[Predictor, ...]:
     """The model over those features that are on and tell rows of this cohort apart, and every baseline.
+
+    All of them are made with the mitigation that is declared: either may come to serve.
 
     Raises:
         Refused: there is no such feature.
@@ -26,7 +28,7 @@ def candidates(matrix: pd.DataFrame, features_on: Collection[str], growth: Growt
             f"{lacking['without_value']} have no value, {lacking['constant']} the same everywhere. Switch others on by "
             "`features:`, or bring the data that these are made of."
         )
-    return predictors(families, seen, growth)
+    return predictors(families, seen, how.model.growth(), how.reweighed_by)
 
 
 def feature_families(matrix: pd.DataFrame) -> dict[str, list[str]]:

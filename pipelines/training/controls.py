@@ -97,7 +97,7 @@ def _of_outcome(installation: Installation, night: str, outcome: Outcome) -> Ite
     lake, how = installation.lake, installation.settings.training
     matrix, labels = lake.load(f"training_matrix_{outcome.name}"), lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
-    predictors = candidates(matrix, installation.settings.features_on(), how.model.growth())
+    predictors = candidates(matrix, installation.settings.features_on(), how)
     planned = [s for s in evaluating.planned_splits(onset, outcome, how, how.seed) if s.name == UNSEEN_SUBJECTS]
 
     def progress(share: float) -> None:

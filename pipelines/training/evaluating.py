@@ -68,7 +68,7 @@ def evaluate(installation: Installation, night: str) -> Counts:
         labels = installation.lake.load(f"labels_{outcome.name}")
         places = places_of(installation, night) if how.every_split else {}
         found = evaluate_outcome(dataset_name(installation), matrix, labels, outcome, declared.alert_horizon,
-                                 candidates(matrix, installation.settings.features_on(), how.model.growth()), how,
+                                 candidates(matrix, installation.settings.features_on(), how), how,
                                  installation.settings.audit.top_share, places, installation.report)  # fmt: skip
         rows = _refitted(installation, outcome, matrix, labels, found)
         results.append(
@@ -86,6 +86,7 @@ def evaluate(installation: Installation, night: str) -> Counts:
                 "split": found.split,
                 "reason": reason,
                 "growth": growth,
+                "reweighed_by": how.reweighed_by,
                 **lacking,
             }
         )
@@ -110,7 +111,7 @@ def _refitted(
     how, horizon = settings.training, settings.outcomes[outcome.name].alert_horizon
     if not how.refits:
         return found.rows
-    asked = candidates(matrix, settings.features_on(), how.model.growth())
+    asked = candidates(matrix, settings.features_on(), how)
     if not how.every_split:
         gain = candidacy.gain_at(found.rows, found.split, horizon)
         if gain is None or not gain.low > settings.release_policy.min_gain_low:

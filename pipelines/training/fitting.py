@@ -42,9 +42,7 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
         labels = installation.lake.load(f"labels_{outcome.name}")
         name = str(served.loc[outcome.name, "served"])
-        predictor = next(
-            p for p in candidates(matrix, installation.settings.features_on(), how.model.growth()) if p.name == name
-        )
+        predictor = next(p for p in candidates(matrix, installation.settings.features_on(), how) if p.name == name)
         unsaid = importance.contradicted(moved, outcome.name, name)
         model = replace(fit_final(matrix, labels, outcome, predictor, how), unsaid=unsaid)
         registered = _log(installation, night, outcome, model, tables)
@@ -64,10 +62,9 @@ def fit_final(
     """Fit a predictor of onset on every subject, on such rows as in evaluation, calibrated by cross-fitting."""
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
     kept = protocol.learnt_from(matrix, onset, predictor.features, training.train_every_days)
-    return risk.fit(
-        matrix[kept], onset[kept], outcome.horizons_days, predictor.features, predictor.learner, training.seed,
-        training.threads, predictor.name, with_intervals, growth=predictor.growth,
-    )  # fmt: skip
+    return protocol.fit_one(
+        matrix[kept], onset[kept], outcome.horizons_days, predictor, training.seed, training.threads, with_intervals
+    )
 
 
 def _log(  # type: ignore[no-untyped-def]
@@ -83,6 +80,7 @@ def _log(  # type: ignore[no-untyped-def]
     tags = {"code_version": code_version(), "data_version": lake.content_version(known.known_at),
             "known_at": known.known_at.isoformat(), "outcome": outcome.name, "predictor": model.name,
             RESULTS_TAG: tracking.content_of(rows),
+            **({"mitigation": f"reweighing by {model.reweighed_by}"} if model.reweighed_by else {}),
             # A training with more to show is another one, and is recorded.
             **{f"{name}_table": "logged" for name in tables}}  # fmt: skip
     declared = settings.outcomes[outcome.name]

@@ -1,12 +1,12 @@
 """Labels of every outcome for the rows of its stored matrix: `labels_<outcome>`, and the flow to them in `flow`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
 from features.calendar import is_known_on
-from models import outcomes, splits
+from models import outcomes, reweighing, splits
 from models.flow import flow
 from models.learnability import refuse_what_cannot_be_learnt
 from models.outcomes import Outcome, at_horizon
@@ -78,14 +78,15 @@ def labels_of(
 ) -> pd.DataFrame:
     """Labels of both tasks for index rows as a night knows them and, of those over by then, as each forward cut did.
 
-    An event that was received after a cut is none to a training there: it would have seen a row without one.
+    An event that was received after a cut is none to a training there: it would have seen a row without one. Where a mitigation
+    is declared, rows have the group by which they are reweighed, as the night knows it.
 
     Args:
         known: the cohort of the night.
         reports: versions of subject-days on which the outcome may have been reported, with `known_on`.
 
     Raises:
-        ModelsError: nothing can be learnt from the labels that are known by now.
+        ModelsError: nothing can be learnt from the labels that are known by now, or everybody is in one group.
     """
     longest = max(outcome.horizons_days)
     labels = _as_known(installation, known, outcome, index, reports)
@@ -97,6 +98,20 @@ def labels_of(
             told = _as_known(installation, then, outcome, index[is_over], by_then)
             labels = splits.with_known(labels, cut, np.tile(is_over, len(outcomes.TASKS)), told)
     refuse_what_cannot_be_learnt(labels[labels["task"] == "onset"], outcome.horizons_days)
+    by = installation.settings.training.reweighed_by
+    return reweighing.with_groups(labels, known.subjects, by) if by else labels
+
+
+def grouped(installation: Installation, night: str, labels: pd.DataFrame, by: Collection[str]) -> pd.DataFrame:
+    """Label rows with their groups by further attributes, as the night knows them.
+
+    Raises:
+        ModelsError: an attribute that no source gives, or by which everybody is in one group.
+    """
+    subjects = engineering.cohort(installation, night).subjects
+    for attribute in sorted(by):
+        if reweighing.column(attribute) not in labels:
+            labels = reweighing.with_groups(labels, subjects, attribute)
     return labels
 
 

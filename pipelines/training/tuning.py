@@ -137,7 +137,7 @@ def _search(installation: Installation, night: str, outcome: Outcome) -> tuple[S
     how = settings.training
     matrix, labels = lake.load(f"training_matrix_{outcome.name}"), lake.load(f"labels_{outcome.name}")
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
-    tried = candidates(matrix, settings.features_on(), how.model.growth())
+    tried = candidates(matrix, settings.features_on(), how)
     model = next(p for p in tried if p.name == MODEL)
     horizon = settings.outcomes[outcome.name].alert_horizon
     search = Search(matrix, onset, model, outcome.horizons_days, horizon, how.folds, how.train_every_days, how.seed)

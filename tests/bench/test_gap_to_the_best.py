@@ -79,7 +79,7 @@ def fitted(home: Path) -> list[risk.HazardModel]:
     settings = known.settings
     return [
         fitting.fit_final(matrix, onset, outcome, predictor, settings.training, with_intervals=False)
-        for predictor in candidates(matrix, settings.features_on(), settings.training.model.growth())
+        for predictor in candidates(matrix, settings.features_on(), settings.training)
     ]
 
 

@@ -52,7 +52,7 @@ def facts(**changed: object) -> Facts:
         importance=importance_rows(), abstention=abstention_rows(), abstained_by_group=by_group(), verdicts=verdicts(),
         fairness_page="fairness-crisis.html", told={}, known_at="2026-06-30T03:00",
         data_version="da7a", model_hash="4a54", training=Training(), release_policy=ReleasePolicy(), alert_policy=AlertPolicy(),
-        audit=AuditSettings(), is_tuned=False,
+        audit=AuditSettings(), is_tuned=False, reweighed_by="",
     )  # fmt: skip
     return replace(told, **changed)
 

@@ -18,7 +18,6 @@ from features.feature import RATIONALE
 from features.literature import CITATIONS
 from models.baselines import MODEL, Predictor
 from models.errors import ModelsError
-from models.growth import Growth
 from pipelines.engineering import training_matrices
 from pipelines.errors import Refused
 from pipelines.ingestion import ingest_all
@@ -136,8 +135,8 @@ def test_a_model_that_would_see_nothing_is_not_trained():
     with pytest.raises(
         Refused, match="None of the 1 features that are on tells rows .* apart: 1 have no value.*`features:`"
     ):
-        candidates(matrix, ["mood_valence_mean_7d"], Growth())
-    model = candidates(matrix, ["mood_valence_mean_7d", "history_episodes_ever"], Growth())[0]
+        candidates(matrix, ["mood_valence_mean_7d"], Training())
+    model = candidates(matrix, ["mood_valence_mean_7d", "history_episodes_ever"], Training())[0]
     assert model.features == ("history_episodes_ever",)
 
 
@@ -146,10 +145,10 @@ def test_features_that_tell_nothing_apart_are_left_out_and_counted():
     told = {"history_episodes_ever": [0.0, 1.0, 2.0], "mood_valence_mean_7d": np.nan, "sleep_duration_mean_7d_min": 420.0,
             "activity_steps_mean_7d": [1.0, np.nan, 1.0], "adherence_coverage_28d": [0.5, 0.6, np.nan]}  # fmt: skip
     matrix = pd.DataFrame({"subject_id": "ann", "index_date": FIRST, **told})
-    assert candidates(matrix, list(told), Growth())[0].features == ("history_episodes_ever", "adherence_coverage_28d")
+    assert candidates(matrix, list(told), Training())[0].features == ("history_episodes_ever", "adherence_coverage_28d")
     assert without_use(matrix, list(told)) == {"features_on": 5, "without_value": 1, "constant": 2}
     with pytest.raises(Refused, match="0 have no value, 1 the same everywhere"):
-        candidates(matrix, ["sleep_duration_mean_7d_min"], Growth())
+        candidates(matrix, ["sleep_duration_mean_7d_min"], Training())
 
 
 def test_the_command_lists_every_feature_and_what_is_on(home):

@@ -368,7 +368,7 @@ def test_a_champion_whose_trees_grew_otherwise_is_another_recipe(made, tmp_path,
     """The same features and learner: a twin of the challenger only where the trees are grown alike, too."""
     outcome = engineering.outcomes(made)[0]
     matrix, labels = made.lake.load("training_matrix_crisis"), made.lake.load("labels_crisis")
-    model = candidates(matrix, made.settings.features_on(), growth)[0]
+    model = replace(candidates(matrix, made.settings.features_on(), made.settings.training)[0], growth=growth)
     risk.save(fitting.fit_final(matrix, labels, outcome, model, made.settings.training), tmp_path / "grown")
     version = challenger(made, "grown", tmp_path / "grown")
     made.registry.set_alias(version, CHAMPION)

@@ -82,8 +82,7 @@ def test_refits_are_made_where_they_can_decide(tmp_path, monkeypatch, low, train
         assert (made, len(rows)) == ([], len(found.rows))
         return
     everything = {
-        p.name
-        for p in candidates(matrix, installation.settings.features_on(), installation.settings.training.model.growth())
+        p.name for p in candidates(matrix, installation.settings.features_on(), installation.settings.training)
     }
     assert made == [everything if asked == "all" else asked]
     at = rows[rows["horizon_days"] == 14].set_index("metric")

@@ -62,6 +62,7 @@ class Facts:
         families: how many of the features are of which family.
         told: what a clinician calls each feature.
         is_tuned: whether a search on these very people may have chosen how the model's trees are grown.
+        reweighed_by: the attribute by which training rows are reweighed; empty where no mitigation is declared.
         model_hash: of the registered files; empty where nothing was registered, as in a replay.
     """
 
@@ -91,6 +92,7 @@ class Facts:
     model_hash: str
     training: Training
     is_tuned: bool
+    reweighed_by: str
     release_policy: ReleasePolicy
     alert_policy: AlertPolicy
     audit: AuditSettings

@@ -87,8 +87,19 @@ def _development(facts: Facts) -> list[Answer]:
         (DEVELOPMENT, ANALYSIS, "Were predictors chosen without being fitted to the outcome?", YES,
          "on by declaration, before this training read a label"),
         (DEVELOPMENT, ANALYSIS, "Was overfitting accounted for?", YES, "shrinkage; calibration by cross-fitting over subjects"),
-        (DEVELOPMENT, ANALYSIS, "Was class imbalance handled without harm to calibration?", YES, "nothing was resampled or weighted"),
+        (DEVELOPMENT, ANALYSIS, "Was class imbalance handled without harm to calibration?", *_weighed(facts)),
     ]  # fmt: skip
+
+
+def _weighed(facts: Facts) -> tuple[str, str]:
+    """Whether training rows count alike."""
+    if not facts.reweighed_by:
+        return YES, "nothing was resampled or weighted"
+    by = words.plain(facts.reweighed_by)
+    return (
+        UNKNOWN,
+        f"rows are reweighed by {by}, not by class; whether that harms calibration, the calibration by {by} tells. {BLANK}",
+    )
 
 
 def _evaluation(facts: Facts) -> list[Answer]:

@@ -106,6 +106,7 @@ def learner(facts: Facts) -> Section:
             f"{words.predictor(facts.served)}: {LEARNERS[facts.learner]}.",
             "Trees are grown as `training: model:` declares; a training tunes nothing.",
             *((tuning.warning(facts.outcome.name),) if facts.is_tuned else ()),
+            *((words.mitigated(facts.reweighed_by),) if facts.reweighed_by else ()),
             "One discrete-time hazard over the intervals between horizons, so that a risk never falls as the horizon grows.",
             "Fitted on every subject, one day in "
             f"{how.train_every_days} of each; figures come from fits on other subjects than those tested.",

@@ -34,6 +34,9 @@ def fairness(facts: Facts) -> Section:
         (
             f"Declared: {', '.join(words.plain(name) for name in facts.audit.attributes)}; margin {facts.audit.margin:g}, at the "
             f"top {words.percent(facts.audit.top_share)} of a night.",
+            words.mitigated(facts.reweighed_by)
+            if facts.reweighed_by
+            else "No mitigation is declared; what ways to mitigate would gain and cost, `foretide mitigate` tells.",
             "Insufficient evidence is no pass: the cohort is too small to tell.",
             f"Every comparison is in {facts.fairness_page}.",
         ),
@@ -75,7 +78,7 @@ def change(facts: Facts) -> Section:
             "This is the predetermined change control plan, declared in the configuration; its hash is the policy version.",
             "May change by itself, with a training: the data up to its night, hence weights, trees and calibration; and which "
             "of the declared predictors serves.",
-            "Changes only by the configuration: outcome, horizons, features that are on, this policy.",
+            "Changes only by the configuration: outcome, horizons, features that are on, mitigation, this policy.",
             "A new version serves if every rule below is kept. A person may override any but a failed control, by name and with "
             "a reason, which every report and delivery then shows; `foretide rollback` takes a version back.",
         ),
@@ -116,6 +119,7 @@ def versions(facts: Facts) -> Section:
             "Model": context.model_version or "not registered",
             "Model files (sha256)": facts.model_hash or "not registered",
             "Predictor": called(facts.served),
+            "Mitigation": f"reweighing by {words.plain(facts.reweighed_by)}" if facts.reweighed_by else "none",
             "Code": context.code_version,
             "Policy": context.policy_version,
             "Data": facts.data_version,

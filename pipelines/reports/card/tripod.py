@@ -73,7 +73,7 @@ ITEMS = (
     Item("13", "Class imbalance", "No method was used; risks are calibrated to the rate observed."),
     Item("14", "Fairness: approaches and why",
          "Audit by declared attributes and pairs of them, verdicts with "
-         "margins; it can hold a model back. No mitigation.", "why these attributes and this margin"),
+         "margins; it can hold a model back. Mitigation: {mitigation}.", "why these attributes and this margin"),
     Item("15", "Output, thresholds and why",
          "Risk within {horizons}, 0 to 1; tiers by capacity: {high} high, {elevated} elevated.", "why this capacity"),
     Item("16", "Differences between development and evaluation data",
@@ -150,6 +150,7 @@ def _known(facts: Facts) -> dict[str, str]:
         "Not examined in this training (`every_split`, with several sites or devices).",
         "tuned": "a search on these people was made before, and what is declared is not the default: figures are no test of it"
         if facts.is_tuned else "no search on these people chose them",
+        "mitigation": f"training rows reweighed by {words.plain(facts.reweighed_by)}" if facts.reweighed_by else "none",
         "code": facts.context.code_version,
         "policy": facts.context.policy_version,
         "model": facts.model_hash or "not registered",
