@@ -59,6 +59,11 @@ class Queue:
     share: float
     scope: Scope
 
+    @property
+    def pool(self) -> NDArray[np.int64]:
+        """The pool of each row in their order, counted from 0."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
     def flagged(self, weights: NDArray[np.int32]) -> NDArray[np.int32]:
         """See `Flags`. A pool of n rows flags share * n of them, to the nearest whole row."""
         chosen = np.empty((len(self.rows), weights.shape[1]), np.int32)

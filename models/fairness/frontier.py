@@ -16,7 +16,7 @@ from models import resampling
 from models.calibration import binned_levels, binned_slopes, slope_and_intercept
 from models.fairness import audit, disclosure
 from models.fairness.alerts import Queue, Scope, queue_rows
-from models.fairness.bootstrap import membership
+from models.fairness.groups import membership
 from models.fairness.ways import RANDOMISED, UNMITIGATED, WAYS
 from models.power import EVERYBODY
 
@@ -60,7 +60,7 @@ def measure(
     """
     groupings, groups = audit.divide(rows.assign(probability=rows[UNMITIGATED]), attributes, {})
     groups = groups.assign(is_shown=disclosure.is_showable(groups), is_counted=disclosure.is_countable(groups))
-    members = membership(groupings) > 0
+    members = membership(groupings)
     codes, subjects = pd.factorize(rows["subject_id"], sort=True)
     subject, n = codes.astype(np.int64), len(subjects)
     weights = np.vstack([np.ones((1, n)), resampling.draws(n, resamples, seed)])
@@ -136,7 +136,9 @@ def _way(
     queue = queue_rows(rows.assign(probability=score), subject, top_share, seed)
     is_by_chance = name in RANDOMISED
     flagged, caught = (
-        _flagged_by_chance(queue, score, label, weights) if is_by_chance else _flagged_by_rank(queue, label, weights)
+        _flagged_by_chance(queue, score, label, weights)
+        if is_by_chance
+        else _flagged_by_rank(queue, subject, label, weights)
     )
     n = weights.shape[1]
     every, positives = (np.bincount(subject, of, n).astype(np.float64) for of in (np.ones(len(rows)), label))
@@ -144,12 +146,11 @@ def _way(
     return _Way(flagged, caught, every, positives, weights, scored, queue.scope)
 
 
-def _flagged_by_rank(queue: Queue, label: Values, weights: Values) -> tuple[Values, Values]:
+def _flagged_by_rank(queue: Queue, subject: NDArray[np.int64], label: Values, weights: Values) -> tuple[Values, Values]:
     """Flagged rows, and caught ones, of each subject in each draw: the night's capacity goes to the highest risks."""
     n, places = weights.shape[1], np.arange(len(queue.rows))
     of_all, of_caught = (
-        sparse.csr_matrix((of.astype(np.float64), (queue.subject, places)), shape=(n, len(places)))
-        for of in (np.ones(len(places)), label[queue.rows])
+        sparse.csr_matrix((of, (subject, places)), shape=(n, len(places))) for of in (np.ones(len(places)), label)
     )
     copies = np.ascontiguousarray(weights.T.astype(np.int32))
     flagged, caught = [], []
@@ -169,7 +170,7 @@ def _flagged_by_chance(queue: Queue, chance: Values, label: Values, weights: Val
     of = chance[queue.rows]
 
     def by_pool(values: Values) -> sparse.csr_matrix:
-        return sparse.csr_matrix((values, (queue.subject, queue.pool)), shape=(n, len(queue.starts)))
+        return sparse.csr_matrix((values, (queue.subject, queue.pool)), shape=(n, len(queue.starts) - 1))
 
     expected, every = by_pool(of).T @ drawn, by_pool(np.ones(len(of))).T @ drawn
     room = np.minimum(1.0, np.divide(queue.share * every, expected, out=np.ones_like(expected), where=expected > 0))
