@@ -17,10 +17,11 @@ from models.fairness import showing
 from models.fairness.alerts import AlertRule
 from models.fairness.audit import Audited, audit
 from models.fairness.groups import NOT_RECORDED
+from models.fairness.showing import Shown
 from pipelines.errors import Refused, Usage
 from pipelines.progress import Report
 from pipelines.release import releases
-from pipelines.release.fairness import COMPARED
+from pipelines.release.releases import Release
 from pipelines.reports.bundle import write_bundle
 from pipelines.reports.fairness import page_text
 from pipelines.reports.site import Context
@@ -51,11 +52,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Found:
-    """Verdicts of groups that may be shown, the files that were written, and what to know of them."""
+    """What may be shown of the audit inside, the files that were written, and the release, if one was asked for."""
 
-    rows: list[dict[str, object]]
+    shown: Shown
     paths: list[Path]
-    sentences: list[str]
+    released: Release | None
 
 
 def audit_file(
@@ -84,17 +85,14 @@ def audit_file(
     context = Context(as_of=date.fromisoformat(night), dataset=file.name)
     shown = showing.internal(found)
     bundle = write_bundle(out, shown, page_text(shown, context))
-    paths, sentences = [bundle / "report.html"], []
+    paths, made = [bundle / "report.html"], None
     if is_release:
         leaving = showing.releasable(found)
         made = releases.release(
             out / LEDGER, leaving, found.members, night=night, report=file.name, folder=out, page=page_text(leaving, context)
         )  # fmt: skip
         paths.append(made.bundle)
-        sentences.append(f"Release {made.number} of this folder is on record: {made.report}, {made.night}.")
-    verdicts = shown.tables["verdicts"]
-    rows = verdicts.loc[~verdicts["is_crossed"], list(COMPARED)].astype(object)
-    return Found(rows.where(rows.notna(), None).to_dict("records"), paths, sentences)
+    return Found(shown, paths, made)
 
 
 def _refuse_confused(asked: Asked, references: Mapping[str, str]) -> None:

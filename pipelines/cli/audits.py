@@ -13,6 +13,8 @@ from pipelines.cli.held import held
 
 if TYPE_CHECKING:
     from models.fairness.alerts import AlertRule
+    from models.fairness.showing import Shown
+    from pipelines.release.releases import Release
 
 NEVER_FAIR = "Insufficient evidence never means fair."
 
@@ -69,7 +71,8 @@ def audit_command(
             release,
             report,
         )
-    return Answer("audit", found.rows, found.paths, [*found.sentences, NEVER_FAIR])
+    released = [] if found.released is None else [found.released]
+    return _told([({}, found.shown)], released, found.paths, as_json)
 
 
 def _audit_again(is_release: bool, config: Path | None, as_json: bool) -> Answer:
@@ -79,10 +82,21 @@ def _audit_again(is_release: bool, config: Path | None, as_json: bool) -> Answer
     with held(load_settings(config), as_json) as installation:
         told = fairness.audit_again(installation)
         released = [fairness.release(installation, of) for of in told] if is_release else []
-    rows = [{"outcome": of.outcome, **row} for of in told for row in fairness.compared(of)]
-    sentences = [f"Release {of.number} is on record: {of.report}, night {of.night}." for of in released]
     paths = [installation.settings.reports_folder / "index.html", *(of.bundle for of in released)]
-    return Answer("audit", rows, paths, [*sentences, NEVER_FAIR])
+    return _told([({"outcome": of.outcome}, of.shown) for of in told], released, paths, as_json)
+
+
+def _told(
+    found: "list[tuple[dict[str, str], Shown]]", released: "list[Release]", paths: list[Path], as_json: bool
+) -> Answer:
+    """All verdicts for a machine; for a person the findings in sentences, and comparisons with the reference."""
+    from pipelines.release.fairness import compared
+    from pipelines.reports.fairness import sentences, verdicts
+
+    rows = [of | row for of, shown in found for row in (compared(shown) if as_json else verdicts(shown))]
+    said = [line for _, shown in found for line in sentences(shown)]
+    said += [f"Release {of.number} is on record: {of.report}, night {of.night}." for of in released]
+    return Answer("audit", rows, paths, [*said, NEVER_FAIR])
 
 
 def _refuse_more(asked: Mapping[str, object]) -> None:

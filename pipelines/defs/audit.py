@@ -14,7 +14,7 @@ def report_fairness(context: AssetExecutionContext) -> MaterializeResult:
     told = fairness.audit(context.resources.installation, context.partition_key)
     metadata = {}
     for of in told:
-        rows = [TableRecord(row) for row in fairness.compared(of)]
+        rows = [TableRecord(row) for row in fairness.compared(of.shown)]
         metadata |= {of.outcome: MetadataValue.text(fairness.counted(of)), f"{of.outcome}: verdicts": MetadataValue.table(rows),
                      f"{of.outcome}: page": MetadataValue.path(of.page)}  # fmt: skip
     return MaterializeResult(metadata=metadata)

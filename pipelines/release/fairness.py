@@ -77,9 +77,9 @@ def release(installation: Installation, told: Told) -> Release:
     return made
 
 
-def compared(told: Told) -> list[dict[str, object]]:
+def compared(shown: showing.Shown) -> list[dict[str, object]]:
     """The verdict of each comparison of two groups of one attribute, as far as they are large enough to be shown."""
-    verdicts = told.shown.tables["verdicts"]
+    verdicts = shown.tables["verdicts"]
     rows = verdicts.loc[~verdicts["is_crossed"], list(COMPARED)].astype(object)
     return rows.where(rows.notna(), None).to_dict("records")
 
@@ -105,9 +105,9 @@ def _told(installation: Installation, night: str, outcome: str) -> Told:
     found = audit_of(installation, night, audited, scored)
     shown, context = showing.internal(found), context_of(installation, night, outcome)
     former = _former(installation, outcome)
-    page = write_fairness(installation.settings.reports_folder, shown, context, former)
+    page, alone = write_fairness(installation.settings.reports_folder, shown, context, former)
     folder, _ = _bundle(installation, outcome)
-    bundle = write_bundle(folder, shown, page.read_text(encoding="utf-8"))
+    bundle = write_bundle(folder, shown, alone)
     challenger = installation.registry.find(model_name(outcome), CHALLENGER)
     if challenger is not None:
         texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(bundle.iterdir())}

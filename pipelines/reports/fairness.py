@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from models.fairness import disclosure
-from models.fairness.audit import REST, Audited
+from models.fairness.audit import REFERENCE, REST, Audited
 from models.fairness.groups import EVERYBODY
 from models.fairness.showing import COUNTS, Shown
 from models.fairness.thresholds import RISK, TOP_SHARE
@@ -69,10 +69,13 @@ def page_name(of: Audited) -> str:
     return f"fairness {of.outcome} {of.task} {of.horizon_days}d {of.split} {of.model}"
 
 
-def write_fairness(folder: Path, shown: Shown, context: Context, former: Former | None = None) -> Path:
-    """Write the report of one audit into the report site and give its path. Arguments as of `page_text`."""
-    of = Audited(**{field.name: shown.about[field.name] for field in fields(Audited)})
-    return write_page(folder, page_name(of), KIND, **_page(shown, former), context=context)
+def write_fairness(folder: Path, shown: Shown, context: Context, former: Former | None = None) -> tuple[Path, str]:
+    """Write the report of one audit into the report site; its path, and the same page as one that stands alone.
+
+    Arguments as of `page_text`.
+    """
+    of, content = Audited(**{field.name: shown.about[field.name] for field in fields(Audited)}), _page(shown, former)
+    return write_page(folder, page_name(of), KIND, **content, context=context), render(KIND, **content, context=context)
 
 
 def page_text(shown: Shown, context: Context, former: Former | None = None) -> str:
@@ -83,6 +86,29 @@ def page_text(shown: Shown, context: Context, former: Former | None = None) -> s
         former: an earlier version's audit to compare with, as a bundle of the same kind has it.
     """
     return render(KIND, **_page(shown, former), context=context)
+
+
+def sentences(shown: Shown) -> list[str]:
+    """What was found by each attribute, for a terminal."""
+    view = View(shown)
+    found = [findings.of_attribute(view, name) for name in view.attributes]
+    lines = [(of, *(f"{of.name} {group}: {said}" for group, said in of.sentences)) for of in found]
+    return [line for of, *said in lines for line in (f"{of.name}: {of.headline} {of.hidden}".strip(), *said)]
+
+
+def verdicts(shown: Shown) -> list[dict[str, object]]:
+    """Each comparison of two groups of one attribute with its reference, and every gap with the rest, for a terminal."""
+    found = shown.tables["verdicts"]
+    asked = ~found["is_crossed"].astype(bool) & ((found["versus"] == REFERENCE) | (found["verdict"] == FAIL))
+    return [
+        {
+            "attribute": words.plain(row["attribute"]), "group": row["group"], "against": row["reference"],
+            "metric": words.metric(row["metric"]).short, "difference": words.number(row["difference"], is_signed=True),
+            "95 % interval": words.span(row["low"], row["high"], is_signed=True) or words.DASH,
+            "verdict": words.VERDICTS[row["verdict"]][1], "smallest it could find": words.number(row["mdd"]),
+        }
+        for row in found[asked & found["difference"].notna()].to_dict("records")
+    ]  # fmt: skip
 
 
 def _page(shown: Shown, former: Former | None) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def fairness_page(tmp_path_factory) -> tuple[Path, str]:
     """One fairness report and its text."""
     audited = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "boosted_hazard")
     result = audit(*scored_cohort(), audited, rule=TopShare(0.1), margin=0.1, resamples=100)
-    path = write_fairness(tmp_path_factory.mktemp("site"), internal(result), CONTEXT)
+    path, _ = write_fairness(tmp_path_factory.mktemp("site"), internal(result), CONTEXT)
     return path, path.read_text(encoding="utf-8")
 
 
@@ -158,7 +158,7 @@ def test_the_same_audit_writes_the_same_bytes(tmp_path, fairness_page):
     """No clock and no random ids: reports can be compared byte by byte."""
     audited = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "boosted_hazard")
     result = audit(*scored_cohort(), audited, rule=TopShare(0.1), margin=0.1, resamples=100)
-    assert write_fairness(tmp_path, internal(result), CONTEXT).read_text(encoding="utf-8") == fairness_page[1]
+    assert write_fairness(tmp_path, internal(result), CONTEXT)[0].read_text(encoding="utf-8") == fairness_page[1]
 
 
 def test_the_model_report_says_what_serves_and_why(tmp_path):
