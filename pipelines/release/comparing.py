@@ -16,6 +16,7 @@ from pipelines.release import contest, judgement, registered
 from pipelines.release.context import last_night
 from pipelines.reports import words
 from pipelines.training import controls, looks
+from pipelines.training.attributes import attributes
 from pipelines.training.auditing import with_sites
 from pipelines.training.provenance import dataset_name
 
@@ -61,7 +62,7 @@ def compare(installation: Installation, told: tuple[str, str]) -> Compared:
     settings = installation.settings
     subjects = engineering.cohort(installation, night).subjects
     found, hidden = contests.by_group(
-        with_sites(rows, subjects), one, other, subjects[["subject_id", *settings.audit.attributes]],
+        with_sites(rows, subjects), one, other, attributes(installation, night),
         settings.audit.top_share, settings.training.resamples, settings.training.seed,
     )  # fmt: skip
     horizon = settings.outcomes[outcome.name].alert_horizon

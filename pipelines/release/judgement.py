@@ -14,6 +14,7 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.release import shadow, tracking
 from pipelines.release.contest import against_champion
+from pipelines.training.attributes import attributes
 from pipelines.training.controls import EXPECTED
 from pipelines.training.tuning import is_of_a_search
 
@@ -98,7 +99,7 @@ def _controls(installation: Installation, outcome: str) -> pd.DataFrame | None:
 
 def _uncompared(installation: Installation, night: str, judged: pd.DataFrame, tested: pd.Series) -> dict[str, str]:
     """Of declared attributes by which no two groups were compared, why."""
-    subjects = engineering.cohort(installation, night).subjects
+    subjects = attributes(installation, night)
     subjects = subjects[subjects["subject_id"].isin(tested)]
     names = [name for name in installation.settings.audit.attributes if name not in set(judged["attribute"])]
     is_recorded = {name: subjects[name].astype("string").str.strip().fillna("").ne("").any() for name in names}

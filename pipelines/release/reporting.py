@@ -8,7 +8,6 @@ import pandas as pd
 from models import evaluation, reliability, risk
 from models.baselines import MODEL
 from models.characteristics import characteristics
-from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.release import card, judgement, ledger
@@ -23,6 +22,7 @@ from pipelines.reports.nightly import Serving
 from pipelines.reports.site import slug, write_index
 from pipelines.settings import Settings
 from pipelines.training import ablation, abstention, controls, looks
+from pipelines.training.attributes import attributes
 from pipelines.training.controls import CONTROLS
 from pipelines.training.evaluating import IMPORTANCE
 
@@ -70,7 +70,7 @@ def _told(settings: Settings) -> dict[str, str]:
 def _beside(installation: Installation, night: str, outcome: str) -> dict[str, pd.DataFrame]:
     """What stands beside an outcome's results in its report, by name, as far as its training made it."""
     lake, settings = installation.lake, installation.settings
-    subjects = engineering.cohort(installation, night).subjects[["subject_id", *settings.audit.attributes]]
+    subjects = attributes(installation, night)
     onset = lake.load(f"labels_{outcome}").query("task == 'onset'")
     horizon = settings.outcomes[outcome].alert_horizon
     found = {PEOPLE: characteristics(subjects, onset, settings.audit.reference_groups, horizon)}

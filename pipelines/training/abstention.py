@@ -6,6 +6,7 @@ from models import abstention
 from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.release import judgement
+from pipelines.training.attributes import attributes
 from pipelines.training.labelling import KEY
 
 FIGURES, BY_GROUP = "abstention", "abstained_by_group"
@@ -19,7 +20,7 @@ def tables(installation: Installation, night: str, outcome: str) -> dict[str, pd
     onset = lake.load(f"labels_{outcome}").query("task == 'onset'")[[*KEY, "days_to_event"]]
     matrix = lake.load(f"training_matrix_{outcome}")[[*KEY, engineering.COMPLETENESS]]
     tested = tested.rename(columns={served: "probability"}).merge(onset, on=KEY).merge(matrix, on=KEY)
-    subjects = engineering.cohort(installation, night).subjects[["subject_id", *settings.audit.attributes]]
+    subjects = attributes(installation, night)
     completeness, how = tested[engineering.COMPLETENESS].to_numpy(), settings.training
     least = settings.alert_policy.min_completeness
     return {

@@ -10,6 +10,7 @@ from models.fairness.audit import Audit, Audited, audit
 from models.fairness.coverage import MEASURES
 from pipelines import engineering
 from pipelines.installation import Installation
+from pipelines.training.attributes import attributes
 from pipelines.training.labelling import KEY
 
 # What is known of a row beside its score.
@@ -31,7 +32,7 @@ def audit_of(installation: Installation, night: str, audited: Audited, scored: p
     kept = [name for name in (*KEY, "probability", "label", *DESCRIBING) if name in scored.columns]
     return audit(
         with_sites(scored[kept], subjects),
-        subjects[["subject_id", *settings.audit.attributes]],
+        attributes(installation, night),
         audited,
         rule=TopShare(settings.audit.top_share),
         margin=settings.audit.margin,

@@ -16,6 +16,7 @@ from pipelines.cohort import Cohort
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
+from pipelines.training.attributes import with_device
 from pipelines.training.declared import refuse_what_no_stream_gives
 from pipelines.training.provenance import basis
 
@@ -99,7 +100,7 @@ def labels_of(
             labels = splits.with_known(labels, cut, np.tile(is_over, len(outcomes.TASKS)), told)
     refuse_what_cannot_be_learnt(labels[labels["task"] == "onset"], outcome.horizons_days)
     by = installation.settings.training.reweighed_by
-    return reweighing.with_groups(labels, known.subjects, by) if by else labels
+    return reweighing.with_groups(labels, with_device(installation, known), by) if by else labels
 
 
 def grouped(installation: Installation, night: str, labels: pd.DataFrame, by: Collection[str]) -> pd.DataFrame:
@@ -108,7 +109,7 @@ def grouped(installation: Installation, night: str, labels: pd.DataFrame, by: Co
     Raises:
         ModelsError: an attribute that no source gives, or by which everybody is in one group.
     """
-    subjects = engineering.cohort(installation, night).subjects
+    subjects = with_device(installation, engineering.cohort(installation, night))
     for attribute in sorted(by):
         if reweighing.column(attribute) not in labels:
             labels = reweighing.with_groups(labels, subjects, attribute)

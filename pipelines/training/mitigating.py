@@ -18,6 +18,7 @@ from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.release import judgement
 from pipelines.training import controls, evaluating, labelling, looks
+from pipelines.training.attributes import attributes
 from pipelines.training.auditing import with_sites
 from pipelines.training.candidates import candidates
 from pipelines.training.provenance import dataset_name
@@ -111,7 +112,7 @@ def _with_groups(
     Raises:
         Refused: there are no two such groups.
     """
-    subjects = engineering.cohort(installation, night).subjects
+    subjects = attributes(installation, night)
     tested = installation.lake.load(f"predictions_{name}").query("split == @split")
     tested = tested.rename(columns={served: "probability"})
     for by in [attribute] if attribute else installation.settings.audit.attributes:
@@ -129,6 +130,6 @@ def _measured(installation: Installation, night: str, rows: pd.DataFrame, attrib
     settings, subjects = installation.settings, engineering.cohort(installation, night).subjects
     installation.report(f"measuring {len(WAYS)} ways")
     return frontier.measure(
-        with_sites(rows, subjects), subjects[["subject_id", attribute]], settings.audit.top_share, settings.audit.resamples,
-        settings.training.seed,
+        with_sites(rows, subjects), attributes(installation, night)[["subject_id", attribute]], settings.audit.top_share,
+        settings.audit.resamples, settings.training.seed,
     )  # fmt: skip
