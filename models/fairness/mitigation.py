@@ -121,13 +121,13 @@ def _fold(
         return None
     # Only what is known before the cut is passed on: labels of test rows are read when everything is fitted.
     past, features = known.iloc[train].reset_index(drop=True), matrix.iloc[train].reset_index(drop=True)
-    fitted = protocol.fit_one(features, past, trial.horizons_days, trial.predictor, trial.seed)
-    own, label = cross_fitted(features, past, fitted.lines, trial), at_horizon(past, trial.alert_horizon)
+    label, group = at_horizon(past, trial.alert_horizon), past[reweighing.column(trial.attribute)]
     kept = np.isfinite(label)
-    group = past[reweighing.column(trial.attribute)]
-    seen = _Seen(features[kept], label[kept], own[kept], group[kept], past["subject_id"][kept])
-    if len(learnable(seen.group, seen.label, seen.subject)) < 2:
+    if len(learnable(group[kept], label[kept], past["subject_id"][kept])) < 2:
         return None
+    fitted = protocol.fit_one(features, past, trial.horizons_days, trial.predictor, trial.seed)
+    own = cross_fitted(features, past, fitted.lines, trial)
+    seen = _Seen(features[kept], label[kept], own[kept], group[kept], past["subject_id"][kept])
     ahead, of = matrix.iloc[test], labels[reweighing.column(trial.attribute)].iloc[test]
     horizon = trial.horizons_days.index(trial.alert_horizon)
     weighed = replace(trial.predictor, reweighed_by=trial.attribute)
