@@ -35,7 +35,7 @@ def sentences(found: Compared) -> list[str]:
 
 
 def table(found: Compared) -> list[dict[str, object]]:
-    """One row per way and group: what it does there, and by how much that differs from what serves."""
+    """One row per way and group: what it does there, and by how much that differs from no mitigation."""
     return [_line(found, way, str(group)) for group in shown(found) for way in WAYS]
 
 
@@ -71,6 +71,7 @@ def may_be_declared(found: Compared, way: str) -> str:
 
 
 def by_key(found: Compared) -> pd.DataFrame:
+    """Its rows by model, group and metric."""
     return found.rows.set_index(["model", "group", "metric"])
 
 
@@ -84,7 +85,7 @@ def _group(found: Compared, label: str) -> str:
 
 
 def change_of(by: pd.DataFrame, way: str, group: str, metric: str) -> str:
-    """A difference to what serves, with its interval."""
+    """A difference to no mitigation, with its interval."""
     return _span(by.loc[(f"{way}{MINUS_UNMITIGATED}", group, metric)], metric)
 
 

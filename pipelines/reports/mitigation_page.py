@@ -116,7 +116,7 @@ def _part(found: Compared, label: str) -> dict[str, Any]:
             }
             for way in WAYS
         ],
-    }  # fmt: skip
+    }
 
 
 def _cell(by: pd.DataFrame, way: str, group: str, metric: str) -> dict[str, Any]:
