@@ -175,6 +175,7 @@ def mitigate_command(
 
     from pipelines.cli.night_of import night_of
     from pipelines.reports import mitigation as told
+    from pipelines.reports.mitigation_page import write_mitigation
     from pipelines.reports.site import Context, write_index
     from pipelines.settings import load_settings
     from pipelines.training.mitigating import compare
@@ -185,7 +186,7 @@ def mitigate_command(
         found = compare(installation, night, outcome, attribute)
         folder = installation.settings.reports_folder
         context = Context(date.fromisoformat(night), dataset_name(installation), code_version=code_version())
-        paths = [told.write_mitigation(folder, found, context), write_index(folder)]
+        paths = [write_mitigation(folder, found, context), write_index(folder)]
     rows = found.rows.to_dict("records") if as_json else told.table(found)
     extra = {
         "attribute": found.attribute,
