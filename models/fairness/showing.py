@@ -1,7 +1,7 @@
 """What may be shown of an audit, and to whom: the internal bundle, and the releasable one under disclosure control.
 
 - **internal**, for those who may see the cohort's data: exact counts and full figures, but none of a cell below the
-  smallest number of subjects, for no individual is in any report.
+  smallest numbers of subjects, and of subjects with an event, for no individual is in any report.
 - **releasable**: every rule of `disclosure`, kept against subtraction by `differencing`. Nobody else may get more.
 """
 
@@ -23,6 +23,8 @@ CELLS, EVERYBODY = "cells", "all"
 COUNTS = ("n_subjects", "n_event_subjects", "n_episodes", "n_rows")
 # Several points of one cell, of which the outermost rest on few subjects.
 CURVES = ("calibration", "thresholds", "lead_times")
+# Of which no figure is about an event.
+OF_NO_EVENT = ("coverage",)
 # What was declared before anything was measured, and tells of nobody.
 DECLARED = ("at", "days", "fifth", "margin")
 # Not in a release: a p-value says nothing that verdict and interval do not, and has no two decimals; a share is an extreme.
@@ -70,20 +72,25 @@ class Shown:
 
 
 def internal(audit: Audit) -> Shown:
-    """Everything, but of cells with fewer than ten subjects only the name.
+    """Everything, but of cells with fewer than ten subjects only the name, and with fewer than five with an event no more than
+    counts and coverage: what of one person's event was flagged is that person's.
 
     Raises:
         ModelsError: a table is about a cell that is not among the cells.
     """
     cells = _checked(audit)
     is_small = cells["n_subjects"] < disclosure.SMALLEST_SUBJECTS
+    is_calm = cells["n_event_subjects"] < disclosure.SMALLEST_EVENT_SUBJECTS
     counted = cells.drop(columns="largest_event_share").astype(dict.fromkeys(COUNTS, "Int64"))
     counted.loc[is_small, list(COUNTS)] = pd.NA
     counted["why_uncounted"] = np.where(is_small, disclosure.FEW_SUBJECTS, SHOWN)
-    may = set(cells.loc[~is_small, "cell"])
-    tables = {name: table[_is_of(table, may)].reset_index(drop=True) for name, table in audit.tables.items()}
-    log = _log(cells[is_small].assign(why=disclosure.FEW_SUBJECTS), EVERYWHERE, FIGURES, is_named=True)
-    return Shown(INTERNAL, _about(audit), {CELLS: counted, **tables}, _as_log([log]), _small(cells))
+    tables = {CELLS: counted}
+    for name, table in audit.tables.items():
+        may = set(cells.loc[~is_small & (~is_calm | (name in OF_NO_EVENT)), "cell"])
+        tables[name] = table[_is_of(table, may)].reset_index(drop=True)
+    why = np.where(is_small, disclosure.FEW_SUBJECTS, disclosure.FEW_EVENTS)
+    hidden = cells.assign(why=why)[is_small | is_calm]
+    return Shown(INTERNAL, _about(audit), tables, _as_log([_log(hidden, EVERYWHERE, FIGURES, is_named=True)]), _small(cells))
 
 
 def releasable(audit: Audit) -> Shown:

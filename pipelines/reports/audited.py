@@ -51,7 +51,7 @@ class View:
 
     def is_told(self, groups: pd.DataFrame) -> pd.Series:
         """Of which groups there are figures."""
-        return groups["why_uncounted"] != disclosure.FEW_SUBJECTS
+        return groups["cell"].isin(set(self.shown.tables["rows"]["cell"]))
 
     def table(self, name: str) -> pd.DataFrame:
         """A table with `attribute`, `group` and `part` of each row's cell."""

@@ -227,6 +227,19 @@ def test_internal_has_exact_counts_and_full_figures_but_of_no_cell_below_ten():
     assert shown.suppressed[["cell", "why"]].to_numpy().tolist() == [["sex=X", "fewer than 10 subjects"]]
 
 
+def test_internal_has_no_figure_of_fewer_than_five_with_an_event_but_their_coverage():
+    """What was flagged before one person's event is that person's; how much data there was is not."""
+    audit = split({"F": 61, "M": 50})
+    cells = audit.cells.copy()
+    cells.loc[cells["cell"] == "sex=M", "n_event_subjects"] = 4
+    coverage = audit.tables["rows"].assign(measure="completeness")
+    shown = showing.internal(replace(audit, cells=cells, tables={**audit.tables, "coverage": coverage}))
+    assert "sex=M" not in set(shown.tables["rows"]["cell"])
+    assert "sex=M" in set(shown.tables["coverage"]["cell"])
+    assert shown.tables["cells"].set_index("cell").loc["sex=M", "n_subjects"] == 50
+    assert shown.suppressed[["cell", "why"]].to_numpy().tolist() == [["sex=M", "fewer than 5 subjects with an event"]]
+
+
 def test_a_table_about_an_unknown_cell_is_refused():
     """Nobody could tell whether it may be shown."""
     audit = split({"F": 60, "M": 50})
