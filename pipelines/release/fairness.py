@@ -17,7 +17,7 @@ from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion, model
 from pipelines.release.releases import Release
 from pipelines.reports.bundle import write_bundle
 from pipelines.reports.fairness import page_text, write_fairness
-from pipelines.reports.fairness_former import Former
+from pipelines.reports.fairness.former import Former
 from pipelines.reports.site import slug, write_index
 from pipelines.training.auditing import audit_of, described
 from pipelines.training.provenance import dataset_name

@@ -17,10 +17,9 @@ from models.fairness.alerts import AtLeast, TopShare
 from models.fairness.audit import Audit, Audited, audit
 from models.fairness.showing import Shown, internal, releasable
 from models.fairness.verdicts import FAIL, INSUFFICIENT, MANY, PASS, WIDE
-from pipelines.reports import fairness, fairness_former, plots, tables, words
-from pipelines.reports import fairness_findings as findings
-from pipelines.reports.audited import View
-from pipelines.reports.fairness import Former, page_text
+from pipelines.reports import plots, site, tables, words
+from pipelines.reports.fairness import Former, findings, former, page_text
+from pipelines.reports.fairness.view import View
 from pipelines.reports.site import Context
 from pipelines.reports.tables import Row, Table
 from tests.models.made_up_scores import Made, cohort
@@ -295,7 +294,7 @@ def test_hostile_names_are_text_in_the_page_the_plots_and_the_csv(pages):
         assert not [cell for cell in cells if re.match(r"[=+@\t\r]|-(?!\d)", cell)]
 
 
-SCRIPT = (Path(fairness.__file__).parent / "templates" / "sorting.js").read_text(encoding="utf-8").removesuffix("\n")
+SCRIPT = (Path(site.__file__).with_name("templates") / "sorting.js").read_text(encoding="utf-8").removesuffix("\n")
 
 
 def test_no_subject_id_reaches_the_page(pages):
@@ -324,7 +323,7 @@ def test_a_former_version_is_compared(pages):
     changed, _ = Reader(section).tables
     assert [cell["span"] for cell in changed.rows[-1]][4] == "−0.02 to +0.03"
     same = Former("crisis/3", "2026-03-31", shown.tables["rows"], shown.tables["verdicts"])
-    assert "has changed" in fairness_former.finding(View(shown), same)
+    assert "has changed" in former.finding(View(shown), same)
 
 
 def test_scores_from_elsewhere_have_a_page_without_what_nobody_knows():

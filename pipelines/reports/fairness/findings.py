@@ -11,7 +11,7 @@ from models.fairness import disclosure
 from models.fairness.audit import REST
 from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, NOBODY, OPEN, PASS
 from pipelines.reports import words
-from pipelines.reports.audited import View
+from pipelines.reports.fairness.view import View
 
 # What a reader asks about first stands first: what it is, and what more or less of it means.
 SAID = {

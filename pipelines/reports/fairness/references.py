@@ -26,6 +26,10 @@ FAIRNESS: dict[str, str] = {
         "Hardt M, Price E, Srebro N (2016). Equality of opportunity in supervised learning. Advances in Neural Information "
         "Processing Systems 29."
     ),
+    "Hesterberg 2015": (
+        "Hesterberg TC (2015). What teachers should know about the bootstrap: resampling in the undergraduate statistics "
+        "curriculum. The American Statistician 69:371-386."
+    ),
     "Schuirmann 1987": (
         "Schuirmann DJ (1987). A comparison of the two one-sided tests procedure and the power approach for assessing the "
         "equivalence of average bioavailability. Journal of Pharmacokinetics and Biopharmaceutics 15:657-680."

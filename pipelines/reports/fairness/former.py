@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from models.fairness.groups import EVERYBODY
-from pipelines.reports import fairness_findings as findings
-from pipelines.reports import fairness_tables as tables_of
 from pipelines.reports import tables, words
-from pipelines.reports.audited import View
+from pipelines.reports.fairness import findings
+from pipelines.reports.fairness import tables as tables_of
+from pipelines.reports.fairness.view import View
 from pipelines.reports.tables import Cell, Row, Table
 
 KEY = ["cell", "reference_cell", "versus", "metric"]

@@ -15,12 +15,13 @@ from models.fairness.groups import EVERYBODY
 from models.fairness.showing import COUNTS, Shown
 from models.fairness.thresholds import RISK, TOP_SHARE
 from models.fairness.verdicts import FAIL
-from pipelines.reports import fairness_findings as findings
-from pipelines.reports import fairness_former, plots, references, words
-from pipelines.reports import fairness_tables as made
-from pipelines.reports.audited import View, first_known
-from pipelines.reports.fairness_findings import Finding
-from pipelines.reports.fairness_former import Former
+from pipelines.reports import plots, words
+from pipelines.reports.fairness import findings, references
+from pipelines.reports.fairness import former as formers
+from pipelines.reports.fairness import tables as made
+from pipelines.reports.fairness.findings import Finding
+from pipelines.reports.fairness.former import Former
+from pipelines.reports.fairness.view import View, first_known
 from pipelines.reports.site import Context, render, write_page
 from pipelines.reports.tables import Table
 
@@ -264,11 +265,11 @@ def _course(view: View, attribute: str) -> Beside:
 def _former(view: View, former: Former | None) -> dict[str, Any] | None:
     if former is None:
         return None
-    changes = fairness_former.changes(view, former)
+    changes = formers.changes(view, former)
     return {
         "name": former.name,
         "night": former.night,
-        "finding": fairness_former.finding(view, former),
+        "finding": formers.finding(view, former),
         "changes": changes if changes.rows else None,
-        "values": fairness_former.values(view, former),
+        "values": formers.values(view, former),
     }

@@ -12,9 +12,9 @@ from models.fairness.groups import CROSS, EVERYBODY
 from models.fairness.parts import IN_STRATA, OVER_TIME
 from models.fairness.thresholds import OVER_THRESHOLDS, TOP_SHARE
 from models.fairness.verdicts import FAIL, INSUFFICIENT, OPEN, PASS
-from pipelines.reports import fairness_findings as findings
 from pipelines.reports import tables, words
-from pipelines.reports.audited import View, first_known
+from pipelines.reports.fairness import findings
+from pipelines.reports.fairness.view import View, first_known
 from pipelines.reports.tables import Cell, Row, Table
 
 COUNTS = {"n_subjects": "Subjects", "n_event_subjects": "With an event", "n_episodes": "Episodes"}
