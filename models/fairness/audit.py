@@ -1,7 +1,7 @@
 """The audit: scores, labels and recorded attributes in; figures, verdicts and curves of every group out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,8 +13,9 @@ from models.fairness import bootstrap, metrics, parts, thresholds
 from models.fairness.alerts import AlertRule, AtLeast, Flags, Scope, TopShare, flags_of
 from models.fairness.bootstrap import Weights
 from models.fairness.calibration import calibrate
+from models.fairness.cells import COUNTED, cells_in_parts, cells_of, members_of
 from models.fairness.coverage import coverage
-from models.fairness.groups import EVERYBODY, Grouping, everybody, group_subjects, membership
+from models.fairness.groups import EVERYBODY, Grouping, everybody, group_subjects
 from models.fairness.parts import Parts
 from models.fairness.rows import Rows, Values, refuse_unusable, rows_of
 from models.fairness.verdicts import FAIL, by_margin, judge
@@ -23,7 +24,6 @@ TIDY = ("dataset", "outcome", "task", "horizon_days", "split", "model", "group",
         "n_subjects", "n_episodes")  # fmt: skip
 # What a comparison is made with.
 REFERENCE, REST = "reference", "rest"
-COUNTED = ("n_rows", "n_subjects", "n_event_subjects", "n_episodes", "largest_event_share")
 VERDICTS = (
     "cell", "reference_cell", "attribute", "group", "reference", "versus", "metric", "group_value", "reference_value",
     "difference", "low", "high", "verdict", "mdd", "p_adjusted", "why", "passes_from", "is_crossed", "n_subjects",
@@ -138,14 +138,14 @@ class Audit:
         Groups by their label, the rest of the cohort (`not site=north`), parts of groups (`sex=F @ 2026-04`).
         """
         of = self.study
-        told = [of.cells, *(_parts(of.rows, of.singles, by)[0] for by in of.parts)]
+        told = [of.cells, *(cells_in_parts(of.rows, of.singles, by)[0] for by in of.parts)]
         return pd.concat([found for found in told if len(found)], ignore_index=True)
 
     @cached_property
     def member(self) -> NDArray[np.bool_]:
         """Who of `study.subjects` belongs to each cell, of shape (n_cells, n_subjects). Never to be written."""
         of = self.study
-        return np.vstack([_member(of.groupings), *(_parts(of.rows, of.singles, by)[1] for by in of.parts)])
+        return np.vstack([members_of(of.groupings), *(cells_in_parts(of.rows, of.singles, by)[1] for by in of.parts)])
 
     @property
     def members(self) -> dict[str, frozenset[str]]:
@@ -190,7 +190,7 @@ def audit(
     weights = bootstrap.draw(rows.n_subjects, resamples, seed)
     drawn = bootstrap.resample(rows, flags, bootstrap.whole(rows, groupings), weights)
     _set_points(drawn, rows, groupings, flags.flagged(weights[:, :1])[:, 0] > 0)
-    cells = _cells(rows, groupings)
+    cells = cells_of(rows, groupings)
     compared = _comparisons(cells, groupings, drawn)
     return Audit(
         audited, Design(rule, margin, resamples, seed, scope, len(scored)), _tidy(audited, groups, _figures(cells, drawn)),
@@ -211,7 +211,7 @@ def divide(
     rows, subjects = rows_of(scored)
     has_event = rows.per_subject(rows.label.astype(float)) > 0
     groupings = (everybody(len(subjects)), *group_subjects(attributes, subjects, has_event, reference_groups))
-    cells = _cells(rows, groupings)
+    cells = cells_of(rows, groupings)
     names = ["attribute", "group", "cell", "is_crossed", "is_reference"]
     groups = cells.loc[~cells["is_rest"], [*names, *COUNTED]].rename(columns={"cell": "label"})
     return groupings, groups.reset_index(drop=True)
@@ -222,67 +222,6 @@ def _refuse_pointless(rule: AlertRule) -> None:
         raise ModelsError("The share to flag must lie between 0 and 1. Give the share of subject-days, such as 0.1.")
     if isinstance(rule, AtLeast) and not 0 < rule.risk <= 1:
         raise ModelsError("The risk to flag from must lie above 0 and be at most 1, as scores do, such as 0.2.")
-
-
-def _cells(rows: Rows, groupings: Sequence[Grouping]) -> pd.DataFrame:
-    """One row per cell of the whole view, in its order: who they are, and how many; `is_rest` of all but a group."""
-    named = []
-    for g in groupings:
-        of = {"attribute": g.name, "part": "", "is_crossed": g.is_crossed}
-        named += [
-            {**of, "cell": cell, "group": level, "is_reference": k == g.reference, "is_rest": False}
-            for k, (level, cell) in enumerate(zip(g.levels, g.labels(), strict=True))
-        ]
-        named += [
-            {**of, "cell": cell, "group": f"all but {level}", "is_reference": False, "is_rest": True}
-            for level, cell in zip(g.levels, g.rests(), strict=False)
-        ]
-    counted = _counted(_member(groupings), rows.per_subject(np.ones(len(rows.label))), rows.episodes())
-    return pd.concat([pd.DataFrame(named), counted], axis=1)
-
-
-def _member(groupings: Sequence[Grouping]) -> NDArray[np.bool_]:
-    """Who belongs to each cell of the whole view, shape (n_cells, n_subjects)."""
-    found = []
-    for g in groupings:
-        levels = membership([g])
-        found += [levels, ~levels] if g.has_rest else [levels]
-    return np.vstack(found)
-
-
-def _parts(rows: Rows, groupings: Sequence[Grouping], by: Parts) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-    """The cells that parts make of groups, and who belongs to each: whoever of the group has a row there."""
-    named, found, counted = [], [], []
-    for p, part in enumerate(by.names):
-        is_in = by.of == p
-        within = replace(rows, subject=rows.subject[is_in], label=rows.label[is_in], episode=rows.episode[is_in])
-        size, episodes = within.per_subject(np.ones(len(within.label))), within.episodes()
-        for g in groupings:
-            of = {"attribute": g.name, "part": part, "is_crossed": False, "is_rest": False}
-            named += [
-                {**of, "cell": f"{label}{parts.AT}{part}", "group": level, "is_reference": k == g.reference}
-                for k, (level, label) in enumerate(zip(g.levels, g.labels(), strict=True))
-            ]
-            here = membership([g]) & (size > 0)
-            found.append(here)
-            counted.append(_counted(here, size, episodes))
-    if not named:
-        return pd.DataFrame(), np.zeros((0, rows.n_subjects), dtype=bool)
-    return pd.concat([pd.DataFrame(named), pd.concat(counted, ignore_index=True)], axis=1), np.vstack(found)
-
-
-def _counted(member: NDArray[np.bool_], size: Values, episodes: NDArray[np.int64]) -> pd.DataFrame:
-    """`COUNTED` of each cell, from each subject's rows and episodes."""
-    has, total = member.astype(float), member @ episodes.astype(float)
-    largest = np.array([episodes[of].max(initial=0) for of in member], dtype=float)
-    whole = {
-        "n_rows": has @ size,
-        "n_subjects": has.sum(axis=1),
-        "n_event_subjects": has @ (episodes > 0),
-        "n_episodes": total,
-    }
-    share = metrics.ratio(largest, total)
-    return pd.DataFrame({name: of.astype(np.int64) for name, of in whole.items()}).assign(largest_event_share=share)
 
 
 def _set_points(

@@ -90,7 +90,9 @@ def internal(audit: Audit) -> Shown:
         tables[name] = table[_is_of(table, may)].reset_index(drop=True)
     why = np.where(is_small, disclosure.FEW_SUBJECTS, disclosure.FEW_EVENTS)
     hidden = cells.assign(why=why)[is_small | is_calm]
-    return Shown(INTERNAL, _about(audit), tables, _as_log([_log(hidden, EVERYWHERE, FIGURES, is_named=True)]), _small(cells))
+    return Shown(
+        INTERNAL, _about(audit), tables, _as_log([_log(hidden, EVERYWHERE, FIGURES, is_named=True)]), _small(cells)
+    )
 
 
 def releasable(audit: Audit) -> Shown:
