@@ -12,7 +12,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-Scope = Literal["site and night", "night", "all rows"]
+Scope = Literal["site and night", "night", "site", "all rows"]
 # A pool must expect this many alerts, or rounding would decide who is flagged.
 LEAST_ALERTS_IN_A_POOL = 2
 
@@ -59,6 +59,16 @@ class Queue:
     share: float
     scope: Scope
 
+    def is_spent_within(self, group: NDArray[np.int64]) -> bool:
+        """Whether each pool holds subjects of one group only, whose share flagged is then what the capacity says.
+
+        Args:
+            group: of each subject.
+        """
+        ordered = group[self.subject]
+        low, high = (of.reduceat(ordered, self.starts[:-1]) for of in (np.minimum, np.maximum))
+        return len(self.starts) > 2 and bool((low == high).all())
+
     @property
     def pool(self) -> NDArray[np.int64]:
         """The pool of each row in their order, counted from 0."""
@@ -94,8 +104,8 @@ def flags_of(rule: AlertRule, scored: pd.DataFrame, subject: NDArray[np.int64], 
 def queue_rows(scored: pd.DataFrame, subject: NDArray[np.int64], top_share: float, seed: int) -> Queue:
     """Rank the rows of a scores table for a capacity of `top_share` (0 to 1).
 
-    The pool is the site and night where such pools are large enough on median, else the night, else all rows; which
-    one it was is in `scope`, and belongs in the report.
+    The pool is the site and night where such pools are large enough on median, else the night, else all rows; of rows
+    without a date the site, else all rows. Which one it was is in `scope`, and belongs in the report.
     """
     scope, pool = _pools(scored, top_share)
     chance = np.random.default_rng(seed).permutation(len(scored))
@@ -105,10 +115,9 @@ def queue_rows(scored: pd.DataFrame, subject: NDArray[np.int64], top_share: floa
 
 
 def _pools(scored: pd.DataFrame, top_share: float) -> tuple[Scope, NDArray[np.int64]]:
-    choices: tuple[tuple[Scope, list[str]], ...] = (
-        ("site and night", ["site", "index_date"]),
-        ("night", ["index_date"]),
-    )
+    choices: list[tuple[Scope, list[str]]] = [("site and night", ["site", "index_date"]), ("night", ["index_date"])]
+    if "index_date" not in scored.columns:
+        choices = [("site", ["site"])]
     for scope, columns in choices:
         if set(columns) <= set(scored.columns):
             pool = np.asarray(scored.groupby(columns, sort=True, dropna=False).ngroup(), dtype=np.int64)

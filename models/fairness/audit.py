@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelsError
 from models.fairness import bootstrap, metrics, parts, thresholds
-from models.fairness.alerts import AlertRule, AtLeast, Flags, Scope, TopShare, flags_of
+from models.fairness.alerts import AlertRule, AtLeast, Flags, Queue, Scope, TopShare, flags_of
 from models.fairness.bootstrap import Weights
 from models.fairness.calibration import calibrate
 from models.fairness.cells import COUNTED, cells_in_parts, cells_of, members_of
@@ -90,7 +90,8 @@ class Audit:
         rows: tidy rows, every group x metric, and group "all".
         groups: one row per group: attribute, group, label, is_crossed, is_reference, n_rows, n_subjects,
             n_event_subjects, n_episodes, largest_event_share. The first is everybody.
-        verdicts: one row per comparison of a group with its reference or with the rest, and metric: `VERDICTS`.
+        verdicts: one row per comparison of a group with its reference or with the rest, and metric: `VERDICTS`; counts
+            are those of the smaller side.
         sensitivity: `cell, reference_cell, metric, margin, verdict`: each comparison at other margins.
         study: what it was made of. It holds persons' rows and must not be written.
     """
@@ -189,12 +190,18 @@ def audit(
     flags, scope = flags_of(rule, scored, rows.subject, seed)
     weights = bootstrap.draw(rows.n_subjects, resamples, seed)
     drawn = bootstrap.resample(rows, flags, bootstrap.whole(rows, groupings), weights)
-    _set_points(drawn, rows, groupings, flags.flagged(weights[:, :1])[:, 0] > 0)
+    is_flagged = flags.flagged(weights[:, :1])[:, 0] > 0
+    if is_flagged.all() or not is_flagged.any():
+        who = "everybody" if is_flagged.all() else "nobody"
+        raise ModelsError(
+            f"The alert rule flags {who}, so that there is nothing to compare. Flag another share, or from another risk on."
+        )
+    _set_points(drawn, rows, groupings, is_flagged)
     cells = cells_of(rows, groupings)
-    compared = _comparisons(cells, groupings, drawn)
+    compared = _comparisons(cells, groupings, drawn, flags)
     return Audit(
         audited, Design(rule, margin, resamples, seed, scope, len(scored)), _tidy(audited, groups, _figures(cells, drawn)),
-        groups, judge(compared, margin)[list(VERDICTS)],
+        groups, _told(judge(compared, margin)),
         by_margin(compared, margin)[["cell", "reference_cell", "metric", "margin", "verdict"]],
         Study(scored, rows, subjects, groupings, flags, weights, cells, drawn),
     )  # fmt: skip
@@ -227,7 +234,10 @@ def _refuse_pointless(rule: AlertRule) -> None:
 def _set_points(
     drawn: dict[str, Values], rows: Rows, groupings: Sequence[Grouping], is_flagged: NDArray[np.bool_]
 ) -> None:
-    """Put Fairlearn's figures in the place of ours, where it has such: of the groups, on the rows as they are."""
+    """Put Fairlearn's figures in the place of ours, where it has such: of the groups, on the rows as they are.
+
+    Of a few figures shown, resamples are counted from score bins: they are set about the figure by as much as that is off.
+    """
     cells, first = rows.cells(is_flagged), 0
     for g in groupings:
         here = slice(first, first + len(g.levels))
@@ -236,7 +246,10 @@ def _set_points(
         of_ranks = metrics.ranking(rows.label, rows.probability, pd.Series(g.codes[rows.subject], name="group"))
         for table in (of_rows, of_ranks):
             for name in table.columns:
-                drawn[str(name)][0, here] = table[name]
+                of = drawn[str(name)]
+                if name in metrics.OF_BINS:
+                    of[1:, here] *= np.nan_to_num(table[name].to_numpy() / of[0, here], nan=1.0)
+                of[0, here] = table[name]
 
 
 def _figures(cells: pd.DataFrame, drawn: Mapping[str, Values]) -> pd.DataFrame:
@@ -244,7 +257,11 @@ def _figures(cells: pd.DataFrame, drawn: Mapping[str, Values]) -> pd.DataFrame:
     kept = ~cells["is_rest"].to_numpy()
     found, told = [], cells[kept]
     for name in metrics.METRICS:
-        low, high = bootstrap.interval(drawn[name][1:, kept], metrics.carriers(name, told))
+        resampled = drawn[name][1:, kept]
+        if name in metrics.DISTANCES:
+            low, high = bootstrap.around(drawn[name][0, kept], resampled)
+        else:
+            low, high = bootstrap.interval(resampled, metrics.carriers(name, told))
         of = {"cell": told["cell"], "metric": name, "value": drawn[name][0, kept], "low": low, "high": high}
         found.append(pd.DataFrame(of))
     return pd.concat(found, ignore_index=True)
@@ -256,8 +273,13 @@ def _tidy(audited: Audited, groups: pd.DataFrame, figures: pd.DataFrame) -> pd.D
     return rows.assign(**asdict(audited))[list(TIDY)]
 
 
-def _comparisons(cells: pd.DataFrame, groupings: Sequence[Grouping], drawn: Mapping[str, Values]) -> pd.DataFrame:
-    """Every group against its reference group and, where there are more than two, against all others together."""
+def _comparisons(
+    cells: pd.DataFrame, groupings: Sequence[Grouping], drawn: Mapping[str, Values], flags: Flags
+) -> pd.DataFrame:
+    """Every group against its reference group and, where there are more than two, against all others together.
+
+    Not the share flagged where the capacity is spent within each group: it is the same by construction.
+    """
     found, first = [], 0
     for g in groupings:
         n = len(g.levels)
@@ -266,12 +288,17 @@ def _comparisons(cells: pd.DataFrame, groupings: Sequence[Grouping], drawn: Mapp
         pairs = [(REFERENCE, np.delete(here, g.reference), np.full(n - 1, here[g.reference]))]
         if g.has_rest:
             pairs.append((REST, here, here + n))
-        for versus, own, other in pairs:
-            if g.attributes != (EVERYBODY,):
-                found += [
-                    _compare(cells, own, other, name, drawn[name]).assign(versus=versus) for name in metrics.JUDGED
-                ]
+        same = ("selection_rate",) if isinstance(flags, Queue) and flags.is_spent_within(g.codes) else ()
+        for versus, own, other in pairs if g.attributes != (EVERYBODY,) else ():
+            asked = [name for name in metrics.JUDGED if name not in same]
+            found += [_compare(cells, own, other, name, drawn[name]).assign(versus=versus) for name in asked]
     return pd.concat(found, ignore_index=True)
+
+
+def _told(judged: pd.DataFrame) -> pd.DataFrame:
+    """`VERDICTS` of each comparison; its counts are those of the smaller side, which limits what it can tell."""
+    counts = {name: judged[[name, f"reference_{name}"]].min(axis=1) for name in ("n_subjects", "n_event_subjects")}
+    return judged.assign(**counts)[list(VERDICTS)]
 
 
 def _compare(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from models import resampling
+from models.calibration import log_odds
 from models.fairness import metrics
 from models.fairness.alerts import Flags
 from models.fairness.groups import Grouping
@@ -20,7 +21,7 @@ from models.fairness.metrics import Sums
 from models.fairness.rows import Places, Rows, Values
 
 Weights = NDArray[np.int32]
-# Finer bins change the AUROC by less than 0.001, far inside any interval.
+# For AUPRC, slope and distances, which are shown and not judged; ranks are counted exactly.
 SCORE_BINS = 512
 # Resamples in one walk: their running sums stay in the processor's caches.
 AT_ONCE = 32
@@ -195,34 +196,89 @@ class _Tally:
 
     def _of_scores(self, bins: "Bins", division: Division, weights: Weights) -> dict[str, Values]:
         """Metrics of whole score distributions by cell of one division, shape (n_cells of it, n)."""
+        rows, n = self._rows, weights.shape[1]
         level = np.where(self._counts, division.level[self._view.unit], -1)
         place = np.where(level >= 0, level * SCORE_BINS + bins.place, -1)
         tables = []
-        for where in (place, np.where(self._rows.label == 1, place, -1)):
-            summed = np.zeros((division.n_levels * SCORE_BINS, weights.shape[1]), np.int32)
-            _add(where, self._rows.subject, weights, summed)
+        for where in (place, np.where(rows.label == 1, place, -1)):
+            summed = np.zeros((division.n_levels * SCORE_BINS, n), np.int32)
+            _add(where, rows.subject, weights, summed)
             table = summed.reshape(division.n_levels, SCORE_BINS, -1).transpose(0, 2, 1)
             tables.append(np.concatenate([table, table.sum(axis=0) - table]) if division.has_rest else table)
         size, positive = (of.reshape(-1, SCORE_BINS).astype(float) for of in tables)
-        found = metrics.of_scores(size, positive, bins.score)
+        found = metrics.of_scores(size, positive, bins.log_odds, bins.score)
+        pairs = [self._right_pairs(bins, level, division.n_levels, weights)]
+        if division.has_rest:
+            rests = (np.where(level == k, -1, np.minimum(level, 0)) for k in range(division.n_levels))
+            pairs += [self._right_pairs(bins, rest, 1, weights) for rest in rests]
+        total, events = size.sum(axis=1), positive.sum(axis=1)
+        found["auroc"] = metrics.ratio(np.concatenate(pairs).reshape(-1), events * (total - events))
         return {name: of.reshape(len(tables[0]), -1) for name, of in found.items()}
+
+    def _right_pairs(self, bins: "Bins", level: Places, n_levels: int, weights: Weights) -> Values:
+        """Pairs of a positive and a negative row of one level ranked rightly, ties as half, shape (n_levels, n)."""
+        rows, right = self._rows, np.zeros((n_levels, weights.shape[1]))
+        _count_pairs(bins.order, bins.ties, level, rows.label, rows.subject, weights, np.zeros_like(right), right)
+        return right
 
 
 @dataclass(frozen=True)
 class Bins:
-    """The score bin of each row, of shape (n_rows,), rising; and each bin's mean risk, of shape (SCORE_BINS,)."""
+    """Rows by rising score.
 
+    `order` holds the rows so, `ties` where each run of equal scores begins, and the end; `place` is each row's bin; mean risk of
+    each bin in `score`, and mean log-odds of merged ones in `log_odds` (see `metrics.of_scores`).
+    """
+
+    order: Places
+    ties: Places
     place: Places
     score: Values
+    log_odds: Values
 
 
 def bin_scores(rows: Rows) -> Bins:
     """Sort the rows into `SCORE_BINS` bins of about as many rows each; equal scores share a bin, so some may be empty."""
-    ordered = np.sort(rows.probability)
+    order = np.argsort(rows.probability, kind="stable")
+    ordered = rows.probability[order]
+    ties = np.append(np.flatnonzero(np.diff(ordered, prepend=-1.0)), len(ordered))
     place = np.searchsorted(ordered, rows.probability, side="left") * SCORE_BINS // len(ordered)
-    size = np.bincount(place, minlength=SCORE_BINS)
-    total = np.bincount(place, rows.probability, SCORE_BINS)
-    return Bins(place, np.divide(total, size, out=np.full(SCORE_BINS, 0.5), where=size > 0))
+    size = np.bincount(place, minlength=SCORE_BINS).astype(float)
+    summed = (np.bincount(place, of, SCORE_BINS) for of in (rows.probability, log_odds(rows.probability)))
+    risk, odds = (of.astype(float) for of in summed)
+    together = metrics.MERGED_FOR_SLOPES
+    means = (_mean(risk, size), _mean(metrics.merged(odds, together), metrics.merged(size, together)))
+    return Bins(order, ties, place, *means)
+
+
+def _mean(total: Values, size: Values) -> Values:
+    """Of bins without a row, which weigh nothing, 0."""
+    return np.divide(total, size, out=np.zeros_like(total), where=size > 0)
+
+
+@njit(nogil=True, cache=True)
+def _count_pairs(order, ties, level, label, subject, weights, below, right):  # type: ignore[no-untyped-def]
+    """Walk rows of rising score: each positive one outranks the negative ones below it, and half of those of its own score."""
+    n = weights.shape[1]
+    for tie in range(len(ties) - 1):
+        first, last = ties[tie], ties[tie + 1]
+        half = 0.5 if last > first + 1 else 1.0
+        for step in range(2):
+            for place in range(first, last):
+                row = order[place]
+                if level[row] >= 0 and label[row] == 0:
+                    times, under = weights[subject[row]], below[level[row]]
+                    for k in range(n):
+                        under[k] += half * times[k]
+            if step == 0:
+                for place in range(first, last):
+                    row = order[place]
+                    if level[row] >= 0 and label[row] == 1:
+                        times, under, found = weights[subject[row]], below[level[row]], right[level[row]]
+                        for k in range(n):
+                            found[k] += times[k] * under[k]
+            if last == first + 1:
+                break
 
 
 @njit(nogil=True, cache=True)
@@ -279,6 +335,12 @@ def interval(resampled: Values, n: Places) -> tuple[Values, Values]:
         low, high = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (below, above))
         ends.append(np.where(is_known, low + (place - below) * (high - low), np.nan))
     return ends[0], ends[1]
+
+
+def around(value: Values, resampled: Values) -> tuple[Values, Values]:
+    """95 % intervals of distances, which are never below 0: the estimate and 1.96 bootstrap standard errors to both sides."""
+    reach = stats.norm.isf((1 - resampling.LEVEL) / 2) * spread(resampled)
+    return np.maximum(0.0, value - reach), value + reach
 
 
 def spread(resampled: Values) -> Values:

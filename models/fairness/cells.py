@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.fairness import metrics
-from models.fairness.groups import Grouping, membership
-from models.fairness.parts import AT, Parts
+from models.fairness.groups import AT, Grouping, membership
+from models.fairness.parts import Parts
 from models.fairness.rows import Rows, Values
 
 COUNTED = ("n_rows", "n_subjects", "n_event_subjects", "n_episodes", "largest_event_share")

@@ -19,6 +19,8 @@ POOLED = "all other groups"
 MOST_LEVELS = 12
 CROSS = " & "
 NOT = "not "
+# Rows of a part of the cohort's days belong to a cell named so: `sex=F @ 2026-04`.
+AT = " @ "
 EVERYBODY = "all"
 
 
@@ -118,11 +120,22 @@ def _levels(attributes: pd.DataFrame, subjects: pd.Index) -> dict[str, pd.Series
     table = attributes.set_index("subject_id").reindex(subjects)
     if table.shape[1] == 0:
         raise ModelsError("`attributes` has no column beside subject_id. Name at least one attribute to audit.")
+    reserved = [
+        name
+        for name in map(str, table.columns)
+        if name == EVERYBODY or name.startswith(NOT) or CROSS in name or AT in name
+    ]
+    if reserved:
+        named = ", ".join(f"`{name}`" for name in reserved)
+        raise ModelsError(
+            f"The attribute names {named} would be taken for something else in the report, as are `all`, what begins with `not ` and "
+            "what holds `&` or `@` between spaces. Rename them."
+        )
     return {str(name): _recorded(values) for name, values in table.items()}
 
 
 def _recorded(values: pd.Series) -> pd.Series:
-    text = values.astype("string").str.strip().str.replace(CROSS, " and ")
+    text = values.astype("string").str.strip().str.replace(CROSS, " and ").str.replace(AT, " at ")
     text = text.where(text.fillna("") != "", NOT_RECORDED)
     sizes = text.value_counts()
     if len(sizes) <= MOST_LEVELS:

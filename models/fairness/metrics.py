@@ -19,6 +19,7 @@ from fairlearn.metrics import (
     true_positive_rate,
 )
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.metrics import average_precision_score, precision_score, roc_auc_score
 
 from models import resampling
@@ -36,8 +37,12 @@ OF_FLAGS = ("selection_rate", "tpr", "fpr", "ppv", "fnr", "alerts_per_1000_days"
 OF_DATES = ("episodes_caught", "mean_lead_time_days", "quiet_onset_yield")
 RATES = (*OF_FLAGS, "false_alerts_per_1000_days", *OF_DATES)
 # Of whole score distributions.
-OF_RANKS = ("auroc", "auprc_lift")
-OF_SCORES = (*OF_RANKS, "calibration_slope", "ici")
+OF_RANKS = ("auroc", "auprc_lift", "calibration_slope")
+OF_SCORES = (*OF_RANKS, "ici")
+# Of which resamples are counted from score bins; others are exact, or have no other point.
+OF_BINS = ("auprc_lift", "calibration_slope")
+# They only grow with a resample's noise: percentiles could lie beyond the estimate, whose spread is told instead.
+DISTANCES = ("ici",)
 METRICS = (*RATES, *OF_SCORES)
 # Every subject carries these; all others are carried by who has an event.
 OF_ALL = (
@@ -100,43 +105,37 @@ def rates(sums: Sums) -> dict[str, Values]:
     }
 
 
-def of_scores(rows: Values, positives: Values, score: Values) -> dict[str, Values]:
-    """Ranking and calibration from counts by rising score bin, each of shape (n,).
+def of_scores(rows: Values, positives: Values, log_odds: Values, score: Values) -> dict[str, Values]:
+    """What is made of whole score distributions, but for AUROC, from counts by rising score bin; each of shape (n,).
 
     Args:
         rows, positives: of shape (n, bins).
+        log_odds: mean log-odds of each merged bin, of shape (bins / MERGED_FOR_SLOPES,).
         score: mean risk of each bin, of shape (bins,).
 
     Rows of one bin count as tied. Missing without positives or without negatives.
     """
-    negatives = rows - positives
-    below = np.cumsum(negatives, axis=1) - negatives / 2
     total, events = rows.sum(axis=1), positives.sum(axis=1)
     precision = resampling.Curve(rows[:, ::-1], positives[:, ::-1], score[::-1]).average_precision()
     has_both = (events > 0) & (events < total)
     lift = ratio(precision * total, events)
+    slopes = binned_slopes(expit(log_odds), merged(rows, MERGED_FOR_SLOPES), merged(positives, MERGED_FOR_SLOPES))
     return {
-        "auroc": ratio((positives * below).sum(axis=1), events * (total - events)),
         "auprc_lift": np.where(has_both, lift, np.nan),
-        "calibration_slope": _slopes(rows, positives, score),
+        "calibration_slope": slopes,
         "ici": np.where(has_both, _distances(rows, positives, score), np.nan),
     }
 
 
-def _slopes(rows: Values, positives: Values, score: Values) -> Values:
-    """Slope of the logistic regression of the label on the predicted log-odds: 1 is right, below 1 too extreme."""
-    mean = score.reshape(-1, MERGED_FOR_SLOPES).mean(axis=1)
-    return binned_slopes(mean, _merged(rows, MERGED_FOR_SLOPES), _merged(positives, MERGED_FOR_SLOPES))
-
-
 def _distances(rows: Values, positives: Values, score: Values) -> Values:
     """Mean distance between mean given and observed risk over bins (integrated calibration index)."""
-    apart = np.abs(_merged(rows * score, MERGED_FOR_DISTANCES) - _merged(positives, MERGED_FOR_DISTANCES))
+    apart = np.abs(merged(rows * score, MERGED_FOR_DISTANCES) - merged(positives, MERGED_FOR_DISTANCES))
     return ratio(apart.sum(axis=1), rows.sum(axis=1))
 
 
-def _merged(values: Values, together: int) -> Values:
-    return np.asarray(values.reshape(len(values), -1, together).sum(axis=2))
+def merged(values: Values, together: int) -> Values:
+    """Sums over so many neighbours at a time, along the last axis."""
+    return np.asarray(values.reshape(*values.shape[:-1], -1, together).sum(axis=-1))
 
 
 def points(cells: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
@@ -165,10 +164,9 @@ def points(cells: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
 
 
 def ranking(label: NDArray[np.int64], probability: Values, group: pd.Series) -> pd.DataFrame:
-    """Ranking of each group by Fairlearn's MetricFrame over rows; index: group, columns: `OF_RANKS`."""
-    frame = MetricFrame(
-        metrics={"auroc": _auroc, "auprc_lift": _lift}, y_true=label, y_pred=probability, sensitive_features=group
-    )
+    """Ranking and slope of each group by Fairlearn's MetricFrame over rows; index: group, columns: `OF_RANKS`."""
+    metrics = {"auroc": _auroc, "auprc_lift": _lift, "calibration_slope": _slope}
+    frame = MetricFrame(metrics=metrics, y_true=label, y_pred=probability, sensitive_features=group)
     return pd.DataFrame(frame.by_group).astype(float)[list(OF_RANKS)]
 
 
@@ -190,6 +188,12 @@ def _auroc(y_true: Any, y_pred: Any) -> float:
 def _lift(y_true: Any, y_pred: Any) -> float:
     has_both = 0 < np.sum(y_true) < len(y_true)
     return float(average_precision_score(y_true, y_pred) / np.mean(y_true)) if has_both else np.nan
+
+
+def _slope(y_true: Any, y_pred: Any) -> float:
+    """Slope of the logistic regression of the label on the predicted log-odds: 1 is right, below 1 too extreme."""
+    label = np.asarray(y_true, dtype=float)[None]
+    return float(binned_slopes(np.asarray(y_pred, dtype=float), np.ones_like(label), label)[0])
 
 
 def _mean(y_true: Any, y_pred: Any, sample_weight: Any, mean: Any) -> float:

@@ -9,11 +9,9 @@ import pandas as pd
 from models.fairness import bootstrap, metrics
 from models.fairness.alerts import Flags
 from models.fairness.bootstrap import Weights
-from models.fairness.groups import Grouping
+from models.fairness.groups import AT, Grouping
 from models.fairness.rows import Places, Rows, Values
 
-# Rows of a part belong to a cell named so: `sex=F @ 2026-04`.
-AT = " @ "
 # Longer than this, quarters are told instead of months.
 MOST_MONTHS = 12
 LEAST, MIDDLE, MOST = "least data", "middling data", "most data"

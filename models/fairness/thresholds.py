@@ -27,11 +27,15 @@ def over_thresholds(
     `groups` counts them, in their order. Groups of one attribute only. `rule` is "top share" or "risk", `at` the share or the risk.
     """
     view = bootstrap.whole(rows, groupings)
+    scope = flags_of(TopShare(max(SHARES)), scored, rows.subject, seed)[1]
     tried: list[tuple[str, float, AlertRule]] = [(TOP_SHARE, at, TopShare(at)) for at in SHARES]
     tried += [(RISK, at, AtLeast(at)) for at in RISKS if at <= rows.probability.max()]
     parts = []
     for name, at, rule in tried:
-        flags, _ = flags_of(rule, scored, rows.subject, seed)
+        flags, own = flags_of(rule, scored, rows.subject, seed)
+        # So small a share of a night is decided by rounding; counted in larger pools it would be another curve.
+        if name == TOP_SHARE and own != scope:
+            continue
         found = bootstrap.resample(rows, flags, view, weights, with_scores=False)
         parts += [
             _told(groupings, found[metric], metrics.carriers(metric, groups)).assign(rule=name, at=at, metric=metric)

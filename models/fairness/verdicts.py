@@ -25,6 +25,7 @@ MANY = "beyond the margin, but among so many comparisons some are by chance"
 OPEN = (WIDE, MANY)
 # And in others.
 NOBODY, FEW, UNDEFINED = "nobody has an event", "too few subjects or too few with an event", "not defined in this group"
+STILL = "the figure is the same in every resample"
 # Margins at which every verdict is found again, beside the one declared.
 MARGINS = (0.02, 0.05, 0.1, 0.15, 0.2)
 
@@ -56,7 +57,10 @@ class Counted:
 
 
 def count(judged: pd.DataFrame, min_group_event_subjects: int | None, uncompared: Mapping[str, str]) -> Counted:
-    """Counts verdicts of an audit (`verdict, why, n_event_subjects`); None where no size is declared, so that none is open."""
+    """Counts verdicts of an audit (`verdict, why, n_event_subjects`, of the smaller side).
+
+    Where no size is declared (None), none is open.
+    """
     is_insufficient = judged["verdict"] == INSUFFICIENT
     least = np.inf if min_group_event_subjects is None else min_group_event_subjects
     is_open = is_insufficient & judged["why"].isin(OPEN) & (judged["n_event_subjects"] >= least)
@@ -92,11 +96,9 @@ def judge(comparisons: pd.DataFrame, margin: float) -> pd.DataFrame:
     judged["passes_from"] = judged[["low", "high"]].abs().max(axis=1, skipna=False).where(is_large)
     fewest = judged[["n_event_subjects", "reference_n_event_subjects"]].min(axis=1)
     is_defined = judged["difference"].notna() & judged["low"].notna()
-    judged["why"] = np.select(
-        [inside | beyond, is_out, is_large, fewest == 0, is_defined | (fewest < SMALLEST_EVENT_SUBJECTS)],
-        ["", MANY, WIDE, NOBODY, FEW],
-        UNDEFINED,
-    )
+    reasons = [(inside | beyond, ""), (is_out, MANY), (is_large, WIDE), (fewest == 0, NOBODY), (~_has_enough(judged), FEW),
+               (~is_defined, UNDEFINED)]  # fmt: skip
+    judged["why"] = np.select([of for of, _ in reasons], [why for _, why in reasons], STILL)
     return judged
 
 
@@ -120,7 +122,13 @@ def _at_worst(comparisons: pd.DataFrame) -> np.ndarray:
 
 def _is_large_enough(judged: pd.DataFrame) -> pd.Series:
     """Whether both groups have enough people, and variation, for an interval over subjects to mean anything."""
-    is_large = judged["difference"].notna() & judged["low"].notna() & (judged["own_standard_error"] > 0)
+    is_known = judged["difference"].notna() & judged["low"].notna() & (judged["own_standard_error"] > 0)
+    return is_known & _has_enough(judged)
+
+
+def _has_enough(judged: pd.DataFrame) -> pd.Series:
+    """Whether both groups have enough people, and enough of them with an event."""
+    is_large = pd.Series(True, judged.index)
     for prefix in ("", "reference_"):
         is_large &= judged[f"{prefix}n_subjects"] >= SMALLEST_SUBJECTS
         is_large &= judged[f"{prefix}n_event_subjects"] >= SMALLEST_EVENT_SUBJECTS

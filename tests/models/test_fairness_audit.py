@@ -197,6 +197,27 @@ def test_a_fixed_risk_flags_whoever_reaches_it():
     assert everybody["low"] < everybody["value"] < everybody["high"]
 
 
+def test_a_rule_that_turns_out_to_flag_nobody_is_refused():
+    """Nobody reaches a risk of 1: a difference of 0.00 between nothing and nothing would be no finding."""
+    with pytest.raises(ModelsError, match="flags nobody"):
+        audited(*cohort(subjects=20), rule=AtLeast(1.0))
+
+
+def test_the_share_flagged_by_site_is_not_judged_where_each_site_has_its_own():
+    """Equal by construction is no evidence of fairness."""
+    verdicts = audited(*cohort(subjects=400)).verdicts
+    assert "selection_rate" not in set(verdicts.loc[verdicts["attribute"] == "site", "metric"])
+    assert "selection_rate" in set(verdicts.loc[verdicts["attribute"] == "sex", "metric"])
+
+
+def test_threshold_curves_do_not_mix_capacities():
+    """A share too small for a site's night is left out, not counted among all rows instead."""
+    curves = audited(*cohort()).tables["thresholds"].query("rule == 'top share' and metric == 'selection_rate'")
+    sites = curves[curves["cell"].str.startswith("site=")]
+    assert sites["at"].min() == 0.05
+    np.testing.assert_allclose(sites["value"], sites["at"], atol=0.02)
+
+
 @pytest.mark.parametrize("rule", [TopShare(0.0), TopShare(1.0), AtLeast(0.0), AtLeast(1.5)])
 def test_a_rule_that_flags_nobody_or_everybody_is_refused(rule):
     """The message says what to give instead."""

@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from models.calibration import slope_and_intercept
 from models.errors import ModelsError
-from models.fairness import disclosure, metrics
-from models.fairness.alerts import queue_rows
-from models.fairness.groups import MOST_LEVELS, NOT_RECORDED, POOLED, group_subjects
-from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS, judge
+from models.fairness import bootstrap, disclosure, metrics
+from models.fairness.alerts import AtLeast, TopShare, flags_of, queue_rows
+from models.fairness.audit import Audited, audit
+from models.fairness.groups import MOST_LEVELS, NOT_RECORDED, POOLED, Grouping, group_subjects
+from models.fairness.rows import rows_of
+from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS, STILL, judge
 
 NIGHT = pd.Timestamp("2026-03-01")
 
@@ -94,6 +97,36 @@ def test_small_nights_are_pooled_and_said_to_be():
     assert queue.scope == "all rows"
 
 
+def test_sites_have_their_own_capacity_without_dates_too():
+    """However high another site's scores are."""
+    scored = scored_of(list(np.linspace(0.5, 0.9, 20)) + list(np.linspace(0.0, 0.4, 20))).drop(columns="index_date")
+    queue = queue_rows(scored.assign(site=["n"] * 20 + ["s"] * 20), np.arange(40), 0.1, seed=1)
+    assert queue.scope == "site"
+    assert np.flatnonzero(queue.flagged(np.ones((40, 1), np.int32))[:, 0]).tolist() == [18, 19, 38, 39]
+
+
+def test_a_capacity_within_groups_is_known_as_such():
+    """Each pool holds one site: its share flagged is what the capacity says. Of the sexes it is not."""
+    scored = scored_of(list(np.linspace(0, 1, 80)), [0, 1] * 40).assign(site=["n"] * 40 + ["s"] * 40)
+    queue = queue_rows(scored, np.arange(80), 0.1, seed=1)
+    assert queue.scope == "site and night"
+    assert queue.is_spent_within(np.array([0] * 40 + [1] * 40))
+    assert not queue.is_spent_within(np.arange(80) % 3)
+
+
+@pytest.mark.parametrize("name", ["all", "not sex", "sex & site", "sex @ site"])
+def test_a_name_that_means_something_else_in_a_report_is_refused(name):
+    """Rather than a crash, or a cell that is taken for another."""
+    with pytest.raises(ModelsError, match="Rename"):
+        grouped(people(**{name: ["F", "M"]}), [True, True])
+
+
+def test_values_cannot_be_taken_for_crossed_groups_or_parts():
+    """What stands between the names of cells is written out."""
+    (ward,) = grouped(people(ward=["a & b", "a @ 2026-04"]), [True, True])
+    assert ward.levels == ("a and b", "a at 2026-04")
+
+
 def test_copies_of_a_subject_queue_like_people():
     """With the top subject drawn three times, three copies take the capacity; the boundary splits copies."""
     queue = queue_rows(scored_of([0.9, 0.8, 0.1, 0.1]), np.arange(4), 0.5, seed=1)
@@ -143,20 +176,50 @@ def test_a_group_without_positives_has_no_tpr():
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3, 0.7]), st.integers(0, 1)), min_size=4, max_size=40))
-def test_binned_auroc_is_the_auroc(rows):
-    """Where every score has its own bin, counting gives scikit-learn's AUROC, ties included."""
-    probability, label = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    levels, place = np.unique(probability, return_inverse=True)
-    bins = np.zeros((2, 1, 512))
-    np.add.at(bins[0, 0], place, 1)
-    np.add.at(bins[1, 0], place, label)
-    found = metrics.of_scores(bins[0], bins[1], np.append(levels, np.full(512 - len(levels), 0.9)))
-    has_both = 0 < label.sum() < len(label)
-    assert found["auroc"][0] == pytest.approx(roc_auc_score(label, probability) if has_both else np.nan, nan_ok=True)
-    lift = average_precision_score(label, probability) / label.mean() if has_both else np.nan
-    assert found["auprc_lift"][0] == pytest.approx(lift, nan_ok=True)
-    assert np.isfinite(found["calibration_slope"][0]) == has_both
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 0.1, 0.2, 0.3, 1.0]), st.integers(0, 1), st.integers(0, 4)),
+        min_size=4,
+        max_size=40,
+    )
+)
+def test_ranks_of_a_resample_are_counted_exactly(rows):
+    """AUROC and AUPRC lift of each group, and AUROC of everybody else, are scikit-learn's over the copies, ties included."""
+    scored = pd.DataFrame(rows, columns=["probability", "label", "subject_id"]).astype({"subject_id": str})
+    of, subjects = rows_of(scored)
+    group = Grouping(("g",), ("a", "b", "c"), (np.arange(len(subjects)) % 3), 0)
+    weights = bootstrap.draw(len(subjects), 2, seed=1)
+    flags = flags_of(AtLeast(0.2), scored, of.subject, 1)[0]
+    found = bootstrap.resample(of, flags, bootstrap.whole(of, [group]), weights)
+    for draw in range(3):
+        copies = np.repeat(np.arange(len(of.label)), weights[of.subject, draw])
+        for level in range(3):
+            here = copies[group.codes[of.subject[copies]] == level]
+            rest = copies[group.codes[of.subject[copies]] != level]
+            for cell, who in ((level, here), (3 + level, rest)):
+                label, score = of.label[who], of.probability[who]
+                has_both = 0 < label.sum() < len(label)
+                area = roc_auc_score(label, score) if has_both else np.nan
+                lift = average_precision_score(label, score) / label.mean() if has_both else np.nan
+                assert found["auroc"][draw, cell] == pytest.approx(area, nan_ok=True, abs=1e-12)
+                assert found["auprc_lift"][draw, cell] == pytest.approx(lift, nan_ok=True)
+                assert np.isfinite(found["calibration_slope"][draw, cell]) == has_both
+
+
+@pytest.mark.parametrize("steps", [4, 10, 100])
+def test_the_slope_of_rounded_scores_is_that_of_their_regression(steps):
+    """However few scores there are, the slope is that of the rows, and lies within its interval."""
+    rng = np.random.default_rng(steps)
+    risk = 1 / (1 + np.exp(-rng.normal(-1.5, 1, 3000)))
+    label = (rng.random(3000) < risk).astype(int)
+    score = np.clip(np.round(risk * steps) / steps, 0.002, 0.998)
+    scored = pd.DataFrame({"subject_id": np.arange(3000) // 10, "probability": score, "label": label})
+    of = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "a score")
+    who = pd.DataFrame({"subject_id": np.arange(300), "sex": np.resize(["F", "M"], 300)})
+    told = audit(scored, who, of, rule=TopShare(0.1), margin=0.1, resamples=100).tables["rows"]
+    row = told.query("cell == 'all' and metric == 'calibration_slope'").iloc[0]
+    assert row["value"] == pytest.approx(slope_and_intercept(score, label.astype(float))[0], abs=1e-4)
+    assert row["low"] < row["value"] < row["high"]
 
 
 def comparison(**given: float) -> pd.DataFrame:
@@ -199,6 +262,11 @@ def test_verdicts_follow_the_interval_the_margin_and_the_size(given_numbers, ver
 def test_the_minimum_detectable_difference_is_2_8_standard_errors():
     """80 % power at a two-sided 5 %."""
     assert judge(comparison(standard_error=0.05), 0.1)["mdd"].item() == pytest.approx(0.14)
+
+
+def test_what_does_not_vary_is_no_matter_of_few_people():
+    """The reason says so, and no size is blamed."""
+    assert judge(comparison(own_standard_error=0.0), 0.1)["why"].item() == STILL
 
 
 def test_of_small_groups_the_worst_is_told():
