@@ -168,7 +168,9 @@ def rule(about: Mapping[str, Any]) -> str:
     of = about["rule"]
     if "risk" in of:
         return f"a risk of {of['risk']:g} or more"
-    within = {"site and night": "each site’s night", "night": "each night"}.get(about["scope"], "all days")
+    within = {"site and night": "each site’s night", "night": "each night", "site": "each site"}.get(
+        about["scope"], "all days"
+    )
     return f"the top {percent(of['share'])} of {within}"
 
 

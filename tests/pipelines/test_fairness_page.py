@@ -180,7 +180,10 @@ def test_doubt_says_what_could_have_been_found(pages):
     shown = replace(shown, tables={**shown.tables, "verdicts": judged})
     ((_, sentence),) = of_attribute(shown, "hearing").sentences
     assert sentence.startswith("widest difference in doubt: ")
-    assert re.search(r"It cannot be told: .* would find a difference of 0\.\d\d; the margin is 0\.1\.$", sentence)
+    assert re.search(
+        r"It cannot be told: .* would tell a difference of 0\.\d\d from none, and prove one of 0\.\d\d larger than the margin of 0\.1\.$",
+        sentence,
+    )
 
 
 def test_beyond_the_margin_by_itself_is_not_beyond_it_among_many():
@@ -354,11 +357,12 @@ def test_where_nothing_may_be_shown_the_page_says_so():
 
 
 def test_subjects_to_gather_grow_with_the_square_of_what_is_missing(pages):
-    """Twice the margin could be found: four times the subjects with an event are needed."""
+    """Twice the margin is told from none: four times the people are needed to prove twice the margin, a third more to show none."""
     shown = with_verdicts(pages["internal"][0], INSUFFICIENT)
     judged = shown.tables["verdicts"].assign(mdd=0.2, n_event_subjects=25, why=WIDE)
     needed = findings.to_gather(View(replace(shown, tables={**shown.tables, "verdicts": judged})))
-    assert set(needed["needed"]) == {100.0}
+    assert set(needed["to_fail"]) == {100.0}
+    assert set(needed["to_pass"]) == {140.0}
     assert set(needed["metric"]) == {"episodes_caught"}
 
 

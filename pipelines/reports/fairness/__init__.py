@@ -106,7 +106,7 @@ def verdicts(shown: Shown) -> list[dict[str, object]]:
             "attribute": words.plain(row["attribute"]), "group": row["group"], "against": row["reference"],
             "metric": words.metric(row["metric"]).short, "difference": words.number(row["difference"], is_signed=True),
             "95 % interval": words.span(row["low"], row["high"], is_signed=True) or words.DASH,
-            "verdict": words.VERDICTS[row["verdict"]][1], "smallest it could find": words.number(row["mdd"]),
+            "verdict": words.VERDICTS[row["verdict"]][1], "told from none": words.number(row["mdd"]),
         }
         for row in found[asked & found["difference"].notna()].to_dict("records")
     ]  # fmt: skip

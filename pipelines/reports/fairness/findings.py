@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.fairness import disclosure
 from models.fairness.audit import REST
-from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, NOBODY, OPEN, PASS
+from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, NOBODY, OPEN, PASS, POWER_FACTOR
 from pipelines.reports import words
 from pipelines.reports.fairness.view import View
 
@@ -35,6 +35,8 @@ SAID = {
 }  # fmt: skip
 # Being flagged is attention and a burden: of either more is what there is to look at.
 WORSE_IF_HIGHER = ("fpr", "selection_rate")
+# 1.96 for the interval + 1.28, for it must keep within the margin at both ends: 80 % of the cohorts without a difference.
+PASS_FACTOR = 3.24
 EVERYBODY_ELSE = "everybody else"
 
 
@@ -158,7 +160,13 @@ def _unproven(row: Mapping[str, Any], margin: float) -> str:
     found = words.number(row["mdd"])
     if row["why"] in (FEW, NOBODY):
         return f"{told} With so few, a difference below {found} would most likely go unseen."
-    return f"{told} Four times out of five this cohort would find a difference of {found}; the margin is {margin:g}."
+    told = f"{told} Four times out of five this cohort would tell a difference of {found} from none"
+    beyond = margin + row["mdd"]
+    return (
+        f"{told}, and prove one of {words.number(beyond)} larger than the margin of {margin:g}."
+        if beyond < 1
+        else f"{told}."
+    )
 
 
 def why(row: Mapping[str, Any]) -> str:
@@ -193,20 +201,29 @@ def in_short(findings: list[Finding], has_crossed_gap: bool) -> str:
 
 
 def to_gather(view: View) -> pd.DataFrame:
-    """Of each comparison with the reference that has no answer, how many subjects with an event one would need.
+    """Of each comparison with the reference that has no answer, how many subjects with an event either answer would need.
 
     Grain: one row per group of a single attribute, in the metric that is asked about first: attribute, group, reference,
-    metric, n_event_subjects, mdd, needed. The standard error falls with the root of the number of subjects, so that it is
-    `n * (mdd / margin) ** 2` if the reference grows alike; missing where so few had an event that nothing follows from them.
+    metric, n_event_subjects (of the smaller side), mdd, to_pass (where there is no difference), to_fail (where it is twice the
+    margin), each four times out of five. The standard error falls with the root of the number of subjects, if both sides grow
+    alike; an interval within the margin asks for 3.24 of them, one beyond it for 2.8. Missing where so few had an event that
+    nothing follows from them. Adjusting for many comparisons asks for more.
     """
     metric = next((name for name in SAID if name in view.judged), None)
     parts = [view.verdicts(name) for name in view.attributes]
     rows = pd.concat(parts) if parts else view.shown.tables["verdicts"].iloc[:0]
     rows = rows[(rows["metric"] == metric) & (rows["versus"] != REST) & (rows["verdict"] == INSUFFICIENT)]
-    needed = rows["n_event_subjects"].astype(float) * (rows["mdd"].astype(float) / view.margin) ** 2
-    needed = needed.where(rows["why"].isin(OPEN) & (rows["mdd"] > view.margin))
-    step = 10.0 ** (np.floor(np.log10(needed.where(needed > 0))) - 1)
-    return rows.assign(needed=(np.ceil(needed / step) * step))
+    to_fail = rows["n_event_subjects"].astype(float) * (rows["mdd"].astype(float) / view.margin) ** 2
+    to_fail = to_fail.where(rows["why"].isin(OPEN))
+    return rows.assign(
+        to_pass=_told_roughly(to_fail * (PASS_FACTOR / POWER_FACTOR) ** 2), to_fail=_told_roughly(to_fail)
+    )
+
+
+def _told_roughly(numbers: pd.Series) -> pd.Series:
+    """Up to the next number of two digits: it is an extrapolation."""
+    step = 10.0 ** (np.floor(np.log10(numbers.where(numbers > 0))) - 1)
+    return np.ceil(numbers / step) * step
 
 
 def enough_to_judge() -> str:

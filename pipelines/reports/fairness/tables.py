@@ -100,7 +100,7 @@ def comparisons(view: View, attribute: str) -> Table:
 
 
 COMPARISON = (
-    "Group", "Compared with", "Metric", "Difference", "Verdict", "Smallest difference it could find",
+    "Group", "Compared with", "Metric", "Difference", "Verdict", "Told from none",
     "Within margin from", "Why it cannot tell",
 )  # fmt: skip
 
@@ -286,12 +286,13 @@ def sensitivity(view: View) -> Table:
 
 
 def to_gather(view: View) -> Table:
-    """Subjects with an event that each unanswered comparison with a reference would need."""
+    """Subjects with an event that each unanswered comparison with a reference would need for either answer."""
     needed = findings.to_gather(view)
     rows = [
         Row(
             (tables.text(row["group"]), tables.text(words.plain(row["attribute"])), tables.text(row["reference"]),
-             tables.count(row["n_event_subjects"]), tables.figure(row["mdd"]), tables.count(row["needed"]),
+             tables.count(row["n_event_subjects"]), tables.figure(row["mdd"]),
+             tables.count(row["to_pass"]), tables.count(row["to_fail"]),
              tables.text("" if row["why"] in OPEN else findings.why(row)))
         )
         for row in needed.to_dict("records")
@@ -300,8 +301,8 @@ def to_gather(view: View) -> Table:
     return Table(
         "Data to gather",
         f"Subjects with an event that an answer would need, by {asked}, if the reference grows alike", (
-            "Group", "Attribute", "Compared with", "With an event now", "Smallest difference it could find",
-            f"With an event to find {view.margin:g}", "Why nothing follows",
+            "Group", "Attribute", "Compared with", "With an event now", "Told from none",
+            "Needed to show no gap, if there is none", f"Needed to prove a gap of {2 * view.margin:g}", "Why nothing follows",
         ), tuple(rows),
     )  # fmt: skip
 
