@@ -20,9 +20,12 @@ BLOCK = 16_384
 NOTHING = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Membership:
-    """Who is in each cell: `is_in` is of shape (n_cells, n_subjects), in the order of `cells` and `subjects`."""
+    """Who is in each cell: `is_in` is of shape (n_cells, n_subjects), in the order of `cells` and `subjects`.
+
+    It names subjects, so that its own text does not tell what it holds.
+    """
 
     cells: tuple[str, ...]
     subjects: pd.Index

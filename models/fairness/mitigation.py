@@ -55,7 +55,7 @@ class Trial:
     threads: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Mitigated:
     """Labelled test rows with a column per way: risks, or of the randomised ways the chance to be flagged.
 
@@ -67,7 +67,7 @@ class Mitigated:
     n_left_out: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Seen:
     """Training rows of one fit whose label is known, of shape (n_rows,): what the ways but reweighing are fitted on.
 

@@ -40,13 +40,20 @@ def write_bundle(folder: Path, shown: Shown, page: str | None = None) -> Path:
 
 
 def stage(folder: Path, shown: Shown, page: str | None = None) -> Path:
-    """Write the bundle under its unfinished name, over what a killed command left there; its files are on disk."""
+    """Write the bundle under its unfinished name, over what a killed command left there; its files are on disk.
+
+    An error leaves nothing of it.
+    """
     unfinished = staged_at(folder, shown.name)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    for name, content in _files(shown, page):
-        durable.write(unfinished / name, [content])
-    durable.sync_folder(unfinished)
+    try:
+        for name, content in _files(shown, page):
+            durable.write(unfinished / name, [content])
+        durable.sync_folder(unfinished)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     return unfinished
 
 
@@ -87,11 +94,16 @@ def _files(shown: Shown, page: str | None) -> Iterator[tuple[str, bytes]]:
 def _csv(table: pd.DataFrame) -> bytes:
     """The table as it is shown; text that a spreadsheet would run as a formula is disarmed."""
     disarmed = {
-        name: csv.disarmed(pa.chunked_array([pa.array(column.map(str, na_action="ignore"), pa.string())])).to_pylist()
+        name: csv.disarmed(_as_text(column)).to_pylist()
         for name, column in table.items()
         if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column))
     }
     return table.assign(**disarmed).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _as_text(column: pd.Series) -> pa.ChunkedArray:
+    # An empty column may come without a chunk, and from chunks alone Arrow would tell the type.
+    return pa.chunked_array([pa.array(column.map(str, na_action="ignore"), pa.string())], pa.string())
 
 
 def _json(shown: Shown) -> bytes:

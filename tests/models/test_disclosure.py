@@ -56,6 +56,14 @@ def test_differences_count_who_is_in_one_cell_alone():
     assert differencing.differences(large, large).tolist() == [[0, 3], [3, 0]]
 
 
+def test_the_text_of_a_membership_names_nobody():
+    """What lands in a log or a traceback holds no subject, neither of one cell nor of two cohorts' cells."""
+    of = Membership.of({"all": ["Sentinel-7", "b"], "few": ["Sentinel-7"]})
+    assert not [
+        text for it in (of, of.only(["few"]), of.beside(of)) for text in (repr(it), str(it)) if "Sentinel" in text
+    ]
+
+
 def split(sizes: dict[str, int]):
     """The audit of one attribute with groups of these sizes; half of each had an event, never fewer than five of ten."""
     names = [(f"{group}{k}", group) for group, size in sizes.items() for k in range(size)]

@@ -12,7 +12,7 @@ from models.calibration import fit_level, log_odds
 from models.errors import ModelsError
 from models.fairness import frontier, mitigation
 from models.fairness.frontier import GAP, MINUS_UNMITIGATED, OF_RISK
-from models.fairness.mitigation import Mitigated, Trial
+from models.fairness.mitigation import Mitigated, Trial, _Seen
 from models.fairness.ways import RANDOMISED, RECALIBRATION, REWEIGHING, UNMITIGATED, WAYS
 from tests.models.made_up import OUTCOME, cohort
 
@@ -117,6 +117,13 @@ def test_no_label_of_a_tested_row_reaches_a_fit(tried):
     assert both["label"].sum() > 0 == both["label_again"].sum()
     for way in WAYS:
         assert (both[way] == both[f"{way}_again"]).all(), way
+
+
+def test_the_text_of_what_holds_rows_names_nobody():
+    """Rows of persons, tested or learnt from, are in no log or traceback by the text of what holds them."""
+    rows = pd.DataFrame({"subject_id": ["Sentinel-7"], "index_date": pd.Timestamp("2026-06-30"), "label": 1.0})
+    seen = _Seen(rows, np.ones(1), np.ones(1), pd.Series(["F"]), rows["subject_id"])
+    assert not [text for it in (Mitigated(rows, 0), seen) for text in (repr(it), str(it)) if "Sentinel" in text]
 
 
 def test_recalibration_moves_no_rank_within_a_group(tried):

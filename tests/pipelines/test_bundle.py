@@ -88,3 +88,28 @@ def test_a_bundle_takes_the_place_of_the_one_before_and_leaves_nothing_beside_it
     assert (folder / "report.html").read_text() == "new"
     assert bundle.digest(bundle.write_bundle(tmp_path, shown, "old")) == former
     assert [path.name for path in tmp_path.iterdir()] == [shown.name]
+
+
+@pytest.mark.parametrize("sexes", [["F"] * 60 + ["M"] * 60, ["F"] * 120])
+def test_what_is_empty_is_written_with_its_columns(sexes, tmp_path):
+    """Nothing is suppressed of two large groups, nor of one that is everybody; and an audit may have no row of a kind."""
+    names = [f"s{k}" for k in range(120)]
+    of = audit_of(pd.DataFrame({"subject_id": names, "sex": sexes}), dict.fromkeys(names[::2], 1))
+    rows = of.tables["rows"].iloc[:0]
+    tables = {**of.tables, "none": rows, "untyped": rows.astype(object), "typed": rows.astype({"metric": "float64"})}
+    shown = showing.releasable(replace(of, tables=tables))
+    assert shown.suppressed.empty
+    folder = bundle.write_bundle(tmp_path, shown)
+    for name, columns in (("suppressed", shown.suppressed), ("none", rows), ("untyped", rows), ("typed", rows)):
+        assert (folder / f"{name}.csv").read_text() == f"{','.join(columns)}\n"
+    assert len(read(folder / "cells.csv")) == len(shown.tables["cells"])
+
+
+def test_an_error_leaves_nothing_of_a_bundle(shown, tmp_path):
+    """What cannot be written is not half there, under no name; the bundle before it stands."""
+    folder = bundle.write_bundle(tmp_path, shown, "old")
+    former = bundle.digest(folder)
+    with pytest.raises(UnicodeEncodeError):
+        bundle.write_bundle(tmp_path, shown, "\ud800")
+    assert [path.name for path in tmp_path.iterdir()] == [shown.name]
+    assert bundle.digest(folder) == former
