@@ -26,8 +26,8 @@ from pipelines.reports.bundle import write_bundle
 from pipelines.reports.fairness import page_text
 from pipelines.reports.site import Context
 
-# Below the folder of the report: what was released from it, against differencing.
-LEDGER = ".releases"
+# Beside the scores file, so that another folder for the report is no way around it: what was released, against differencing.
+LEDGER = ".foretide-releases"
 # How files write what happened and what did not, in lower case.
 LABELS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 
@@ -89,13 +89,21 @@ def audit_file(
     if is_release:
         leaving = showing.releasable(found)
         made = releases.release(
-            out / LEDGER, leaving, found.members, night=night, report=file.name, folder=out, page=page_text(leaving, context)
+            file.parent / LEDGER, leaving, found.members, night=night, report=file.name, folder=out, page=page_text(leaving, context)
         )  # fmt: skip
         paths.append(made.bundle)
     return Found(shown, paths, made)
 
 
 def _refuse_confused(asked: Asked, references: Mapping[str, str]) -> None:
+    empty = [
+        option
+        for option, name in (("--label", asked.label), ("--score", asked.score), ("--subject", asked.subject))
+        if not name
+    ]
+    if empty or not all(asked.groups):
+        named = ", ".join(empty or ["--groups"])
+        raise Usage(f"{named} names no column. Give names as they stand in the file, groups with a comma between.")
     twice = sorted({name for name in asked.columns if asked.columns.count(name) > 1} - {asked.site})
     if twice:
         raise Usage(f"Column {_quoted(twice)} is named for two things. Each column can be only one of them.")
@@ -132,7 +140,11 @@ def _read(file: Path, asked: Asked) -> pd.DataFrame:
 def _refuse_missing(file: Path, wanted: Sequence[str], names: Sequence[str]) -> None:
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise Refused(f"{file.name} has no column {_quoted(missing)}. It has: {', '.join(names)}.")
+        # The names that it has may be somebody's row, where a file has no header.
+        raise Refused(
+            f"{file.name} has no column {_quoted(missing)} among its {len(names)}. Does it begin with a line of names, and are they "
+            "set apart by commas?"
+        )
 
 
 def _scored(file: Path, table: pd.DataFrame, asked: Asked) -> pd.DataFrame:
@@ -155,6 +167,8 @@ def _scored(file: Path, table: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     for column, is_wrong, what, cure in checks:
         if is_wrong.any():
             raise Refused(f"`{column}` of {file.name} has {int(is_wrong.sum())} of {len(table)} rows {what}. {cure}")
+    if table.empty:
+        raise Refused(f"{file.name} has no rows below its names, so there is nothing to audit.")
     scored = pd.DataFrame(found).astype({"label": "int64"})
     if asked.time is not None and scored.duplicated(["subject_id", "index_date"]).any():
         count = int(scored.duplicated(["subject_id", "index_date"]).sum())

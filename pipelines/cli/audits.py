@@ -32,7 +32,7 @@ def audit_command(
     top: Annotated[str | None, typer.Option(help="Flag the top share, such as 5%; 10% by default.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Flag every score from this one on instead.")] = None,
     reference: Annotated[list[str] | None, typer.Option(help="Compare with this group: A=VALUE. May be repeated.")] = None,
-    margin: Annotated[float, typer.Option(help="Differences within this margin count as none.", min=0.0, max=1.0)] = 0.1,
+    margin: Annotated[float, typer.Option(help="Differences within this margin count as none.", min=0.001, max=1.0)] = 0.1,
     resamples: Annotated[int, typer.Option(help="Subject resamples for every interval.", min=100)] = 1000,
     out: Annotated[Path, typer.Option(help="Folder for the report of a scores file.")] = Path("audit"),
     release: Annotated[
@@ -56,7 +56,9 @@ def audit_command(
     missing = [name for name, value in asked.items() if value is None]
     if missing:
         raise Usage(f"`audit --scores` also needs {', '.join(missing)}: the names of the file's columns.")
-    columns = Asked(str(label), str(score), str(subject), tuple((groups or "").split(",")), time, site)
+    columns = Asked(
+        str(label), str(score), str(subject), tuple(of.strip() for of in str(groups).split(",")), time, site
+    )
     night = _date(as_of)
     with progress_bar(as_json) as report:
         found = audit_file(
@@ -126,12 +128,16 @@ def _rule(top: str | None, threshold: float | None) -> "AlertRule":
     if top is not None and threshold is not None:
         raise Usage("`--top` and `--threshold` are two ways to say whom to flag. Give one.")
     if threshold is not None:
+        if not 0 < threshold <= 1:
+            raise Usage("`--threshold` is a score from which on to flag: above 0, and at most 1.")
         return AtLeast(threshold)
     told = (top or "10%").strip()
     try:
         share = float(told.removesuffix("%")) / (100 if told.endswith("%") else 1)
     except ValueError as error:
         raise Usage("`--top` is not a share. Write it like 5% or 0.05.") from error
+    if not 0 < share < 1:
+        raise Usage("`--top` must lie between 0 % and 100 %. Write it like 5% or 0.05.")
     return TopShare(share)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.baselines import CALLED, MODEL, called
 from models.fairness.disclosure import DECIMALS, LEAST_DIFFERENCE, SMALLEST_SUBJECTS, TOO_NEAR, rounded_count
-from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, MANY, NOBODY, PASS, UNDEFINED, WIDE
+from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, MANY, NOBODY, PASS, STILL, UNDEFINED, WIDE
 from models.operational import NET_BENEFIT
 
 DASH = "–"
@@ -103,6 +103,7 @@ MEASURES: dict[str, Word] = {
 # Why a comparison has no answer.
 WHY: dict[str, str] = {
     MANY: "the interval lies beyond the margin, but among so many comparisons some do by chance",
+    STILL: "the figure is the same in every resample, so that nobody knows how far it varies",
     WIDE: "the interval reaches across the margin: the difference may lie within it or beyond",
     NOBODY: "nobody in one of the two had an event",
     FEW: "too few people, or too few with an event",

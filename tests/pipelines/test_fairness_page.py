@@ -180,10 +180,8 @@ def test_doubt_says_what_could_have_been_found(pages):
     shown = replace(shown, tables={**shown.tables, "verdicts": judged})
     ((_, sentence),) = of_attribute(shown, "hearing").sentences
     assert sentence.startswith("widest difference in doubt: ")
-    assert re.search(
-        r"It cannot be told: .* would tell a difference of 0\.\d\d from none, and prove one of 0\.\d\d larger than the margin of 0\.1\.$",
-        sentence,
-    )
+    assert re.search(r"It cannot be told: .* would tell a difference of 0\.\d\d from none", sentence)
+    assert re.search(r", and prove one of 0\.\d\d larger than the margin of 0\.1\.$", sentence)
 
 
 def test_beyond_the_margin_by_itself_is_not_beyond_it_among_many():
