@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from models import resampling
+from models.evaluation import COLUMNS as COLUMNS_OF_RESULTS
 from models.fairness import disclosure
-from models.fairness.audit import REFERENCE, TIDY, Audit
+from models.fairness.audit import REFERENCE, Audit
 from models.fairness.verdicts import POWER_FACTOR
 
 # How closely the model's AUROC is assumed to go along with the rule's over resampled subjects; what it rests on, in
@@ -132,4 +133,4 @@ def tidy(found: pd.DataFrame, audit: Audit) -> pd.DataFrame:
         parts.append(
             part.assign(group=found["group"].where(found["claim"] == GAIN, found["attribute"] + "=" + found["group"]))
         )
-    return pd.concat(parts, ignore_index=True).assign(**asdict(audit.audited))[list(TIDY)]
+    return pd.concat(parts, ignore_index=True).assign(**asdict(audit.audited))[list(COLUMNS_OF_RESULTS)]

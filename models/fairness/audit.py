@@ -1,7 +1,7 @@
 """The audit: scores, labels and recorded attributes in; figures, verdicts and curves of every group out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,15 +13,13 @@ from models.fairness import bootstrap, metrics, parts, thresholds
 from models.fairness.alerts import AlertRule, AtLeast, Flags, Queue, Scope, TopShare, flags_of
 from models.fairness.bootstrap import Weights
 from models.fairness.calibration import calibrate
-from models.fairness.cells import COUNTED, cells_in_parts, cells_of, members_of
+from models.fairness.cells import COUNTED, Cells, all_cells, cells_of
 from models.fairness.coverage import coverage
 from models.fairness.groups import EVERYBODY, Grouping, everybody, group_subjects
 from models.fairness.parts import Parts
 from models.fairness.rows import Rows, Values, refuse_unusable, rows_of
 from models.fairness.verdicts import FAIL, by_margin, judge
 
-TIDY = ("dataset", "outcome", "task", "horizon_days", "split", "model", "group", "metric", "value", "low", "high",
-        "n_subjects", "n_episodes")  # fmt: skip
 # What a comparison is made with.
 REFERENCE, REST = "reference", "rest"
 VERDICTS = (
@@ -87,7 +85,7 @@ class Audit:
     """What an audit found. Tables beside the verdicts are made when they are first asked for.
 
     Attributes:
-        rows: tidy rows, every group x metric, and group "all".
+        rows: `cell, metric, value, low, high`: every metric of every group, and of everybody (`all`).
         groups: one row per group: attribute, group, label, is_crossed, is_reference, n_rows, n_subjects,
             n_event_subjects, n_episodes, largest_event_share. The first is everybody.
         verdicts: one row per comparison of a group with its reference or with the rest, and metric: `VERDICTS`; counts
@@ -121,7 +119,7 @@ class Audit:
         over, data = of.parts
         groups = self.groups[~self.groups["is_crossed"]]
         return {
-            "rows": _figures(of.cells, of.drawn),
+            "rows": self.rows,
             "verdicts": self.verdicts,
             "sensitivity": self.sensitivity,
             "calibration": calibrate(of.singles, of.rows, of.weights),
@@ -133,25 +131,29 @@ class Audit:
         }
 
     @cached_property
+    def _cells(self) -> Cells:
+        return all_cells(self.study.rows, self.study.groupings, self.study.parts)
+
+    @property
     def cells(self) -> pd.DataFrame:
         """Everything of which figures are told, by `cell`, with the columns of `groups`, and `part`.
 
         Groups by their label, the rest of the cohort (`not site=north`), parts of groups (`sex=F @ 2026-04`).
         """
-        of = self.study
-        told = [of.cells, *(cells_in_parts(of.rows, of.singles, by)[0] for by in of.parts)]
-        return pd.concat([found for found in told if len(found)], ignore_index=True)
-
-    @cached_property
-    def member(self) -> NDArray[np.bool_]:
-        """Who of `study.subjects` belongs to each cell, of shape (n_cells, n_subjects). Never to be written."""
-        of = self.study
-        return np.vstack([members_of(of.groupings), *(cells_in_parts(of.rows, of.singles, by)[1] for by in of.parts)])
+        return self._cells.table
 
     @property
     def members(self) -> dict[str, frozenset[str]]:
         """The subjects of each cell. Never to be written."""
-        cells = zip(self.cells["cell"], self.member, strict=True)
+        return self._named(self._cells.member)
+
+    @property
+    def event_members(self) -> dict[str, frozenset[str]]:
+        """Those of them with an event there: in a part, within it. Never to be written."""
+        return self._named(self._cells.with_event)
+
+    def _named(self, member: NDArray[np.bool_]) -> dict[str, frozenset[str]]:
+        cells = zip(self.cells["cell"], member, strict=True)
         return {str(cell): frozenset(self.study.subjects[of]) for cell, of in cells}
 
 
@@ -200,8 +202,8 @@ def audit(
     cells = cells_of(rows, groupings)
     compared = _comparisons(cells, groupings, drawn, flags)
     return Audit(
-        audited, Design(rule, margin, resamples, seed, scope, len(scored)), _tidy(audited, groups, _figures(cells, drawn)),
-        groups, _told(judge(compared, margin)),
+        audited, Design(rule, margin, resamples, seed, scope, len(scored)),
+        _figures(cells, drawn), groups, _told(judge(compared, margin)),
         by_margin(compared, margin)[["cell", "reference_cell", "metric", "margin", "verdict"]],
         Study(scored, rows, subjects, groupings, flags, weights, cells, drawn),
     )  # fmt: skip
@@ -265,12 +267,6 @@ def _figures(cells: pd.DataFrame, drawn: Mapping[str, Values]) -> pd.DataFrame:
         of = {"cell": told["cell"], "metric": name, "value": drawn[name][0, kept], "low": low, "high": high}
         found.append(pd.DataFrame(of))
     return pd.concat(found, ignore_index=True)
-
-
-def _tidy(audited: Audited, groups: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:
-    counted = groups[["label", "n_subjects", "n_episodes"]].rename(columns={"label": "cell"})
-    rows = figures.merge(counted, on="cell", how="left", validate="many_to_one").rename(columns={"cell": "group"})
-    return rows.assign(**asdict(audited))[list(TIDY)]
 
 
 def _comparisons(

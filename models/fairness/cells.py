@@ -1,7 +1,7 @@
 """Cells: everything of which an audit tells figures, who belongs to each, and how many they are."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -41,9 +41,27 @@ def members_of(groupings: Sequence[Grouping]) -> NDArray[np.bool_]:
     return np.vstack(found)
 
 
-def cells_in_parts(rows: Rows, groupings: Sequence[Grouping], by: Parts) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-    """The cells that parts make of groups, and who belongs to each: whoever of the group has a row there."""
-    named, found, counted = [], [], []
+@dataclass(frozen=True, repr=False)
+class Cells:
+    """Cells, who belongs to each, and who of them has an event there; of shape (n_cells, n_subjects) both."""
+
+    table: pd.DataFrame
+    member: NDArray[np.bool_]
+    with_event: NDArray[np.bool_]
+
+
+def all_cells(rows: Rows, groupings: Sequence[Grouping], parts: Sequence[Parts]) -> Cells:
+    """The cells of the whole view, and those that parts make of groups of one attribute: whoever of them has a row there."""
+    member = members_of(groupings)
+    found = [Cells(cells_of(rows, groupings), member, member & (rows.episodes() > 0))]
+    singles = [g for g in groupings if not g.is_crossed]
+    found += [_in_parts(rows, singles, by) for by in parts if by.names]
+    table = pd.concat([of.table for of in found], ignore_index=True)
+    return Cells(table, np.vstack([of.member for of in found]), np.vstack([of.with_event for of in found]))
+
+
+def _in_parts(rows: Rows, groupings: Sequence[Grouping], by: Parts) -> Cells:
+    named, found, counted, with_event = [], [], [], []
     for p, part in enumerate(by.names):
         is_in = by.of == p
         within = replace(rows, subject=rows.subject[is_in], label=rows.label[is_in], episode=rows.episode[is_in])
@@ -56,10 +74,10 @@ def cells_in_parts(rows: Rows, groupings: Sequence[Grouping], by: Parts) -> tupl
             ]
             here = membership([g]) & (size > 0)
             found.append(here)
+            with_event.append(here & (episodes > 0))
             counted.append(_counted(here, size, episodes))
-    if not named:
-        return pd.DataFrame(), np.zeros((0, rows.n_subjects), dtype=bool)
-    return pd.concat([pd.DataFrame(named), pd.concat(counted, ignore_index=True)], axis=1), np.vstack(found)
+    table = pd.concat([pd.DataFrame(named), pd.concat(counted, ignore_index=True)], axis=1)
+    return Cells(table, np.vstack(found), np.vstack(with_event))
 
 
 def _counted(member: NDArray[np.bool_], size: Values, episodes: NDArray[np.int64]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ def report_fairness(context: AssetExecutionContext) -> MaterializeResult:
     metadata = {}
     for of in told:
         rows = [TableRecord(row) for row in fairness.compared(of.shown)]
-        metadata |= {of.outcome: MetadataValue.text(fairness.counted(of)), f"{of.outcome}: verdicts": MetadataValue.table(rows),
+        metadata |= {of.outcome: MetadataValue.text(fairness.counted(of.audit)), f"{of.outcome}: verdicts": MetadataValue.table(rows),
                      f"{of.outcome}: page": MetadataValue.path(of.page)}  # fmt: skip
     return MaterializeResult(metadata=metadata)
 

@@ -84,9 +84,9 @@ def compared(shown: showing.Shown) -> list[dict[str, object]]:
     return rows.where(rows.notna(), None).to_dict("records")
 
 
-def counted(told: Told) -> str:
+def counted(audited: Audit) -> str:
     """How all comparisons came out, crossed groups too: `3 fail, 12 insufficient evidence`."""
-    found = told.audit.verdicts["verdict"].value_counts()
+    found = audited.verdicts["verdict"].value_counts()
     return ", ".join(f"{count} {str(verdict).replace('_', ' ')}" for verdict, count in sorted(found.items()))
 
 
@@ -112,6 +112,7 @@ def _told(installation: Installation, night: str, outcome: str) -> Told:
     if challenger is not None:
         texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(bundle.iterdir())}
         tracking.log_texts(installation.registry.tracking_uri, challenger.run_id, BUNDLES, texts)
+        tracking.set_tag(installation.registry.tracking_uri, challenger.run_id, BUNDLES, counted(found))
     return Told(outcome, found, shown, page)
 
 

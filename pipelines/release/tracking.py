@@ -137,6 +137,11 @@ def log_texts(tracking_uri: str, run_id: str, folder: str, texts: Mapping[str, s
         client.log_text(run_id, text, f"{folder}/{name}")
 
 
+def set_tag(tracking_uri: str, run_id: str, name: str, value: str) -> None:
+    """Put a tag on a run that is over, in place of one of that name: runs are found by it."""
+    import_mlflow().MlflowClient(tracking_uri).set_tag(run_id, name, value)
+
+
 def content_of(rows: pd.DataFrame) -> str:
     """Hash of tidy rows, by which a model and the results of its training know one another."""
     return hashlib.sha256(rows.to_json(orient="values", double_precision=15).encode()).hexdigest()

@@ -21,6 +21,8 @@ from pipelines.delivery import csv
 
 UNFINISHED, FORMER = ".unfinished-", ".former-"
 SUPPRESSED = "suppressed"
+# What every CSV of figures says first: of which scores they are.
+LEADING = ("dataset", "outcome", "task", "horizon_days", "split", "model")
 NOTHING_IS_CLAIMED = (
     "No claim is made against what somebody knows from elsewhere, and none of differential privacy: whoever knows a subject well "
     "may still learn something."
@@ -84,7 +86,9 @@ def digest(bundle: Path) -> str:
 def _files(shown: Shown, page: str | None) -> Iterator[tuple[str, bytes]]:
     yield "README.txt", _readme(shown, page is not None).encode()
     for name, table in shown.tables.items():
-        yield f"{name}.csv", _csv(table)
+        # So that tables of several audits can stand below each other.
+        told = {column: shown.about[column] for column in LEADING}
+        yield f"{name}.csv", _csv(table.assign(**told)[[*LEADING, *table.columns]])
     yield f"{SUPPRESSED}.csv", _csv(shown.suppressed)
     yield "audit.json", _json(shown)
     if page is not None:

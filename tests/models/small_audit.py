@@ -12,7 +12,11 @@ CURVES = ("calibration", "thresholds", "lead_times")
 class About:
     """What was audited, or how: as much as is told of it."""
 
+    dataset: str = "made up"
     outcome: str = "crisis"
+    task: str = "onset"
+    horizon_days: int = 14
+    split: str = "unseen_subjects"
     model: str = "=1+1"
 
 
@@ -26,7 +30,7 @@ class How:
 
 @dataclass(frozen=True)
 class SmallAudit:
-    """See `models.fairness.showing.HasCells`."""
+    """An audit as far as showing it goes; see `models.fairness.audit.Audit`."""
 
     cells: pd.DataFrame
     members: dict[str, frozenset[str]]

@@ -9,7 +9,7 @@ from sklearn.metrics import precision_score, roc_auc_score
 from models.errors import ModelsError
 from models.fairness import bootstrap, metrics
 from models.fairness.alerts import AtLeast, TopShare, queue_rows
-from models.fairness.audit import REST, TIDY, Audit, Audited, audit
+from models.fairness.audit import REST, Audit, Audited, audit
 from models.fairness.groups import group_subjects
 from models.fairness.rows import rows_of
 from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, MANY, NOBODY, PASS, WIDE
@@ -59,7 +59,7 @@ def test_points_are_fairlearns_over_rows():
     ranked = MetricFrame(
         metrics={"auroc": roc_auc_score}, y_true=scored["label"], y_pred=scored["probability"], sensitive_features=sex
     ).by_group
-    ours = result.rows.pivot_table(index="group", columns="metric", values="value")
+    ours = result.rows.pivot_table(index="cell", columns="metric", values="value")
     for group in ("F", "M"):
         for name in rates:
             assert ours.loc[f"sex={group}", name] == pytest.approx(frame.loc[group, name], abs=1e-12)
@@ -73,7 +73,7 @@ def test_figures_of_the_cohort_itself_are_its_points():
     once = bootstrap.resample(of.rows, of.flags, bootstrap.whole(of.rows, of.groupings), of.weights[:, :1])
     kept = ~of.cells["is_rest"].to_numpy()
     for name in metrics.OF_FLAGS:
-        ours = result.rows[result.rows["metric"] == name].set_index("group").loc[of.cells.loc[kept, "cell"], "value"]
+        ours = result.rows[result.rows["metric"] == name].set_index("cell").loc[of.cells.loc[kept, "cell"], "value"]
         np.testing.assert_allclose(once[name][0, kept], ours, atol=1e-12)
 
 
@@ -145,7 +145,7 @@ def test_a_group_without_events_is_never_judged():
     result = audited(scored, attributes)
     judged = result.verdicts.query("attribute == 'sex' and group == 'X'")
     assert set(judged["verdict"]) == {INSUFFICIENT}
-    value = result.rows.query("group == 'sex=X' and metric == 'tpr'")["value"]
+    value = result.rows.query("cell == 'sex=X' and metric == 'tpr'")["value"]
     assert value.isna().all()
 
 
@@ -192,7 +192,7 @@ def test_a_fixed_risk_flags_whoever_reaches_it():
     """No capacity: the share flagged is what it is, and is not found again in a resample."""
     scored, attributes = cohort()
     result = audited(scored, attributes, rule=AtLeast(0.3))
-    everybody = result.rows.query("group == 'all' and metric == 'selection_rate'").iloc[0]
+    everybody = result.rows.query("cell == 'all' and metric == 'selection_rate'").iloc[0]
     assert everybody["value"] == pytest.approx((scored["probability"] >= 0.3).mean())
     assert everybody["low"] < everybody["value"] < everybody["high"]
 
@@ -229,7 +229,7 @@ def test_scores_without_dates_have_rates_and_no_episodes():
     """Anybody's file: rows are rows, alerts are drawn among all of them, and nothing is said of lead times."""
     scored, attributes = cohort()
     result = audited(scored.drop(columns=["index_date", "site"]), attributes)
-    values = result.rows[result.rows["group"] == "sex=F"].set_index("metric")["value"]
+    values = result.rows[result.rows["cell"] == "sex=F"].set_index("metric")["value"]
     assert result.design.scope == "all rows"
     assert np.isfinite(values[["tpr", "auroc", "brier"]]).all()
     assert values[list(metrics.OF_DATES)].isna().all()
@@ -271,7 +271,8 @@ def test_every_table_names_cells_that_are_counted():
         assert len(table), name
         for column in {"cell", "reference_cell"} & set(table.columns):
             assert set(table[column]) <= set(counted.index), name
-    assert (result.member.sum(axis=1) == counted["n_subjects"]).all()
+    for name, who in (("n_subjects", result.members), ("n_event_subjects", result.event_members)):
+        assert {cell: len(of) for cell, of in who.items()} == counted[name].to_dict()
 
 
 def test_equal_coverage_compares_days_with_as_much_data():
@@ -296,16 +297,16 @@ def test_lead_times_fall_with_days_ahead():
     for _, curve in result.tables["lead_times"].groupby("cell"):
         assert (np.diff(curve.sort_values("days")["value"]) <= 1e-12).all()
     one = result.tables["lead_times"].query("days == 1").set_index("cell")["value"]
-    caught = result.rows.query("metric == 'episodes_caught'").set_index("group")["value"]
+    caught = result.rows.query("metric == 'episodes_caught'").set_index("cell")["value"]
     pd.testing.assert_series_equal(one, caught[one.index], check_names=False)
 
 
-def test_rows_are_tidy():
-    """Exactly the columns of every tidy table, and the group `all` among the groups."""
+def test_each_figure_stands_once():
+    """Every metric of every group, everybody and crossed groups among them."""
     rows = audited(*cohort(subjects=60)).rows
-    assert tuple(rows.columns) == TIDY
-    assert {"all", "sex=F", "sex=F & site=north"} <= set(rows["group"])
-    assert not rows.duplicated(["group", "metric"]).any()
+    assert {"all", "sex=F", "sex=F & site=north"} <= set(rows["cell"])
+    assert not rows.duplicated(["cell", "metric"]).any()
+    assert set(rows["metric"]) == set(metrics.METRICS)
 
 
 @pytest.mark.parametrize(

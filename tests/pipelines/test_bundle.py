@@ -58,7 +58,7 @@ def test_json_and_csv_hold_the_same_rows(shown, tmp_path):
         rows = tidy["suppressed"] if name == "suppressed" else tidy["tables"][name]
         assert len(rows) == len(table) == len(read(folder / f"{name}.csv"))
         for row, printed in zip(rows, read(folder / f"{name}.csv"), strict=True):
-            assert list(row) == list(printed)
+            assert list(row) == [c for c in printed if name == "suppressed" or c not in bundle.LEADING or c in row]
             for column in [c for c, value in row.items() if isinstance(value, float)]:
                 assert float(printed[column]) == row[column]
     assert {row["value"] for row in tidy["tables"]["undefined"]} == {None}

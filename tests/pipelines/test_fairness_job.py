@@ -48,6 +48,7 @@ def test_every_version_has_its_bundle_and_so_has_its_run(home):
         version = installation.registry.version(MODEL, str(number))
         kept = Path(mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="fairness"))
         beside = bundle(home, number)
+        assert "insufficient evidence" in mlflow.get_run(version.run_id).data.tags["fairness"]
         assert {path.name for path in kept.iterdir()} == {path.name for path in beside.iterdir()}
         for path in beside.iterdir():
             assert (kept / path.name).read_bytes() == path.read_bytes()

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from models.baselines import MODEL
-from models.evaluation import GAIN
+from models.evaluation import COLUMNS, GAIN
 from models.fairness.alerts import TopShare
-from models.fairness.audit import TIDY, Audited, audit
+from models.fairness.audit import Audited, audit
 from models.fairness.showing import internal
 from models.gate import Decision, Rule
 from models.refitting import REFITTED_GAIN
@@ -93,7 +93,7 @@ def tidy(gain_low: float = 0.01) -> pd.DataFrame:
             40,
         )
     )
-    return pd.DataFrame(rows, columns=list(TIDY))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def model_page(folder: Path, rows: pd.DataFrame, decision: Decision, served: str = "boosted_hazard") -> str:
