@@ -89,7 +89,8 @@ def audit_file(
     if is_release:
         leaving = showing.releasable(found)
         made = releases.release(
-            file.parent / LEDGER, leaving, found.members, night=night, report=file.name, folder=out, page=page_text(leaving, context)
+            file.parent / LEDGER, leaving, found.members, found.event_members, night=night, report=file.name, folder=out,
+            page=page_text(leaving, context),
         )  # fmt: skip
         paths.append(made.bundle)
     return Found(shown, paths, made)

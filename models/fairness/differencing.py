@@ -32,9 +32,10 @@ class Membership:
     is_in: Mask
 
     @classmethod
-    def of(cls, members: Mapping[str, Collection[str]]) -> "Membership":
-        """From the subjects of each cell; subjects are sorted."""
-        subjects = pd.Index(sorted(frozenset().union(*members.values())), dtype=object)
+    def of(cls, members: Mapping[str, Collection[str]], subjects: pd.Index | None = None) -> "Membership":
+        """From the subjects of each cell, in the given order of all who may be in one; else sorted."""
+        if subjects is None:
+            subjects = pd.Index(sorted(frozenset().union(*members.values())), dtype=object)
         is_in = np.zeros((len(members), len(subjects)), dtype=bool)
         for row, names in zip(is_in, members.values(), strict=True):
             row[subjects.get_indexer(pd.Index(list(names), dtype=object))] = True
@@ -90,7 +91,8 @@ def keep_uncounted(
     attribute: NDArray[np.object_],
     is_shown: Mask,
     is_small: Mask,
-    is_near: Mask,
+    is_telling: Mask,
+    n_event_subjects: NDArray[np.int64],
     order: NDArray[np.int64],
 ) -> Mask:
     """Which shown cells may show their counts: none that would give back what may not be told.
@@ -100,17 +102,18 @@ def keep_uncounted(
         attribute: of each cell; cells of one attribute that lie within another cell and fill it are its parts.
         is_shown: whether a cell's figures are shown.
         is_small: whether a cell alone may not be shown.
-        is_near: of shape (n_cells, n_cells), whether two cells are too near to be shown together, though each might be.
+        is_telling: of shape (n_cells, n_cells), whether two cells may not be subtracted, though each might be shown.
+        n_event_subjects: of each cell.
         order: from the cell to keep longest to the one to give up first.
 
-    No sum of counted cells, with whatever weights, is a small cell, or the difference of two that are too near, or the
-    small parts of a cell that even together are too few. As long as one is, the last in order of the cells that it is
-    a sum of is given up; each step leaves one less, so it ends.
+    No sum of counted cells, with whatever weights, is a small cell, or the difference of two that would tell, or the
+    small parts of a cell that even together are too few, or have too few with an event. As long as one is, the last in
+    order of the cells that it is a sum of is given up; each step leaves one less, so it ends.
     """
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     is_counted, patterns = is_shown.copy(), _patterns(of.is_in)
-    products, sought = patterns @ patterns.T, _sought(of, attribute, is_small, is_near)
+    products, sought = patterns @ patterns.T, _sought(of, attribute, is_small, is_telling, n_event_subjects)
     while (used := _what_follows(products, sought, is_counted)) is not None:
         is_counted[used[np.argmax(rank[used])]] = False
     return is_counted
@@ -124,15 +127,24 @@ def tell_together(counted: Sequence[Membership], hidden: Sequence[Membership]) -
     return _what_follows(patterns @ patterns.T, np.eye(len(of.cells))[~is_counted], is_counted) is not None
 
 
-def _sought(of: Membership, attribute: NDArray[np.object_], is_small: Mask, is_near: Mask) -> NDArray[np.float64]:
+def _sought(
+    of: Membership,
+    attribute: NDArray[np.object_],
+    is_small: Mask,
+    is_telling: Mask,
+    n_event_subjects: NDArray[np.int64],
+) -> NDArray[np.float64]:
     """What must not follow, as sums of cells, of shape (n_sought, n_cells)."""
-    one, other = np.nonzero(np.triu(is_near))
+    one, other = np.nonzero(np.triu(is_telling))
     each = np.eye(len(is_small))
-    together = [each[list(parts)].sum(axis=0, keepdims=True) for parts in _too_few_together(of, attribute, is_small)]
+    few = _too_few_together(of, attribute, is_small, n_event_subjects)
+    together = [each[list(parts)].sum(axis=0, keepdims=True) for parts in few]
     return np.concatenate([each[is_small], each[one] - each[other], *together])
 
 
-def _too_few_together(of: Membership, attribute: NDArray[np.object_], is_small: Mask) -> set[tuple[int, ...]]:
+def _too_few_together(
+    of: Membership, attribute: NDArray[np.object_], is_small: Mask, n_event_subjects: NDArray[np.int64]
+) -> set[tuple[int, ...]]:
     """Of the cells of one attribute that add up to another cell, the small ones, if several are too few even together."""
     sizes = of.sizes
     is_within = (sizes[:, None] + sizes[None, :] - differences(of, of)) // 2 == sizes[:, None]
@@ -143,7 +155,9 @@ def _too_few_together(of: Membership, attribute: NDArray[np.object_], is_small: 
             parts = cells[is_within[cells, parent]]
             small = parts[is_small[parts]]
             is_filled = sizes[parts].sum() == sizes[parent]
-            if len(small) > 1 and is_filled and not disclosure.are_enough_together(sizes[small]):
+            is_enough = disclosure.are_enough_together(sizes[small])
+            is_enough &= bool(n_event_subjects[small].sum() >= disclosure.SMALLEST_EVENT_SUBJECTS)
+            if len(small) > 1 and is_filled and not is_enough:
                 found.add(tuple(small.tolist()))
     return found
 

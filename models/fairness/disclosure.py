@@ -11,7 +11,7 @@ SMALLEST_SUBJECTS = 10
 SMALLEST_EVENT_SUBJECTS = 5
 LARGEST_EVENT_SHARE = 0.30
 SMALLEST_FOR_A_CURVE = 50
-# Two cells that are both shown have the same subjects, or differ by at least so many.
+# Two cells that are both shown have the same subjects, or differ by at least so many; so it is with those with an event.
 LEAST_DIFFERENCE = 10
 COUNTS_ROUNDED_TO = 5
 DECIMALS = 2
@@ -20,6 +20,7 @@ FEW_SUBJECTS = f"fewer than {SMALLEST_SUBJECTS} subjects"
 FEW_EVENTS = f"fewer than {SMALLEST_EVENT_SUBJECTS} subjects with an event"
 ONE_SUBJECT = f"one subject has more than {LARGEST_EVENT_SHARE:.0%} of the events".replace("%", " %")
 TOO_NEAR = f"differs from another shown cell by fewer than {LEAST_DIFFERENCE} subjects"
+TOO_NEAR_BY_EVENT = f"{TOO_NEAR} with an event"
 BY_SUBTRACTION = "would follow by subtraction"
 OF_A_PART = "parts of a group are shown without counts"
 FEW_FOR_A_CURVE = f"fewer than {SMALLEST_FOR_A_CURVE} subjects"
@@ -80,8 +81,16 @@ def may_draw_curve(n_subjects: int) -> bool:
 
 
 def is_too_near(differences: np.ndarray) -> np.ndarray:
-    """Whether two cells that differ by so many subjects would tell of a few of them; the same subjects do not."""
+    """Whether two cells that differ by so many subjects would tell of a few of them; the same subjects do not.
+
+    So too by subjects with an event: figures of what was caught are of those alone.
+    """
     return (differences >= 1) & (differences < LEAST_DIFFERENCE)
+
+
+def is_telling(n_subjects: np.ndarray, n_event_subjects: np.ndarray) -> np.ndarray:
+    """Whether the difference of two cells, were it a cell, would have too few subjects, or too few with an event."""
+    return (n_subjects >= 1) & ((n_subjects < SMALLEST_SUBJECTS) | (n_event_subjects < SMALLEST_EVENT_SUBJECTS))
 
 
 def rounded_count(count: float) -> int:

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from models import resampling
 from models.calibration import binned_levels, binned_slopes, slope_and_intercept
-from models.fairness import audit, disclosure
+from models.fairness import audit, bootstrap, disclosure, metrics
 from models.fairness.alerts import Queue, Scope, queue_rows
 from models.fairness.groups import membership
 from models.fairness.ways import RANDOMISED, UNMITIGATED, WAYS
@@ -50,7 +50,10 @@ class Frontier:
 def measure(
     rows: pd.DataFrame, attributes: pd.DataFrame, top_share: float, resamples: int, seed: int
 ) -> Frontier:  # fmt: skip
-    """Every metric of every way, by group, with 95 % intervals over resampled subjects; conditional on the fits.
+    """Every metric of every way, by group, with the audit's 95 % intervals over resampled subjects; conditional on the fits.
+
+    Of each group as many subjects carry a figure as in the audit (`metrics.carriers`), and the widest gap rests on the group with
+    the fewest.
 
     Args:
         rows: `models.fairness.mitigation.Mitigated.rows` and, where alerts are counted within sites, `site`.
@@ -69,12 +72,13 @@ def measure(
     found = []
     for place, group in asked.iterrows():
         drawn = {name: way.among(members[int(str(place))]) for name, way in ways.items()}
-        for model, metrics in _with_differences(drawn).items():
-            found += [_told(model, group, metric, values) for metric, values in metrics.items()]
+        for model, of in _with_differences(drawn).items():
+            found += [_told(model, group, metric, values, _carriers(metric, group)) for metric, values in of.items()]
     shown = groups[groups["is_shown"] & (groups["attribute"] != EVERYBODY)]
     gaps = {name: {GAP: _gap(way, members[shown.index])} for name, way in ways.items()}
-    for model, metrics in _with_differences(gaps).items():
-        found += [_told(model, groups.iloc[0], metric, values) for metric, values in metrics.items()]
+    fewest = int(metrics.carriers("tpr", shown).min(initial=len(subjects)))
+    for model, of in _with_differences(gaps).items():
+        found += [_told(model, groups.iloc[0], metric, values, fewest) for metric, values in of.items()]
     return Frontier(pd.DataFrame(found), groups, ways[UNMITIGATED].scope)
 
 
@@ -200,9 +204,15 @@ def _with_differences(drawn: Mapping[str, Draws]) -> dict[str, Draws]:
     return {**drawn, **apart}
 
 
-def _told(model: str, group: pd.Series, metric: str, values: Values) -> dict[str, object]:
+def _carriers(metric: str, group: pd.Series) -> int:
+    """How many subjects carry a figure of a group, and its difference to another way's, which is of the same subjects."""
+    return int(metrics.carriers(metric, group.to_frame().T)[0])
+
+
+def _told(model: str, group: pd.Series, metric: str, values: Values, n_carriers: int) -> dict[str, object]:
     """A metric of a group; of everybody as it is, of others rounded, and their counts only where none follows from them."""
-    told = dict(zip(("value", "low", "high"), resampling.with_interval(values), strict=True))
+    low, high = bootstrap.interval(values[1:, None], np.array([n_carriers]))
+    told = {"value": float(values[0]), "low": float(low[0]), "high": float(high[0])}
     counts = {name: float(group[name]) for name in ("n_subjects", "n_episodes")}
     is_of_groups = group["attribute"] != EVERYBODY
     if is_of_groups or metric == GAP:

@@ -99,14 +99,12 @@ def releasable(audit: Audit) -> Shown:
     """What may leave: cells that pass every rule, none that tells by subtraction, figures and counts rounded.
 
     Raises:
-        ModelsError: a table is about a cell that is not among the cells, or a cell's subjects are not its count.
+        ModelsError: a table is about a cell that is not among the cells, or a cell's subjects, or those of them with an event,
+            are not its counts.
     """
     cells = _checked(audit)
-    members = Membership.of({name: audit.members[name] for name in cells["cell"]})
-    if (members.sizes != cells["n_subjects"].to_numpy()).any():
-        wrong = int((members.sizes != cells["n_subjects"].to_numpy()).sum())
-        raise ModelsError(f"`cells.n_subjects` is not the number of `members` in {wrong} cells. Count them again.")
-    cells = _with_reasons(cells, members)
+    members, events = _members(audit, cells)
+    cells = _with_reasons(cells, members, events)
     tables = {CELLS: _counted(cells)}
     for name, table in audit.tables.items():
         may = cells["why"] == SHOWN
@@ -133,6 +131,23 @@ def _checked(audit: Audit) -> pd.DataFrame:
                 "whether they may be shown. Add the cells."
             )
     return cells
+
+
+def _members(audit: Audit, cells: pd.DataFrame) -> tuple[Membership, Membership]:
+    """Who is in each cell, and who of them had an event there; the same subjects in the same order."""
+    of, of_events = audit.members, audit.event_members
+    strays = sum(not of_events.get(name, frozenset()) <= of[name] for name in cells["cell"])
+    if strays:
+        raise ModelsError(
+            f"`event_members` of {strays} cells are not among their `members`. Name those of the cell alone."
+        )
+    members = Membership.of({name: of[name] for name in cells["cell"]})
+    events = Membership.of({name: of_events.get(name, frozenset()) for name in cells["cell"]}, members.subjects)
+    for found, count, name in ((members, "n_subjects", "members"), (events, "n_event_subjects", "event_members")):
+        wrong = int((found.sizes != cells[count].to_numpy()).sum())
+        if wrong:
+            raise ModelsError(f"`cells.{count}` is not the number of `{name}` in {wrong} cells. Count them again.")
+    return members, events
 
 
 def _is_of(table: pd.DataFrame, may: Collection[str]) -> pd.Series:
@@ -166,21 +181,26 @@ def _order(cells: pd.DataFrame) -> np.ndarray:
     return np.lexsort((*(key.to_numpy() for key in keys), (cells["part"] != WHOLE).to_numpy()))
 
 
-def _with_reasons(cells: pd.DataFrame, members: Membership) -> pd.DataFrame:
+def _with_reasons(cells: pd.DataFrame, members: Membership, events: Membership) -> pd.DataFrame:
     """The cells with `why`, why their figures are hidden, and `why_uncounted`, why their counts are."""
     why = disclosure.why_hidden(cells)
     may, order = (why == SHOWN).to_numpy(), _order(cells)
-    is_near = disclosure.is_too_near(differencing.differences(members, members)) & may[:, None] & may[None, :]
-    is_kept = differencing.keep_apart(is_near, order[may[order]])
-    why[may & ~is_kept] = disclosure.TOO_NEAR
-    is_counted = _keep_uncounted(cells, members, is_kept, ~may, is_near, order)
+    both = may[:, None] & may[None, :]
+    apart, apart_by_event = (differencing.differences(of, of) for of in (members, events))
+    is_near, is_near_by_event = (disclosure.is_too_near(of) & both for of in (apart, apart_by_event))
+    is_kept = differencing.keep_apart(is_near | is_near_by_event, order[may[order]])
+    is_near_to_kept = (is_near & is_kept).any(axis=1)
+    why[may & ~is_kept] = disclosure.TOO_NEAR_BY_EVENT
+    why[may & ~is_kept & is_near_to_kept] = disclosure.TOO_NEAR
+    is_telling = disclosure.is_telling(apart, apart_by_event) & both
+    is_counted = _keep_uncounted(cells, members, is_kept, ~may, is_telling, order)
     reasons = [~is_kept, (cells["part"] != WHOLE).to_numpy(), ~is_counted]
     uncounted = np.select(reasons, [why, disclosure.OF_A_PART, disclosure.BY_SUBTRACTION], SHOWN)
     return cells.assign(why=why, why_uncounted=uncounted)
 
 
 def _keep_uncounted(
-    cells: pd.DataFrame, members: Membership, is_shown: Mask, is_small: Mask, is_near: Mask, order: np.ndarray
+    cells: pd.DataFrame, members: Membership, is_shown: Mask, is_small: Mask, is_telling: Mask, order: np.ndarray
 ) -> Mask:
     """Which cells show their counts. Parts never do: their rows and episodes add up to those of the group."""
     whole = np.flatnonzero(cells["part"] == WHOLE)
@@ -192,8 +212,9 @@ def _keep_uncounted(
     ranked = place[order[place[order] >= 0]]
     is_counted = np.zeros(len(cells), dtype=bool)
     is_counted[whole] = differencing.keep_uncounted(
-        of, attribute[whole], is_shown[whole], is_small[whole], is_near[np.ix_(whole, whole)], ranked
-    )
+        of, attribute[whole], is_shown[whole], is_small[whole], is_telling[np.ix_(whole, whole)],
+        cells["n_event_subjects"].to_numpy(np.int64)[whole], ranked,
+    )  # fmt: skip
     return is_counted
 
 
@@ -242,7 +263,7 @@ def _suppressed(cells: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> Iter
     """What is not shown of whom: each figure, then each count, then each curve."""
     hidden = cells[cells["why"] != SHOWN]
     # A name says that somebody is in it, or that few are beside it.
-    is_telling = hidden["why"].isin([disclosure.FEW_SUBJECTS, disclosure.TOO_NEAR])
+    is_telling = hidden["why"].isin([disclosure.FEW_SUBJECTS, disclosure.TOO_NEAR, disclosure.TOO_NEAR_BY_EVENT])
     yield _log(hidden[is_telling], EVERYWHERE, FIGURES, is_named=False)
     yield _log(hidden[~is_telling], EVERYWHERE, FIGURES, is_named=True)
     shown = cells[cells["why"] == SHOWN]

@@ -68,8 +68,8 @@ def release(installation: Installation, told: Told) -> Release:
     folder, version = _bundle(installation, told.outcome)
     page = page_text(shown, context_of(installation, night, told.outcome))
     made = releases.release(
-        installation.settings.releases_folder, shown, told.audit.members, night=night, report=f"{told.outcome} {version}",
-        folder=folder, page=page,
+        installation.settings.releases_folder, shown, told.audit.members, told.audit.event_members, night=night,
+        report=f"{told.outcome} {version}", folder=folder, page=page,
     )  # fmt: skip
     # The ledger alone would not tell that its last record was taken away.
     entry = {"number": made.number, "report": made.report, "night": made.night, "sha256": made.sha256}

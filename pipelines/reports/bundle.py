@@ -173,7 +173,8 @@ def _released() -> list[str]:
   A cell is shown with at least {smallest_subjects} subjects, at least {smallest_event_subjects} of them with an event,
   none of whom has more than {largest_event_share:.0%} of its events; a curve with at least {smallest_for_a_curve} subjects.
   Any two cells shown, here and in earlier releases of the same ledger, have the same subjects or differ by at least
-  {least_difference}. No count of a cell that is too small follows by adding and subtracting the counts that are shown.
+  {least_difference}, and the same subjects with an event or differ by at least {least_difference} of those. No count of a
+  cell that is too small follows by adding and subtracting the counts that are shown.
   Figures have {decimals} decimals, those per 1,000 are rounded to tens, counts to {counts_rounded_to}.
 """
     return [*text.format(**rules).splitlines(), "", NOTHING_IS_CLAIMED]

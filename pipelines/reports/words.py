@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from models.baselines import CALLED, MODEL, called
-from models.fairness.disclosure import DECIMALS, LEAST_DIFFERENCE, SMALLEST_SUBJECTS, TOO_NEAR, rounded_count
+from models.fairness.disclosure import (
+    DECIMALS,
+    LEAST_DIFFERENCE,
+    SMALLEST_SUBJECTS,
+    TOO_NEAR,
+    TOO_NEAR_BY_EVENT,
+    rounded_count,
+)
 from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, MANY, NOBODY, PASS, STILL, UNDEFINED, WIDE
 from models.operational import NET_BENEFIT
 
@@ -116,7 +123,10 @@ KEPT_BACK: dict[str, str] = {
 }  # fmt: skip
 
 # Why it is not shown, where the rule's own words are not a reader's.
-HELD_BACK = {TOO_NEAR: f"differs by fewer than {LEAST_DIFFERENCE} subjects from another group that is shown"}
+HELD_BACK = {
+    TOO_NEAR: f"differs by fewer than {LEAST_DIFFERENCE} subjects from another group that is shown",
+    TOO_NEAR_BY_EVENT: f"differs by fewer than {LEAST_DIFFERENCE} subjects with an event from another group that is shown",
+}
 
 # From two decimals a reader could not tell small risks and errors apart; days and alerts need fewer.
 DECIMALS_OF = {

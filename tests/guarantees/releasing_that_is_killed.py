@@ -27,8 +27,9 @@ def audit(n: int = 120) -> SmallAudit:
 def release_at(root: Path, of: SmallAudit, night: str = "2026-06-30", name: str = "out") -> Release:
     """Release an audit in a folder with a ledger of its own."""
     return release(
-        root / "ledger", releasable(of), of.members, night=night, report="fairness", folder=root / name, page=PAGE
-    )
+        root / "ledger", releasable(of), of.members, of.event_members, night=night, report="fairness", folder=root / name,
+        page=PAGE,
+    )  # fmt: skip
 
 
 def main(folder: Path) -> None:
@@ -46,6 +47,7 @@ def main(folder: Path) -> None:
                 root / "ledger",
                 shown,
                 of.members,
+                of.event_members,
                 night="2026-06-30",
                 report="fairness",
                 folder=root / "out",

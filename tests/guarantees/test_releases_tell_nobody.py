@@ -1,6 +1,7 @@
 """No two releases tell of a few by their difference; the ledger that sees to it knows nobody by name.
 
-The differencing test: a made-up cohort is released, then every cohort that differs from it by one subject is tried.
+The differencing test: a made-up cohort is released, then every cohort that differs from it by one subject, or by one
+subject's outcome, is tried.
 """
 
 import json
@@ -37,20 +38,22 @@ def files(root: Path) -> dict[str, bytes]:
     }
 
 
-def audit_of_first(n: int, without: str | None = None):
-    """The audit of the first so many subjects, by months, with one of them left out."""
+def audit_of_first(n: int, without: str | None = None, otherwise: str | None = None):
+    """The audit of the first so many subjects, by months, with one left out, or one to whom the other thing happened."""
     attributes, episodes = cohort(n)
+    if otherwise is not None:
+        episodes = {**episodes, otherwise: 1 - episodes.get(otherwise, 0)}
     return audit_of(attributes[attributes["subject_id"] != without], episodes, MONTHS)
 
 
-def shown(of) -> list[frozenset[str]]:
-    """Who is in each cell that a release of the audit shows."""
-    return [of.members[cell] for cell in showing.releasable(of).cells]
+def shown(of) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """Who is in each cell that a release of the audit shows, and who of them had an event."""
+    return [(of.members[cell], of.event_members[cell]) for cell in showing.releasable(of).cells]
 
 
-def tells(one: list[frozenset[str]], other: list[frozenset[str]]) -> bool:
-    """Whether a cell of one release and a cell of the other differ by one to nine subjects."""
-    return any(1 <= len(a ^ b) <= 9 for a in one for b in other)
+def tells(one: list[tuple[frozenset[str], ...]], other: list[tuple[frozenset[str], ...]]) -> bool:
+    """Whether a cell of one release and a cell of the other differ by one to nine subjects, or so many with an event."""
+    return any(1 <= len(a ^ b) <= 9 for these in one for those in other for a, b in zip(these, those, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +79,26 @@ def test_no_cohort_with_one_subject_less_or_more_is_released_beside_it(released,
         assert files(released) == before
 
 
+def test_no_cohort_in_which_one_outcome_is_another_is_released_beside_it(released):
+    """Each of the 120 with an event who had none, or none who had one; the same subjects are in every cell."""
+    before, whole = files(released), audit_of_first(120)
+    for name in sorted(whole.members["all"]):
+        neighbour = audit_of_first(120, otherwise=name)
+        assert neighbour.members == whole.members
+        assert len(neighbour.event_members["all"] ^ whole.event_members["all"]) == 1
+        with pytest.raises(
+            Refused, match=r"cells to be shown differ by fewer than 10 subjects with an event from cells of"
+        ):
+            release_at(released, neighbour, night="2026-07-01", name="again")
+        assert files(released) == before
+
+
 def test_within_a_release_no_two_cells_tell_of_a_few():
     """Of the cohort and of each of its neighbours, nested cells or not, months and rests of the cohort among them."""
-    for without in [None, *sorted(audit_of_first(120).members["all"])]:
-        cells = shown(audit_of_first(120, without))
+    everybody = sorted(audit_of_first(120).members["all"])
+    neighbours = [{}, *({how: name} for how in ("without", "otherwise") for name in everybody)]
+    for neighbour in neighbours:
+        cells = shown(audit_of_first(120, **neighbour))
         assert len(cells) > 10
         assert not tells(cells, cells)
 
@@ -150,9 +169,67 @@ def test_a_released_bundle_is_not_written_over(released):
     """Another report for the same folder is refused: the ledger says that a release lies there."""
     before = files(released)
     of = audit_of_first(120)
-    with pytest.raises(Refused, match="holds release 1"):
+    with pytest.raises(Refused, match="holds release 1, which is never written over") as refusal:
         release_at(released, replace(of, tables={"rows": of.tables["rows"].assign(value=0.4)}))
+    assert "folder" not in str(refusal.value)
     assert files(released) == before
+
+
+def test_a_bundle_that_is_not_on_record_is_not_written_over(tmp_path):
+    """Another ledger may have it, and nobody here can tell what the two would tell together."""
+    (tmp_path / "out" / "releasable").mkdir(parents=True)
+    with pytest.raises(Refused, match="a bundle that this ledger does not know"):
+        release_at(tmp_path, audit_of_first(120))
+    assert files(tmp_path / "out") == {}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["releasable"]
+
+
+def test_another_folder_for_the_reports_of_a_scores_file_has_the_same_ledger(tmp_path, monkeypatch):
+    """By a relative path and by a link, too; nothing is kept in the folder of the reports."""
+    scores = tmp_path / "scores" / "scores.csv"
+    scores.parent.mkdir()
+    scores.touch()
+    (tmp_path / "link.csv").symlink_to(scores)
+    monkeypatch.chdir(scores.parent)
+    ledgers = {releases.ledger_of(path) for path in (scores, Path("scores.csv"), tmp_path / "link.csv")}
+    assert ledgers == {scores.parent / ".foretide-releases"}
+    for n, folder in ((120, "one"), (121, "other")):
+        of = audit_of_first(n)
+        told = {"night": "2026-06-30", "report": "scores.csv", "folder": tmp_path / folder}
+        if folder == "one":
+            release(*ledgers, showing.releasable(of), of.members, of.event_members, **told)
+        else:
+            with pytest.raises(Refused, match="cells of release 1"):
+                release(*ledgers, showing.releasable(of), of.members, of.event_members, **told)
+    assert [path.name for path in tmp_path.rglob("*") if path.name == "subjects.json"] == ["subjects.json"]
+
+
+def test_a_ledger_that_cannot_be_written_releases_nothing(tmp_path):
+    """It is not kept anywhere else instead."""
+    (tmp_path / "ledger").write_text("in its way")
+    with pytest.raises(Refused, match="cannot be written. Nothing was released"):
+        release_at(tmp_path, audit_of_first(120))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("blocked", [".subjects.json.partial", ".0001.json.partial"])
+def test_an_error_before_a_release_is_on_record_leaves_nothing_of_its_bundle(blocked, tmp_path):
+    """Tokens or the record cannot be written: no bundle, finished or not, and the next try releases."""
+    (tmp_path / "ledger" / blocked).mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        release_at(tmp_path, audit_of_first(120))
+    assert [*(tmp_path / "out").iterdir()] == []
+    (tmp_path / "ledger" / blocked).rmdir()
+    assert release_at(tmp_path, audit_of_first(120)).number == 1
+
+
+def test_a_release_that_shows_nothing_is_on_record_like_any(tmp_path):
+    """Nobody had an event: no cell is shown, nothing is told by the next one either."""
+    attributes, _ = cohort(120)
+    of = audit_of(attributes, {})
+    assert showing.releasable(of).cells == ()
+    release_at(tmp_path, of)
+    assert release_at(tmp_path, audit_of_first(120), name="later").number == 2
 
 
 def test_a_refusal_says_where_the_earlier_release_lies_and_what_to_do(released):
@@ -170,7 +247,15 @@ def test_only_what_is_releasable_is_released(tmp_path):
     """The internal bundle cannot be put on record by mistake."""
     of = audit()
     with pytest.raises(ValueError, match="only the releasable bundle"):
-        release(tmp_path, showing.internal(of), of.members, night="2026-06-30", report="x", folder=tmp_path)
+        release(
+            tmp_path,
+            showing.internal(of),
+            of.members,
+            of.event_members,
+            night="2026-06-30",
+            report="x",
+            folder=tmp_path,
+        )
     assert not any(tmp_path.iterdir())
 
 
@@ -284,7 +369,7 @@ def home(tmp_path_factory):
     ids = attributes["subject_id"].replace("person-007", SENTINEL)
     of = audit_of(attributes.assign(subject_id=ids), episodes)
     state = home / ".state"
-    release(state / "releases", showing.releasable(of), of.members, night="2026-06-30", report="fairness",
+    release(state / "releases", showing.releasable(of), of.members, of.event_members, night="2026-06-30", report="fairness",
             folder=state / "reports" / "fairness", page=PAGE)  # fmt: skip
     return home
 

@@ -34,6 +34,7 @@ class SmallAudit:
 
     cells: pd.DataFrame
     members: dict[str, frozenset[str]]
+    event_members: dict[str, frozenset[str]]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     audited: About = About()
     design: How = How()
@@ -68,7 +69,8 @@ def audit_of(
                 members[cell] = members[row["cell"]] & there
                 rows.append({**row, "cell": cell, "part": month})
     cells = pd.DataFrame([{**row, **_counted(members[row["cell"]], episodes)} for row in rows])
-    return with_tables(SmallAudit(cells, members))
+    had = frozenset(name for name, count in episodes.items() if count)
+    return with_tables(SmallAudit(cells, members, {cell: who & had for cell, who in members.items()}))
 
 
 def with_tables(audit: SmallAudit) -> SmallAudit:

@@ -64,11 +64,19 @@ def test_the_text_of_a_membership_names_nobody():
     ]
 
 
-def split(sizes: dict[str, int]):
+def split(sizes: dict[str, int], every: int = 2):
     """The audit of one attribute with groups of these sizes; half of each had an event, never fewer than five of ten."""
     names = [(f"{group}{k}", group) for group, size in sizes.items() for k in range(size)]
     attributes = pd.DataFrame({"subject_id": [n for n, _ in names], "sex": [group for _, group in names]})
-    return audit_of(attributes, {n: 1 for n, _ in names[::2]})
+    return audit_of(attributes, {n: 1 for n, _ in names[::every]})
+
+
+def split_by_events(groups: dict[str, tuple[int, int]]):
+    """The audit of one attribute with groups of so many subjects, so many of them with an event."""
+    names = {group: [f"{group}{k}" for k in range(size)] for group, (size, _) in groups.items()}
+    rows = [(name, group) for group, of in names.items() for name in of]
+    had = [name for group, (_, n) in groups.items() for name in names[group][:n]]
+    return audit_of(pd.DataFrame(rows, columns=["subject_id", "sex"]), dict.fromkeys(had, 1))
 
 
 def shown_cells(audit):
@@ -78,9 +86,30 @@ def shown_cells(audit):
 @pytest.mark.parametrize(("small", "is_rest_shown"), [(9, False), (10, True)])
 def test_everybody_and_everybody_but_nine_are_not_both_shown(small, is_rest_shown):
     """The rest goes, not the whole; ten may be told apart."""
-    shown = shown_cells(split({"F": 60, "M": 50, "X": small}))
+    shown = shown_cells(split({"F": 60, "M": 50, "X": small}, every=1))
     assert {"all", "sex=F", "sex=M"} <= shown
     assert ("not sex=X" in shown) == is_rest_shown
+
+
+@pytest.mark.parametrize(("n_events", "is_shown"), [(9, False), (10, True)])
+def test_two_cells_that_differ_by_nine_with_an_event_are_not_both_shown(n_events, is_shown):
+    """Everybody caught, less those of the men, would be those of nine women; the nine themselves are enough for a cell."""
+    released = showing.releasable(split_by_events({"F": (60, 30), "M": (50, n_events)}))
+    assert {"all", "sex=M"} <= set(released.cells)
+    assert ("sex=F" in released.cells) == is_shown
+    log = released.suppressed[["of", "cell", "n_cells", "why"]].to_numpy().tolist()
+    why = "differs from another shown cell by fewer than 10 subjects with an event"
+    assert ([line for line in log if line[3] == why] == []) == is_shown
+    assert is_shown or ["group", "", 1, why] in log
+
+
+@pytest.mark.parametrize(
+    ("n_subjects", "n_event_subjects", "is_telling"),
+    [(0, 0, False), (9, 9, True), (10, 4, True), (10, 5, False), (100, 0, True), (100, 50, False)],
+)
+def test_what_two_counts_leave_must_be_enough_for_a_cell(n_subjects, n_event_subjects, is_telling):
+    """Ten subjects, five of them with an event, as of any cell; the same subjects leave nothing."""
+    assert disclosure.is_telling(np.array([n_subjects]), np.array([n_event_subjects])).tolist() == [is_telling]
 
 
 def test_of_two_near_cells_that_are_not_nested_one_is_shown():
@@ -121,6 +150,13 @@ def test_the_count_of_a_hidden_group_does_not_follow_by_subtraction():
 def test_hidden_groups_are_enough_together_from_ten_on(other, is_counted):
     """Nine in two hidden groups would be told by the rest of the table, ten may be."""
     assert ("sex=M" in counted(split({"F": 60, "M": 50, "X": 5, "Y": other}))) == is_counted
+
+
+@pytest.mark.parametrize(("n_events", "is_counted"), [(4, False), (5, True)])
+def test_hidden_groups_have_enough_events_together_from_five_on(n_events, is_counted):
+    """Two hidden groups of thirty: what the others leave of the events is theirs together."""
+    groups = {"F": (60, 30), "N": (55, 30), "M": (50, 25), "X": (9, n_events - 3), "Y": (21, 3)}
+    assert ("sex=M" in counted(split_by_events(groups))) == is_counted
 
 
 def test_the_count_of_a_hidden_crossed_group_does_not_follow_from_its_row_and_column():
@@ -261,7 +297,12 @@ def test_members_that_are_not_the_count_are_refused():
     """Rules by counts and rules by members must be about the same subjects."""
     audit = split({"F": 60, "M": 50})
     with pytest.raises(ModelsError, match=r"`cells\.n_subjects` is not the number of `members` in 1 cells"):
-        showing.releasable(replace(audit, members={**audit.members, "sex=F": frozenset(["F1"])}))
+        showing.releasable(replace(audit, members={**audit.members, "sex=F": audit.members["sex=F"] - {"F1"}}))
+    had = audit.event_members
+    with pytest.raises(ModelsError, match=r"`cells\.n_event_subjects` is not the number of `event_members` in 1 cells"):
+        showing.releasable(replace(audit, event_members={**had, "sex=F": had["sex=F"] - {"F0"}}))
+    with pytest.raises(ModelsError, match="`event_members` of 1 cells are not among their `members`"):
+        showing.releasable(replace(audit, event_members={**had, "sex=F": had["sex=F"] - {"F0"} | {"M0"}}))
 
 
 def drawn_cohorts():
@@ -289,6 +330,7 @@ def test_whatever_is_shown_keeps_every_rule(subjects):
     for one in shown:
         for other in shown:
             assert not 1 <= len(audit.members[one] ^ audit.members[other]) <= 9
+            assert not 1 <= len(audit.event_members[one] ^ audit.event_members[other]) <= 9
     counted = set(released.counted)
     assert counted <= set(shown)
     whole = cells[cells["part"] == ""]

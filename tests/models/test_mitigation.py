@@ -11,6 +11,8 @@ from models.baselines import Predictor
 from models.calibration import fit_level, log_odds
 from models.errors import ModelsError
 from models.fairness import frontier, mitigation
+from models.fairness.alerts import TopShare
+from models.fairness.audit import Audited, audit
 from models.fairness.frontier import GAP, MINUS_UNMITIGATED, OF_RISK
 from models.fairness.mitigation import Mitigated, Trial, _Seen
 from models.fairness.ways import RANDOMISED, RECALIBRATION, REWEIGHING, UNMITIGATED, WAYS
@@ -19,6 +21,7 @@ from tests.models.made_up import OUTCOME, cohort
 RULE = Predictor("rule", "logistic", ("history_episode_rate", "sleep_short"))
 TRIAL = Trial(RULE, OUTCOME.horizons_days, 14, "sex", 0.1, 3, 1, 2)
 SUBJECTS = 120
+AUDITED = Audited("made up", "crisis", "onset", 14, "unseen_subjects", "rule")
 
 
 def people(subjects: int = SUBJECTS, few: int = 4) -> pd.DataFrame:
@@ -181,6 +184,41 @@ def test_figures_are_those_of_the_flags(tried, found):
     assert found.loc[(f"{RECALIBRATION}{MINUS_UNMITIGATED}", "all", "auroc"), "value"] == pytest.approx(
         both[0] - both[1]
     )
+
+
+def test_intervals_are_those_of_the_audit(tried, found):
+    """Of the same scores and resamples: as wide for few people here as there."""
+    rows = tried.rows.assign(probability=tried.rows[UNMITIGATED])
+    audited = audit(rows, people(), AUDITED, rule=TopShare(0.1), margin=0.1, resamples=100, seed=1)
+    told = audited.rows.set_index(["group", "metric"])
+    # Figures of groups are rounded; the audit's AUROC is of binned scores.
+    for group, near in (("all", 1e-4), ("sex=F", 0.0051), ("sex=M", 0.0051)):
+        for metric in ("selection_rate", "tpr", "fpr", "ppv", "auroc"):
+            here, there = (
+                of[["low", "high"]].tolist()
+                for of in (found.loc[(UNMITIGATED, group, metric)], told.loc[(group, metric)])
+            )
+            assert here == pytest.approx(there, abs=near), (group, metric)
+
+
+def test_the_widest_gap_is_as_unsure_as_its_smallest_group(tried):
+    """Eight women with an event: its wider end is that of the audit's difference, which the smaller group carries."""
+    is_woman, had = tried.rows["group"] == "F", tried.rows.groupby("subject_id")["label"].max()
+    women = [name for name in tried.rows.loc[is_woman, "subject_id"].unique() if had[name] > 0]
+    rows = tried.rows[~tried.rows["subject_id"].isin(women[8:])]
+    told = audit(
+        rows.assign(probability=rows[UNMITIGATED]), people(), AUDITED, rule=TopShare(0.1), margin=0.1, resamples=400
+    ).verdicts
+    apart = told.query(
+        "attribute == 'sex' and metric == 'tpr' and versus == 'reference' and group == 'F' and reference == 'M'"
+    )
+    assert apart["n_event_subjects"].tolist() == [8]
+    gap = (
+        frontier.measure(rows, people(), 0.1, 400, 1)
+        .rows.set_index(["model", "group", "metric"])
+        .loc[(UNMITIGATED, "all", GAP)]
+    )
+    assert gap["high"] == pytest.approx(-apart["low"].iloc[0], abs=0.0051)
 
 
 def test_what_has_no_risk_has_no_ranking_and_no_calibration(found):
