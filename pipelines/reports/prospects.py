@@ -1,6 +1,7 @@
 """What a cohort can prove before training, for a terminal: sentences that name what they assume, and a table."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -115,7 +116,7 @@ def _of_attribute(name: str, gaps: pd.DataFrame, n_hidden: int, plan: Plan) -> s
     ]
     return (
         f"By {words.plain(name)} a gap fails the audit {POWER} from {words.listing(told)} on (the margin of {design.margin:g} "
-        f"included; of many comparisons each must be larger; top {words.percent(design.top_share)} flagged, compared with "
+        f"included; of many comparisons each must be larger; {words.rule(asdict(design))} flagged, compared with "
         f"{gaps['reference'].iloc[0]}).{hidden}"
     )
 

@@ -190,8 +190,8 @@ def test_intervals_are_those_of_the_audit(tried, found):
     """Of the same scores and resamples: as wide for few people here as there."""
     rows = tried.rows.assign(probability=tried.rows[UNMITIGATED])
     audited = audit(rows, people(), AUDITED, rule=TopShare(0.1), margin=0.1, resamples=100, seed=1)
-    told = audited.rows.set_index(["group", "metric"])
-    # Figures of groups are rounded; the audit's AUROC is of binned scores.
+    told = audited.rows.set_index(["cell", "metric"])
+    # Figures of groups are rounded.
     for group, near in (("all", 1e-4), ("sex=F", 0.0051), ("sex=M", 0.0051)):
         for metric in ("selection_rate", "tpr", "fpr", "ppv", "auroc"):
             here, there = (

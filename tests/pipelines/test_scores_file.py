@@ -77,7 +77,7 @@ def test_csv_and_parquet_say_the_same(tmp_path):
             "audit", "--scores", str(written(tmp_path, scores(), name)), *COLUMNS, "--out", name + "-out"
         )
         assert code == 0
-        found.append((tmp_path / f"{name}-out" / "internal" / "verdicts.csv").read_text())
+        found.append((tmp_path / f"{name}-out" / "internal" / "verdicts.csv").read_text().replace(name, "file"))
     assert found[0] == found[1]
 
 
