@@ -6,16 +6,18 @@ from typing import Any
 import pandas as pd
 
 from models.fairness import disclosure
-from models.fairness.frontier import GAP, METRICS, MINUS_UNMITIGATED, OF_RISK
+from models.fairness.frontier import GAP, METRICS, MINUS_UNMITIGATED
 from models.fairness.mitigation import BOUND, MOST_ROUNDS
 from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
-from models.fairness.ways import NEEDS, RANDOMISED, UNMITIGATED, WAYS
+from models.fairness.ways import NEEDS, UNMITIGATED, WAYS
 from models.power import EVERYBODY
 from pipelines.reports import mitigation as told
-from pipelines.reports import plots, words
+from pipelines.reports import plots, tables, words
 from pipelines.reports.site import Context, write_page
+from pipelines.reports.tables import Cell, Row, Table
 from pipelines.training.mitigating import Compared
 
+NO_RISK = "The two ways that flag by chance have no risk, and a dash where a figure is of risks."
 SOURCES = (
     "Kamiran F, Calders T. Data preprocessing techniques for classification without discrimination. Knowledge and Information "
     "Systems 2012;33:1-33 (reweighing).",
@@ -24,6 +26,8 @@ SOURCES = (
     "Agarwal A, Beygelzimer A, Dudik M, Langford J, Wallach H. A reductions approach to fair classification. ICML 2018 "
     "(exponentiated gradient).",
     "Hardt M, Price E, Srebro N. Equality of opportunity in supervised learning. NeurIPS 2016 (thresholds by group).",
+    "Hesterberg TC. What teachers should know about the bootstrap: resampling in the undergraduate statistics curriculum. The "
+    "American Statistician 2015;69:371-386 (expanded percentile intervals).",
 )
 
 
@@ -54,9 +58,8 @@ def write_mitigation(folder: Path, found: Compared, context: Context) -> Path:
         split=words.SPLITS[str(found.rows["split"].iloc[0])],
         served=words.served(found.served),
         parts=[_part(found, group) for group in told.shown(found)],
-        columns=[words.metric(metric).short for metric in METRICS],
         hidden=told.hidden_groups(found),
-        ways=[_way(found, way) for way in WAYS],
+        needs=_needs(found),
         base=told.base(found),
         terms=[words.metric(metric) for metric in (*METRICS, GAP)],
         bound=BOUND,
@@ -68,10 +71,12 @@ def write_mitigation(folder: Path, found: Compared, context: Context) -> Path:
 
 
 def _facts(found: Compared) -> list[tuple[str, str]]:
-    """How many are counted, rounded as counts of everybody are on pages."""
+    """How many are counted; rounded, since groups are, and said to be: the fairness report of the same rows is exact."""
     everybody = found.groups.iloc[0]
     names = {"n_subjects": "subjects", "n_event_subjects": "with an event", "n_episodes": "episodes"}
-    return [(label, words.count(disclosure.rounded_count(everybody[column]))) for column, label in names.items()]
+    return [
+        (label, f"about {words.count(disclosure.rounded_count(everybody[column]))}") for column, label in names.items()
+    ]
 
 
 def _finding(found: Compared, way: str) -> dict[str, str]:
@@ -95,7 +100,7 @@ def _point(found: Compared, way: str) -> dict[str, object]:
 
 
 def _part(found: Compared, label: str) -> dict[str, Any]:
-    """One group: a line a way, with differences to what serves below each figure."""
+    """One group: what each way does there, and how that differs from what serves."""
     by, group = told.by_key(found), found.groups[found.groups["label"] == label].iloc[0]
     counts = [
         f"{words.count(disclosure.rounded_count(group[column]))} {name}"
@@ -105,41 +110,54 @@ def _part(found: Compared, label: str) -> dict[str, Any]:
             ("n_episodes", "episodes"),
         )
     ]
+    name = "Everybody" if label == EVERYBODY else f"{words.plain(found.attribute).capitalize()}: {group['group']}"
+    told_of = ", ".join(counts) if group["is_counted"] else "counts would give a hidden group away"
+    figures = [Row((_heading(found, way), *_figures(by, way, label)), is_own=way == UNMITIGATED) for way in WAYS]
+    changes = [
+        Row((_heading(found, way), *_figures(by, f"{way}{MINUS_UNMITIGATED}", label, is_signed=True)))
+        for way in WAYS[1:]
+    ]
+    columns = ("Way", *(words.metric(metric).short for metric in METRICS))
     return {
-        "name": "Everybody" if label == EVERYBODY else f"{words.plain(found.attribute).capitalize()}: {group['group']}",
-        "counts": ", ".join(counts) if group["is_counted"] else "counts would give a hidden group away",
-        "lines": [
-            {
-                "name": told.called(found, way),
-                "is_own": way == UNMITIGATED,
-                "cells": [_cell(by, way, label, metric) for metric in METRICS],
-            }
-            for way in WAYS
+        "name": name,
+        "tables": [
+            Table(name, f"{told_of[0].upper()}{told_of[1:]}. Below each figure its 95 % interval. {NO_RISK}", columns, tuple(figures)),
+            Table(
+                f"{name}, difference to {told.base(found)}", "On the same resamples, with its 95 % interval.", columns, tuple(changes)
+            ),
         ],
-    }
+    }  # fmt: skip
 
 
-def _cell(by: pd.DataFrame, way: str, group: str, metric: str) -> dict[str, Any]:
-    """A figure with its interval, and its change where it is not what serves; a dash where a way has no risk."""
-    if way in RANDOMISED and metric in OF_RISK:
-        return {"value": words.DASH, "lines": ["no risk"]}
-    row, decimals = by.loc[(way, group, metric)], told.FINE.get(metric, words.DECIMALS)
-    lines = [words.span(row["low"], row["high"], decimals=decimals)]
-    if way != UNMITIGATED:
-        apart = by.loc[(f"{way}{MINUS_UNMITIGATED}", group, metric)]
-        lines.append(f"Δ {words.number(apart['value'], is_signed=True, decimals=decimals)}")
-        lines.append(words.span(apart["low"], apart["high"], is_signed=True, decimals=decimals))
-    return {"value": words.number(row["value"], decimals=decimals), "lines": [line for line in lines if line]}
+def _heading(found: Compared, way: str) -> Cell:
+    """A way at the head of its row, sorted as the ways are told."""
+    return tables.text(told.called(found, way), float(WAYS.index(way)))
 
 
-def _way(found: Compared, way: str) -> dict[str, str]:
-    """What a way needs, whether it may be declared, and the widest gap with it."""
-    by = told.by_key(found)
-    gap = by.loc[(way, EVERYBODY, GAP)]
-    return {
-        "name": told.called(found, way),
-        "needs": NEEDS[way],
-        "may": told.may_be_declared(found, way),
-        "gap": f"{words.number(gap['value'])} ({words.span(gap['low'], gap['high']) or words.DASH})",
-        "change": words.DASH if way == UNMITIGATED else told.change_of(by, way, EVERYBODY, GAP),
-    }
+def _figures(by: pd.DataFrame, model: str, group: str, *, is_signed: bool = False) -> list[Cell]:
+    """Every metric of a way, or of its difference, with intervals; a dash where a way has no risk."""
+    return [_figure(by.loc[(model, group, metric)], metric, is_signed=is_signed) for metric in METRICS]
+
+
+def _figure(row: pd.Series, metric: str, *, is_signed: bool = False) -> Cell:
+    decimals = told.FINE.get(metric, words.DECIMALS)
+    return tables.figure(row["value"], row["low"], row["high"], decimals=decimals, is_signed=is_signed)
+
+
+def _needs(found: Compared) -> Table:
+    """What each way needs, whether it may be declared, and the widest gap with it."""
+    by, rows = told.by_key(found), []
+    for way in WAYS:
+        change = (
+            []
+            if way == UNMITIGATED
+            else [_figure(by.loc[(f"{way}{MINUS_UNMITIGATED}", EVERYBODY, GAP)], GAP, is_signed=True)]
+        )
+        cells = (
+            _heading(found, way), tables.text(NEEDS[way]), tables.text(told.may_be_declared(found, way)),
+            _figure(by.loc[(way, EVERYBODY, GAP)], GAP), *(change or [tables.count(None)]),
+        )  # fmt: skip
+        rows.append(Row(cells, is_own=way == UNMITIGATED))
+    columns = ("Way", "Needs at prediction", "May be declared", "Widest gap of caught", f"Change to {told.base(found)}")
+    caption = "At prediction, beside the features; to be fitted all of them read the attribute of those learnt from."
+    return Table("What each way needs", caption, columns, tuple(rows))

@@ -84,6 +84,10 @@ def test_the_command_compares_five_ways_on_the_same_rows(answer):
     assert "is not closed" in text
     assert "no: for comparison only" in text
     assert "sim-" not in text
+    # Five ways, of everybody and two groups, and what they need: tables that can be sorted and downloaded.
+    assert text.count('download="') == text.count('class="sortable"') == 7
+    assert "<script>" in text
+    assert "<dd>about " in text
     assert "Mitigation compared: crisis by sex" in pages[1].read_text()
 
 
