@@ -26,8 +26,6 @@ from pipelines.reports.bundle import write_bundle
 from pipelines.reports.fairness import page_text
 from pipelines.reports.site import Context
 
-# Beside the scores file, so that another folder for the report is no way around it: what was released, against differencing.
-LEDGER = ".foretide-releases"
 # How files write what happened and what did not, in lower case.
 LABELS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 
@@ -89,7 +87,7 @@ def audit_file(
     if is_release:
         leaving = showing.releasable(found)
         made = releases.release(
-            file.parent / LEDGER, leaving, found.members, found.event_members, night=night, report=file.name, folder=out,
+            releases.ledger_of(file), leaving, found.members, found.event_members, night=night, report=file.name, folder=out,
             page=page_text(leaving, context),
         )  # fmt: skip
         paths.append(made.bundle)
