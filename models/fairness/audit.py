@@ -250,7 +250,8 @@ def _set_points(
             for name in table.columns:
                 of = drawn[str(name)]
                 if name in metrics.OF_BINS:
-                    of[1:, here] *= np.nan_to_num(table[name].to_numpy() / of[0, here], nan=1.0)
+                    off = metrics.ratio(table[name].to_numpy(), of[0, here])
+                    of[1:, here] *= np.where(np.isfinite(off), off, 1.0)
                 of[0, here] = table[name]
 
 
