@@ -54,8 +54,8 @@ def installed(home: Path) -> Installation:
 def few_features() -> Any:
     """The model and one baseline over the features of the made-up cohort, whatever is on."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "candidates", lambda matrix, on, growth: (
-            Predictor(MODEL, "boosted_trees", FEATURES, growth), Predictor("history_only", "logistic", FEATURES[:1])))  # fmt: skip
+        patch.setattr(tuning, "candidates", lambda matrix, on, how: (
+            Predictor(MODEL, "boosted_trees", FEATURES, how.model.growth()), Predictor("history_only", "logistic", FEATURES[:1])))  # fmt: skip
         yield
 
 
