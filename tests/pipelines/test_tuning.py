@@ -55,7 +55,8 @@ def few_features() -> Any:
     """The model and one baseline over the features of the made-up cohort, whatever is on."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tuning, "candidates", lambda matrix, on, how: (
-            Predictor(MODEL, "boosted_trees", FEATURES, how.model.growth()), Predictor("history_only", "logistic", FEATURES[:1])))  # fmt: skip
+            Predictor(MODEL, "boosted_trees", FEATURES, how.model.growth()),
+            Predictor("history_only", "logistic", FEATURES[:1])))  # fmt: skip
         yield
 
 
