@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.errors import Refused, Usage
 from pipelines.progress import silent
-from pipelines.release import reporting
+from pipelines.release import fairness, reporting
 from pipelines.replay import replay
 from pipelines.settings import load_settings
 from pipelines.training import controls, evaluating
@@ -43,8 +43,8 @@ def test_a_replay_that_keeps_nothing_says_that_nobody_counts_it(monkeypatch):
     """Its ledger goes with its lake; one that is kept has another last sentence."""
     monkeypatch.setattr(controls, "check", lambda *_: {})
     monkeypatch.setattr(evaluating, "evaluate", lambda *_: {})
-    for name in ("audit", "model_report"):
-        monkeypatch.setattr(reporting, name, lambda *_: {})
+    monkeypatch.setattr(fairness, "audit", lambda *_: [])
+    monkeypatch.setattr(reporting, "model_report", lambda *_: {})
     monkeypatch.setattr(reporting, "findings", lambda _: (pd.DataFrame(), ["found"]))
     found = replay("lifesnaps", DATA / "lifesnaps", None, 100, silent)
     assert found.sentences[0] == "found"
