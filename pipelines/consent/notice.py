@@ -141,4 +141,7 @@ def _stacked(rows: pd.DataFrame, notices: pd.DataFrame, context: DeliveryContext
     rows = rows.assign(run_id=context.run_id)
     rows["score_id"] = score_ids(context.run_id, rows)
     stacked = pd.concat([rows, notices], ignore_index=True).sort_values(KEY, ignore_index=True)
-    return stacked.assign(tier=stacked["tier"].astype(object).where(stacked["tier"].notna(), None))[[*COLUMNS]]
+    words = {
+        name: stacked[name].astype(object).where(stacked[name].notna(), None) for name in ("tier", "alert", "action")
+    }
+    return stacked.assign(**words)[[*COLUMNS]]

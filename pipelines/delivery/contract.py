@@ -25,6 +25,8 @@ SCHEMA = pa.schema(
         pa.field("mean_risk_high", pa.float64()),
         pa.field("tier", pa.string()),
         pa.field("rank", pa.int32()),
+        pa.field("alert", pa.string()),
+        pa.field("action", pa.string()),
         pa.field("reason_codes", pa.list_(pa.string())),
         pa.field("drivers", pa.list_(pa.string())),
         pa.field("completeness", pa.float64()),
@@ -39,6 +41,8 @@ COLUMNS = tuple(SCHEMA.names)
 KEY = ["subject_id", "outcome", "horizon_days"]
 STATUSES = ("scored", "insufficient_data", "in_episode", "not_eligible", "withheld", "consent_withdrawn")
 TIERS = ("high", "elevated", "baseline")
+# Why somebody is brought to a clinician's attention tonight; most nights nobody new is.
+ALERTS = ("new", "worsened", "again")
 FORMATS = ("parquet", "csv", "fhir")
 # Enough of a sha256 that two rows or runs of any installation never meet.
 RUN_ID_LENGTH = 32
@@ -133,6 +137,10 @@ def _counts(rows: pd.DataFrame, context: DeliveryContext) -> dict[str, int]:
         "subjects missing or too many for the roster": abs(rows["subject_id"].nunique() - context.roster_size),
         "rows with an unknown status": int((~rows["status"].isin(STATUSES)).sum()),
         "rows with an unknown tier": int((has_tier & ~rows["tier"].isin(TIERS)).sum()),
+        "rows with an unknown alert": int((rows["alert"].notna() & ~rows["alert"].isin(ALERTS)).sum()),
+        "rows with an alert or an action though not scored": int(
+            (~is_scored & (rows["alert"].notna() | rows["action"].notna())).sum()
+        ),
         "scored rows without a probability": int((is_scored & ~has_probability).sum()),
         "rows with a probability though not scored": int((~is_scored & has_probability).sum()),
         "rows with a tier though not scored": int((~is_scored & has_tier).sum()),

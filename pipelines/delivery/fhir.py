@@ -57,7 +57,7 @@ def assessment_chunks(rows: pd.DataFrame, context: DeliveryContext) -> Iterator[
     common = _Common(context)
     predictions: list[str] = []
     columns = ["subject_id", "outcome", "status", "reason_codes", "score_id", "horizon_days", "probability", "tier",
-               "drivers"]  # fmt: skip
+               "drivers", "alert", "action"]  # fmt: skip
     records = list(rows[columns].itertuples(index=False, name=None))
     for at, record in enumerate(records):
         predictions.append(common.prediction(record))
@@ -106,7 +106,6 @@ class _Common:
     def __init__(self, context: DeliveryContext) -> None:
         self.context = context
         self.occurred = f'"occurrenceDateTime":"{instant_text(context.known_at)}"'
-        self.tail = f'"mitigation":{_text(CAUTION)}}}\n'
         self.performers = {
             outcome: f'"code":{{"text":{_text(f"Risk of {outcome}")}}},'
             f'"performer":{{"reference":"Device/{_device_id(outcome, version)}"}}'
@@ -115,7 +114,7 @@ class _Common:
         self.periods: dict[int, str] = {}
 
     def prediction(self, record: tuple) -> str:  # type: ignore[type-arg]
-        _, outcome, status, _, score_id, horizon, probability, tier, drivers = record
+        _, outcome, status, _, score_id, horizon, probability, tier, drivers = record[:9]
         start = f'{{"id":"{score_id}","outcome":{{"text":{_text(outcome)}}},'
         if status == "scored":
             middle = f'"probabilityDecimal":{probability * 100:.4f},'
@@ -135,8 +134,11 @@ class _Common:
 
     def assessment(self, record: tuple, predictions: list[str]) -> str:  # type: ignore[type-arg]
         subject, outcome, status, reasons = record[:4]
+        alert, action = record[-2:]
         is_scored = status == "scored"
-        words = "" if is_scored and not len(reasons) else ", ".join([status, *reasons])
+        told = [*reasons] if is_scored else [status, *reasons]
+        words = ", ".join([*told, f"alert: {alert}"] if alert is not None else told)
+        mitigation = CAUTION if action is None else f"{action[0].upper()}{action[1:]}. {CAUTION}"
         note = f'"note":[{{"text":{_text(words)}}}],' if words else ""
         return (
             f'{{"resourceType":"RiskAssessment","id":"{_assessment_id(self.context, subject, outcome)}",'
@@ -144,7 +146,7 @@ class _Common:
             f'"status":"{"final" if is_scored else "cancelled"}",'
             f'"subject":{{"identifier":{{"system":"{SYSTEM}:subject","value":{json.dumps(subject)}}}}},'
             f"{self.occurred},{self.performers[outcome]},"
-            f'"prediction":[{",".join(predictions)}],{note}{self.tail}'
+            f'"prediction":[{",".join(predictions)}],{note}"mitigation":{_text(mitigation)}}}\n'
         )
 
 

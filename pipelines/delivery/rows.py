@@ -28,7 +28,7 @@ def build(
         horizons_days: horizons of each delivered outcome.
         standings: `standing.decide` of every outcome, stacked.
         scores: `subject_id, outcome, horizon_days, probability, mean_risk_low, mean_risk_high`.
-        tiers: `subject_id, outcome, tier, rank`; a subject's tier stands on all horizons of the outcome.
+        tiers: `subject_id, outcome, tier, rank, alert, action`; a subject's tier stands on all horizons of the outcome.
         drivers: `subject_id, outcome, drivers` (sequence of phrases); may be empty.
 
     Returns:
@@ -77,7 +77,8 @@ def _masked(rows: pd.DataFrame) -> pd.DataFrame:
         )
     for column in ("probability", "mean_risk_low", "mean_risk_high"):
         rows[column] = rows[column].astype(float).where(is_scored)
-    rows["tier"] = rows["tier"].astype(object).where(is_scored & rows["tier"].notna(), None)
+    for column in ("tier", "alert", "action"):
+        rows[column] = rows[column].astype(object).where(is_scored & rows[column].notna(), None)
     rows["rank"] = rows["rank"].astype("Int32").where(is_scored)
     explained = rows["tier"].isin(EXPLAINED_TIERS)
     rows["drivers"] = [_phrases(d) if e else () for d, e in zip(rows["drivers"], explained, strict=True)]

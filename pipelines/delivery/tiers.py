@@ -31,6 +31,8 @@ def assign_tiers(
             "subject_id": at_horizon["subject_id"],
             "tier": tier.mask(last_of_tie <= high, "high"),
             "rank": descending.rank(method="min").astype("int32"),
+            "alert": None,
+            "action": None,
         }
     ).reset_index(drop=True)
 

@@ -127,7 +127,12 @@ def scored(of: DeliveryContext) -> pd.DataFrame:
     standings = keys.assign(status="scored", reason_codes=[()] * 4, completeness=1.0, last_observation_at=of.known_at)
     scores = [keys.assign(horizon_days=h, probability=[0.1, 0.2, 0.3, 0.9], mean_risk_low=0.0, mean_risk_high=1.0)
               for h in (7, 14)]  # fmt: skip
-    tiers = keys.assign(tier=["baseline", "baseline", "elevated", "high"], rank=[4, 3, 2, 1])
+    tiers = keys.assign(
+        tier=["baseline", "baseline", "elevated", "high"],
+        rank=[4, 3, 2, 1],
+        alert=[None, None, None, "new"],
+        action=None,
+    )
     drivers = keys.assign(drivers=[(), (), ("short sleep",), ("little sleep, for long",)])
     return build(of, {"crisis": (7, 14)}, standings, pd.concat(scores, ignore_index=True), tiers, drivers)
 

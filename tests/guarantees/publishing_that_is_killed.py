@@ -35,7 +35,7 @@ def night(of: DeliveryContext) -> pd.DataFrame:
     standings = keys.assign(status="scored", reason_codes=[()] * 300, completeness=1.0, last_observation_at=of.known_at)
     probability = [n / 1000 for n in range(300)]
     scores = keys.assign(horizon_days=7, probability=probability, mean_risk_low=0.0, mean_risk_high=1.0)
-    tiers = keys.assign(tier="baseline", rank=range(300))
+    tiers = keys.assign(tier="baseline", rank=range(300), alert=None, action=None)
     return build(of, {"crisis": (7,)}, standings, scores, tiers, keys.assign(drivers=[()] * 300))
 
 

@@ -155,7 +155,7 @@ def test_strangers_and_gaps_are_refused():
     """Scores for somebody not on the roster, and scored subjects without a score, stop the night."""
     known, made = standings(), night(context())
     scores = made[["subject_id", "outcome", "horizon_days", "probability", "mean_risk_low", "mean_risk_high"]]
-    tiers = pd.DataFrame({"subject_id": [], "outcome": [], "tier": [], "rank": []})
+    tiers = pd.DataFrame({"subject_id": [], "outcome": [], "tier": [], "rank": [], "alert": [], "action": []})
     drivers = pd.DataFrame({"subject_id": [], "outcome": [], "drivers": []})
     strange = scores.assign(subject_id=scores["subject_id"].replace("b-calm", "stranger"))
     with pytest.raises(Refused, match="1 subjects who are not on"):
