@@ -124,8 +124,12 @@ def days_since_event(index: pd.DataFrame, days: pd.DataFrame) -> NDArray[np.floa
 
 def is_masked(index: pd.DataFrame, days: pd.DataFrame, outcome: Outcome) -> NDArray[np.bool_]:
     """Whether the index date lies inside an episode or its refractory time, by the event days given."""
-    since = days_since_event(index, days)
-    return np.nan_to_num(since, nan=np.inf) <= outcome.refractory_days
+    return is_refractory(days_since_event(index, days), outcome)
+
+
+def is_refractory(days_since: NDArray[np.float64], outcome: Outcome) -> NDArray[np.bool_]:
+    """Whether the newest event lies so few days back that its episode or refractory time goes on; missing: no event."""
+    return np.nan_to_num(days_since, nan=np.inf) <= outcome.refractory_days
 
 
 def label(

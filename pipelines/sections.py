@@ -272,14 +272,6 @@ class ReleasePolicy(Strict):
         return self
 
 
-class AlertPolicy(Strict):
-    """How many subjects a night's tiers may hold, and how complete data must be for a score."""
-
-    high_share: Share = 0.05
-    elevated_share: Share = 0.15
-    min_completeness: Share = 0.25
-
-
 class Delivery(Strict):
     """Where nightly scores go, and how."""
 

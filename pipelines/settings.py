@@ -23,10 +23,10 @@ from pydantic_settings import (
 )
 
 from features.errors import FeaturesError
+from pipelines.alert_sections import AlertPolicy, TierSettings
 from pipelines.errors import Usage
 from pipelines.outcome_sections import OutcomeSettings
 from pipelines.sections import (
-    AlertPolicy,
     AuditSettings,
     Consent,
     Delivery,
@@ -310,6 +310,7 @@ def _known_keys() -> list[str]:
         AuditSettings,
         ReleasePolicy,
         AlertPolicy,
+        TierSettings,
         Delivery,
     )
     return [key for group in (*groups, SimulatedSource, FileSource) for key in group.model_fields]

@@ -54,7 +54,8 @@ class DeliveryContext:
     """Everything that decides a night's bytes besides its rows; `run_id` is its hash.
 
     `model_versions` maps each delivered outcome to what made its scores; `input_content` is the lake's content hash
-    at `known_at`; `roster_size` is how many subjects must have rows and, being implied by the input, is not hashed.
+    at `known_at`, and `alert_history` that of the past alerts which decide tonight's; `roster_size` is how many subjects
+    must have rows and, being implied by the input, is not hashed.
     """
 
     as_of: pd.Timestamp
@@ -65,13 +66,14 @@ class DeliveryContext:
     code_version: str
     roster_size: int
     formats: tuple[str, ...] = field(default=FORMATS)
+    alert_history: str = ""
 
     @property
     def run_id(self) -> str:
         """The same for the same inputs, on any machine. Code and formats take part, for they change the bytes too."""
         identity = [
             self.night, instant_text(self.known_at), sorted(self.model_versions.items()), self.policy_version,
-            self.input_content, self.code_version, sorted(self.formats),
+            self.input_content, self.code_version, sorted(self.formats), self.alert_history,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:RUN_ID_LENGTH]
 

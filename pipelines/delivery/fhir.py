@@ -58,7 +58,9 @@ def assessment_chunks(rows: pd.DataFrame, context: DeliveryContext) -> Iterator[
     predictions: list[str] = []
     columns = ["subject_id", "outcome", "status", "reason_codes", "score_id", "horizon_days", "probability", "tier",
                "drivers", "alert", "action"]  # fmt: skip
-    records = list(rows[columns].itertuples(index=False, name=None))
+    # Rows that were stored have a NaN where there is no text, which is no JSON.
+    words = {name: rows[name].astype(object).where(rows[name].notna(), None) for name in ("tier", "alert", "action")}
+    records = list(rows.assign(**words)[columns].itertuples(index=False, name=None))
     for at, record in enumerate(records):
         predictions.append(common.prediction(record))
         if at + 1 == len(records) or records[at + 1][:2] != record[:2]:

@@ -57,6 +57,7 @@ def content(
         "model_versions": dict(sorted(context.model_versions.items())),
         "policy_version": context.policy_version,
         "input_content": context.input_content,
+        "alert_history": context.alert_history,
         "code_version": context.code_version,
         "roster": {"expected": context.roster_size, "delivered": int(rows["subject_id"].nunique())},
         **_counts(rows),
@@ -99,7 +100,10 @@ def context_of(body: dict[str, Any]) -> DeliveryContext:
         known_at=pd.Timestamp(body["transactionTime"]).as_unit("us"),
         formats=tuple(name for name, file in REFERENCE_FILES.items() if file in names),
         roster_size=body["roster"]["delivered"],
-        **{key: body[key] for key in ("model_versions", "policy_version", "input_content", "code_version")},
+        **{
+            key: body[key]
+            for key in ("model_versions", "policy_version", "input_content", "alert_history", "code_version")
+        },
     )
 
 

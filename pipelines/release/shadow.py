@@ -10,17 +10,17 @@ from contextlib import suppress
 import duckdb
 import pandas as pd
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 from xgboost.core import XGBoostError
 
 from models import risk
 from models.errors import ModelsError
 from models.gate import Shadowed
+from pipelines import by_night
 from pipelines import cohort as cohorts
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.lake import DELTA, WRITER, Lake
+from pipelines.lake import Lake
 from pipelines.progress import Counts
 from pipelines.release import tracking
 from pipelines.release.registry import CHALLENGER, CHAMPION, ServedModel, model_name
@@ -131,14 +131,8 @@ def store(lake: Lake, rows: pd.DataFrame) -> None:
     """Put a night's rows of a version in the place of those of before, in one commit."""
     if rows.empty:
         return
-    content = pa.Table.from_pandas(rows, SCHEMA, preserve_index=False).replace_schema_metadata(None)
-    place = " AND ".join(f"{name} = {_quoted(rows[name].iloc[0])}" for name in PLACE)
-    folder = str(lake.derived(TABLE))
-    with lake.writing():
-        # First of all a log: rows without one could be found by no erasure.
-        DeltaTable.create(folder, SCHEMA, mode="ignore", partition_by=[PLACE[0]], configuration=DELTA)
-        write_deltalake(folder, content, mode="overwrite", predicate=place, writer_properties=WRITER)
-        DeltaTable(folder).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+    place = " AND ".join(f"{name} = {by_night.quoted(rows[name].iloc[0])}" for name in PLACE)
+    by_night.put(lake, TABLE, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False), place)
 
 
 def nights(installation: Installation, outcome: str) -> Shadowed:
@@ -146,19 +140,20 @@ def nights(installation: Installation, outcome: str) -> Shadowed:
 
     They are once the longest horizon is over on the newest night of the lake, as in training.
     """
-    folder, version = str(installation.lake.derived(TABLE)), installation.registry.find(model_name(outcome), CHALLENGER)
-    files = DeltaTable(folder).file_uris() if DeltaTable.is_deltatable(folder) else []
-    if version is None or not files:
+    version = installation.registry.find(model_name(outcome), CHALLENGER)
+    if version is None:
         return Shadowed(0, 0)
     of_it = {"outcome": outcome, "model_version": version.version, "model_sha256": version.content_sha256}
-    its_scores = " AND ".join(["len(risks) > 0", *(f"{name} = {_quoted(value)}" for name, value in of_it.items())])
+    its_scores = " AND ".join(
+        ["len(risks) > 0", *(f"{name} = {by_night.quoted(value)}" for name, value in of_it.items())]
+    )
     with installation.lake.connection() as connection:
-        rows = connection.read_parquet(files, hive_partitioning=True).filter(its_scores)
-        found = rows.aggregate("as_of_date, max(list_max(horizons_days)) AS longest", "as_of_date").df()
+        rows = by_night.rows(installation.lake, TABLE, connection)
+        if rows is None:
+            return Shadowed(0, 0)
+        found = (
+            rows.filter(its_scores).aggregate("as_of_date, max(list_max(horizons_days)) AS longest", "as_of_date").df()
+        )
     over = pd.to_datetime(found["as_of_date"]) + pd.to_timedelta(found["longest"], unit="D")
     known = int((over <= cohorts.newest_night(installation.lake, installation.settings.sites)).sum())
     return Shadowed(known, len(found) - known)
-
-
-def _quoted(value: object) -> str:
-    return "'" + str(value).replace("'", "''") + "'"

@@ -41,7 +41,7 @@ INPUTS = {
     "sleep.yaml": MAPPING,
     "no-zone.yaml": MAPPING.replace("time_zone: Europe/Berlin\n", ""),
     "furlongs.yaml": MAPPING.replace("unit: min", "unit: furlongs"),
-    "wrong-key.yaml": CONFIGURATION + "alert_policy: {hihg_share: 0.1}\n",
+    "wrong-key.yaml": CONFIGURATION + "alert_policy: {refractory_day: 7}\n",
     "utf-16/sleep.csv": SLEEP.encode("utf-16"),
     "no-column/sleep.csv": SLEEP.replace("asleep\n", "dozing\n"),
     "strangers/sleep.csv": SLEEP.replace("zebra", "quagga"),
@@ -123,7 +123,7 @@ CASES = {
         ("ingest", "table", "good", "--mapping", "good.yaml", "--received-at", "2206-06-10T00:00:00+00:00"), 2,
         ("`--received-at`", "lies ahead", "instant of the delivery")),
     "a wrong YAML key": Bad(
-        ("score", "--config", "wrong-key.yaml"), 2, ("`wrong-key.yaml`", "`alert_policy.hihg_share`", "`high_share`")),
+        ("score", "--config", "wrong-key.yaml"), 2, ("`wrong-key.yaml`", "`alert_policy.refractory_day`", "`refractory_days`")),
     "a night before any data": Bad(
         ("score", "--as-of", "2026-01-15"), 1, ("No subject was known on 2026-01-15", "`subjects`", "later date")),
     "a night that is no date": Bad(("score", "--as-of", "yesterday"), 2, ("`--as-of`", "2026-07-01")),

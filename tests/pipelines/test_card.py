@@ -14,11 +14,12 @@ from models.evaluation import GAIN
 from models.gate import Decision, Rule
 from models.outcomes import Outcome, Part
 from models.refitting import REFITS, REFITTED_GAIN
+from pipelines.alert_sections import AlertPolicy
 from pipelines.reports import card
 from pipelines.reports.card import tripod
 from pipelines.reports.card.facts import BLANK, Facts
 from pipelines.reports.site import Context, write_index
-from pipelines.sections import AlertPolicy, AuditSettings, ReleasePolicy, Training
+from pipelines.sections import AuditSettings, ReleasePolicy, Training
 from pipelines.training.controls import RECOMPUTED
 from tests.models.made_up import OUTCOME
 from tests.pipelines.test_model_page import GROUPS, abstention_rows, by_group, control_rows, flow_rows, importance_rows

@@ -18,7 +18,6 @@ from pipelines.delivery import contract, fhir, parquet, rows, standing
 from pipelines.delivery import csv as delivered_csv
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
-from pipelines.delivery.tiers import assign_tiers
 from pipelines.delivery.verify import verify
 from pipelines.errors import Fault, Refused
 
@@ -59,8 +58,11 @@ def night(of: DeliveryContext) -> pd.DataFrame:
         columns=["subject_id", "outcome", "horizon_days", "probability", "mean_risk_low", "mean_risk_high"],
     )
     known = standings()
-    scored = scores[scores["subject_id"].isin(known.loc[known["status"] == "scored", "subject_id"])]
-    tiers = assign_tiers(scored, 14).assign(outcome="crisis")
+    tiers = pd.DataFrame(
+        [("a-ill", "high", 1, "new", "same-day review"), ("=HYPERLINK(1)", "baseline", 2, None, "self-guided"),
+         ("b-calm", "baseline", 3, None, "self-guided")],
+        columns=["subject_id", "tier", "rank", "alert", "action"],
+    ).assign(outcome="crisis")  # fmt: skip
     drivers = pd.DataFrame(
         {"subject_id": SUBJECTS, "outcome": "crisis", "drivers": [["sleep duration over 7 days"]] * 6}
     )
@@ -103,28 +105,14 @@ def test_missing_completeness_counts_as_none():
     assert found["completeness"].tolist() == [0.0]
 
 
-def test_tiers_by_hand():
-    """Of 20 subjects, 5 % are 1 and 15 % are 3: one high, three elevated, the others baseline."""
-    scores = pd.DataFrame({"subject_id": range(20), "horizon_days": 7, "probability": np.linspace(0.01, 0.2, 20)})
-    found = assign_tiers(scores, 7)
-    assert found.set_index("subject_id")["tier"].tolist() == ["baseline"] * 16 + ["elevated"] * 3 + ["high"]
-    assert found["rank"].tolist() == list(range(20, 0, -1))
-
-
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.floats(0, 0.5), st.floats(0, 0.5))
-def test_tiers_never_exceed_capacity_and_treat_equals_equally(levels, high, elevated):
-    """No tier holds more than its capacity, and equal probabilities never get different tiers."""
-    scores = pd.DataFrame({"subject_id": range(len(levels)), "horizon_days": 7, "probability": np.array(levels) / 10})
-    found = assign_tiers(scores, 7, high, elevated).assign(p=scores["probability"])
-    assert (found["tier"] == "high").sum() <= np.ceil(high * len(levels))
-    assert (found["tier"] != "baseline").sum() <= np.ceil(high * len(levels)) + np.ceil(elevated * len(levels))
-    assert not found.drop_duplicates(["p", "tier"]).duplicated("p").any()
-
-
-def test_when_all_risks_are_equal_nobody_is_singled_out():
-    """A model that knows no difference, such as the prevalence, puts everybody in the baseline tier."""
-    scores = pd.DataFrame({"subject_id": range(50), "horizon_days": 7, "probability": 0.1})
-    assert set(assign_tiers(scores, 7)["tier"]) == {"baseline"}
+def test_rows_that_were_stored_are_valid_json():
+    """A table has NaN where a subject has no tier, alert or step of care; FHIR must not."""
+    stored = night(context())
+    stored = stored.astype(dict.fromkeys(("tier", "alert", "action"), "str"))
+    lines = b"".join(fhir.assessment_chunks(stored, context())).splitlines()
+    assert lines == b"".join(fhir.assessment_chunks(night(context()), context())).splitlines()
+    for line in lines:
+        json.loads(line, parse_constant=pytest.fail)
 
 
 def test_everyone_on_the_roster_has_every_row_and_only_the_scored_a_probability():
@@ -135,7 +123,7 @@ def test_everyone_on_the_roster_has_every_row_and_only_the_scored_a_probability(
     assert (made["probability"].notna() == (made["status"] == "scored")).all()
     assert made.loc[made["status"] != "scored", ["tier", "rank", "mean_risk_low"]].isna().all().all()
     assert made.loc[made["subject_id"] == "a-ill", "drivers"].tolist() == [("sleep duration over 7 days",)] * 2
-    assert made.loc[made["tier"] == "baseline", "drivers"].tolist() == [(), ()]
+    assert made.loc[made["tier"] == "baseline", "drivers"].tolist() == [()] * 4
     assert made["score_id"].is_unique
 
 

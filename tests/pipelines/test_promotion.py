@@ -21,7 +21,7 @@ from models.baselines import MODEL, Predictor
 from models.contest import Standing
 from models.gate import Shadowed
 from models.growth import Growth
-from pipelines import engineering, night
+from pipelines import engineering, night, scoring
 from pipelines.cli.main import app
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -153,7 +153,7 @@ def test_an_override_serves_is_recorded_and_seen_wherever_the_model_is(made):
     assert len(pages) == 2
     for page in pages:
         assert "on the word of A. Clinician" in page.read_text(encoding="utf-8"), page.name
-    assert "released by override" in night.context(made, NIGHT).model_versions["crisis"]
+    assert "released by override" in scoring.basis(made, NIGHT).context.model_versions["crisis"]
     assert REASON in str(command("promotions")[1]["rows"][-1])
     assert command("rollback", "--by", "A. Clinician", "--reason", REASON)[0] == 0
     for page in pages:

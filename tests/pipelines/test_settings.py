@@ -41,7 +41,7 @@ def test_the_least_configuration_has_a_default_for_everything_else(tmp_path):
 
 KEYS_THAT_ARE_OFF = {
     "at the top": ({"outcome": {}}, ["`outcome` is not a key", "`outcomes`"]),
-    "in a group": ({"alert_policy": {"hihg_share": 0.1}}, ["`alert_policy.hihg_share`", "`high_share`"]),
+    "in a group": ({"alert_policy": {"refractory_day": 7}}, ["`alert_policy.refractory_day`", "`refractory_days`"]),
     "in an outcome": ({"outcomes": {"crisis": {"event": ["panic"], "horizons_days": [7]}}}, ["crisis.event`", "`events`"]),
     "in a source": ({"sources": [{"format": "simulated", "subject": 40}]}, ["subject`", "`subjects`"]),
     "like nothing known": ({"xyzzy_9": 1}, ["`xyzzy_9` is not a key", "remove it"]),
@@ -59,7 +59,7 @@ def test_a_wrong_key_is_named_and_a_near_one_suggested(tmp_path, case):
 
 
 VALUES_THAT_ARE_OFF = {
-    "a share above one": ({"alert_policy": {"high_share": 5}}, ["`alert_policy.high_share`", "less than or equal to 1"]),
+    "a share above one": ({"alert_policy": {"holds_at": 5}}, ["`alert_policy.holds_at`", "less than or equal to 1"]),
     "words for a number": ({"training": {"seed": "zebra"}}, ["`training.seed`", "integer"]),
     "fewer shadow nights than none": ({"release_policy": {"shadow_nights": -1}}, ["`release_policy.shadow_nights`", "or equal to 0"]),
     "too few resamples": ({"audit": {"resamples": 3}}, ["`audit.resamples`", "100"]),
@@ -149,8 +149,8 @@ def test_a_bad_value_is_named_by_its_key_with_what_is_allowed(tmp_path, case):
 
 def test_every_fault_of_a_file_is_named_at_once(tmp_path):
     """Two faults are told in one message, so that nobody mends them one by one."""
-    with pytest.raises(Usage, match=r"(?s)training\.seed.*alert_policy\.high_share"):
-        loaded(tmp_path, {"training": {"seed": "x"}, "alert_policy": {"high_share": 5}})
+    with pytest.raises(Usage, match=r"(?s)training\.seed.*alert_policy\.holds_at"):
+        loaded(tmp_path, {"training": {"seed": "x"}, "alert_policy": {"holds_at": 5}})
 
 
 def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):

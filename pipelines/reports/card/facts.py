@@ -11,9 +11,10 @@ from models.outcomes import Outcome
 from models.refitting import REFITS
 from models.risk import Learner
 from models.splits import UNSEEN_DEVICE, UNSEEN_SITE
+from pipelines.alert_sections import AlertPolicy
 from pipelines.reports import words
 from pipelines.reports.site import Context
-from pipelines.sections import AlertPolicy, AuditSettings, ReleasePolicy, Training
+from pipelines.sections import AuditSettings, ReleasePolicy, Training
 
 # What only a person can say, and nothing is invented for.
 BLANK = "☐ For a person to fill in"

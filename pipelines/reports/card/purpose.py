@@ -21,9 +21,7 @@ SOURCES = (
 
 def use(facts: Facts) -> Section:
     """What it is for, and not for."""
-    outcome, high, elevated = (
-        words.plain(facts.outcome.name), facts.alert_policy.high_share, facts.alert_policy.elevated_share
-    )  # fmt: skip
+    outcome, policy = words.plain(facts.outcome.name), facts.alert_policy
     return Section(
         "use",
         "What it is for, and not for",
@@ -34,8 +32,8 @@ def use(facts: Facts) -> Section:
             "Not for: a diagnosis; a choice of treatment; an emergency, for it is made once a night; people who did not consent; "
             "restraint, insurance, employment or policing.",
             "Not for another site, device or population before it was tested there (`foretide validate`).",
-            f"Tiers are capacity, not danger: the first {words.percent(high)} of a night's scored subjects are high, the next "
-            f"{words.percent(elevated)} elevated.",
+            f"Tiers are capacity, not danger: a site gets at most {policy.high.alerts_per_100_per_week:g} high and "
+            f"{policy.elevated.alerts_per_100_per_week:g} elevated alerts per 100 of its scored subjects and week.",
             "A subject without a score is not at low risk: each has a row that says why there is none.",
             blank("who acts on a score, how, and how soon"),
         ),

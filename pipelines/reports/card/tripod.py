@@ -75,7 +75,8 @@ ITEMS = (
          "Audit by declared attributes and pairs of them, verdicts with "
          "margins; it can hold a model back. Mitigation: {mitigation}.", "why these attributes and this margin"),
     Item("15", "Output, thresholds and why",
-         "Risk within {horizons}, 0 to 1; tiers by capacity: {high} high, {elevated} elevated.", "why this capacity"),
+         "Risk within {horizons}, 0 to 1; tiers by capacity, alerts per 100 subjects and week: {high} high, {elevated} "
+         "elevated.", "why this capacity"),
     Item("16", "Differences between development and evaluation data",
          "None in setting, outcome or predictors; subjects differ."),
     Item("17", "Ethics approval and consent",
@@ -154,8 +155,8 @@ def _known(facts: Facts) -> dict[str, str]:
         "code": facts.context.code_version,
         "policy": facts.context.policy_version,
         "model": facts.model_hash or "not registered",
-        "high": words.percent(facts.alert_policy.high_share),
-        "elevated": words.percent(facts.alert_policy.elevated_share),
+        "high": f"{facts.alert_policy.high.alerts_per_100_per_week:g}",
+        "elevated": f"{facts.alert_policy.elevated.alerts_per_100_per_week:g}",
         "completeness": words.percent(facts.alert_policy.min_completeness),
         "fairness": facts.fairness_page,
         "finding": facts.finding,
