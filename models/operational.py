@@ -84,25 +84,53 @@ def measure(
     """
     test = _test(rows.reset_index(drop=True), label, weights)
     flagged = {name: flags(rows, risk, top_share, seed) for name, risk in risks.items()}
-    is_quiet = np.nan_to_num(rows["days_since_event"].to_numpy(dtype=np.float64), nan=np.inf) >= QUIET_DAYS
-    every, episodes = test.by_subject(np.ones(len(rows))), test.by_owner(np.ones(len(test.owner), dtype=bool))
     found: dict[str, dict[str, Metric]] = {}
     for name, of in flagged.items():
-        alerts = test.by_subject(of)
         found[name] = {
-            "alerts_per_100_subject_weeks": test.ratio(alerts, every, 700.0),
-            "false_alerts_per_subject_month": test.ratio(test.by_subject(of & (label == 0)), every, DAYS_PER_MONTH),
-            "episodes_caught": test.ratio(test.by_owner(test.caught(of)), episodes),
+            **_burden_and_gain(test, of),
             "alert_persistence": _persistence(test, of),
             **_lead_time(test, of),
             **_worths(test, risks[name], thresholds),
         }
         if RULE in flagged and name != RULE:
-            new = test.caught(of & is_quiet) & ~test.caught(flagged[RULE])
-            found[name]["new_information_yield"] = test.ratio(test.by_owner(new), alerts, 100.0)
+            new = test.caught(of & _is_quiet(rows)) & ~test.caught(flagged[RULE])
+            found[name]["new_information_yield"] = test.ratio(test.by_owner(new), test.by_subject(of), 100.0)
     for name, chance in ((TREAT_ALL, 1.0), (TREAT_NONE, 0.0)) if thresholds else ():
         found[name] = _worths(test, np.full(len(rows), chance), thresholds)
     return found
+
+
+def of_alerts(rows: pd.DataFrame, label: Values, alerted: Flags, weights: Values) -> dict[str, Metric]:
+    """What alerts that were given, or would have been, caught and cost, each with its 95 % interval over resampled subjects.
+
+    Args:
+        rows, label, weights: as of `measure`; every scored row whose outcome is known.
+        alerted: on which rows there was an alert.
+    """
+    test = _test(rows.reset_index(drop=True), label, weights)
+    alerts, quiet = test.by_subject(alerted), test.caught(alerted & _is_quiet(rows))
+    return {
+        **_burden_and_gain(test, alerted),
+        "ppv": test.ratio(test.by_subject(alerted & (label == 1)), alerts),
+        "quiet_onset_yield": test.ratio(test.by_owner(quiet), alerts, 100.0),
+        **_lead_time(test, alerted),
+    }
+
+
+def _is_quiet(rows: pd.DataFrame) -> Flags:
+    since = rows["days_since_event"].to_numpy(dtype=np.float64)
+    quiet: Flags = np.nan_to_num(since, nan=np.inf) >= QUIET_DAYS
+    return quiet
+
+
+def _burden_and_gain(test: _Test, of: Flags) -> dict[str, Metric]:
+    alerts, every = test.by_subject(of), test.by_subject(np.ones(len(of)))
+    episodes = test.by_owner(np.ones(len(test.owner), dtype=bool))
+    return {
+        "alerts_per_100_subject_weeks": test.ratio(alerts, every, 700.0),
+        "false_alerts_per_subject_month": test.ratio(test.by_subject(of & (test.label == 0)), every, DAYS_PER_MONTH),
+        "episodes_caught": test.ratio(test.by_owner(test.caught(of)), episodes),
+    }
 
 
 def _test(rows: pd.DataFrame, label: Values, weights: Values) -> _Test:

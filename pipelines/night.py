@@ -7,6 +7,7 @@ import pandas as pd
 
 from features.tables import TABLES
 from pipelines import alerts, data_nights, engineering, scoring
+from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -48,12 +49,17 @@ def deliver(installation: Installation, night: str) -> Counts:
     made = scoring.basis(installation, night).context
     rows = installation.lake.load("scores")
     folder = publish(installation.settings.deliveries_folder, rows, made)
+    record(installation, made, len(rows))
+    return {"run_id": folder.name, "rows": len(rows), "roster": made.roster_size}
+
+
+def record(installation: Installation, made: DeliveryContext, rows: int) -> None:
+    """Put a delivery on record."""
     installation.audit_log.append(
         "delivery",
-        {"night": night, "run_id": made.run_id, "rows": len(rows), "model": dict(made.model_versions), "policy": made.policy_version},
+        {"night": made.night, "run_id": made.run_id, "rows": rows, "model": dict(made.model_versions), "policy": made.policy_version},
         made.known_at,
     )  # fmt: skip
-    return {"run_id": folder.name, "rows": len(rows), "roster": made.roster_size}
 
 
 def report(installation: Installation, night: str) -> Counts:

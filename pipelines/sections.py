@@ -273,7 +273,8 @@ class ReleasePolicy(Strict):
 
 
 class Delivery(Strict):
-    """Where nightly scores go, and how."""
+    """Where nightly scores go, and how. Of so many past nights late data make another delivery, which supersedes."""
 
     folder: Path = Path(".state/deliveries")
     formats: tuple[Literal["parquet", "csv", "fhir"], ...] = ("parquet", "csv", "fhir")
+    late_nights: int = Field(7, ge=0, le=60)

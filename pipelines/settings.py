@@ -165,6 +165,11 @@ class Settings(BaseSettings):
         return self.path(self.delivery.folder)
 
     @property
+    def backtests_folder(self) -> Path:
+        """Nights as they would have happened, which no consumer sees."""
+        return self.state_folder / "backtests"
+
+    @property
     def tracking_uri(self) -> str:
         """The MLflow store."""
         return f"sqlite:///{self.state_folder / 'mlflow' / 'mlflow.db'}"

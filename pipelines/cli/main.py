@@ -9,6 +9,7 @@ from pipelines.cli import (  # noqa: F401  (each registers its commands)
     installation,
     models,
     nights,
+    policies,
     promotions,
     quarantine,
     senders,

@@ -10,7 +10,7 @@ from pipelines.errors import Usage
 from pipelines.installation import Installation
 
 
-def night_of(installation: Installation, as_of: str | None) -> str:
+def night_of(installation: Installation, as_of: str | None, option: str = "--as-of") -> str:
     """The night asked for, else the newest one that the lake has data for; never one whose cutoff lies ahead.
 
     Raises:
@@ -26,7 +26,7 @@ def night_of(installation: Installation, as_of: str | None) -> str:
     try:
         night = pd.Timestamp(datetime.strptime(as_of, "%Y-%m-%d"))  # noqa: DTZ007  (a civil day)
     except ValueError as error:
-        raise Usage("`--as-of` is not a date; write it like 2026-07-01.") from error
+        raise Usage(f"`{option}` is not a date; write it like 2026-07-01.") from error
     if known_at(sites, night) > now:
         raise Usage(
             f"The night of {as_of} is not over: its last cutoff lies ahead, and nobody can know yet what will be "

@@ -1,4 +1,8 @@
-"""Commands about nights: `run`, `score`."""
+"""Commands about nights: `run`, `score`, `backtest`."""
+
+from typing import Annotated
+
+import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import AsOf, Config, Json, answering, app
@@ -6,6 +10,8 @@ from pipelines.cli.held import held
 
 # The asset that tells what became of shadow nights.
 SHADOW = "model_shadow_scores"
+# The asset that tells which past nights were delivered again.
+LATE = "report_late"
 
 
 @app.command("run")
@@ -35,6 +41,7 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
 @answering
 def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = False) -> Answer:
     """One night's delivery by the champion."""
+    from pipelines import late
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
     from pipelines.night import delivered, overrides, refuse_early
@@ -44,8 +51,40 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     with held(load_settings(config), as_json) as installation:
         night = night_of(installation, as_of)
         refuse_early(installation, night)
-        told = execute(installation, "nightly", night)[SHADOW]
+        made = execute(installation, "nightly", night)
         counts, folder = delivered(installation, night)
         outside = overrides(installation)
-    said = [*outside, *shadow.sentences(told)]
-    return Answer("score", counts, [folder], said, extra={"shadow_nights": told})
+    told, again = made[SHADOW], made[LATE]
+    said = [*late.sentences(again), *outside, *shadow.sentences(told)]
+    return Answer("score", counts, [folder], said, extra={"shadow_nights": told, "late_nights": again})
+
+
+@app.command("backtest")
+@answering
+def backtest_command(
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first night, as YYYY-MM-DD.")],
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="The last night; the newest by default.")
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Answer:
+    """Many nights as they would have happened, in a folder of their own; no consumer sees them."""
+    import pandas as pd
+
+    from pipelines.backtest import backtest, refuse_a_range
+    from pipelines.cli.night_of import night_of
+    from pipelines.settings import load_settings
+
+    with held(load_settings(config), as_json) as installation:
+        nights = night_of(installation, first, "--from"), night_of(installation, last, "--to")
+        refuse_a_range(installation, *map(pd.Timestamp, nights))
+        found = backtest(installation, *nights)
+    told = found.nights.assign(as_of_date=found.nights["as_of_date"].dt.strftime("%Y-%m-%d"))
+    by_outcome = told.drop(columns="as_of_date").groupby("outcome").mean().round(1).reset_index()
+    sentences = [
+        f"{told['as_of_date'].nunique()} nights from {nights[0]} to {nights[1]}, scored by {' and '.join(found.models)}; "
+        "means per night:",
+    ]
+    rows = told.to_dict("records") if as_json else by_outcome.to_dict("records")
+    return Answer("backtest", rows, [found.deliveries], sentences, is_told_first=True)

@@ -89,7 +89,9 @@ def _tables(installation: Installation) -> list[list[str]]:
 
 def _deliveries(installation: Installation) -> dict[Path, list[str]]:
     """Files of each delivery."""
-    folders = deliveries.folders(installation.settings.deliveries_folder)
+    settings = installation.settings
+    roots = (settings.deliveries_folder, *settings.backtests_folder.glob("*/deliveries"))
+    folders = [folder for root in roots for folder in deliveries.folders(root)]
     return {folder: [str(path) for path in folder.iterdir()] for folder in folders}
 
 

@@ -5,6 +5,7 @@ made from rows that are still there, then rows are erased, and the audit log say
 done again, to the same end, by the next command that works in the installation.
 """
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -83,6 +84,8 @@ def carry_out(installation: Installation) -> Withdrawal:
             _flag_models(installation, tombstones, ids)
             done.notice = _tell(installation, tokens)
             _erase(installation, tombstones, ids, done)
+            # They can be made again of what is left.
+            shutil.rmtree(installation.settings.backtests_folder, ignore_errors=True)
             if done.tokens:
                 installation.audit_log.append(KIND, _entry(done), _latest(tombstones))
     presence.remember(installation, tombstones)

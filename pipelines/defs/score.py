@@ -9,8 +9,8 @@ from dagster import (
     asset,
 )
 
-from pipelines import night
-from pipelines.defs.engineer import INSTALLATION, features_night
+from pipelines import late, night
+from pipelines.defs.engineer import INSTALLATION, core_days, core_roster, features_night
 from pipelines.defs.partitions import nights
 from pipelines.release import shadow
 
@@ -21,7 +21,16 @@ NOTHING_BARRED = AssetCheckSpec(
 )
 
 
-@asset(group_name="model", deps=[features_night], partitions_def=nights, required_resource_keys=INSTALLATION)
+@asset(group_name="report", deps=[core_roster, core_days], partitions_def=nights, required_resource_keys=INSTALLATION)
+def report_late(context: AssetExecutionContext) -> MaterializeResult:
+    """Past nights that data concern which came in late, delivered again."""
+    return MaterializeResult(metadata=late.redeliver(context.resources.installation, context.partition_key))
+
+
+# After the late nights, for tonight's alerts rest on those before.
+@asset(
+    group_name="model", deps=[features_night, report_late], partitions_def=nights, required_resource_keys=INSTALLATION
+)
 def model_scores(context: AssetExecutionContext) -> MaterializeResult:
     """A row for everyone on the roster: a probability, or the reason why there is none."""
     return MaterializeResult(metadata=night.score(context.resources.installation, context.partition_key))
@@ -55,4 +64,4 @@ def model_shadow_scores(context: AssetExecutionContext) -> MaterializeResult:
     return MaterializeResult(metadata=told, check_results=[check])
 
 
-ASSETS = (model_scores, report_delivery, report_nightly, model_shadow_scores)
+ASSETS = (report_late, model_scores, report_delivery, report_nightly, model_shadow_scores)

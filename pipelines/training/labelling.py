@@ -90,13 +90,13 @@ def labels_of(
         ModelsError: nothing can be learnt from the labels that are known by now, or everybody is in one group.
     """
     longest = max(outcome.horizons_days)
-    labels = _as_known(installation, known, outcome, index, reports)
+    labels = as_known(installation, known, outcome, index, reports)
     for cut, begin in enumerate(splits.cut_dates(index["index_date"], installation.settings.training.cuts)):
         is_over = splits.is_over(index["index_date"], longest, begin)
         if is_over.any():
             then = cohorts.load(installation.lake, installation.settings, begin)
             by_then = reports[is_known_on(reports["known_on"], begin)]
-            told = _as_known(installation, then, outcome, index[is_over], by_then)
+            told = as_known(installation, then, outcome, index[is_over], by_then)
             labels = splits.with_known(labels, cut, np.tile(is_over, len(outcomes.TASKS)), told)
     refuse_what_cannot_be_learnt(labels[labels["task"] == "onset"], outcome.horizons_days)
     by = installation.settings.training.reweighed_by
@@ -116,7 +116,7 @@ def grouped(installation: Installation, night: str, labels: pd.DataFrame, by: Co
     return labels
 
 
-def _as_known(
+def as_known(
     installation: Installation, known: Cohort, outcome: Outcome, index: pd.DataFrame, reports: pd.DataFrame
 ) -> pd.DataFrame:
     """Labels of both tasks, one below the other, as a night knows them, with the days since the newest event."""

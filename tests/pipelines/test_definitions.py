@@ -16,6 +16,7 @@ ASSETS = {
     "features_night", "model_labels", "model_evaluation", "model_controls", "model_ablation", "model_challenger",
     "model_champion", "model_scores", "report_fairness", "report_model", "report_delivery", "report_nightly",
     "model_shadow_scores",
+    "report_late",
 }  # fmt: skip
 
 

@@ -1,0 +1,149 @@
+"""What an alert policy would have done on past nights, from scores that were delivered then and what became of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features import history
+from models import alerting, operational, resampling
+from models.outcomes import Outcome, at_horizon
+from pipelines import alerts, engineering
+from pipelines import cohort as cohorts
+from pipelines.alert_sections import AlertPolicy
+from pipelines.cohort import Cohort
+from pipelines.delivery.publish import POINTER_NAME, current, read_scores
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.training import labelling
+
+SINCE = "history_days_since_last_event"
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Tidy rows (`policy, outcome, tier, metric, value, low, high, n_subjects, n_episodes`), and how many nights they rest on."""
+
+    rows: pd.DataFrame
+    nights: int
+    nights_with_outcomes: int
+
+
+def simulate(
+    installation: Installation, policies: Mapping[str, AlertPolicy], deliveries: Path, until: str
+) -> Simulated:
+    """Each policy on the nights delivered into a folder, one after the other, from nobody having an alert.
+
+    What became of it is told by subject-days whose alert horizon is over and was followed up; what it asks of people, by all.
+
+    Args:
+        until: the night as of which outcomes are known.
+
+    Raises:
+        Refused: the folder holds no delivery with scores.
+    """
+    scored = delivered(installation, deliveries)
+    known = engineering.cohort(installation, until)
+    days = engineering.panel(installation, until)
+    parts, n_known = [], 0
+    for outcome in engineering.outcomes(installation):
+        nights = _with_what_was_known(installation, known, outcome, scored[scored["outcome"] == outcome.name])
+        index = nights[["subject_id", "as_of_date"]].rename(columns={"as_of_date": "index_date"})
+        reports = days.load(columns=cohorts.reporting_columns(outcome))
+        labels = labelling.as_known(installation, known, outcome, index, reports)
+        labels = labels[labels["task"] == "onset"].reset_index(drop=True)
+        label = at_horizon(labels, installation.settings.outcomes[outcome.name].alert_horizon)
+        is_known = ~np.isnan(label)
+        n_known = max(n_known, labels.loc[is_known, "index_date"].nunique())
+        for name, policy in policies.items():
+            installation.report(f"simulating {name}")
+            decided = alerting.through(nights, alerts.rules_of(policy)).merge(
+                index.assign(place=np.arange(len(index))), left_on=["subject_id", "as_of_date"], right_on=["subject_id", "index_date"]
+            )  # fmt: skip
+            told = [
+                *_outcomes(decided, labels, label, is_known, installation.settings.training.seed),
+                *_workload(decided),
+            ]
+            parts.append(pd.DataFrame(told).assign(policy=name, outcome=outcome.name))
+    columns = ["policy", "outcome", "tier", "metric", "value", "low", "high", "n_subjects", "n_episodes"]
+    return Simulated(pd.concat(parts, ignore_index=True)[columns], scored["as_of_date"].nunique(), n_known)
+
+
+def delivered(installation: Installation, deliveries: Path) -> pd.DataFrame:
+    """Risks within the alert horizon that were delivered, of nights in force: `as_of_date, outcome, subject_id, risk`.
+
+    Raises:
+        Refused: there is none, or a delivery is damaged.
+    """
+    horizons = installation.settings.alert_horizons
+    parts = []
+    for night in sorted(path.parent for path in deliveries.glob(f"*/{POINTER_NAME}")):
+        folder = current(deliveries, pd.Timestamp(night.name))
+        rows = read_scores(folder) if folder is not None else pd.DataFrame()
+        is_asked = (rows["status"] == "scored") & (rows["horizon_days"] == rows["outcome"].map(horizons))
+        named = {"probability": "risk"}
+        parts.append(rows.loc[is_asked, ["as_of_date", "outcome", "subject_id", "probability"]].rename(columns=named))
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if found.empty:
+        raise Refused(
+            f"`{deliveries.name}` holds no night with scores. Name the deliveries of a backtest: `foretide backtest --from DATE` "
+            "makes them."
+        )
+    return found.assign(as_of_date=pd.to_datetime(found["as_of_date"]).astype("datetime64[us]"))
+
+
+def _with_what_was_known(
+    installation: Installation, known: Cohort, outcome: Outcome, scored: pd.DataFrame
+) -> pd.DataFrame:
+    """Beside each risk the subject's site, and whether that night knew of no event in the 28 days before."""
+    index = scored[["subject_id", "as_of_date"]].rename(columns={"as_of_date": "index_date"}).reset_index(drop=True)
+    events = cohorts.outcome_event_days(installation.lake, known, outcome)
+    enrolled = history.enrolment(known.enrolments, index)
+    since = history.history(events, index, enrolled, outcome.merge_within_days)[SINCE]
+    site = known.subjects.set_index("subject_id")["site"]
+    return scored.drop(columns="outcome").reset_index(drop=True).assign(
+        site=scored["subject_id"].map(site).to_numpy(), is_quiet=alerting.is_quiet(since)
+    )  # fmt: skip
+
+
+def _outcomes(
+    decided: pd.DataFrame, labels: pd.DataFrame, label: np.ndarray, is_known: np.ndarray, seed: int
+) -> Iterator[dict[str, object]]:
+    """What was caught and what was a false alarm, by tier and together, with intervals over resampled subjects."""
+    rows, told = labels[is_known].reset_index(drop=True), label[is_known]
+    if not len(rows):
+        return
+    n_subjects = rows["subject_id"].nunique()
+    weights = np.vstack([np.ones(n_subjects), resampling.draws(n_subjects, 1000, seed)])
+    episodes = rows.loc[told == 1].assign(
+        onset=lambda r: r["index_date"] + pd.to_timedelta(r["days_to_event"], unit="D")
+    )
+    counts = {"n_subjects": n_subjects, "n_episodes": len(episodes[["subject_id", "onset"]].drop_duplicates())}
+    for tier in (alerting.HIGH, "all"):
+        alerted = np.zeros(len(label), dtype=bool)
+        is_meant = decided["alert"].notna() & ((decided["tier"] == tier) | (tier == "all"))
+        alerted[decided.loc[is_meant, "place"]] = True
+        for metric, (value, low, high) in operational.of_alerts(rows, told, alerted[is_known], weights).items():
+            yield {"tier": tier, "metric": metric, "value": value, "low": low, "high": high, **counts}
+
+
+def _workload(decided: pd.DataFrame) -> Iterator[dict[str, object]]:
+    """What it asks of a site: alerts in its usual and its fullest 7 nights, subjects that stand, and those who wait."""
+    nights = pd.date_range(decided["as_of_date"].min(), decided["as_of_date"].max())
+    n_subjects = decided["subject_id"].nunique()
+    for site, rows in decided.groupby("site"):
+        alerted = rows[rows["alert"].notna()].groupby("as_of_date").size().reindex(nights, fill_value=0)
+        weeks = alerted.rolling(min(7, len(nights))).sum().dropna()
+        per_night = (
+            rows.assign(stands=rows["tier"] != alerting.BASELINE).groupby("as_of_date")[["stands", "waits"]].sum()
+        )
+        told = {
+            "alerts_in_7_nights_median": weeks.median(), "alerts_in_7_nights_most": weeks.max(),
+            "subjects_in_tiers_median": per_night["stands"].median(),
+            "subjects_waiting_median": per_night["waits"].median(),
+        }  # fmt: skip
+        for metric, value in told.items():
+            yield {"tier": f"site {site}", "metric": metric, "value": float(value), "low": np.nan, "high": np.nan,
+                   "n_subjects": n_subjects, "n_episodes": np.nan}  # fmt: skip

@@ -1,0 +1,43 @@
+"""Nights that are over, scored as they would have been: features of many at once, each as known at its own cutoff."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from models import alerting, risk
+from pipelines import engineering
+from pipelines.cohort import Cohort
+from pipelines.installation import Installation
+from pipelines.release.registry import ServedModel
+from pipelines.scoring import Serving
+
+NO_ALERTS = alerting.NO_ALERTS.assign(outcome="")[["outcome", *alerting.ALERT_COLUMNS]]
+Matrices = dict[str, dict[pd.Timestamp, pd.DataFrame]]
+
+
+def matrices(installation: Installation, known: Sequence[Cohort], served: Serving) -> Matrices:
+    """Features of everybody on the roster of each night, by outcome and night; nothing is stored.
+
+    Args:
+        known: the cohort of each night, in their order.
+        served: what is to score, and so which features.
+    """
+    index = pd.concat([of.roster[["subject_id"]].assign(index_date=of.as_of) for of in known], ignore_index=True)
+    days = engineering.panel(installation, f"{known[-1].as_of:%Y-%m-%d}")
+    return {
+        outcome.name: dict(_by_night(engineering.built(installation, days, outcome, index,
+                                                       _needed(installation, served[outcome.name]))))
+        for outcome in engineering.outcomes(installation)
+    }  # fmt: skip
+
+
+def _by_night(parts: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.Timestamp, pd.DataFrame]]:
+    for night, rows in pd.concat(parts, ignore_index=True).groupby("index_date"):
+        yield pd.Timestamp(str(night)).as_unit("us"), rows.reset_index(drop=True)
+
+
+def _needed(installation: Installation, served: ServedModel) -> tuple[str, ...]:
+    """Features of what serves, what drivers are told in, and how complete data are."""
+    catalog, found = installation.settings.catalog(), list(risk.load(served.folder).features)
+    found += [catalog.in_units[name] for name in found if name in catalog.in_units]
+    return tuple(dict.fromkeys([*found, engineering.COMPLETENESS]))

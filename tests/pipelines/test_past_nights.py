@@ -1,0 +1,115 @@
+"""Nights that are over: a backtest gives what the nights gave, late data supersede, a policy is simulated on both."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+from small_job import foretide, make_smallest_home
+
+from pipelines.delivery.publish import current, read_scores
+from pipelines.delivery.verify import verify
+
+NIGHTS = ["2026-06-24", "2026-06-25", "2026-06-26"]
+MAPPING = """
+source: ward
+time_zone: UTC
+files:
+  - path: care.csv
+    table: care_status
+    columns: {subject_id: id, since: since, status: status}
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home that was trained as of the first night, and scored on each of three."""
+    made = make_smallest_home(tmp_path_factory.mktemp("nights") / "home")
+    code, _, errors = foretide(made, "run", "--as-of", NIGHTS[0])
+    assert code == 0, errors
+    for night in NIGHTS[1:]:
+        code, _, errors = foretide(made, "score", "--as-of", night)
+        assert code == 0, errors
+    return made
+
+
+def content(folder) -> dict[str, bytes]:
+    """Every file below a folder of deliveries that is in force."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def test_a_backtest_gives_the_bytes_that_the_nights_gave(home):
+    """Features of all nights at once, alerts in memory, the same model: folder by folder the same deliveries."""
+    code, answer, errors = foretide(home, "backtest", "--from", NIGHTS[0], "--to", NIGHTS[-1])
+    assert code == 0, errors
+    made = home / ".state" / "backtests" / f"{NIGHTS[0]}_{NIGHTS[-1]}" / "deliveries"
+    assert content(made) == content(home / ".state" / "deliveries")
+    assert len(answer["rows"]) == len(NIGHTS)
+
+
+def test_a_backtest_of_nights_before_the_training_is_by_a_model_that_had_not_seen_them(home):
+    """The champion saw beyond; its recipe is fitted as of the first night, and what is in force stays."""
+    before = content(home / ".state" / "deliveries")
+    code, answer, errors = foretide(home, "backtest", "--from", "2026-06-15", "--to", "2026-06-16")
+    assert code == 0, errors
+    folder = current(home / ".state" / "backtests" / "2026-06-15_2026-06-16" / "deliveries", pd.Timestamp("2026-06-16"))
+    assert verify(folder).is_whole
+    assert read_scores(folder)["model_version"].str.contains("as-of-2026-06-15").all()
+    assert content(home / ".state" / "deliveries") == before
+
+
+def test_nights_that_the_lake_does_not_hold_are_refused(home):
+    """In the wrong order, and beyond the newest night."""
+    assert foretide(home, "backtest", "--from", "2026-06-20", "--to", "2026-06-19")[0] == 1
+    assert foretide(home, "backtest", "--from", "2026-06-20", "--to", "2026-09-01")[0] == 1
+
+
+def test_a_policy_is_simulated_on_delivered_nights_beside_another(home, tmp_path):
+    """Alerts of a smaller capacity are fewer; both policies rest on the same nights."""
+    (tmp_path / "other.yaml").write_text("alert_policy: {high: {alerts_per_100_per_week: 0.1, floor: 0.9, action: look}, "
+                                         "elevated: {alerts_per_100_per_week: 0.1, floor: 0.8, action: look}}")  # fmt: skip
+    code, answer, errors = foretide(home, "policy", str(tmp_path / "other.yaml"), "--simulate")
+    assert code == 0, errors
+    rows = pd.DataFrame(answer["rows"])
+    most = rows[rows["metric"] == "alerts_in_7_nights_most"].groupby("policy")["value"].sum()
+    assert most["proposed"] == 0 < most["in force"]
+
+
+def test_a_wrong_proposal_is_named(home, tmp_path):
+    """A file without the section, and one with a wrong key."""
+    (tmp_path / "none.yaml").write_text("outcomes: {}")
+    (tmp_path / "wrong.yaml").write_text("alert_policy: {refractory_day: 3}")
+    assert foretide(home, "policy", str(tmp_path / "none.yaml"))[0] == 2
+    assert foretide(home, "policy", str(tmp_path / "wrong.yaml"))[0] == 2
+
+
+def test_late_data_supersede_the_nights_they_concern(home, tmp_path):
+    """Somebody was admitted, as was received on the 25th and came in later: the 26th is delivered again, the 25th stays."""
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy)
+    root = copy / ".state" / "deliveries"
+    former = {night: current(root, pd.Timestamp(night)) for night in NIGHTS}
+    scored = read_scores(former[NIGHTS[2]]).query("status == 'scored'")["subject_id"].iloc[0]
+    (copy / "care").mkdir()
+    (copy / "care" / "care.csv").write_text(f"id,since,status\n{scored},2026-06-24T10:00:00Z,inpatient\n")
+    (copy / "care.yaml").write_text(MAPPING)
+    settings = yaml.safe_load((copy / "foretide.yaml").read_text())
+    (copy / "own.yaml").write_text(yaml.safe_dump({**settings, "sources": []}))
+    told = ("--mapping", "care.yaml", "--received-at", "2026-06-25T20:00:00Z", "--config", "own.yaml")
+    code, _, errors = foretide(copy, "ingest", "table", "care", *told)
+    assert code == 0, errors
+    code, answer, errors = foretide(copy, "score", "--as-of", "2026-06-27", "--config", "own.yaml")
+    assert code == 0, errors
+    now = {night: current(root, pd.Timestamp(night)) for night in NIGHTS}
+    assert [now[night] == former[night] for night in NIGHTS] == [True, True, False]
+    made = json.loads((now[NIGHTS[2]] / "manifest.json").read_text())
+    assert made["supersedes"] == former[NIGHTS[2]].name
+    assert verify(former[NIGHTS[2]]).is_whole
+    rows = read_scores(now[NIGHTS[2]]).query("subject_id == @scored")
+    assert set(rows["status"]) == {"not_eligible"}
+    assert answer["late_nights"] == {NIGHTS[2]: now[NIGHTS[2]].name}
