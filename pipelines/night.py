@@ -15,6 +15,7 @@ from pipelines.progress import Counts
 from pipelines.release import ledger
 from pipelines.release.registry import model_name
 from pipelines.release.reporting import serving
+from pipelines.reports import alerts as alerts_page
 from pipelines.reports.data_page import write_data_page
 from pipelines.reports.nightly import count_rows, write_nightly
 from pipelines.reports.site import Context, write_index
@@ -73,7 +74,10 @@ def report(installation: Installation, night: str) -> Counts:
         model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
         overrides=overrides(installation),
     )  # fmt: skip
-    write_nightly(settings.reports_folder, count_rows(scores), notices, made.roster_size, page, serving(installation))
+    write_nightly(
+        settings.reports_folder, count_rows(scores), alerts_page.of_night(scores), notices, made.roster_size, page,
+        serving(installation),
+    )  # fmt: skip
     report_data(installation, night, installation.lake.load("plausibility_counts"))
     return {"notices": len(notices)}
 

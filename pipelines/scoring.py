@@ -23,8 +23,6 @@ from pipelines.release.registry import ServedModel, model_name
 from pipelines.training.provenance import code_version
 
 DRIVERS = 5
-# Why a scored subject is in no high tier though the risk would be enough.
-WAITS = "waits_for_capacity"
 Serving = Mapping[str, ServedModel]
 
 
@@ -199,7 +197,7 @@ def _with_waiting(standings: pd.DataFrame, tiers: pd.DataFrame) -> pd.DataFrame:
     """Standings that say who would be in the high tier, had it room: nobody's risk is to be hidden by a capacity."""
     waiting = standings["subject_id"].isin(tiers.loc[tiers["waits"], "subject_id"])
     told = [
-        (*reasons, WAITS) if waits else reasons
+        (*reasons, standing.WAITS) if waits else reasons
         for reasons, waits in zip(standings["reason_codes"], waiting, strict=True)
     ]
     return standings.assign(reason_codes=told)

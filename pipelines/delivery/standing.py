@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+# Why a scored subject is in no high tier though the risk would be enough for it.
+WAITS = "waits_for_capacity"
 # A person in these states must not get a probability: an alert about the dead or the admitted is a never-event.
 NOT_ELIGIBLE = ("deceased", "inpatient", "discharged", "paused")
 

@@ -1,13 +1,15 @@
 """The report of one night: how many subjects have a score, in which tier, and why the others have none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pipelines.delivery.contract import ALERTS
 from pipelines.reports import words
+from pipelines.reports.alerts import AlertsNight
 from pipelines.reports.site import Context, write_page
 
 STATUSES = {
@@ -18,7 +20,6 @@ STATUSES = {
     "withheld": "Withheld by policy",
     "consent_withdrawn": "Consent withdrawn",
 }
-TIERS = ("high", "elevated", "baseline")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def count_rows(scores: pd.DataFrame) -> pd.DataFrame:
 def write_nightly(
     folder: Path,
     counts: pd.DataFrame,
+    alerts: Mapping[str, AlertsNight],
     notices: Sequence[str],
     roster: int,
     context: Context,
@@ -58,6 +60,7 @@ def write_nightly(
 
     Args:
         counts: as of `count_rows`.
+        alerts: by outcome, as of `alerts.of_night`.
         notices: sentences about the night: streams that were empty, a model from the cache.
         roster: subjects that had to have a row.
         serving: what scored each outcome.
@@ -71,12 +74,12 @@ def write_nightly(
         _finding(counts, delivered, roster),
         context,
         serving=[_serving(of) for of in serving],
-        sections=[_section(str(name), part) for name, part in counts.groupby("outcome", sort=True)],
+        sections=[_section(str(name), part, alerts[str(name)]) for name, part in counts.groupby("outcome", sort=True)],
         notices=[notice.replace("`", "") for notice in notices],
         roster=words.count(roster),
         delivered=words.count(delivered),
         is_whole=delivered == roster,
-        tiers=TIERS,
+        alerts=ALERTS,
     )
 
 
@@ -105,14 +108,12 @@ def _finding(counts: pd.DataFrame, delivered: int, roster: int) -> str:
     return f"{words.count(n_scored)} of {of} {'has' if n_scored == 1 else 'have'} a score; {whole}."
 
 
-def _section(name: str, counts: pd.DataFrame) -> dict[str, Any]:
-    """One outcome: a line per status, a column per horizon, and the tiers."""
+def _section(name: str, counts: pd.DataFrame, alerts: AlertsNight) -> dict[str, Any]:
+    """One outcome: a line per status, a column per horizon, and the tiers with their alerts."""
     horizons = sorted(counts["horizon_days"].unique())
     by_status = counts.pivot_table(
         index="status", columns="horizon_days", values="n_subjects", aggfunc="sum", fill_value=0
     )
-    scored = counts[(counts["status"] == "scored") & (counts["horizon_days"] == horizons[0])]
-    tiers = scored.groupby("tier")["n_subjects"].sum()
     known = [s for s in STATUSES if s in by_status.index] + [s for s in by_status.index if s not in STATUSES]
     return {
         "name": words.plain(name),
@@ -120,5 +121,5 @@ def _section(name: str, counts: pd.DataFrame) -> dict[str, Any]:
         "lines": [
             (STATUSES.get(s, words.plain(s)), [words.count(by_status.loc[s, h]) for h in horizons]) for s in known
         ],
-        "tiers": [(tier, words.count(tiers.get(tier, 0))) for tier in TIERS],
+        "night": alerts,
     }

@@ -6,10 +6,10 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
-from small_job import foretide, make_smallest_home
 
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
+from tests.pipelines.small_job import foretide, make_smallest_home
 
 NIGHTS = ["2026-06-24", "2026-06-25", "2026-06-26"]
 MAPPING = """

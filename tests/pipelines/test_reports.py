@@ -18,7 +18,7 @@ from models.fairness.showing import internal
 from models.gate import Decision, Rule
 from models.refitting import REFITTED_GAIN
 from pipelines.errors import Fault
-from pipelines.reports import words
+from pipelines.reports import alerts, words
 from pipelines.reports.fairness import write_fairness
 from pipelines.reports.model import write_model
 from pipelines.reports.nightly import Serving, count_rows, write_nightly
@@ -220,11 +220,35 @@ def test_a_model_held_back_has_every_rule_for_and_against_it(tmp_path):
     assert re.search(r"for: Its gain is proven\..*against: Two comparisons fail\.", text)
 
 
+def night_page(folder, scores, roster, context, serving):
+    """The page of a night of different subjects, none of whom is on alert."""
+    words_of = {"subject_id": [f"s{n}" for n in range(len(scores))], "alert": None, "action": "look",
+                "reason_codes": [()] * len(scores)}  # fmt: skip
+    rows = pd.DataFrame(words_of).join(scores)
+    return write_nightly(folder, count_rows(rows), alerts.of_night(rows), [], roster, context, serving)
+
+
+def test_a_night_tells_its_alerts_by_tier_and_who_waits(tmp_path):
+    """One new high alert, one subject who stands elevated, two who wait for room."""
+    scores = pd.DataFrame(
+        {"subject_id": list("abcd"), "outcome": "crisis", "horizon_days": 7, "status": "scored",
+         "tier": ["high", "elevated", "baseline", "baseline"], "alert": ["new", None, None, None],
+         "action": ["same-day review", "check-in", "self-guided", "self-guided"],
+         "reason_codes": [(), (), ("waits_for_capacity",), ("waits_for_capacity",)]}
+    )  # fmt: skip
+    text = write_nightly(tmp_path, count_rows(scores), alerts.of_night(scores), [], 4, CONTEXT, []).read_text()
+    cells = re.findall(r"<tr><th scope=\"row\">(High|Elevated|Baseline)</th>(.*?)</tr>", text)
+    told = [(tier, *re.findall(r">([^<]+)</td>", row)) for tier, row in cells]
+    assert told == [("High", "same-day review", "1", "1", "0", "0"), ("Elevated", "check-in", "1", "0", "0", "0"),
+                    ("Baseline", "self-guided", "2", "0", "0", "0")]  # fmt: skip
+    assert "2 with a risk above the high tier" in text
+
+
 def test_an_override_stands_at_the_head_of_a_page(tmp_path):
     """Who reads a page about a model that serves outside the policy meets that first."""
     overridden = replace(CONTEXT, overrides=("Served on the word of <somebody>.",))
     scores = pd.DataFrame({"outcome": ["crisis"], "horizon_days": [14], "status": ["scored"], "tier": ["high"]})
-    text = write_nightly(tmp_path, count_rows(scores), [], 1, overridden, []).read_text(encoding="utf-8")
+    text = night_page(tmp_path, scores, 1, overridden, []).read_text(encoding="utf-8")
     assert text.index("Served on the word of &lt;somebody&gt;.") < text.index('<main id="content">')
 
 
@@ -235,7 +259,7 @@ def test_a_night_says_at_its_head_what_scored_it(tmp_path):
         Serving("crisis", "history_and_tenure", "foretide-crisis", "3", is_outside_policy=True),
         Serving("relapse", MODEL, "foretide-relapse", "1", is_outside_policy=False),
     ]
-    text = write_nightly(tmp_path, count_rows(scores), [], 1, CONTEXT, serving).read_text(encoding="utf-8")
+    text = night_page(tmp_path, scores, 1, CONTEXT, serving).read_text(encoding="utf-8")
     head = text.partition('<main id="content">')[0]
     rule = "Crisis is scored by the simple rule “history and time enrolled” (foretide-crisis version 3)."
     assert re.search(rf"{re.escape(rule)}.*outside the release policy", head)
@@ -262,7 +286,7 @@ def test_a_night_with_missing_rows_says_so(tmp_path):
     scores = pd.DataFrame(
         {"outcome": "crisis", "horizon_days": 7, "status": ["scored", "in_episode"], "tier": ["high", None]}
     )
-    text = write_nightly(tmp_path, count_rows(scores), [], 3, CONTEXT, []).read_text(encoding="utf-8")
+    text = night_page(tmp_path, scores, 3, CONTEXT, []).read_text(encoding="utf-8")
     assert "Rows are missing" in text
     assert "1 of 3 subjects has a score; 1 is missing." in text
 
@@ -271,7 +295,7 @@ def test_the_index_links_every_page_newest_first(tmp_path):
     """Each page is listed under its kind with its date and its finding."""
     scores = pd.DataFrame({"outcome": "crisis", "horizon_days": 7, "status": ["scored"], "tier": ["high"]})
     for day in (28, 29):
-        write_nightly(tmp_path, count_rows(scores), [], 1, Context(as_of=date(2026, 6, day), dataset="d"), [])
+        night_page(tmp_path, scores, 1, Context(as_of=date(2026, 6, day), dataset="d"), [])
     model_page(tmp_path, tidy(), PROMOTED)
     text = write_index(tmp_path).read_text(encoding="utf-8")
     links = re.findall(r'<li><a href="([^"]+)"', text)
