@@ -4,19 +4,18 @@ The head, the last entry's hash and number, lies beside the log's folder and not
 the log is found too. Entries hold counts, versions and hashes; never a subject.
 """
 
-import fcntl
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import durable
+from pipelines import durable, locks
 from pipelines.errors import Fault
+from pipelines.locks import Lock
 
-LOG_NAME = "log.jsonl"
+LOG_NAME, LOCK_NAME = "log.jsonl", ".lock"
 GENESIS = "0" * 64
 CURE = "Compare with a backup."
 
@@ -28,8 +27,9 @@ class AuditLog:
     the two is told apart from tampering; the next append finishes it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fence: Callable[[], None] = locks.unfenced) -> None:
         self.folder = folder
+        self._fence = fence
         self.path = folder / LOG_NAME
         self.head_path = folder.with_name(f"{folder.name}.head.json")
         self.pending_path = folder.with_name(f"{folder.name}.pending.jsonl")
@@ -52,12 +52,15 @@ class AuditLog:
 
         Raises:
             Fault: the log is damaged, so that nothing can be chained to it.
+            Refused: another run took this one's place.
         """
         if "subject_id" in details:
             raise ValueError("audit details must not name a subject; record a count instead")
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._lock():
-            head = self._finish_pending()
+        with locks.in_turn(self.folder / LOCK_NAME, self._fence) as lock:
+            for path in (self.pending_path, self.head_path):
+                locks.sweep_partials(path)
+            head = self._finish_pending(lock)
             entry = {
                 "number": head["number"] + 1,
                 "at": None if at is None else at.astimezone(UTC).isoformat(),
@@ -68,9 +71,16 @@ class AuditLog:
                 "previous": head["hash"],
             }
             entry["hash"] = _hash(entry)
-            durable.replace(self.pending_path, _line(entry))
-            self._finish_pending()
+            lock.replace(self.pending_path, _line(entry))
+            self._finish_pending(lock)
         return str(entry["hash"])
+
+    def take_over(self) -> None:
+        """Keep a superseded process from writing: its lock, and whatever it has open or ready, is at no path any more."""
+        (self.folder / LOCK_NAME).unlink(missing_ok=True)
+        for path in (self.pending_path, self.head_path):
+            locks.sweep_partials(path)
+        locks.renew(self.path)
 
     def entries(self) -> list[dict[str, Any]]:
         """Every entry, oldest first; an unfinished last line is left out."""
@@ -104,7 +114,7 @@ class AuditLog:
         pending: dict[str, Any] = json.loads(self.pending_path.read_bytes())
         return pending if pending["previous"] == self._head()["hash"] else None
 
-    def _finish_pending(self) -> dict[str, Any]:
+    def _finish_pending(self, lock: Lock) -> dict[str, Any]:
         """Write what was announced but not finished, move the head, and return it."""
         faults = self.verify()
         if faults:
@@ -113,18 +123,13 @@ class AuditLog:
         if pending is not None:
             lines, tail = self._lines()
             if len(lines) == head["number"]:
-                durable.append(self.path, _line(pending)[len(tail) :])
+                lock.append(self.path, _line(pending)[len(tail) :])
             durable.sync_folder(self.folder)
             head = {"number": pending["number"], "hash": pending["hash"]}
-            durable.replace(self.head_path, (json.dumps(head) + "\n").encode())
+            lock.replace(self.head_path, (json.dumps(head) + "\n").encode())
+        lock.check()
         self.pending_path.unlink(missing_ok=True)
         return head
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        with (self.folder / ".lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
 
 
 def _chain_faults(lines: list[bytes]) -> list[str]:

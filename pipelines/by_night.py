@@ -21,8 +21,9 @@ def put(lake: Lake, name: str, content: pa.Table, place: str) -> None:
     with lake.writing():
         # First of all a log: rows without one could be found by no erasure.
         table = DeltaTable.create(folder, content.schema, mode="ignore", partition_by=[NIGHT], configuration=DELTA)
+        lake.check_turn()
         if content.num_rows:
-            write_deltalake(folder, content, mode="overwrite", predicate=place, writer_properties=WRITER)
+            write_deltalake(table, content, mode="overwrite", predicate=place, writer_properties=WRITER)
         elif table.file_uris():
             table.delete(place)
         DeltaTable(folder).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)

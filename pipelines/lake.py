@@ -6,11 +6,10 @@ the files of a Delta version: the Arrow readers of the Delta package abort the p
 door's affair (`door/`).
 """
 
-import fcntl
 import hashlib
 import uuid
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,13 +18,20 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 from features.calendar import is_knowable_sql
 from features.tables import ARROW_TYPES, TABLES, Table
+from pipelines import locks
+from pipelines.locks import Lock
 from pipelines.pieces import PARTITION, remove_pieces, write_parts, write_pieces
 
+LOCK_NAME = "writing.lock"
+# A property of every table, changed whenever a process that was stopped is superseded.
+TURN = "foretide.turn"
+# In the place of what a derived table was derived from, while it is being written.
+UNFINISHED = "unfinished"
 BUCKETS = 16
 # Families of raw tables: the rows, and the keys of rows that a later delivery said again.
 RAW, REPEATS = "raw", "repeats"
@@ -57,11 +63,12 @@ def bucket_of(subject_id: str) -> int:
 
 
 class Lake:
-    """Raw and derived tables below one folder."""
+    """Raw and derived tables below one folder; `fence` raises once another run took the place of this one."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, fence: Callable[[], None] = locks.unfenced) -> None:
         self.root = Path(root)
-        self._is_held = False
+        self._fence = fence
+        self._lock: Lock | None = None
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """A fresh DuckDB connection in UTC, with bounded memory and no progress output of its own."""
@@ -74,18 +81,42 @@ class Lake:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the lake's lock; others wait, who holds it already goes on. The lock is gone when the process is."""
-        if self._is_held:
+        """Hold the lake's lock; others wait, who holds it already goes on. The lock is gone when the process is.
+
+        Raises:
+            Refused: another run took this one's place.
+        """
+        if self._lock is not None:
             yield
             return
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "writing.lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            self._is_held = True
+        with locks.in_turn(self.root / LOCK_NAME, self._fence) as self._lock:
             try:
                 yield
+            except DeltaError:
+                self._lock.check()
+                raise
             finally:
-                self._is_held = False
+                self._lock = None
+
+    def check_turn(self) -> None:
+        """To be asked right before a commit, once its table is open, or before something is removed.
+
+        Raises:
+            Refused: another run took this one's place.
+        """
+        self._fence()
+        if self._lock is not None:
+            self._lock.check()
+
+    def take_over(self) -> None:
+        """Keep a superseded process from committing: of every table that it may have opened the log changes in a way that no
+        commit of before can be put behind."""
+        (self.root / LOCK_NAME).unlink(missing_ok=True)
+        for mark in (self.root / "derived").glob("*.version"):
+            locks.sweep_partials(mark)
+        for log in sorted(self.root.glob("**/_delta_log")):
+            DeltaTable(str(log.parent)).alter.set_table_properties({TURN: uuid.uuid4().hex}, raise_if_not_exists=False)
 
     def append(self, table: Table, portions: Iterable[pa.Table], family: str = RAW) -> int:
         """Add rows in one commit, none if there are none; how many they were.
@@ -116,6 +147,7 @@ class Lake:
         delta = self._open(folder) or DeltaTable.create(
             str(folder), schema, partition_by=list(PARTITION), configuration=DELTA
         )
+        self.check_turn()
         delta.create_write_transaction(pieces, "append", schema, list(PARTITION))
 
     def delete_ingest(self, table: str, ingest_id: str) -> None:
@@ -123,6 +155,7 @@ class Lake:
         for family in FAMILIES:
             delta = self._open(self.root / family / table)
             if delta is not None:
+                self.check_turn()
                 delta.delete(f"ingest_id = '{ingest_id}'")
 
     def read(
@@ -197,17 +230,27 @@ class Lake:
         mark = folder.with_suffix(".version")
         folder.mkdir(parents=True, exist_ok=True)
         with self.writing():
-            mark.unlink(missing_ok=True)
+            locks.sweep_partials(mark)
+            self._mark(mark, UNFINISHED)
             parts, schema = write_parts(folder, [frames] if isinstance(frames, pd.DataFrame) else frames)
+            former = self._open(folder) or str(folder)
+            self.check_turn()
             # The mark makes the two commits one: without it there is no table.
             write_deltalake(
-                str(folder), schema.empty_table(), mode="overwrite", schema_mode="overwrite", configuration=DELTA
+                former, schema.empty_table(), mode="overwrite", schema_mode="overwrite", configuration=DELTA
             )
             stored = DeltaTable(str(folder))
+            self.check_turn()
             stored.create_write_transaction(parts, "append", stored.schema())
             stored = DeltaTable(str(folder))
+            self.check_turn()
             stored.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
-            mark.write_text(version)
+            self._mark(mark, version)
+
+    def _mark(self, mark: Path, text: str) -> None:
+        """Say of a derived table that it is whole, or not; who was superseded cannot."""
+        if self._lock is not None:
+            self._lock.replace(mark, text.encode())
 
     def load(self, name: str) -> pd.DataFrame:
         """A derived table; rows come as they were stored. KeyError if it was never stored whole."""
@@ -224,7 +267,8 @@ class Lake:
     def derived_version(self, name: str) -> str | None:
         """What the stored derived table was derived from; None if there is none, or its writing was cut off."""
         mark = self.derived(name).with_suffix(".version")
-        return mark.read_text() if mark.exists() else None
+        version = mark.read_text() if mark.exists() else UNFINISHED
+        return None if version == UNFINISHED else version
 
     def tables(self) -> list[str]:
         """Names of the raw tables that hold anything."""

@@ -49,7 +49,7 @@ def deliver(installation: Installation, night: str) -> Counts:
     installation.report("delivering")
     made = scoring.basis(installation, night).context
     rows = installation.lake.load("scores")
-    folder = publish(installation.settings.deliveries_folder, rows, made)
+    folder = publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
     record(installation, made, len(rows))
     return {"run_id": folder.name, "rows": len(rows), "roster": made.roster_size}
 

@@ -6,12 +6,13 @@ the assessments that were delivered. It goes out once, before anything is erased
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from pipelines import locks
 from pipelines.delivery import erasure, manifest
 from pipelines.delivery.contract import COLUMNS, KEY, DeliveryContext, score_ids, short_hash
 from pipelines.delivery.publish import Withdrawn, publish, read_scores, run_in_force
@@ -40,13 +41,16 @@ def tokens_told(root: Path) -> set[str]:
     return told
 
 
-def publish_notice(root: Path, tokens: Mapping[str, str], spare: pd.DataFrame | None) -> Path | None:
+def publish_notice(
+    root: Path, tokens: Mapping[str, str], spare: pd.DataFrame | None, fence: Callable[[], None] = locks.unfenced
+) -> Path | None:
     """Supersede the newest delivery by one with the notice, and return its folder.
 
     Args:
         root: folder of all deliveries.
         tokens: id as it is spelled -> random token of the subject, of subjects whose notice has not gone out.
         spare: rows of the last night that was scored, for a delivery that holds no Parquet.
+        fence: raises once another run took the place of this one.
 
     Returns:
         None where no delivery is about any of them: there is nobody to tell.
@@ -71,7 +75,7 @@ def publish_notice(root: Path, tokens: Mapping[str, str], spare: pd.DataFrame | 
     )
     deleted = [name for each in erasure.folders(root) for name in erasure.assessment_ids(each, tokens)]
     made = _stacked(rows, _notices(grid, held, labels, context), context)
-    return publish(root, made, context, Withdrawn(tuple(used), tuple(deleted)))
+    return publish(root, made, context, Withdrawn(tuple(used), tuple(deleted)), fence)
 
 
 def _newest(root: Path) -> Path:

@@ -114,7 +114,7 @@ def _tell(installation: Installation, tokens: dict[str, str]) -> str:
     told = notice.tokens_told(root)
     untold = {name: token for name, token in tokens.items() if token not in told}
     try:
-        folder = notice.publish_notice(root, untold, _last_scores(installation)) if untold else None
+        folder = notice.publish_notice(root, untold, _last_scores(installation), installation.lease.check) if untold else None
     except Refused as refused:
         return f"No notice could be published, tell consumers by hand. {refused}"
     return "" if folder is None else f"Consumers are told by delivery {folder.name} of {folder.parent.name}."
@@ -138,8 +138,8 @@ def _erase(installation: Installation, tombstones: Tombstones, ids: set[str], do
         for table in erasure.delta_tables(lake):
             erasure.scrub(table)
     if root.is_dir():
-        with alone_in(root):
-            done.deliveries = deliveries.erase_everywhere(root, ids)
+        with alone_in(root, installation.lease.check) as own:
+            done.deliveries = deliveries.erase_everywhere(root, ids, own)
 
 
 def _latest(tombstones: Tombstones) -> pd.Timestamp:

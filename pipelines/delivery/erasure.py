@@ -22,7 +22,7 @@ from pipelines import durable
 from pipelines.delivery import csv, fhir, manifest, parquet
 from pipelines.delivery.contract import KEY
 from pipelines.delivery.manifest import MANIFEST_NAME, DeliveredFile
-from pipelines.delivery.publish import UNFINISHED, PlannedFile, point, run_in_force, written
+from pipelines.delivery.publish import PlannedFile, point, run_in_force, written
 from pipelines.delivery.verify import verify
 from pipelines.errors import Refused
 
@@ -47,24 +47,27 @@ def folders(root: Path) -> list[Path]:
     return sorted(p.parent for p in root.glob(f"*/*/{MANIFEST_NAME}") if not p.parent.name.startswith("."))
 
 
-def erase_everywhere(root: Path, ids: Collection[str]) -> list[Erased]:
-    """Take the subjects out of every delivery; whoever calls holds `publish.alone_in`. Safe to repeat after a kill."""
-    _finish_interrupted(root)
-    return [erased for folder in folders(root) if (erased := _erase(folder, ids)) is not None]
+def erase_everywhere(root: Path, ids: Collection[str], own: Path) -> list[Erased]:
+    """Take the subjects out of every delivery; whoever calls holds `publish.alone_in`, which gave the hidden folder `own`.
+
+    Safe to repeat after a kill.
+    """
+    _finish_interrupted(root, own)
+    return [erased for folder in folders(root) if (erased := _erase(folder, ids, own)) is not None]
 
 
-def _finish_interrupted(root: Path) -> None:
+def _finish_interrupted(root: Path, own: Path) -> None:
     """Put in place what a killed erasure had ready, and remove what killed writers left."""
     for fresh in root.glob(f"*/{FRESH}*"):
         folder = fresh.with_name(fresh.name.removeprefix(FRESH))
         if not folder.exists() and _has_manifest_of(fresh, folder.name):
             fresh.rename(folder)
             durable.sync_folder(folder.parent)
-    for kind in (UNFINISHED, FRESH, FORMER):
+    for kind in (FRESH, FORMER):
         for leftover in root.glob(f"*/{kind}*"):
             shutil.rmtree(leftover)
     for night in {folder.parent for folder in folders(root)}:
-        _point_again(night)
+        _point_again(night, own)
 
 
 def _has_manifest_of(folder: Path, run_id: str) -> bool:
@@ -124,7 +127,7 @@ def assessment_ids(folder: Path, ids: Collection[str]) -> list[str]:
     return gone
 
 
-def _erase(folder: Path, ids: Collection[str]) -> Erased | None:
+def _erase(folder: Path, ids: Collection[str], own: Path) -> Erased | None:
     """Take the subjects out of one delivery's files and manifest; None if it holds none of them."""
     try:
         held = rows_held(folder)
@@ -137,7 +140,7 @@ def _erase(folder: Path, ids: Collection[str]) -> Erased | None:
         return _remove_damaged(folder)
     body = manifest.read(folder)
     changed = _put_anew(folder, body, held[~is_gone], ids)
-    _point_again(folder.parent)
+    _point_again(folder.parent, own)
     gone = changed["erased"][-1]
     return Erased(folder.name, gone["rows"], gone["subjects"], body[manifest.SEAL], changed[manifest.SEAL])
 
@@ -165,14 +168,14 @@ def _remove_damaged(folder: Path) -> Erased:
     return Erased(folder.name, 0, 0, "", "", is_damaged=True)
 
 
-def _point_again(night: Path) -> None:
+def _point_again(night: Path, own: Path) -> None:
     """Let the night's pointer name the manifest of the delivery in force as it is now."""
     try:
         run_id = run_in_force(night)
     except Refused:
         return  # a damaged pointer must not keep anybody from being erased; publishing will speak of it
     if run_id is not None and _has_manifest_of(night / run_id, run_id):
-        point(night, night / run_id)
+        point(night, night / run_id, own)
 
 
 def _files_left(folder: Path, fresh: Path, body: dict[str, Any], ids: Collection[str]) -> Iterator[DeliveredFile]:

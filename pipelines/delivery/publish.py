@@ -1,22 +1,23 @@
 """Publishes a night: a folder that is there whole or not at all, and a pointer to the newest one.
 
-`<root>/<as_of>/<run_id>/` is written under a hidden name, forced to disk, and renamed; only then does
+`<root>/<as_of>/<run_id>/` is written in a hidden folder of this very run, forced to disk, and renamed; only then does
 `<root>/<as_of>/latest.json` move to it. A process killed anywhere leaves the old delivery or the new one in force,
-and a second run finishes with the same bytes.
+and a second run finishes with the same bytes. Whatever is put in place is renamed out of that hidden folder: who takes
+this run's place moves the folder away first, so that of a run that wakes late no rename can succeed.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from pipelines import durable
+from pipelines import durable, locks
 from pipelines.delivery import contract, csv, fhir, manifest, parquet
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.manifest import MANIFEST_NAME, DeliveredFile
@@ -26,6 +27,7 @@ from pipelines.errors import Fault, Refused
 POINTER_NAME = "latest.json"
 LOCK_NAME = ".publish.lock"
 UNFINISHED = ".unfinished-"
+SWEPT = f"{UNFINISHED}swept-"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ class Withdrawn:
 NOBODY = Withdrawn()
 
 
-def publish(root: Path, rows: pd.DataFrame, context: DeliveryContext, withdrawn: Withdrawn = NOBODY) -> Path:
+def publish(
+    root: Path, rows: pd.DataFrame, context: DeliveryContext, withdrawn: Withdrawn = NOBODY,
+    fence: Callable[[], None] = locks.unfenced,
+) -> Path:  # fmt: skip
     """Put a night's rows in force, in every format of the context, and return their folder.
 
     The same inputs again change nothing. Other inputs for the same night make a new folder that names the one it
@@ -50,22 +55,24 @@ def publish(root: Path, rows: pd.DataFrame, context: DeliveryContext, withdrawn:
         rows: the contract's columns, from `rows.build`.
         context: the night; `rows` must be of its run.
         withdrawn: who withdrew, where that is why the night is published anew.
+        fence: raises once another run took the place of this one in the installation.
 
     Raises:
-        Refused: the rows break the contract, another process is publishing, or the published folder is damaged.
+        Refused: the rows break the contract, another process is publishing or took this one's place, or the published folder
+            is damaged.
         Fault: this run was published before with other bytes.
     """
     contract.check(rows, context)
     night = root / context.night
-    with alone_in(root):
+    with alone_in(root, fence) as own:
         night.mkdir(exist_ok=True)
         durable.sync_folder(root)
-        for leftover in night.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(leftover)
         folder = night / context.run_id
         supersedes = manifest.read(folder)["supersedes"] if folder.exists() else run_in_force(night)
-        _place(_write(night, rows.assign(supersedes=supersedes), context, supersedes, withdrawn), folder)
-        point(night, folder)
+        unfinished = _write(own / context.run_id, rows.assign(supersedes=supersedes), context, supersedes, withdrawn)
+        fence()
+        _place(unfinished, folder)
+        point(night, folder, own)
     return folder
 
 
@@ -91,21 +98,37 @@ def read_scores(folder: Path) -> pd.DataFrame:
 
 
 @contextmanager
-def alone_in(root: Path) -> Iterator[None]:
-    """Hold the lock of all deliveries; it is gone when the process is.
+def alone_in(root: Path, fence: Callable[[], None] = locks.unfenced) -> Iterator[Path]:
+    """Hold the lock of all deliveries, and a hidden folder to write in; the lock is gone when the process is.
 
     Raises:
-        Refused: another process holds it.
+        Refused: another process holds it, or took the place of this one, before or meanwhile.
     """
     root.mkdir(parents=True, exist_ok=True)
-    with (root / LOCK_NAME).open("w") as handle:
+    otherwise = "Another process is publishing a delivery here. Wait for it to end, then try again."
+    own = root / f"{UNFINISHED}{uuid.uuid4().hex}"
+    with locks.at_once(root / LOCK_NAME, otherwise) as lock:
+        sweep(root)
+        own.mkdir()
+        # Asked with the folder there: whoever takes this run's place from now on finds it and moves it away.
+        fence()
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Refused(
-                "Another process is publishing a delivery here. Wait for it to end, then try again."
-            ) from error
-        yield
+            yield own
+        except FileNotFoundError as error:
+            if own.exists():
+                raise
+            raise Refused(locks.OVERTAKEN) from error
+        finally:
+            if lock.is_held:
+                shutil.rmtree(own, ignore_errors=True)
+
+
+def sweep(root: Path) -> None:
+    """Remove what killed or superseded writers left, each moved away whole first, so that nothing of it can be put in place."""
+    for leftover in [*root.glob(f"{UNFINISHED}*"), *root.glob(f"*/{UNFINISHED}*")]:
+        away = root / f"{SWEPT}{uuid.uuid4().hex}"
+        leftover.rename(away)
+        shutil.rmtree(away)
 
 
 def run_in_force(night: Path) -> str | None:
@@ -123,10 +146,9 @@ def run_in_force(night: Path) -> str | None:
 
 
 def _write(
-    night: Path, rows: pd.DataFrame, context: DeliveryContext, supersedes: str | None, withdrawn: Withdrawn
+    unfinished: Path, rows: pd.DataFrame, context: DeliveryContext, supersedes: str | None, withdrawn: Withdrawn
 ) -> Path:
-    """Write a delivery under its unfinished name and force it to disk; the manifest comes last."""
-    unfinished = night / f"{UNFINISHED}{context.run_id}"
+    """Write a delivery into a hidden folder and force it to disk; the manifest comes last."""
     unfinished.mkdir()
     plans = _plans(rows, context, supersedes, withdrawn.assessment_ids)
     files = [written(unfinished, plan) for plan in plans]
@@ -202,10 +224,13 @@ def _place(unfinished: Path, folder: Path) -> None:
         )
 
 
-def point(night: Path, folder: Path) -> None:
-    """Put the folder in force; nothing is written where it already is."""
+def point(night: Path, folder: Path, own: Path) -> None:
+    """Put the folder in force, by way of the hidden folder of this run; nothing is written where it already is."""
     seal = manifest.read(folder)[manifest.SEAL]
     pointer = {"run_id": folder.name, "folder": folder.name, manifest.SEAL: seal}
     content, path = (json.dumps(pointer, indent=2) + "\n").encode(), night / POINTER_NAME
     if run_in_force(night) is None or path.read_bytes() != content:
-        durable.replace(path, content)
+        fresh = own / POINTER_NAME
+        durable.write(fresh, [content])
+        fresh.rename(path)
+        durable.sync_folder(night)

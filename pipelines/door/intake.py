@@ -95,6 +95,8 @@ def ingest(
             _commit(lake, connection, staging, report, ledger, origin, progress)
         finally:
             connection.close()
+            # Whoever took this run's place may be at the same ingest, in the same folder.
+            lake.check_turn()
             shutil.rmtree(staging.folder, ignore_errors=True)
             take_back_unfinished(lake)
     return report
@@ -184,6 +186,7 @@ def _commit(
         counts["duplicate"] = counts["received"] - sum(counts[kind] for kind in KINDS[1:] if kind != "duplicate")
     number = len(list(ledger.parent.glob("*.json"))) + 1
     entry = {"number": number, "received_at": report.received_at, **asdict(origin), **report.summary()}
+    lake.check_turn()
     durable.replace(ledger, json.dumps(entry, sort_keys=True).encode())
 
 

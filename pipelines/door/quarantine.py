@@ -72,8 +72,11 @@ def keep_broken(
             FROM staged WHERE rule IS NOT NULL)
         SELECT broken.* FROM broken ANTI JOIN ({held}) AS kept USING ("table", file, rule, content)
         ORDER BY file, row_number""")
+    folder = str(_folder(lake))
+    kept = DeltaTable(folder) if DeltaTable.is_deltatable(folder) else folder
+    lake.check_turn()
     write_deltalake(
-        str(_folder(lake)), rows.to_arrow_reader(ROWS_PER_BATCH), mode="append", configuration=DELTA,
+        kept, rows.to_arrow_reader(ROWS_PER_BATCH), mode="append", configuration=DELTA,
         writer_properties=WRITER,
     )  # fmt: skip
 
@@ -81,7 +84,9 @@ def keep_broken(
 def forget_ingest(lake: Lake, ingest_id: str) -> None:
     """Take back what an unfinished ingest put into quarantine."""
     try:
-        DeltaTable(str(_folder(lake))).delete(f"ingest_id = '{ingest_id}'")
+        delta = DeltaTable(str(_folder(lake)))
+        lake.check_turn()
+        delta.delete(f"ingest_id = '{ingest_id}'")
     except TableNotFoundError:
         return
 

@@ -46,6 +46,7 @@ class Store:
     """One derived table: rows by subject and local day."""
 
     def __init__(self, lake: Lake, name: str, key: Collection[str], is_monthly: bool = True) -> None:
+        self._lake = lake
         self.folder = lake.derived(name)
         self.key = list(key)
         self.is_monthly = is_monthly
@@ -131,6 +132,7 @@ class Store:
         names = sorted({name for piece in change.added for name in pq.read_schema(self.folder / piece.path).names})
         delta = self._delta(names)
         actions = [*change.removed, *change.added]
+        self._lake.check_turn()
         delta.create_write_transaction(actions, "append", delta.schema(), list(PARTITION))
         for former in change.removed:
             (self.folder / former.path).unlink()

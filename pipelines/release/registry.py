@@ -6,12 +6,10 @@ when the database cannot be reached. Promotions are recorded in the audit log by
 keeps no history of aliases.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipelines import durable
+from pipelines import durable, locks
 from pipelines.errors import Fault, Refused
 from pipelines.release import tracking
 
@@ -83,9 +81,15 @@ def content_hash(folder: Path) -> str:
 
 
 class Registry:
-    """The MLflow store at `tracking_uri`, its artifacts, and the cache of verified models."""
+    """The MLflow store at `tracking_uri`, its artifacts, and the cache of verified models.
 
-    def __init__(self, tracking_uri: str, artifact_root: Path, cache: Path) -> None:
+    `fence` raises once another run took the place of this one.
+    """
+
+    def __init__(
+        self, tracking_uri: str, artifact_root: Path, cache: Path, fence: Callable[[], None] = locks.unfenced
+    ) -> None:
+        self._fence = fence
         self.tracking_uri = tracking_uri
         self.artifact_root = artifact_root
         self.cache = cache
@@ -177,10 +181,12 @@ class Registry:
         """Point an alias to a version; a new champion's files are verified and cached first.
 
         Raises:
-            Refused: the version's files are not those that were registered.
+            Refused: the version's files are not those that were registered, or another run took this one's place.
         """
+        self._fence()
         if alias == CHAMPION:
             self._remember(model, self.fetch(model))
+        self._fence()
         self._client.set_registered_model_alias(model.name, alias, model.version)
 
     def champion(self, name: str) -> ServedModel:
@@ -212,7 +218,8 @@ class Registry:
             Refused: the files are not those that were registered.
         """
         folder = self.cache / model.name / model.content_sha256
-        with self._cache_lock():
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with locks.in_turn(self.cache / ".lock"):
             if not folder.is_dir() or content_hash(folder) != model.content_sha256:
                 self._download(model, folder)
         return folder
@@ -261,13 +268,6 @@ class Registry:
             f"The model registry cannot be reached and no verified copy of `{name}` is here; nothing was scored. "
             "Bring the registry back, then try again."
         ) from error
-
-    @contextmanager
-    def _cache_lock(self) -> Iterator[None]:
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with (self.cache / ".lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
 
 
 def _version(made: Any) -> ModelVersion:

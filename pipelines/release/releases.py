@@ -6,7 +6,6 @@ the next release puts in place.
 """
 
 import base64
-import fcntl
 import json
 import os
 import shutil
@@ -23,7 +22,7 @@ import pandas as pd
 from models.fairness import differencing, disclosure
 from models.fairness.differencing import Membership
 from models.fairness.showing import RELEASABLE, Shown
-from pipelines import durable
+from pipelines import durable, locks
 from pipelines.errors import Fault, Refused
 from pipelines.release.tokens import Tokens
 from pipelines.reports import bundle
@@ -285,15 +284,15 @@ def _alone_in(ledger: Path) -> Iterator[None]:
     """Hold the ledger; the lock is gone when the process is."""
     try:
         ledger.mkdir(parents=True, exist_ok=True)
-        opened = (ledger / LOCK_NAME).open("w")
+        lock = locks.take(ledger / LOCK_NAME)
     except OSError as error:
         raise Refused(
             f"The release ledger `{ledger}` cannot be written. Nothing was released. Ask for the right to write there: a ledger "
             "elsewhere would not know what was released before."
         ) from error
-    with opened as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Refused("Another process is releasing a report here. Wait for it to end, then try again.") from error
+    if lock is None:
+        raise Refused("Another process is releasing a report here. Wait for it to end, then try again.")
+    try:
         yield
+    finally:
+        lock.close()

@@ -3,7 +3,6 @@
 Holds what is about MLflow itself; which model serves is `pipelines.release.registry`'s business.
 """
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -19,6 +18,7 @@ import pandas as pd
 
 from models.baselines import MODEL
 from models.evaluation import GAIN
+from pipelines import locks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,8 +74,7 @@ def open_store(tracking_uri: str, artifact_root: Path) -> tuple["MlflowClient", 
     """
     mlflow = import_mlflow()
     artifact_root.mkdir(parents=True, exist_ok=True)
-    with (artifact_root / ".store.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with locks.in_turn(artifact_root / ".store.lock"):
         if tracking_uri.startswith(SQLITE):
             Path(tracking_uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(tracking_uri)

@@ -17,7 +17,7 @@ from pipelines.consent import erasure, models, names, notice
 from pipelines.consent.tombstones import Tombstones
 from pipelines.consent.withdrawal import withdraw
 from pipelines.delivery import erasure as deliveries
-from pipelines.delivery.publish import current, publish, read_scores
+from pipelines.delivery.publish import alone_in, current, publish, read_scores
 from pipelines.delivery.verify import verify
 from pipelines.errors import Fault
 from pipelines.installation import Installation
@@ -111,7 +111,8 @@ def test_deliveries_in_any_format_are_erased(tmp_path, formats):
     folder = publish(tmp_path, scored(of), of)
     held = deliveries.rows_held(folder)
     assert held.to_dict("list") == scored(of)[deliveries.HELD].to_dict("list")
-    (erased,) = deliveries.erase_everywhere(tmp_path, {SENTINEL})
+    with alone_in(tmp_path) as own:
+        (erased,) = deliveries.erase_everywhere(tmp_path, {SENTINEL}, own)
     assert (erased.subjects, erased.rows) == (1, 2)
     assert not any(SENTINEL.encode() in path.read_bytes() for path in folder.iterdir())
     report = verify(folder)
@@ -124,7 +125,8 @@ def test_a_formula_for_an_id_is_found_in_csv(tmp_path):
     rows = scored(of).assign(subject_id=lambda r: r["subject_id"].replace({SENTINEL: "=1+2"}))
     folder = publish(tmp_path, rows, of)
     assert "'=1+2" in (folder / "scores.csv").read_text()
-    assert len(deliveries.erase_everywhere(tmp_path, {"=1+2"})) == 1
+    with alone_in(tmp_path) as own:
+        assert len(deliveries.erase_everywhere(tmp_path, {"=1+2"}, own)) == 1
     assert "=1+2" not in (folder / "scores.csv").read_text()
 
 
