@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.tables import TABLES
-from pipelines import alerts, data_nights, engineering, scoring
+from pipelines import alerts, data_nights, engineering, night_status, scoring
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
 from pipelines.errors import Refused
@@ -67,19 +67,18 @@ def report(installation: Installation, night: str) -> Counts:
     """Write the page that says how the night went: counts only."""
     settings, made = installation.settings, scoring.basis(installation, night).context
     scores = installation.lake.load("scores")
-    silent = data_nights.silent_streams(installation, night)
-    notices = [f"Nothing of `{table}` has come in for {days} days." for table, days in silent.items()]
+    status = night_status.conclude(installation, night)
     page = Context(
         as_of=date.fromisoformat(night), dataset=dataset_name(installation), code_version=made.code_version,
         model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
         overrides=overrides(installation),
     )  # fmt: skip
     write_nightly(
-        settings.reports_folder, count_rows(scores), alerts_page.of_night(scores), notices, made.roster_size, page,
-        serving(installation),
+        settings.reports_folder, count_rows(scores), alerts_page.of_night(scores), (), made.roster_size, page,
+        serving(installation), status,
     )  # fmt: skip
     report_data(installation, night, installation.lake.load("plausibility_counts"))
-    return {"notices": len(notices)}
+    return {"status": status.level, "reasons": len(status.reasons)}
 
 
 def overrides(installation: Installation) -> tuple[str, ...]:

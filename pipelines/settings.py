@@ -25,6 +25,7 @@ from pydantic_settings import (
 from features.errors import FeaturesError
 from pipelines.alert_sections import AlertPolicy, TierSettings
 from pipelines.errors import Usage
+from pipelines.night_sections import Completeness, Freshness, NightSettings
 from pipelines.outcome_sections import OutcomeSettings
 from pipelines.sections import (
     AuditSettings,
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     release_policy: ReleasePolicy = ReleasePolicy()
     alert_policy: AlertPolicy = AlertPolicy()
     delivery: Delivery = Delivery()
+    night: NightSettings = NightSettings()
 
     @field_validator("signals")
     @classmethod
@@ -317,5 +319,8 @@ def _known_keys() -> list[str]:
         AlertPolicy,
         TierSettings,
         Delivery,
+        NightSettings,
+        Freshness,
+        Completeness,
     )
     return [key for group in (*groups, SimulatedSource, FileSource) for key in group.model_fields]

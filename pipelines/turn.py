@@ -58,13 +58,16 @@ def alone(installation: Installation) -> Iterator[None]:
         lock.close()
 
 
-def is_free(settings: Settings) -> bool:
-    """Whether nobody is at work in the installation right now."""
+@contextmanager
+def if_free(settings: Settings) -> Iterator[bool]:
+    """Whether nobody else is at work in the installation, which is held while the block runs if so."""
     settings.state_folder.mkdir(parents=True, exist_ok=True)
     lock = locks.take(settings.state_folder / LOCK_NAME)
-    if lock is not None:
-        lock.close()
-    return lock is not None
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            lock.close()
 
 
 def _own(now: datetime | None) -> dict[str, object]:

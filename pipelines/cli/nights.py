@@ -1,12 +1,15 @@
 """Commands about nights: `run`, `score`, `backtest`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import AsOf, Config, Json, answering, app
 from pipelines.cli.held import held
+
+if TYPE_CHECKING:
+    from pipelines.night_record import NightStatus
 
 # The asset that tells what became of shadow nights.
 SHADOW = "model_shadow_scores"
@@ -21,6 +24,7 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
     from pipelines.night import delivered
+    from pipelines.night_status import of, watched
     from pipelines.release import shadow
     from pipelines.release.reporting import findings
     from pipelines.settings import load_settings
@@ -29,12 +33,15 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
         if as_of is None:
             execute(installation, "take_in")
         night = night_of(installation, as_of)
-        execute(installation, "retrain", night)
-        told = execute(installation, "nightly", night)[SHADOW]
-        _, sentences = findings(installation)
-        counts, folder = delivered(installation, night)
+        with watched(installation, night):
+            execute(installation, "retrain", night)
+            told = execute(installation, "nightly", night)[SHADOW]
+            _, sentences = findings(installation)
+            counts, folder = delivered(installation, night)
+        status = of(installation, night)
     paths = [installation.settings.reports_folder / "index.html", folder]
-    return Answer("run", counts, paths, [*sentences, *shadow.sentences(told)], extra={"shadow_nights": told})
+    said = [*sentences, *shadow.sentences(told), *_in_words(status)]
+    return Answer("run", counts, paths, said, extra={"shadow_nights": told, **_as_json(status)})
 
 
 @app.command("score")
@@ -45,18 +52,21 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
     from pipelines.night import delivered, overrides, refuse_early
+    from pipelines.night_status import of, watched
     from pipelines.release import shadow
     from pipelines.settings import load_settings
 
     with held(load_settings(config), as_json) as installation:
         night = night_of(installation, as_of)
-        refuse_early(installation, night)
-        made = execute(installation, "nightly", night)
-        counts, folder = delivered(installation, night)
+        with watched(installation, night):
+            refuse_early(installation, night)
+            made = execute(installation, "nightly", night)
+            counts, folder = delivered(installation, night)
         outside = overrides(installation)
+        status = of(installation, night)
     told, again = made[SHADOW], made[LATE]
-    said = [*late.sentences(again), *outside, *shadow.sentences(told)]
-    return Answer("score", counts, [folder], said, extra={"shadow_nights": told, "late_nights": again})
+    said = [*late.sentences(again), *outside, *shadow.sentences(told), *_in_words(status)]
+    return Answer("score", counts, [folder], said, extra={"shadow_nights": told, "late_nights": again, **_as_json(status)})
 
 
 @app.command("backtest")
@@ -88,3 +98,15 @@ def backtest_command(
     ]
     rows = told.to_dict("records") if as_json else by_outcome.to_dict("records")
     return Answer("backtest", rows, [found.deliveries], sentences, is_told_first=True)
+
+
+def _in_words(status: "NightStatus | None") -> list[str]:
+    """What there is to see to, if anything."""
+    if status is None or status.level == "green":
+        return []
+    return [f"The night is {status.level}.", *(reason.replace("`", "") for reason in status.reasons)]
+
+
+def _as_json(status: "NightStatus | None") -> dict[str, Any]:
+    """The night's status for machines."""
+    return {} if status is None else {"status": status.level, "reasons": list(status.reasons)}

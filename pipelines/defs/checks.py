@@ -12,9 +12,9 @@ from dagster import (
 )
 
 from features.tables import TABLES
-from pipelines import cohort, data_nights, night
+from pipelines import cohort, data_nights, night, night_status, supply
 from pipelines.data_nights import Broken, StreamNight
-from pipelines.defs.engineer import core_days
+from pipelines.defs.engineer import core_days, features_night
 from pipelines.installation import Installation
 
 HOLD, FEW_BAD, NEEDED = "rows_are_valid", "few_rows_are_in_quarantine", "waivers_are_needed"
@@ -56,6 +56,36 @@ def nothing_implausible_is_new(context: AssetCheckExecutionContext) -> AssetChec
     new = counts[counts["is_of_the_night"]].to_dict("records")
     told = {f"{c['stream']}: {c['rule']}": f"{c['n_subjects']} subjects, {c['n_rows_or_days']} days" for c in new}
     return AssetCheckResult(passed=not new, severity=AssetCheckSeverity.WARN, metadata=told)
+
+
+@multi_asset_check(
+    specs=[
+        AssetCheckSpec(
+            supply.FRESH, asset=features_night, blocking=True,
+            description="The newest row of each stream is no older at the cutoff than declared (`night: freshness:`).",
+        ),
+        AssetCheckSpec(
+            supply.COMPLETE, asset=features_night, blocking=True,
+            description="About as large a share of the roster as usual has any data lately (`night: completeness:`).",
+        ),
+    ],
+    required_resource_keys={"installation"},
+)  # fmt: skip
+def night_has_enough_to_go_on(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
+    """The night begins: what its data lack is put on record, and stops it where that was declared."""
+    installation, as_of = context.resources.installation, context.run.tags[PARTITION]
+    counts, remarks = supply.take_stock(installation, as_of)
+    night_status.begin(installation, as_of, counts)
+    for remark in remarks:
+        night_status.add(installation, as_of, remark.level, remark.words)
+    for check in (supply.FRESH, supply.COMPLETE):
+        found = [remark for remark in remarks if remark.check == check]
+        stops = any(remark.level == "red" for remark in found)
+        severity = AssetCheckSeverity.ERROR if stops else AssetCheckSeverity.WARN
+        yield AssetCheckResult(
+            asset_key="features_night", check_name=check, passed=not found, severity=severity,
+            metadata={**counts, "found": [remark.words for remark in found]},
+        )  # fmt: skip
 
 
 def _holds(table: str, stream: StreamNight) -> AssetCheckResult:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, multi_asset
 
 from features.tables import TABLES
+from pipelines.defs.retries import tried_again
 from pipelines.ingestion import ingest_all
 
 SPECS = [AssetSpec(f"raw_{table.name}", group_name="raw", description=table.meaning) for table in TABLES.values()]
@@ -14,7 +15,8 @@ SPECS = [AssetSpec(f"raw_{table.name}", group_name="raw", description=table.mean
 def raw_tables(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
     """Ingest every declared source; rows that break a rule go to quarantine, content seen before changes nothing."""
     installation = context.resources.installation
-    reports = ingest_all(installation)
+    with tried_again():
+        reports = ingest_all(installation)
     for table in TABLES:
         counts = {name: sum(report.count(table, name) for report in reports)
                   for name in ("received", "appended", "duplicate", "quarantined")}  # fmt: skip

@@ -1,6 +1,7 @@
 """The one resource of every asset: the installation, a plain object, so that logic never sees Dagster."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from dagster import InitResourceContext, resource
 
@@ -12,6 +13,7 @@ from pipelines.turn import alone
 @resource(description="Settings, lake, model registry and audit log of this installation; held alone during a run.")
 def installation(_: InitResourceContext) -> Iterator[Installation]:
     """The installation that `FORETIDE_CONFIG`, or foretide.yaml in the working directory, describes."""
-    found = Installation(load_settings())
+    # A run under Dagster is a command like any other: this is where it learns what time it is.
+    found = Installation(load_settings(), now=datetime.now(UTC))
     with alone(found):
         yield found

@@ -8,13 +8,14 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from dagster import DagsterExecutionStepExecutionError, DagsterInstance, ResourceDefinition
+from dagster import DagsterExecutionStepExecutionError, DagsterInstance, DagsterRun, ResourceDefinition, RetryRequested
 
 # Raised by public calls, but not exported.
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
 
 from features.errors import FeaturesError
 from models.errors import ModelsError
+from pipelines import dagster_home, night_status, supply
 from pipelines.definitions import defs
 from pipelines.errors import ForetideError, Refused
 from pipelines.installation import Installation
@@ -34,12 +35,20 @@ def execute(installation: Installation, job: str, night: str | None = None) -> d
         KeyboardInterrupt: the process was asked to end.
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    home = installation.settings.home
-    # Paths in dagster.yaml are relative to the home.
-    with contextlib.chdir(home), interrupts_kept():
-        os.environ["DAGSTER_HOME"] = str(home)
-        with DagsterInstance.get() as instance:
-            return _execute(installation, instance, job, night)
+    with interrupts_kept(), dagster_home.opened(installation.settings) as instance:
+        for run in dagster_home.reap(instance, installation.now):
+            _put_on_record(installation, run)
+        return _execute(installation, instance, job, night)
+
+
+def _put_on_record(installation: Installation, left: DagsterRun) -> None:
+    """Say of a night whose run was cut off that it was; a night that was over by then stands as it is."""
+    night = left.tags.get(dagster_home.PARTITION)
+    if left.job_name != "nightly" or night is None:
+        return
+    status = night_status.of(installation, night)
+    if status is None or not status.is_over:
+        night_status.fail(installation, night, dagster_home.CUT_OFF)
 
 
 @contextlib.contextmanager
@@ -83,18 +92,22 @@ def _execute(installation: Installation, instance: DagsterInstance, job: str, ni
             instance=instance,
             partition_key=night,
             run_config=QUIET,
-            tags=REPOSITORY,
+            tags=REPOSITORY | dagster_home.BY_COMMAND,
             resources={"installation": ResourceDefinition.hardcoded_resource(installation)},
         )
     except DagsterExecutionStepExecutionError as error:
         refused = error.user_exception
+        if isinstance(refused, RetryRequested):
+            refused = refused.__cause__
         if isinstance(refused, ForetideError | FeaturesError | ModelsError):
             raise refused from None
         raise
     except DagsterExecutionInterruptedError:
         # Dagster has put the run on record as failed; its own name for Ctrl-C is known to nobody above.
         raise KeyboardInterrupt from None
-    except DagsterAssetCheckFailedError:
+    except DagsterAssetCheckFailedError as error:
+        if night is not None and any(check in str(error) for check in (supply.FRESH, supply.COMPLETE)):
+            raise Refused(_lacking(installation, night)) from None
         raise Refused(
             f"The job `{job}` stopped: rows in the lake break what must hold. The newest page under “Data” in "
             f"{installation.settings.reports_folder} says which and how many. Cure the source, or declare a waiver with a "
@@ -102,3 +115,11 @@ def _execute(installation: Installation, instance: DagsterInstance, job: str, ni
         ) from None
     made = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
     return {of.asset_key.to_user_string(): {name: told.value for name, told in of.metadata.items()} for of in made}
+
+
+def _lacking(installation: Installation, night: str) -> str:
+    """What the night's data lack, where that stops it."""
+    status = night_status.of(installation, night)
+    levels = () if status is None else zip(status.levels, status.reasons, strict=True)
+    said = " ".join(reason for level, reason in levels if level == "red")
+    return f"{said} That stops the night (`night:` in the configuration). Have the stream sent, or declare another limit."

@@ -12,6 +12,7 @@ from dagster import (
 from pipelines import late, night
 from pipelines.defs.engineer import INSTALLATION, core_days, core_roster, features_night
 from pipelines.defs.partitions import nights
+from pipelines.defs.retries import tried_again
 from pipelines.release import shadow
 
 NOTHING_BARRED = AssetCheckSpec(
@@ -33,7 +34,8 @@ def report_late(context: AssetExecutionContext) -> MaterializeResult:
 )
 def model_scores(context: AssetExecutionContext) -> MaterializeResult:
     """A row for everyone on the roster: a probability, or the reason why there is none."""
-    return MaterializeResult(metadata=night.score(context.resources.installation, context.partition_key))
+    with tried_again():
+        return MaterializeResult(metadata=night.score(context.resources.installation, context.partition_key))
 
 
 @asset(group_name="report", deps=[model_scores], partitions_def=nights, required_resource_keys=INSTALLATION)

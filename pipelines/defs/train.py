@@ -4,6 +4,7 @@ from dagster import AssetExecutionContext, MaterializeResult, asset
 
 from pipelines.defs.engineer import INSTALLATION, features_matrix
 from pipelines.defs.partitions import nights
+from pipelines.defs.retries import tried_again
 from pipelines.release import promotion
 from pipelines.training import ablation, controls, evaluating, fitting, labelling
 
@@ -38,13 +39,15 @@ def model_controls(context: AssetExecutionContext) -> MaterializeResult:
 def model_challenger(context: AssetExecutionContext) -> MaterializeResult:
     """The predictor that earned it, fitted on everybody and registered as challenger."""
     installation, night = context.resources.installation, context.partition_key
-    return MaterializeResult(metadata=fitting.register(installation, night, ablation.tables(installation, night)))
+    with tried_again():
+        return MaterializeResult(metadata=fitting.register(installation, night, ablation.tables(installation, night)))
 
 
 @asset(group_name="model", deps=["report_model"], partitions_def=nights, required_resource_keys=INSTALLATION)
 def model_champion(context: AssetExecutionContext) -> MaterializeResult:
     """The release decision: the challenger serves if the policy, the audit included, allows it."""
-    return MaterializeResult(metadata=promotion.decide(context.resources.installation, context.partition_key))
+    with tried_again():
+        return MaterializeResult(metadata=promotion.decide(context.resources.installation, context.partition_key))
 
 
 ASSETS = (model_labels, model_evaluation, model_controls, model_challenger, model_champion)

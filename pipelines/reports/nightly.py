@@ -1,5 +1,6 @@
 """The report of one night: how many subjects have a score, in which tier, and why the others have none."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,9 @@ import pandas as pd
 
 from pipelines.delivery.contract import ALERTS
 from pipelines.reports import words
+from pipelines.night_record import NightStatus
 from pipelines.reports.alerts import AlertsNight
-from pipelines.reports.site import Context, write_page
+from pipelines.reports.site import Context, environment, slug, write_index, write_page, write_text
 
 STATUSES = {
     "scored": "Scored",
@@ -20,6 +22,8 @@ STATUSES = {
     "withheld": "Withheld by policy",
     "consent_withdrawn": "Consent withdrawn",
 }
+# Where the status stands on a page.
+SECTION = re.compile(r'<section id="status".*?</section>', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def write_nightly(
     roster: int,
     context: Context,
     serving: Sequence[Serving],
+    status: NightStatus | None = None,
 ) -> Path:
     """Write the report of one delivery and give its path.
 
@@ -64,11 +69,12 @@ def write_nightly(
         notices: sentences about the night: streams that were empty, a model from the cache.
         roster: subjects that had to have a row.
         serving: what scored each outcome.
+        status: what is on record about the night.
     """
     delivered = _delivered(counts)
     return write_page(
         folder,
-        f"nightly {context.as_of.isoformat()}",
+        _name(context.as_of.isoformat()),
         "nightly",
         f"Night of {context.as_of.isoformat()}",
         _finding(counts, delivered, roster),
@@ -80,7 +86,22 @@ def write_nightly(
         delivered=words.count(delivered),
         is_whole=delivered == roster,
         alerts=ALERTS,
+        status=status or NightStatus(context.as_of.isoformat()),
     )
+
+
+def _name(night: str) -> str:
+    return f"nightly {night}"
+
+
+def show_status(folder: Path, status: NightStatus) -> None:
+    """Put a night's status onto its page, if that is written, and onto the index page."""
+    page = folder / f"{slug(_name(status.night))}.html"
+    if page.is_file():
+        section = environment().get_template("_status.html.j2").module.section(status)  # type: ignore[attr-defined]
+        text = page.read_text(encoding="utf-8")
+        write_text(page, SECTION.sub(lambda _: str(section).strip(), text, count=1))
+    write_index(folder)
 
 
 def _serving(of: Serving) -> tuple[str, bool]:

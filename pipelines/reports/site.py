@@ -14,6 +14,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipelines import night_record
+
 HERE = Path(__file__).parent
 INDEX = "index.html"
 KINDS = {
@@ -55,20 +57,23 @@ def write_page(folder: Path, name: str, kind: str, title: str, finding: str, con
 
 def render(kind: str, title: str, finding: str, context: Context | None, *, home: str = "", **content: Any) -> str:
     """A page as text. `home` is where the index lies; empty where the page stands alone. The rest is as of `write_page`."""
-    template = _environment().get_template(f"{kind}.html.j2")
+    template = environment().get_template(f"{kind}.html.j2")
     return template.render(
         title=title, finding=finding, kind=kind, context=context, home=home, style=_style(), slug=slug, **content
     )
 
 
 def write_index(folder: Path) -> Path:
-    """Write the page that links every report in the folder, newest first within its kind."""
+    """Write the page that links every report in the folder, newest first within its kind, and says how the last night went.
+
+    Nights are on record in the state folder, in which the folder of reports lies.
+    """
     pages = [_read_page(path) for path in sorted(folder.glob("*.html")) if path.name != INDEX]
     sections = [
         (heading, about, sorted((p for p in pages if p.kind == kind), key=lambda p: (p.as_of, p.file), reverse=True))
         for kind, (heading, about) in KINDS.items()
     ]
-    return write_text(folder / INDEX, render("index", "Foretide reports", "", None, sections=sections))
+    return write_text(folder / INDEX, render("index", "Foretide reports", "", None, sections=sections, last=night_record.last(folder.parent)))
 
 
 def slug(name: str) -> str:
@@ -113,7 +118,8 @@ def _read_page(path: Path) -> Page:
     return reader.page
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where templates are found, and how they are filled in."""
     return Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,

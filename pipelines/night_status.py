@@ -1,0 +1,128 @@
+"""The status of each night: green, amber or red, with its reasons; on record, on the pages, and told where somebody must act.
+
+A night begins, everything that is found on the way is added, and it ends: delivered, or failed. What failed is red; the last
+delivery stands.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from features.errors import FeaturesError
+from models.errors import ModelsError
+from pipelines import data_nights, night_record, notices
+from pipelines.errors import ForetideError, Refused
+from pipelines.installation import Installation
+from pipelines.night_record import Level, NightStatus
+from pipelines.notices import Notice
+from pipelines.release.registry import model_name
+from pipelines.reports.nightly import show_status
+
+__all__ = ["NightStatus", "add", "begin", "conclude", "fail", "of", "watched"]
+
+FAILED, INCOMPLETE = "night_failed", "night_incomplete"
+
+
+def of(installation: Installation, night: str) -> NightStatus | None:
+    """What is on record about a night; None if it never began."""
+    return night_record.read(installation.settings.state_folder, night)
+
+
+def begin(installation: Installation, night: str, counts: Mapping[str, int]) -> None:
+    """A night begins, for the first time or anew: what was said of an earlier try is gone."""
+    night_record.write(installation.settings.state_folder, NightStatus(night, counts=counts))
+
+
+def add(installation: Installation, night: str, level: Level, reason: str) -> None:
+    """Say one more thing about a night, whether it is still going on or over; its pages show it."""
+    state = installation.settings.state_folder
+    status = night_record.read(state, night) or NightStatus(night)
+    _show(installation, status.told(level, reason))
+
+
+def conclude(installation: Installation, night: str) -> NightStatus:
+    """A night is delivered: what its data and its model give to say is said, and somebody is told where there is anything."""
+    for reason in [*_of_data(installation, night), *_of_models(installation)]:
+        add(installation, night, "amber", reason)
+    former = of(installation, night) or NightStatus(night)
+    status = NightStatus(night, former.level, former.reasons, former.counts, former.levels, is_over=True)
+    _show(installation, status)
+    if status.level != "green":
+        title = "Scores are delivered, but there is something to see to."
+        _tell(installation, Notice(INCOMPLETE, status.level, night, title, status.reasons, status.counts))
+    return status
+
+
+def _of_data(installation: Installation, night: str) -> list[str]:
+    """Streams of which an unusual share came into quarantine."""
+    on_record = data_nights.on_record(installation, night, 1)
+    streams = on_record[-1].streams if on_record and on_record[-1].night == night else {}
+    most = installation.settings.door.max_bad_share
+    return [
+        f"{stream.quarantine_share:.0%} of the night's rows of `{table}` are in quarantine."
+        for table, stream in streams.items()
+        if not stream.has_few_in_quarantine(most)
+    ]
+
+
+def _of_models(installation: Installation) -> list[str]:
+    """Champions that had to be taken from the cache."""
+    served = [installation.registry.champion(model_name(outcome)) for outcome in installation.settings.outcomes]
+    return [
+        f"The model registry cannot be reached: {one.name} version {one.version}, the last champion that was verified here, "
+        "scored from the cache."
+        for one in served
+        if one.is_from_cache
+    ]
+
+
+def fail(installation: Installation, night: str, error: BaseException | str) -> None:
+    """A night was refused or broke down: red, on record, on the index page, and told; the last delivery stands."""
+    former = of(installation, night)
+    status = NightStatus(night, counts={} if former is None else former.counts, is_over=True)
+    status = status.told("red", error if isinstance(error, str) else _in_words(error))
+    _show(installation, status)
+    title = "No new scores were delivered. The last delivery stands as it was."
+    cure = f"Cure what is named and give `foretide score --as-of {night}`; docs/operations.md says what each status means."
+    _tell(installation, Notice(FAILED, "red", night, title, (*status.reasons, cure), status.counts))
+
+
+def _in_words(error: BaseException) -> str:
+    """Why a night failed; of an error that is not ours only the type, for its text may hold somebody's data."""
+    if isinstance(error, ForetideError | FeaturesError | ModelsError):
+        return str(error)
+    return f"It broke down with an unforeseen fault ({type(error).__name__}). Its run in Dagster holds the place."
+
+
+@contextmanager
+def watched(installation: Installation, night: str) -> Iterator[None]:
+    """Put the night on record as failed when the block fails; what it raised goes on.
+
+    A night that was stopped by a signal is not a failure: whoever stopped it knows. Whoever was superseded says nothing:
+    the night belongs to another run.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _is_in_charge(installation):
+            fail(installation, night, error)
+        raise
+
+
+def _is_in_charge(installation: Installation) -> bool:
+    try:
+        installation.lease.check()
+    except Refused:
+        return False
+    return True
+
+
+def _show(installation: Installation, status: NightStatus) -> None:
+    night_record.write(installation.settings.state_folder, status)
+    show_status(installation.settings.reports_folder, status)
+
+
+def _tell(installation: Installation, notice: Notice) -> None:
+    """Give a notice; what could not be reached is in the log, for a notice never fails a night."""
+    for untold in notices.give(installation, notice):
+        logging.getLogger(__name__).warning(untold)
