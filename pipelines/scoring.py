@@ -222,6 +222,8 @@ def language(installation: Installation) -> explanation.Language:
 
 
 def _version(installation: Installation, served: ServedModel) -> str:
-    """What made a score: name, version, whether it is the model or a baseline by name, and whether outside the policy."""
+    """What made a score: name, version, whether it is the model or a baseline by name, whether outside the policy, and whether
+    it had to come from the verified cache."""
     override = ", released by override" if ledger.override_of(installation.audit_log, served.model) else ""
-    return f"{served.name}/{served.version} ({risk.load(served.folder).name}{override})"
+    cached = ", from the verified cache" if served.is_from_cache else ""
+    return f"{served.name}/{served.version} ({risk.load(served.folder).name}{override}{cached})"

@@ -64,7 +64,7 @@ def running(settings: Settings, programs: tuple[Server, ...], config: Path) -> I
     for server in programs:
         if server.port and _answers(server.port):
             raise Refused(f"Port {server.port} is taken, {server.name} cannot use it. Choose another with the options.")
-    _free_the_queue(settings)
+    free_the_queue(settings)
     logs = settings.state_folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     settings.reports_folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def running(settings: Settings, programs: tuple[Server, ...], config: Path) -> I
             process.wait(timeout=30)
 
 
-def _free_the_queue(settings: Settings) -> None:
+def free_the_queue(settings: Settings) -> None:
     """Make Dagster's home before several programs want to, and put runs on record as failed whose process is gone.
 
     Where a command is at work its run is in progress: then nothing is touched, and that command has seen to it.
