@@ -7,6 +7,7 @@ import pandas as pd
 
 from features.tables import TABLES
 from pipelines import alerts, data_nights, engineering, night_status, scoring
+from pipelines import cohort as cohorts
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
 from pipelines.errors import Refused
@@ -27,10 +28,12 @@ def refuse_early(installation: Installation, night: str) -> None:
     """Find out whether the night can be scored before anything is written.
 
     Raises:
-        Refused: nobody was known by then, an outcome has no champion, its files were altered, no promotion on record made
+        Refused: nobody was known by then or is on the roster, an outcome has no champion, its files were altered, no promotion on record made
             it champion, or it was trained on what came to be known after that night.
     """
-    scoring.champions(installation, engineering.cohort(installation, night))
+    known = engineering.cohort(installation, night)
+    cohorts.refuse_an_empty_roster(known)
+    scoring.champions(installation, known)
 
 
 def score(installation: Installation, night: str) -> Counts:
@@ -45,10 +48,19 @@ def score(installation: Installation, night: str) -> Counts:
 
 
 def deliver(installation: Installation, night: str) -> Counts:
-    """Publish the stored rows of the night; the same inputs again change nothing."""
+    """Publish the stored rows of the night; the same inputs again change nothing.
+
+    Raises:
+        Refused: the rows are of others than are on the roster, or as `publish` refuses.
+    """
     installation.report("delivering")
-    made = scoring.basis(installation, night).context
-    rows = installation.lake.load("scores")
+    of = scoring.basis(installation, night)
+    made, rows = of.context, installation.lake.load("scores")
+    strangers = set(rows["subject_id"]) - set(of.known.roster["subject_id"])
+    if strangers:
+        raise Refused(
+            f"The night was not published: {len(strangers)} subjects with a row are not on its roster. Score the night again."
+        )
     folder = publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
     record(installation, made, len(rows))
     return {"run_id": folder.name, "rows": len(rows), "roster": made.roster_size}

@@ -50,7 +50,7 @@ def write_parts(folder: Path, frames: Iterable[pd.DataFrame]) -> tuple[list[AddA
         # Real numbers hardly compress: a fast code, and no dictionary of them.
         words = [field.name for field in schema if not pa.types.is_floating(field.type)]
         pq.write_table(content.cast(schema), path, compression="lz4", row_group_size=ROWS_PER_GROUP, store_schema=False,
-                       use_dictionary=words, write_statistics=False)  # fmt: skip
+                       use_dictionary=words, write_statistics=False, write_page_checksum=True)  # fmt: skip
         stats = json.dumps({"numRecords": content.num_rows})
         parts.append(AddAction(path.name, path.stat().st_size, {}, 0, True, stats))
     return parts, schema
@@ -117,7 +117,7 @@ def _write_piece(folder: Path, table: Table, rows: pa.Table) -> AddAction:
         stored, path, compression="zstd", compression_level=1, row_group_size=ROWS_PER_GROUP, store_schema=False,
         use_dictionary=[name for name in stored.column_names if name not in rising],
         column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
-        write_statistics=[name for name in (*STATISTICS, table.time) if name in stored.column_names],
+        write_statistics=[name for name in (*STATISTICS, table.time) if name in stored.column_names], write_page_checksum=True,
     )  # fmt: skip
     stats = json.dumps({"numRecords": rows.num_rows})
     return AddAction(str(relative), path.stat().st_size, values, 0, True, stats)

@@ -1,7 +1,8 @@
-"""Checks a folder that Foretide wrote: a delivery or an audit log; says which of the two it found."""
+"""Checks a folder that Foretide wrote: a delivery, an audit log or a lake; says which of them it found."""
 
 from pathlib import Path
 
+from pipelines import lake_check
 from pipelines.audit_log import AuditLog
 from pipelines.delivery.manifest import MANIFEST_NAME
 from pipelines.delivery.verify import verify as verify_delivery
@@ -15,7 +16,7 @@ def verify(folder: Path) -> list[dict[str, str]]:
     Erased is a delivery that is whole but for subjects who withdrew; their rows went as its manifest says.
 
     Raises:
-        Refused: the folder is neither a delivery nor an audit log.
+        Refused: the folder is none of them.
     """
     if (folder / MANIFEST_NAME).is_file():
         report = verify_delivery(folder)
@@ -27,7 +28,10 @@ def verify(folder: Path) -> list[dict[str, str]]:
         return _rows("delivery", list(report.faults), told)
     if AuditLog.is_at(folder):
         return _rows("audit log", AuditLog(folder).verify(), "the chain is whole up to its head")
-    raise Refused(f"`{folder}` is neither a delivery (no {MANIFEST_NAME}) nor an audit log. Name such a folder.")
+    if lake_check.is_lake(folder):
+        files, faults = lake_check.damaged(folder)
+        return _rows("lake", faults, f"{words.counted(files, 'file')}, every page as it was written")
+    raise Refused(f"`{folder}` is neither a delivery (no {MANIFEST_NAME}) nor an audit log or a lake. Name such a folder.")
 
 
 def _rows(what: str, faults: list[str], otherwise: str) -> list[dict[str, str]]:

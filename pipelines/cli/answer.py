@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 refused (data or policy), 2 usage or configuration, 3 faul
 error prints its type and place only, since its text may hold somebody's data; FORETIDE_DEBUG=1 shows all of it.
 """
 
+import errno
 import json
 import math
 import os
@@ -21,6 +22,7 @@ from rich.text import Text
 from pipelines.errors import ForetideError, Stopped
 
 WIDE = 400
+FULL = "The disk is full. Nothing was published; the last delivery stands. Make room, then give the same command again."
 # What a shell says of a command that Ctrl-C ended.
 STOPPED = 130
 
@@ -96,6 +98,16 @@ def exit_with(command: str, error: BaseException, as_json: bool) -> int:
     return code
 
 
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what it came from, says so: each library does in its own way."""
+    while error is not None:
+        is_ours = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if is_ours or any(words in str(error) for words in ("No space left on device", "disk is full", "os error 28")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
         # A plain one's text is nobody's word.
@@ -108,6 +120,8 @@ def _explain(error: BaseException) -> tuple[int, str]:
 
     if isinstance(error, FeaturesError | ModelsError):
         return 1, str(error)
+    if _is_disk_full(error):
+        return 3, FULL
     if os.environ.get("FORETIDE_DEBUG"):
         traceback.print_exception(error, file=sys.stderr)
     places = traceback.extract_tb(error.__traceback__)

@@ -25,10 +25,10 @@ def doctor_command(config: Config = None, as_json: Json = False) -> Answer:
 @app.command("verify")
 @answering
 def verify_command(
-    folder: Annotated[Path, typer.Argument(help="A delivery's folder, or the folder of an audit log.")],
+    folder: Annotated[Path, typer.Argument(help="A delivery's folder, the folder of an audit log, or of a lake.")],
     as_json: Json = False,
 ) -> Answer:
-    """Check that a delivery or an audit log is whole and unaltered."""
+    """Check that a delivery, an audit log or a lake is whole and unaltered."""
     from pipelines.verification import verify
 
     checks = verify(folder)

@@ -133,7 +133,7 @@ def _written(table: Path, former: Path, rows: pa.Table, values: dict[str, str | 
         store_schema=b"ARROW:schema" in (written.metadata or {}),
         use_dictionary=[name for name in rows.column_names if name not in packed],
         column_encoding=dict.fromkeys(packed, "DELTA_BINARY_PACKED"),
-        write_statistics=[column.path_in_schema for column in columns if column.is_stats_set],
+        write_statistics=[column.path_in_schema for column in columns if column.is_stats_set], write_page_checksum=True,
     )  # fmt: skip
     stats = json.dumps({"numRecords": rows.num_rows})
     return AddAction(path.relative_to(table).as_posix(), path.stat().st_size, values, 0, True, stats)

@@ -108,7 +108,7 @@ class Store:
     ) -> "Change":
         if piece is None:
             return Change(self._written(new, *place), [], _others(new.slice(0, 0), new, since))
-        old = pq.ParquetFile(piece.path).read()
+        old = pq.ParquetFile(piece.path, page_checksum_verification=True).read()
         is_old = pa.array(extent.holds(_days_of(old)))
         outgoing = old.filter(is_old)
         if not outgoing.num_rows and not new.num_rows:
@@ -164,7 +164,7 @@ class Store:
         pq.write_table(
             rows, self.folder / path, compression="zstd", compression_level=1, store_schema=False,
             use_dictionary=[name for name in rows.column_names if rows[name].type != pa.float64()],
-            write_statistics=False,
+            write_statistics=False, write_page_checksum=True,
         )  # fmt: skip
         stats = json.dumps({"numRecords": rows.num_rows})
         return [AddAction(path.as_posix(), (self.folder / path).stat().st_size, values, 0, True, stats)]

@@ -62,15 +62,16 @@ def fingerprint(home: Path) -> dict[str, str]:
     """Hash of every file of the installation's state: lake, registry, models, deliveries, reports, audit log.
 
     Left out, for they record that a command ran and hold nothing of what it is about: lock files, which are opened
-    by every command; Dagster's record of runs, in which a refused run must stand; and the note of which ingests
-    passed validation (`validated.json`), which saves work and decides nothing.
+    by every command; Dagster's record of runs, in which a refused run must stand; what says that a night was refused, on record,
+    on the index page and as a notice; and the note of which ingests passed validation (`validated.json`), which saves work and
+    decides nothing.
     """
     state = home / ".state"
     return {
         str(path.relative_to(state)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(state.rglob("*"))
         if path.is_file() and not path.name.endswith(".lock") and path.name != "validated.json"
-        and path.relative_to(state).parts[0] != "dagster"
+        and path.relative_to(state).parts[0] not in ("dagster", "nights", "notices") and path != state / "reports" / "index.html"
     }  # fmt: skip
 
 
@@ -126,6 +127,8 @@ CASES = {
         ("score", "--config", "wrong-key.yaml"), 2, ("`wrong-key.yaml`", "`alert_policy.refractory_day`", "`refractory_days`")),
     "a night before any data": Bad(
         ("score", "--as-of", "2026-01-15"), 1, ("No subject was known on 2026-01-15", "`subjects`", "later date")),
+    "a night that lies ahead": Bad(
+        ("score", "--as-of", "2199-01-01"), 2, ("2199-01-01", "is not over", "Ask for an earlier one")),
     "a night that is no date": Bad(("score", "--as-of", "yesterday"), 2, ("`--as-of`", "2026-07-01")),
     "no champion yet": Bad(
         ("score", "--as-of", "2026-06-15"), 1, ("No champion yet", "`foretide-crisis`", "`foretide train`")),
@@ -163,6 +166,27 @@ def test_with_json_the_same_refusal_is_one_object(home, case):
     assert (answer["rows"], answer["paths"]) == ([], [])
     assert_says_it_and_no_more(answer["error"], bad)
     assert changed(before, fingerprint(home)) == []
+
+
+def test_a_night_whose_roster_is_empty_is_refused(home, tmp_path):
+    """Everybody's consent has ended: exit code 1, red on record, and nothing is delivered."""
+    for name in ("foretide.yaml", "dagster.yaml"):
+        shutil.copy(home / name, tmp_path)
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "subjects.csv").write_text("id,since,until\nzebra-1,2026-05-01,2026-06-11\n")
+    columns = "{subject_id: id, enrolled_on: since, consent_until: until}"
+    mapping = f"source: study\nfiles:\n  - {{path: subjects.csv, table: subjects, columns: {columns}}}\n"
+    (tmp_path / "people.yaml").write_text(mapping)
+    taken_in = foretide(tmp_path, "ingest", "table", "people", "--mapping", "people.yaml", *RECEIVED)
+    assert taken_in.returncode == 0, taken_in.stderr
+    before = fingerprint(tmp_path)
+    bad = Bad(("score", "--as-of", "2026-06-15"), 1, ("Nobody is on the roster of 2026-06-15", "no enrolled subject with consent"))
+    done = foretide(tmp_path, *bad.arguments)
+    assert done.returncode == bad.exit_code, done.stderr
+    assert_says_it_and_no_more(done.stderr, bad)
+    assert changed(before, fingerprint(tmp_path)) == []
+    status = json.loads((tmp_path / ".state" / "nights" / "2026-06-15.json").read_text())
+    assert (status["level"], [one["reason"] for one in status["reasons"]]) == ("red", [" ".join(done.stderr.split())])
 
 
 def test_a_home_that_holds_nothing_yet_still_holds_nothing(home, tmp_path):

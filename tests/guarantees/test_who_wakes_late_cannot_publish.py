@@ -22,7 +22,7 @@ from tests.guarantees import night_that_is_stopped as stopped
 from tests.guarantees import publishing_that_is_killed as deliveries
 
 PROGRAM = Path(stopped.__file__)
-# Every so many steps; an odd number, so that each kind of step comes in turn. FORETIDE_EVERY_STEP=1 tries all.
+# Every so many steps; an odd number, so that each kind of step comes in turn. STRIDE_OF_STOPS=1 tries all.
 EVERY = {"publish": 9, "record": 9, "store": 3}
 MOST = {"publish": 100, "record": 140, "store": 30}
 
@@ -57,7 +57,7 @@ NEW = {"publish": deliveries.context("new").run_id, "record": "new", "store": ([
 @pytest.mark.parametrize("what", ["publish", "record", "store"])
 def test_whoever_is_superseded_at_any_step_changes_nothing_any_more(tmp_path, what):
     """After it woke, what the one that took its place made stands, and it says that its place was taken."""
-    said, stride = [], int(os.environ.get("FORETIDE_EVERY_STEP", EVERY[what]))
+    said, stride = [], int(os.environ.get("STRIDE_OF_STOPS", EVERY[what]))
     for step in range(1, MOST[what], stride):
         home = tmp_path / str(step)
         home.mkdir()

@@ -1,0 +1,234 @@
+"""What can go wrong in a night: the last delivery stands, what is wrong is said, and the same command again finishes the job.
+
+Real commands in copies of one home, whose champion serves and whose first night is delivered. The faults of publishing alone are
+in `test_delivery_is_whole`, a reboot is in `test_reboot_in_mid_run`.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from deltalake import DeltaTable
+
+from pipelines import night, night_record
+from pipelines.delivery.publish import current, read_scores
+from pipelines.delivery.verify import verify
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.settings import load_settings
+from tests.guarantees import night_that_is_killed as killed
+from tests.pipelines.small_job import NIGHT, foretide, make_smallest_home
+
+NEXT = killed.NIGHT
+# More of them with TRIALS_OF_KILLING=60.
+TRIALS = int(os.environ.get("TRIALS_OF_KILLING", "4"))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that was trained and scored once."""
+    home = make_smallest_home(tmp_path_factory.mktemp("served") / "before")
+    for command in ("train", "score"):
+        code, answer, said = foretide(home, command, "--as-of", NIGHT)
+        assert code == 0, (answer, said)
+    return home
+
+
+@pytest.fixture
+def home(served: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(served, tmp_path / "home"))
+
+
+def delivered(folder: Path) -> dict[str, bytes]:
+    """Everything that a consumer finds in a folder of deliveries."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def deliveries(home: Path) -> dict[str, bytes]:
+    return delivered(home / ".state" / "deliveries")
+
+
+def status(home: Path, of: str) -> night_record.NightStatus:
+    """What is on record about a night."""
+    found = night_record.read(home / ".state", of)
+    assert found is not None
+    return found
+
+
+def declare(home: Path, section: str, content: object) -> None:
+    path = home / "foretide.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), section: content}))
+
+
+def test_a_night_killed_at_any_step_is_finished_by_the_next_with_the_same_bytes(served, tmp_path):
+    """kill -9 from the day panel to the page: nothing half-written is ever in force, and a rerun ends as if nothing had been."""
+    shutil.copytree(served, tmp_path / "before")
+    program = [sys.executable, killed.__file__, str(tmp_path), str(TRIALS)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": "."})
+    assert done.returncode == 0, done.stderr[-3000:]
+    _, *ends = done.stdout.splitlines()
+    assert [end.split()[1:] for end in ends] == [["9", "0"]] * TRIALS  # killed, then done
+    before, after = (deliveries(tmp_path / name) for name in ("before", "after"))
+    assert len(after) > len(before)
+    for trial in tmp_path.glob("killed-*"):
+        left = {name: b for name, b in delivered(trial / "as-it-was-left").items() if not Path(name).parts[0].startswith(".")}
+        assert before.items() <= left.items()
+        for pointer in (trial / "as-it-was-left").glob("*/latest.json"):
+            assert verify(pointer.parent / json.loads(pointer.read_text())["folder"]).is_whole
+        assert deliveries(trial) == after, trial.name
+        assert Installation(load_settings(trial / "foretide.yaml")).audit_log.verify() == []
+
+
+def test_the_same_night_again_is_the_same_bytes(home):
+    """A duplicate run exits with 0 and changes nothing in the deliveries."""
+    before = deliveries(home)
+    code, answer, said = foretide(home, "score", "--as-of", NIGHT)
+    assert (code, answer["status"]) == (0, "green"), (answer, said)
+    assert deliveries(home) == before
+
+
+def test_a_half_written_night_is_cleared_away_and_keeps_nobody_waiting(home):
+    """What a writer left in hidden folders, and a folder that no pointer names, are nobody's delivery."""
+    root = home / ".state" / "deliveries"
+    for place in (root / ".unfinished-abc" / "run", root / NIGHT / ".unfinished-old"):
+        place.mkdir(parents=True)
+        (place / "scores.csv").write_text("half")
+    code, answer, said = foretide(home, "score", "--as-of", NEXT)
+    assert code == 0, (answer, said)
+    assert not [path for path in root.rglob("*") if path.name.startswith(".unfinished")]
+    for of in (NIGHT, NEXT):
+        folder = current(root, pd.Timestamp(of))
+        assert folder is not None
+        assert verify(folder).is_whole
+
+
+def test_of_two_nights_at_once_one_is_delivered_and_the_other_leaves(home):
+    """On a home whose Dagster records are still to be made: exit codes 0 and 1, clear words, and a home in order."""
+    shutil.rmtree(home / ".state" / "dagster")
+    command = [Path(sys.executable).with_name("foretide"), "score", "--as-of", NEXT]
+    both = [
+        subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    told = sorted((program.communicate()[1], program.returncode) for program in both)
+    assert sorted(code for _, code in told) == [0, 1], told
+    assert any("at work in this installation" in said for said, code in told if code == 1), told
+    assert status(home, NEXT).level == "green"
+    for database in (home / ".state" / "dagster").rglob("*.db"):
+        connection = sqlite3.connect(database)
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.close()
+
+
+@pytest.mark.parametrize("fault", ["gone", "locked"])
+def test_without_the_registry_the_night_is_scored_from_the_verified_cache_and_marked(home, fault):
+    """The model registry is away or locked: the last promoted model scores; delivery, page, status and answer say so."""
+    database = home / ".state" / "mlflow" / "mlflow.db"
+    connection = sqlite3.connect(database, isolation_level=None)
+    if fault == "locked":
+        connection.execute("BEGIN EXCLUSIVE")
+    else:
+        database.rename(database.with_name("away.db"))
+    code, answer, said = foretide(home, "score", "--as-of", NEXT)
+    connection.close()
+    assert (code, answer["status"]) == (0, "amber"), (answer, said)
+    assert "The model registry cannot be reached" in answer["reasons"][0]
+    scores = read_scores(Path(answer["paths"][0]))
+    assert scores["model_version"].str.contains("from the verified cache").all()
+    assert "scored from the cache" in (home / ".state" / "reports" / f"nightly-{NEXT}.html").read_text()
+
+
+def test_a_stream_that_is_too_old_stops_the_night_where_that_is_declared(home):
+    """Exit code 1 with the stream and its age; red on record, on the index page and on the night's own; the delivery stands."""
+    before = deliveries(home)
+    declare(home, "night", {"freshness": {"wearable_days": {"stop_after_hours": 12}}})
+    code, answer, _ = foretide(home, "score", "--as-of", NIGHT)
+    assert code == 1, answer
+    assert answer["error"].startswith("Nothing of `wearable_days` has come in for 33 hours. That stops the night")
+    assert deliveries(home) == before
+    assert status(home, NIGHT).level == "red"
+    for page in ("index.html", f"nightly-{NIGHT}.html"):
+        text = (home / ".state" / "reports" / page).read_text()
+        assert "Red: no new scores; the last delivery stands" in text
+        assert "Nothing of wearable_days has come in for 33 hours" in text
+
+
+def test_a_score_for_somebody_who_is_not_on_the_roster_is_never_published(home):
+    """A stranger among the night's rows: refused with a count, and nothing is delivered."""
+    of = Installation(load_settings(home / "foretide.yaml"))
+    rows, before = of.lake.load("scores"), deliveries(home)
+    stranger = rows["subject_id"].iloc[0]
+    of.lake.replace("scores", rows.assign(subject_id=rows["subject_id"].replace({stranger: "a-stranger"})))
+    with pytest.raises(Refused, match="1 subjects with a row are not on its roster") as refused:
+        night.deliver(of, NIGHT)
+    assert "a-stranger" not in str(refused.value)
+    assert deliveries(home) == before
+
+
+def flipped(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x10
+    path.write_bytes(content)
+
+
+def test_a_flipped_byte_in_the_lake_is_found_and_named(home):
+    """Whatever page of whatever file it is in: `foretide verify` exits 1, names the file, and says what to do."""
+    lake = home / ".state" / "lake"
+    code, answer, _ = foretide(home, "verify", str(lake))
+    assert (code, answer["rows"][0]["state"]) == (0, "ok"), answer
+    (path, *_) = sorted(DeltaTable(str(lake / "raw" / "mood")).file_uris())
+    (stored, *_) = sorted(DeltaTable(str(lake / "derived" / "days")).file_uris())
+    for damaged in (Path(path), Path(stored)):
+        column = pq.ParquetFile(damaged).metadata.row_group(0).column(0)
+        flipped(damaged, column.data_page_offset + column.total_compressed_size - 2)
+    code, answer, _ = foretide(home, "verify", str(lake))
+    told = " ".join(row["finding"] for row in answer["rows"])
+    assert code == 1
+    assert all(Path(damaged).name in told for damaged in (path, stored)), told
+    Path(path).unlink()
+    assert "is gone" in str(foretide(home, "verify", str(lake))[1]["rows"])
+
+
+@contextmanager
+def small_disk(at: Path, size: int) -> Iterator[None]:
+    """A file system of so many bytes."""
+    at.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", at], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("a small file system can only be mounted as root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", at], check=True)
+
+
+@pytest.mark.parametrize("room", [0, 60_000, 400_000, 1_000_000])
+def test_on_a_full_disk_nothing_is_published_and_the_last_delivery_is_intact(served, tmp_path, room):
+    """The disk fills up at once, or at some stage of the night; with room again the same command finishes the job."""
+    used = sum(-(-path.stat().st_size // 4096) * 4096 + 4096 for path in (served / ".state").rglob("*"))
+    home = tmp_path / "home"
+    with small_disk(home, used + 2_000_000 + room):
+        shutil.copytree(served, home, dirs_exist_ok=True)
+        before = deliveries(home)
+        left = os.statvfs(home)
+        (home / "ballast").write_bytes(b"x" * max(left.f_bavail * left.f_frsize - room, 0))
+        code, answer, said = foretide(home, "score", "--as-of", NEXT)
+        assert code == 3, (answer, said)
+        assert "The disk is full. Nothing was published" in answer["error"]
+        now = {name: content for name, content in deliveries(home).items() if not name.startswith(".")}
+        assert now == before
+        (home / "ballast").unlink()
+        subprocess.run(["mount", "-o", f"remount,size={used + 100_000_000}", home], check=True)
+        code, answer, said = foretide(home, "score", "--as-of", NEXT)
+        assert code == 0, (answer, said)
+        assert Installation(load_settings(home / "foretide.yaml")).audit_log.verify() == []
