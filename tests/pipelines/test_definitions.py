@@ -3,10 +3,12 @@
 import datetime
 
 import pytest
-from dagster import AssetKey, DagsterInstance, build_schedule_context
+from dagster import AssetKey, DagsterInstance, DefaultSensorStatus, build_schedule_context
 
 from features.tables import TABLES
 from pipelines.definitions import defs
+from pipelines.defs.schedules import nights_due
+from pipelines.settings import settings_from
 from tests.pipelines.small_job import ROOT
 
 # Written by hand: a renamed or lost asset breaks the operators' dashboards and this test.
@@ -61,3 +63,28 @@ def test_the_nightly_schedule_waits_for_the_last_cutoff(hour: int, is_over: bool
         context = build_schedule_context(instance, scheduled_execution_time=at, repository_def=repository)
         requests = schedule.evaluate_tick(context).run_requests
     assert [(r.partition_key, r.run_key) for r in requests] == ([("2026-07-01", "2026-07-01")] if is_over else [])
+
+
+MISSED = [f"2026-07-{day:02}" for day in range(4, 11)]
+
+
+@pytest.mark.parametrize(
+    ("delivered", "due"),
+    [([], ["2026-07-10"]), (["2026-07-09"], ["2026-07-10"]), (["2026-07-07"], ["2026-07-08", "2026-07-09", "2026-07-10"]),
+     (["2026-07-10"], ["2026-07-10"]), (["2026-06-01"], MISSED), (["2026-07-05", "2026-07-08"], ["2026-07-09", "2026-07-10"])],
+)  # fmt: skip
+def test_nights_that_were_missed_are_run_too(delivered: list[str], due: list[str], tmp_path):
+    """Those since the last delivery, oldest first, no more than declared; before the first delivery none counts as missed."""
+    outcomes = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
+    settings = settings_from({"outcomes": outcomes, "night": {"catch_up_nights": 6}}, tmp_path)
+    for night in delivered:
+        (settings.deliveries_folder / night).mkdir(parents=True)
+        (settings.deliveries_folder / night / "latest.json").write_text('{"run_id": "a"}')
+    now = datetime.datetime(2026, 7, 10, 4, 30, tzinfo=datetime.UTC)
+    assert nights_due(settings, now) == due
+    assert nights_due(settings, now.replace(hour=2)) == due[:-1]
+
+
+def test_a_failed_night_under_the_daemon_is_told_without_being_switched_on():
+    """The sensor that says so runs from the start."""
+    assert defs.resolve_sensor_def("night_failed").default_status == DefaultSensorStatus.RUNNING

@@ -1,0 +1,168 @@
+"""The status of a night: what makes it green, amber or red, where it is shown, and whom it is told."""
+
+import dataclasses
+import json
+import sys
+from datetime import date
+
+import pytest
+from dagster import RetryRequested
+from dagster._utils.error import serializable_error_info_from_exc_info
+from sqlalchemy.exc import OperationalError
+
+from pipelines import locks, night_record, night_status, supply
+from pipelines.defs import retries, sensors
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.night_record import NightStatus
+from pipelines.night_sections import NightSettings
+from pipelines.notices import Notice
+from pipelines.reports.site import Context, write_index, write_page
+from pipelines.settings import settings_from
+
+NIGHT = "2026-07-01"
+OUTCOMES = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
+
+
+@pytest.fixture
+def told(monkeypatch) -> list[Notice]:
+    """Notices that were given."""
+    given: list[Notice] = []
+    monkeypatch.setattr("pipelines.notices.give", lambda installation, notice: given.append(notice) or [])
+    return given
+
+
+@pytest.fixture
+def installation(tmp_path) -> Installation:
+    return Installation(settings_from({"outcomes": OUTCOMES}, tmp_path))
+
+
+def counts(hours: int = 1, had: int = 90) -> dict[str, int]:
+    return {"hours_since_wearable": hours, "on_the_roster": 100, "had_data_in_1d": had, "had_data_in_3d": had}
+
+
+def levels(found: list[supply.Remark]) -> list[tuple[str, str]]:
+    return [(remark.check, remark.level) for remark in found]
+
+
+@pytest.mark.parametrize(("hours", "level"), [(36, None), (37, "amber"), (72, "amber"), (73, "red")])
+def test_a_stream_is_judged_by_its_own_limits(hours, level):
+    """Warned of after more hours than declared, and stopping the night after more than that, where that is declared."""
+    declared = NightSettings.model_validate({"freshness": {"wearable": {"warn_after_hours": 36, "stop_after_hours": 72}}})
+    assert levels(supply.remarks(counts(hours), declared, [])) == ([(supply.FRESH, level)] if level else [])
+
+
+def test_nothing_stops_a_night_unless_it_is_declared():
+    """By default a stream silent for a month, and nobody's data, are amber."""
+    earlier = [NightStatus(f"2026-06-{day:02}", counts=counts()) for day in range(1, 10)]
+    found = supply.remarks(counts(720, 0), NightSettings(), earlier)
+    assert {remark.level for remark in found} == {"amber"}
+    assert found[0].words == "Nothing of `wearable` has come in for 30 days."
+
+
+@pytest.mark.parametrize(("had", "level"), [(73, None), (71, "amber"), (44, "red")])
+def test_completeness_is_judged_by_what_is_usual(had, level):
+    """The median of the nights on record is usual: 90 of 100, of which 80 % and 50 % are the limits here."""
+    declared = NightSettings.model_validate({"completeness": {"stop_below": 0.5}})
+    earlier = [NightStatus("2026-06-01", counts=counts(had=n)) for n in (10, 90, 90, 90, 95)]
+    found = levels(supply.remarks(counts(had=had), declared, earlier))
+    assert found == ([(supply.COMPLETE, level)] * len(supply.SPANS) if level else [])
+
+
+def test_a_few_nights_say_nothing_of_what_is_usual():
+    """With fewer than five on record nothing is called unusual."""
+    earlier = [NightStatus("2026-06-01", counts=counts())] * (supply.FEWEST - 1)
+    assert supply.remarks(counts(had=0), NightSettings(), earlier) == []
+
+
+def test_the_worst_that_is_said_decides(installation):
+    """Amber and red are added in any order; the same thing twice is said once, and the worst stands first."""
+    night_status.begin(installation, NIGHT, {"on_the_roster": 3})
+    for level, reason in (("amber", "a"), ("red", "b"), ("amber", "a"), ("green", "c")):
+        night_status.add(installation, NIGHT, level, reason)
+    status = night_status.of(installation, NIGHT)
+    assert (status.level, status.reasons, status.counts) == ("red", ("b", "a", "c"), {"on_the_roster": 3})
+    night_status.begin(installation, NIGHT, {})
+    assert night_status.of(installation, NIGHT).reasons == ()
+
+
+def test_a_refused_night_is_red_and_told_with_counts(installation, told):
+    """The refusal goes on to whoever asked; record, index page and notice say why."""
+    night_status.begin(installation, NIGHT, {"on_the_roster": 3})
+    with pytest.raises(Refused), night_status.watched(installation, NIGHT):
+        raise Refused("No champion yet for `foretide-crisis`.")
+    status = night_record.last(installation.settings.state_folder)
+    assert (status.level, status.reasons, status.is_over) == ("red", ("No champion yet for `foretide-crisis`.",), True)
+    index = (installation.settings.reports_folder / "index.html").read_text()
+    assert "Last night, 2026-07-01" in index
+    assert "No champion yet for foretide-crisis." in index
+    (notice,) = told
+    assert (notice.kind, notice.level, notice.night, notice.counts) == ("night_failed", "red", NIGHT, {"on_the_roster": 3})
+    assert "last delivery stands" in notice.title
+
+
+def test_an_unforeseen_fault_is_told_by_its_type_alone(installation, told):
+    """Its text may hold somebody's data."""
+    with pytest.raises(KeyError), night_status.watched(installation, NIGHT):
+        raise KeyError("zebra-1")
+    assert "zebra" not in json.dumps([status.reasons for status in [night_status.of(installation, NIGHT)]])
+    assert "(KeyError)" in told[0].sentences[0]
+
+
+def test_who_was_superseded_says_nothing_of_the_night(installation, told, tmp_path):
+    """The night belongs to the run that took its place."""
+    night_status.begin(installation, NIGHT, {})
+    lock = locks.take(tmp_path / "lock")
+    (tmp_path / "lock").unlink()
+    with pytest.raises(Refused), installation.lease.of(lock), night_status.watched(installation, NIGHT):
+        raise Refused("too late")
+    lock.close()
+    assert (night_status.of(installation, NIGHT).level, told) == ("green", [])
+
+
+def test_what_is_said_of_a_night_that_is_over_is_shown_on_its_page(installation):
+    """A page that is written already is brought up to date, and so is the index."""
+    folder = installation.settings.reports_folder
+    content = {"serving": [], "sections": [], "notices": [], "roster": "3", "delivered": "3", "is_whole": True}
+    before = NightStatus(NIGHT, is_over=True)
+    night_record.write(installation.settings.state_folder, before)
+    write_page(folder, f"nightly {NIGHT}", "nightly", "Night", "fine", Context(date(2026, 7, 1), "d"), status=before, alerts=(), **content)
+    write_index(folder)
+    assert all("Green: nothing to see to" in path.read_text() for path in folder.glob("*.html"))
+    night_status.add(installation, NIGHT, "amber", "The sink `postgres` is 1 night behind.")
+    for path in folder.glob("*.html"):
+        assert "Green" not in path.read_text()
+        assert "The sink postgres is 1 night behind." in path.read_text()
+
+
+def test_a_damaged_record_is_no_record(installation):
+    """A reader goes on; the night that writes next puts it right."""
+    night_status.begin(installation, NIGHT, {})
+    (installation.settings.state_folder / "nights" / f"{NIGHT}.json").write_text("{")
+    assert night_status.of(installation, NIGHT) is None
+
+
+def test_a_subject_is_never_in_a_record():
+    """A status holds words and counts, by the types of its fields."""
+    assert {field.name for field in dataclasses.fields(NightStatus)} == {"night", "level", "reasons", "counts", "levels", "is_over"}
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [(OSError(5, "input/output error"), True), (OSError(28, "no space left"), False), (FileNotFoundError(2, "no"), False),
+     (OperationalError("SELECT", {}, Exception("database is locked")), True), (Refused("no champion"), False),
+     (KeyError("x"), False)],
+)  # fmt: skip
+def test_only_what_may_pass_is_tried_again(error, passes):
+    """A share that is away and a locked registry are; a refusal, a full disk and a fault of ours are not."""
+    with pytest.raises(RetryRequested if passes else type(error)), retries.tried_again():
+        raise error
+
+
+def test_the_sensor_says_in_words_what_a_step_refused():
+    """An error of ours in its own words, wherever in the chain it is; of any other nothing."""
+    for error, words in ((Refused("No champion yet."), "No champion yet."), (KeyError("zebra-1"), None)):
+        try:
+            raise RuntimeError("step failed") from error
+        except RuntimeError:
+            assert sensors.in_words(serializable_error_info_from_exc_info(sys.exc_info())) == words
