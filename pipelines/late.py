@@ -101,7 +101,9 @@ def _again(installation: Installation, of: _Delivered) -> str:
     basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of))
     decided = scoring.decide(basis, {name: nights[known.as_of] for name, nights in matrices.items()})
     alerts.keep(installation.lake, known.as_of, basis.context.run_id, decided.alerts)
-    folder = publish(installation.settings.deliveries_folder, decided.rows, basis.context, fence=installation.lease.check)
+    folder = publish(
+        installation.settings.deliveries_folder, decided.rows, basis.context, fence=installation.lease.check
+    )
     record(installation, basis.context, len(decided.rows))
     return folder.name
 

@@ -34,7 +34,9 @@ class NightStatus:
         said = [*zip(self.levels, self.reasons, strict=True), (level, reason)]
         said.sort(key=lambda one: -LEVELS.index(one[0]))
         worst = max([self.level, level], key=LEVELS.index)
-        return NightStatus(self.night, worst, tuple(r for _, r in said), self.counts, tuple(of for of, _ in said), self.is_over)
+        return NightStatus(
+            self.night, worst, tuple(r for _, r in said), self.counts, tuple(of for of, _ in said), self.is_over
+        )
 
     @property
     def headline(self) -> str:

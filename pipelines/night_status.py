@@ -83,7 +83,9 @@ def fail(installation: Installation, night: str, error: BaseException | str) -> 
     status = status.told("red", error if isinstance(error, str) else _in_words(error))
     _show(installation, status)
     title = "No new scores were delivered. The last delivery stands as it was."
-    cure = f"Cure what is named and give `foretide score --as-of {night}`; docs/operations.md says what each status means."
+    cure = (
+        f"Cure what is named and give `foretide score --as-of {night}`; docs/operations.md says what each status means."
+    )
     _tell(installation, Notice(FAILED, "red", night, title, (*status.reasons, cure), status.counts))
 
 

@@ -11,7 +11,6 @@ from pipelines import consent, ingestion, locks, retention
 from pipelines.delivery import publish
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.locks import Lock
 from pipelines.settings import Settings
 
 LOCK_NAME = "installation.lock"

@@ -31,7 +31,9 @@ def verify(folder: Path) -> list[dict[str, str]]:
     if lake_check.is_lake(folder):
         files, faults = lake_check.damaged(folder)
         return _rows("lake", faults, f"{words.counted(files, 'file')}, every page as it was written")
-    raise Refused(f"`{folder}` is neither a delivery (no {MANIFEST_NAME}) nor an audit log or a lake. Name such a folder.")
+    raise Refused(
+        f"`{folder}` is neither a delivery (no {MANIFEST_NAME}) nor an audit log or a lake. Name such a folder."
+    )
 
 
 def _rows(what: str, faults: list[str], otherwise: str) -> list[dict[str, str]]:

@@ -66,7 +66,9 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
         status = of(installation, night)
     told, again = made[SHADOW], made[LATE]
     said = [*late.sentences(again), *outside, *shadow.sentences(told), *_in_words(status)]
-    return Answer("score", counts, [folder], said, extra={"shadow_nights": told, "late_nights": again, **_as_json(status)})
+    return Answer(
+        "score", counts, [folder], said, extra={"shadow_nights": told, "late_nights": again, **_as_json(status)}
+    )
 
 
 @app.command("backtest")

@@ -114,7 +114,11 @@ def _tell(installation: Installation, tokens: dict[str, str]) -> str:
     told = notice.tokens_told(root)
     untold = {name: token for name, token in tokens.items() if token not in told}
     try:
-        folder = notice.publish_notice(root, untold, _last_scores(installation), installation.lease.check) if untold else None
+        folder = (
+            notice.publish_notice(root, untold, _last_scores(installation), installation.lease.check)
+            if untold
+            else None
+        )
     except Refused as refused:
         return f"No notice could be published, tell consumers by hand. {refused}"
     return "" if folder is None else f"Consumers are told by delivery {folder.name} of {folder.parent.name}."

@@ -122,4 +122,6 @@ def _lacking(installation: Installation, night: str) -> str:
     status = night_status.of(installation, night)
     levels = () if status is None else zip(status.levels, status.reasons, strict=True)
     said = " ".join(reason for level, reason in levels if level == "red")
-    return f"{said} That stops the night (`night:` in the configuration). Have the stream sent, or declare another limit."
+    return (
+        f"{said} That stops the night (`night:` in the configuration). Have the stream sent, or declare another limit."
+    )

@@ -25,7 +25,11 @@ def nights_due(settings: Settings, now: datetime) -> list[str]:
     night was ever delivered, none was missed.
     """
     today = pd.Timestamp(f"{now:%Y-%m-%d}")
-    over = [night for back in range(settings.night.catch_up_nights, -1, -1) if _is_over(settings, night := today - back * DAY, now)]
+    over = [
+        night
+        for back in range(settings.night.catch_up_nights, -1, -1)
+        if _is_over(settings, night := today - back * DAY, now)
+    ]
     delivered = [night for night in over if current(settings.deliveries_folder, night) is not None]
     last = max(delivered, default=_before_all(settings, over))
     return [f"{night:%Y-%m-%d}" for night in over if night > last or night == today]

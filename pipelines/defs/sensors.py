@@ -42,9 +42,13 @@ def _is_last_word(instance: DagsterInstance, run: DagsterRun) -> bool:
     """Whether nothing comes after the failure: no further try of the daemon's, no later success, and no command in charge."""
     if run.tags.get(WILL_RETRY_TAG) == "true" or BY_COMMAND.items() <= run.tags.items():
         return False
-    of_night = RunsFilter(job_name=run.job_name, tags={PARTITION: run.tags[PARTITION]}, statuses=[DagsterRunStatus.SUCCESS])
+    of_night = RunsFilter(
+        job_name=run.job_name, tags={PARTITION: run.tags[PARTITION]}, statuses=[DagsterRunStatus.SUCCESS]
+    )
     failed = instance.get_run_record_by_id(run.run_id)
-    later = [r for r in instance.get_run_records(of_night) if failed is None or r.create_timestamp > failed.create_timestamp]
+    later = [
+        r for r in instance.get_run_records(of_night) if failed is None or r.create_timestamp > failed.create_timestamp
+    ]
     return not later
 
 
@@ -61,4 +65,3 @@ def in_words(error: SerializableErrorInfo | None) -> str | None:
             return error.message.partition(": ")[2].strip()
         error = error.cause
     return None
-

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from pipelines.delivery.contract import ALERTS
-from pipelines.reports import words
 from pipelines.night_record import NightStatus
+from pipelines.reports import words
 from pipelines.reports.alerts import AlertsNight
 from pipelines.reports.site import Context, environment, slug, write_index, write_page, write_text
 

@@ -73,7 +73,10 @@ def write_index(folder: Path) -> Path:
         (heading, about, sorted((p for p in pages if p.kind == kind), key=lambda p: (p.as_of, p.file), reverse=True))
         for kind, (heading, about) in KINDS.items()
     ]
-    return write_text(folder / INDEX, render("index", "Foretide reports", "", None, sections=sections, last=night_record.last(folder.parent)))
+    return write_text(
+        folder / INDEX,
+        render("index", "Foretide reports", "", None, sections=sections, last=night_record.last(folder.parent)),
+    )
 
 
 def slug(name: str) -> str:

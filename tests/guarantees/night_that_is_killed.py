@@ -21,7 +21,14 @@ from tests.guarantees import publishing_that_is_killed as deliveries
 
 NIGHT = "2026-07-02"
 # What Delta and Arrow do is done by calls of their own.
-STEPS = deliveries.STEPS | {"create_write_transaction", "write_to_deltalake", "write_batch", "write_table", "vacuum", "create_table"}
+STEPS = deliveries.STEPS | {
+    "create_write_transaction",
+    "write_to_deltalake",
+    "write_batch",
+    "write_table",
+    "vacuum",
+    "create_table",
+}
 
 
 def work(home: Path) -> None:

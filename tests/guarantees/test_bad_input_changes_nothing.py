@@ -180,7 +180,11 @@ def test_a_night_whose_roster_is_empty_is_refused(home, tmp_path):
     taken_in = foretide(tmp_path, "ingest", "table", "people", "--mapping", "people.yaml", *RECEIVED)
     assert taken_in.returncode == 0, taken_in.stderr
     before = fingerprint(tmp_path)
-    bad = Bad(("score", "--as-of", "2026-06-15"), 1, ("Nobody is on the roster of 2026-06-15", "no enrolled subject with consent"))
+    bad = Bad(
+        ("score", "--as-of", "2026-06-15"),
+        1,
+        ("Nobody is on the roster of 2026-06-15", "no enrolled subject with consent"),
+    )
     done = foretide(tmp_path, *bad.arguments)
     assert done.returncode == bad.exit_code, done.stderr
     assert_says_it_and_no_more(done.stderr, bad)

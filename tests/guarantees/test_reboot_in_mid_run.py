@@ -33,7 +33,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "DAGSTER_HOME": str(home), "PYTHONPATH": str(ROOT), "FORETIDE_CONFIG": str(home / "foretide.yaml")}
+    return {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "FORETIDE_CONFIG": str(home / "foretide.yaml"),
+    }
 
 
 def daemon(home: Path, settings: Settings) -> "subprocess.Popen[bytes]":
@@ -47,7 +52,19 @@ def daemon(home: Path, settings: Settings) -> "subprocess.Popen[bytes]":
 def queue(home: Path, night: str) -> None:
     """Have the daemon run a night, as its schedule does."""
     tags = f'{{"dagster/partition": "{night}"}}'
-    command = [sys.executable, "-m", "dagster", "job", "launch", "-m", "pipelines.definitions", "-j", "nightly", "--tags", tags]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "job",
+        "launch",
+        "-m",
+        "pipelines.definitions",
+        "-j",
+        "nightly",
+        "--tags",
+        tags,
+    ]
     done = subprocess.run(command, cwd=home, env=environment(home), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
 

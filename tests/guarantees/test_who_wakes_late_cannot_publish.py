@@ -17,6 +17,7 @@ from pipelines.delivery.publish import current
 from pipelines.delivery.verify import verify
 from pipelines.errors import Refused
 from pipelines.locks import OVERTAKEN
+from pipelines.release.registry import CHALLENGER, ModelVersion
 from pipelines.turn import AtWork, alone
 from tests.guarantees import night_that_is_stopped as stopped
 from tests.guarantees import publishing_that_is_killed as deliveries
@@ -81,9 +82,9 @@ def test_who_gives_signs_of_life_is_not_superseded(tmp_path):
     program = started(tmp_path, 1, "publish")
     try:
         for now in (datetime.now(UTC) + timedelta(hours=1, minutes=50), None):
-            with pytest.raises(AtWork, match=rf"at work in this installation \(process {program.pid}, since "):
-                with alone(stopped.installation(tmp_path, now)):
-                    pytest.fail("it took the place of one that may live")
+            said = rf"at work in this installation \(process {program.pid}, since "
+            with pytest.raises(AtWork, match=said), alone(stopped.installation(tmp_path, now)):
+                pytest.fail("it took the place of one that may live")
     finally:
         program.send_signal(signal.SIGCONT)
         assert program.communicate(timeout=60)[0].strip() == "done"
@@ -115,9 +116,10 @@ def test_a_long_job_shows_that_it_lives(tmp_path, monkeypatch):
 def test_a_command_that_was_superseded_is_refused_wherever_it_would_change_something(tmp_path):
     """Lake, audit log, deliveries and registry ask the one lease."""
     of = stopped.installation(tmp_path, datetime.now(UTC))
-    with pytest.raises(Refused, match="took this one's place"), alone(of):
+    with alone(of):
         (tmp_path / ".state" / "installation.lock").unlink()
         for what in ("publish", "record", "store"):
             with pytest.raises(Refused, match="took this one's place"):
                 stopped.do(what, of, "old")
-        of.registry.set_alias(None, "champion")
+        with pytest.raises(Refused, match="took this one's place"):
+            of.registry.set_alias(ModelVersion("foretide-crisis", "1", "", ""), CHALLENGER)

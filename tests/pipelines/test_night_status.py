@@ -48,7 +48,9 @@ def levels(found: list[supply.Remark]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("hours", "level"), [(36, None), (37, "amber"), (72, "amber"), (73, "red")])
 def test_a_stream_is_judged_by_its_own_limits(hours, level):
     """Warned of after more hours than declared, and stopping the night after more than that, where that is declared."""
-    declared = NightSettings.model_validate({"freshness": {"wearable": {"warn_after_hours": 36, "stop_after_hours": 72}}})
+    declared = NightSettings.model_validate(
+        {"freshness": {"wearable": {"warn_after_hours": 36, "stop_after_hours": 72}}}
+    )
     assert levels(supply.remarks(counts(hours), declared, [])) == ([(supply.FRESH, level)] if level else [])
 
 
@@ -97,7 +99,12 @@ def test_a_refused_night_is_red_and_told_with_counts(installation, told):
     assert "Last night, 2026-07-01" in index
     assert "No champion yet for foretide-crisis." in index
     (notice,) = told
-    assert (notice.kind, notice.level, notice.night, notice.counts) == ("night_failed", "red", NIGHT, {"on_the_roster": 3})
+    assert (notice.kind, notice.level, notice.night, notice.counts) == (
+        "night_failed",
+        "red",
+        NIGHT,
+        {"on_the_roster": 3},
+    )
     assert "last delivery stands" in notice.title
 
 
@@ -126,7 +133,17 @@ def test_what_is_said_of_a_night_that_is_over_is_shown_on_its_page(installation)
     content = {"serving": [], "sections": [], "notices": [], "roster": "3", "delivered": "3", "is_whole": True}
     before = NightStatus(NIGHT, is_over=True)
     night_record.write(installation.settings.state_folder, before)
-    write_page(folder, f"nightly {NIGHT}", "nightly", "Night", "fine", Context(date(2026, 7, 1), "d"), status=before, alerts=(), **content)
+    write_page(
+        folder,
+        f"nightly {NIGHT}",
+        "nightly",
+        "Night",
+        "fine",
+        Context(date(2026, 7, 1), "d"),
+        status=before,
+        alerts=(),
+        **content,
+    )
     write_index(folder)
     assert all("Green: nothing to see to" in path.read_text() for path in folder.glob("*.html"))
     night_status.add(installation, NIGHT, "amber", "The sink `postgres` is 1 night behind.")
@@ -144,7 +161,14 @@ def test_a_damaged_record_is_no_record(installation):
 
 def test_a_subject_is_never_in_a_record():
     """A status holds words and counts, by the types of its fields."""
-    assert {field.name for field in dataclasses.fields(NightStatus)} == {"night", "level", "reasons", "counts", "levels", "is_over"}
+    assert {field.name for field in dataclasses.fields(NightStatus)} == {
+        "night",
+        "level",
+        "reasons",
+        "counts",
+        "levels",
+        "is_over",
+    }
 
 
 @pytest.mark.parametrize(
