@@ -28,8 +28,8 @@ def refuse_early(installation: Installation, night: str) -> None:
     """Find out whether the night can be scored before anything is written.
 
     Raises:
-        Refused: nobody was known by then or is on the roster, an outcome has no champion, its files were altered, no promotion on record made
-            it champion, or it was trained on what came to be known after that night.
+        Refused: nobody was known by then or is on the roster, an outcome has no champion, its files were altered, no promotion on
+            record made it champion, or it was trained on what came to be known after that night.
     """
     known = engineering.cohort(installation, night)
     cohorts.refuse_an_empty_roster(known)

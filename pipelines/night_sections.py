@@ -1,4 +1,4 @@
-"""The section `night:` of the configuration: when data are too old or too few for a night, and how many missed nights are caught up."""
+"""The section `night:` of the configuration: when data are too old or too few, and how many missed nights are caught up."""
 
 from pydantic import Field, model_validator
 
