@@ -13,13 +13,14 @@ from datetime import date, timedelta
 import pandas as pd
 
 from pipelines.consent import erasure, models, names, notice, presence
+from pipelines.consent.erased_scores import ErasedScores
 from pipelines.consent.tombstones import Tombstone, Tombstones
 from pipelines.delivery import erasure as deliveries
 from pipelines.delivery.erasure import Erased
 from pipelines.delivery.publish import alone_in
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.release.tokens import Tokens
+from pipelines.tokens import Tokens
 
 KIND = "withdrawal"
 BEYOND_REACH = (
@@ -83,6 +84,10 @@ def carry_out(installation: Installation) -> Withdrawal:
             done.tokens = sorted({*tokens.values(), *(tombstone.token for tombstone in pending)})
             _flag_models(installation, tombstones, ids)
             done.notice = _tell(installation, tokens)
+            # Before the rows go: what is erased can no longer be put on record.
+            ErasedScores(installation.settings.consent_folder).remember(
+                deliveries.score_ids_of(installation.settings.deliveries_folder, ids)
+            )
             _erase(installation, tombstones, ids, done)
             # They can be made again of what is left.
             shutil.rmtree(installation.settings.backtests_folder, ignore_errors=True)

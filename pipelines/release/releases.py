@@ -25,7 +25,7 @@ from models.fairness.differencing import Membership
 from models.fairness.showing import RELEASABLE, Shown
 from pipelines import durable
 from pipelines.errors import Fault, Refused
-from pipelines.release.tokens import Tokens
+from pipelines.tokens import Tokens
 from pipelines.reports import bundle
 
 LOCK_NAME = ".lock"

@@ -19,7 +19,7 @@ from models.fairness import showing
 from pipelines.errors import Fault, Refused
 from pipelines.release import releases
 from pipelines.release.releases import release
-from pipelines.release.tokens import Tokens
+from pipelines.tokens import Tokens
 from pipelines.reports import bundle
 from tests.guarantees import installation_with_a_sentinel as made
 from tests.guarantees.installation_with_a_sentinel import SENTINEL
