@@ -151,9 +151,7 @@ class Part:
     is_said: bool
 
 
-def parts_of(
-    model: HazardModel, row: pd.DataFrame, usual: Values, horizon_days: int, language: Language
-) -> list[Part]:
+def parts_of(model: HazardModel, row: pd.DataFrame, usual: Values, horizon_days: int, language: Language) -> list[Part]:
     """Everything that one row's risk within a horizon is associated with, what raises it and what lowers it; largest first.
 
     Unlike `drivers` every feature with a part stands by itself, whatever it is about.

@@ -13,7 +13,9 @@ from pipelines.cli.held import held
 @answering
 def explain_command(
     score_id: Annotated[str, typer.Argument(help="The column `score_id` of a delivery.")],
-    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who asks; your login name if not given.")] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who asks; your login name if not given.")
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> Answer:
@@ -27,7 +29,9 @@ def explain_command(
     if account is None:
         return Answer("explain", sentences=[telling.ERASED], extra={"state": "erased"})
     rows = telling.parts(account.recomputed, None if as_json else telling.SHOWN)
-    return Answer("explain", rows, sentences=telling.sentences(account), extra=telling.details(account), is_told_first=True)
+    return Answer(
+        "explain", rows, sentences=telling.sentences(account), extra=telling.details(account), is_told_first=True
+    )
 
 
 def _login() -> str:

@@ -64,7 +64,9 @@ def explain(installation: Installation, score_id: str, by: str) -> Account | Non
         return None
     done = recomputing.recompute(installation, delivered)
     row, asked = delivered.row, {key: value for key, value in told.items() if key != "found"}
-    accesses = [e for e in installation.audit_log.entries() if e["kind"] == KIND and asked.items() <= e["details"].items()]
+    accesses = [
+        e for e in installation.audit_log.entries() if e["kind"] == KIND and asked.items() <= e["details"].items()
+    ]
     recorded = _recorded(installation, row["run_id"])
     return Account(
         delivered, done, inputs.used(installation, row["subject_id"], f"{row['as_of_date']}", _lookback(installation)),
@@ -101,7 +103,9 @@ def _looked_up(installation: Installation, score_id: str, by: str) -> tuple[Deli
         return None, _record(installation, {"found": "erased"}, by, None)
     _record(installation, {"found": "unknown"}, by, None)
     unread = f" {search.damaged} deliveries are damaged and could not be searched." if search.damaged else ""
-    raise Refused(f"No delivery here has that score, nor was it erased from one.{unread} Check the id, and in which installation.")
+    raise Refused(
+        f"No delivery here has that score, nor was it erased from one.{unread} Check the id, and in which installation."
+    )
 
 
 def _record(installation: Installation, told: dict[str, Any], by: str, at: pd.Timestamp | None) -> dict[str, Any]:
@@ -138,6 +142,8 @@ def _alert(installation: Installation, row: Row) -> Row | None:
             return None
         runs = ", ".join(by_night.quoted(run) for run in (row["run_id"], row["supersedes"]))
         of_it = {name: by_night.quoted(row[name]) for name in ("outcome", "subject_id")}
-        kept = kept.filter(f"run_id IN ({runs}) AND {' AND '.join(f'{name} = {value}' for name, value in of_it.items())}")
+        kept = kept.filter(
+            f"run_id IN ({runs}) AND {' AND '.join(f'{name} = {value}' for name, value in of_it.items())}"
+        )
         found = kept.project("tier, alert, risk, is_quiet").fetchall()
     return dict(zip(("tier", "alert", "risk", "is_quiet"), found[0], strict=True)) if found else None

@@ -30,7 +30,12 @@ from pipelines.training.provenance import code_version
 
 # What of a row follows from everybody who was scored that night.
 OF_THE_NIGHT = ("tier", "rank", "alert", "action", "reason_codes", "drivers")
-SAME, SAME_BUT_NIGHT, OTHER, IMPOSSIBLE = "same bytes", "same but for what the whole night decides", "other", "not recomputed"
+SAME, SAME_BUT_NIGHT, OTHER, IMPOSSIBLE = (
+    "same bytes",
+    "same but for what the whole night decides",
+    "other",
+    "not recomputed",
+)
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,12 @@ def _version(installation: Installation, named: str) -> ModelVersion | None:
     try:
         return installation.registry.version(name, number)
     except tracking.unreachable() as error:
-        raise Fault("The model registry cannot be reached, so that no score can be computed again. Bring it back.") from error
+        raise Fault(
+            "The model registry cannot be reached, so that no score can be computed again. Bring it back."
+        ) from error
 
 
-def _by_model(
-    installation: Installation, delivered: Delivered, outcome: Outcome, served: ServedModel
-) -> Recomputed:
+def _by_model(installation: Installation, delivered: Delivered, outcome: Outcome, served: ServedModel) -> Recomputed:
     row, body, model = delivered.row, delivered.manifest, risk.load(served.folder)
     known = engineering.cohort(installation, f"{row['as_of_date']}")
     matrix = engineering.night_matrix(installation, f"{row['as_of_date']}", outcome, model)

@@ -9,7 +9,9 @@ from pipelines.explain.inputs import Used
 from pipelines.explain.recomputing import IMPOSSIBLE, OTHER, SAME, SAME_BUT_NIGHT, Recomputed, content_hash
 from pipelines.reports import words
 
-ERASED = "This score was erased: its subject withdrew consent. Nothing of it is kept here, nor can it be computed again."
+ERASED = (
+    "This score was erased: its subject withdrew consent. Nothing of it is kept here, nor can it be computed again."
+)
 # Who asks has the score's id; who the subject is they know, or need not.
 UNTOLD = ("subject_id",)
 # What people see of the parts; machines get all of them.
@@ -24,9 +26,13 @@ def sentences(account: Account) -> list[str]:
     said += account.recomputed.remarks
     said.append(_inputs(row, account.inputs))
     if account.former_accesses:
-        said.append(f"It was asked about {words.counted(account.former_accesses, 'time')} before; the audit log has by whom.")
+        said.append(
+            f"It was asked about {words.counted(account.former_accesses, 'time')} before; the audit log has by whom."
+        )
     if account.recomputed.parts:
-        said.append("What the score is associated with, beside the median of those scored that night; not what caused it:")
+        said.append(
+            "What the score is associated with, beside the median of those scored that night; not what caused it:"
+        )
     return said
 
 
@@ -78,7 +84,11 @@ def _recomputation(account: Account) -> str:
     if done.verdict == SAME:
         return f"Computed again from what is on record it is the same to the byte (sha256 of the row {content_hash(row)[:SHORT]}…)."
     if done.verdict == IMPOSSIBLE:
-        return "It cannot be computed again." if done.is_retained else "It cannot be computed again: inputs no longer retained."
+        return (
+            "It cannot be computed again."
+            if done.is_retained
+            else "It cannot be computed again: inputs no longer retained."
+        )
     names = words.listing([words.plain(name) for name in done.differences])
     if done.verdict == SAME_BUT_NIGHT:
         return f"Computed again it is the same, but for {names}, which the whole night decides."
@@ -87,7 +97,9 @@ def _recomputation(account: Account) -> str:
 
 
 def _inputs(row: Row, used: Iterable[Used]) -> str:
-    listed = [f"{words.counted(one.rows, 'row')} of {words.plain(one.stream)} (newest {one.newest} UTC)" for one in used]
+    listed = [
+        f"{words.counted(one.rows, 'row')} of {words.plain(one.stream)} (newest {one.newest} UTC)" for one in used
+    ]
     told = words.listing(listed) if listed else "no row within the time it looks back"
     return f"Of the subject were known by then: {told}; data on {100 * (row['completeness'] or 0):.0f} % of the last 28 days."
 

@@ -19,8 +19,8 @@ from models.fairness import showing
 from pipelines.errors import Fault, Refused
 from pipelines.release import releases
 from pipelines.release.releases import release
-from pipelines.tokens import Tokens
 from pipelines.reports import bundle
+from pipelines.tokens import Tokens
 from tests.guarantees import installation_with_a_sentinel as made
 from tests.guarantees.installation_with_a_sentinel import SENTINEL
 from tests.guarantees.releasing_that_is_killed import PAGE, audit, release_at
