@@ -7,6 +7,7 @@ import pandas as pd
 
 from features.tables import TABLES
 from pipelines import alerts, data_nights, engineering, scoring
+from pipelines.delivery import manifest
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
 from pipelines.errors import Refused
@@ -56,9 +57,11 @@ def deliver(installation: Installation, night: str) -> Counts:
 
 def record(installation: Installation, made: DeliveryContext, rows: int) -> None:
     """Put a delivery on record."""
+    seal = manifest.read(installation.settings.deliveries_folder / made.night / made.run_id)[manifest.SEAL]
     installation.audit_log.append(
         "delivery",
-        {"night": made.night, "run_id": made.run_id, "rows": rows, "model": dict(made.model_versions), "policy": made.policy_version},
+        {"night": made.night, "run_id": made.run_id, "rows": rows, "model": dict(made.model_versions), "policy": made.policy_version,
+         "inputs": made.input_content, "code": made.code_version, "sha256": seal},
         made.known_at,
     )  # fmt: skip
 

@@ -74,7 +74,7 @@ class Tokens:
         try:
             return dict(json.loads(self._path.read_bytes()))
         except ValueError as error:
-            raise Fault(f"`{LINKS_NAME}` of the tokens is damaged. Restore it from a backup.") from error
+            raise Fault(f"`{LINKS_NAME}` of the ledger's tokens is damaged. Restore it from a backup.") from error
 
     def _write(self, links: dict[str, str]) -> None:
         # By hash, so that the order in which subjects came is not told.
@@ -85,7 +85,7 @@ class Tokens:
             return self._key_path.read_bytes()
         if self._path.is_file():
             raise Fault(
-                f"The key of the tokens in `{self._path.parent.name}` is gone, so nobody can tell by whom releases differ, nor whose "
+                f"The key of the ledger's tokens in `{self._path.parent.name}` is gone, so nobody can tell by whom releases differ, nor whose "
                 f"score was looked at. Restore the file `{KEY_NAME}`, or release nothing more of this cohort."
             )
         partial = self._key_path.with_suffix(".partial")

@@ -386,7 +386,7 @@ def test_withdraw_destroys_the_link_and_says_so(home, tmp_path):
     done = made.withdraw(after, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert {"place": "ledger of releases", "rows_erased": 1} in answer["rows"]
+    assert {"place": "links of tokens", "rows_erased": 1} in answer["rows"]
     assert any("released" in sentence for sentence in answer["beyond_reach"])
     assert links(before) - links(after) == {token}
     assert made.places_that_tell(after) == {}
