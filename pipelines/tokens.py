@@ -85,8 +85,8 @@ class Tokens:
             return self._key_path.read_bytes()
         if self._path.is_file():
             raise Fault(
-                f"The key of the ledger's tokens in `{self._path.parent.name}` is gone, so nobody can tell by whom releases differ, nor whose "
-                f"score was looked at. Restore the file `{KEY_NAME}`, or release nothing more of this cohort."
+                f"The key of the ledger's tokens in `{self._path.parent.name}` is gone, so nobody can tell by whom releases differ, "
+                f"nor whose score was asked about. Restore the file `{KEY_NAME}`, or release nothing more of this cohort."
             )
         partial = self._key_path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
