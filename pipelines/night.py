@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.tables import TABLES
-from pipelines import alerts, data_nights, engineering, scoring
+from pipelines import alerts, data_nights, engineering, feedback, scoring
 from pipelines.delivery import manifest
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
@@ -17,6 +17,7 @@ from pipelines.release import ledger
 from pipelines.release.registry import model_name
 from pipelines.release.reporting import serving
 from pipelines.reports import alerts as alerts_page
+from pipelines.reports import feedback as feedback_page
 from pipelines.reports.data_page import write_data_page
 from pipelines.reports.nightly import count_rows, write_nightly
 from pipelines.reports.site import Context, write_index
@@ -68,7 +69,8 @@ def record(installation: Installation, made: DeliveryContext, rows: int) -> None
 
 def report(installation: Installation, night: str) -> Counts:
     """Write the page that says how the night went: counts only."""
-    settings, made = installation.settings, scoring.basis(installation, night).context
+    settings, of = installation.settings, scoring.basis(installation, night)
+    made, said = of.context, feedback.verdicts(installation, of.known)
     scores = installation.lake.load("scores")
     silent = data_nights.silent_streams(installation, night)
     notices = [f"Nothing of `{table}` has come in for {days} days." for table, days in silent.items()]
@@ -79,7 +81,7 @@ def report(installation: Installation, night: str) -> Counts:
     )  # fmt: skip
     write_nightly(
         settings.reports_folder, count_rows(scores), alerts_page.of_night(scores), notices, made.roster_size, page,
-        serving(installation),
+        serving(installation), feedback_page.section(said),
     )  # fmt: skip
     report_data(installation, night, installation.lake.load("plausibility_counts"))
     return {"notices": len(notices)}

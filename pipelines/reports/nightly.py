@@ -55,6 +55,7 @@ def write_nightly(
     roster: int,
     context: Context,
     serving: Sequence[Serving],
+    feedback: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of one delivery and give its path.
 
@@ -64,6 +65,7 @@ def write_nightly(
         notices: sentences about the night: streams that were empty, a model from the cache.
         roster: subjects that had to have a row.
         serving: what scored each outcome.
+        feedback: of `reports.feedback.section`; None where nobody said anything of a score.
     """
     delivered = _delivered(counts)
     return write_page(
@@ -80,6 +82,7 @@ def write_nightly(
         delivered=words.count(delivered),
         is_whole=delivered == roster,
         alerts=ALERTS,
+        feedback=feedback,
     )
 
 

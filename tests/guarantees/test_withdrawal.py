@@ -62,6 +62,8 @@ def test_no_byte_of_the_subject_is_left_in_any_file(withdrawn):
         "lake/raw/sleep",
         "lake/raw/wearable",
         "lake/raw/subjects",
+        "lake/raw/feedback",
+        "lake/raw/interventions",
         "lake/derived/labels_crisis",
         "lake/derived/shadow_scores",
         "deliveries/2026-06-28",
