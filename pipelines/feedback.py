@@ -52,5 +52,5 @@ def _tiers(installation: Installation, said: pd.DataFrame, since: str, until: st
             ON s.score_id = a.score_id OR (a.score_id IS NULL AND s.subject_id = a.subject_id
                 AND s.as_of_date = a.as_of_date::DATE AND (a.outcome IS NULL OR s.outcome = a.outcome))
             GROUP BY a.place""").df()  # fmt: skip
-        return none.where(False, found.set_index("place")["tier"].reindex(said.index))
+        return found.set_index("place")["tier"].reindex(said.index)
     return none

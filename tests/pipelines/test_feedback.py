@@ -67,15 +67,16 @@ def test_a_night_knows_only_the_verdicts_received_by_its_cutoff(clinic):
 
 
 def test_a_training_counts_rows_acted_on_by_what_its_night_knows(clinic):
-    """The call of 5 June and the verdicts of that day mean the 14 days up to it; a night before them knows of nothing."""
+    """The call of 5 June and the verdicts of that day mean the 14 days up to it; what came in on the evening of the
+    29th is unknown to the night of the 29th."""
     dates = pd.date_range("2026-05-20", "2026-06-10").astype("datetime64[us]")
     rows = pd.DataFrame({"subject_id": "ox-1", "index_date": dates})
     told = deeds.known(clinic.lake, known(clinic, "2026-06-30"))
     assert told.are_recorded
     assert rows["index_date"][told.marks(rows, 14, "crisis")].agg(["min", "max"]).dt.day.tolist() == [23, 5]
-    before = deeds.known(clinic.lake, known(clinic, "2026-06-10"))
-    assert not before.are_recorded
-    assert not before.marks(rows, 14, "crisis").any()
+    night = pd.DataFrame({"subject_id": ["ox-3"], "index_date": [pd.Timestamp("2026-06-28").as_unit("us")]})
+    on_the_eve = deeds.known(clinic.lake, known(clinic, "2026-06-29"))
+    assert (told.marks(night, 14, "crisis").all(), on_the_eve.marks(night, 14, "crisis").any()) == (True, False)
 
 
 def verdicts(n: int, verdict: str, tier: str = "high", month: str = "2026-06", first: int = 0) -> pd.DataFrame:
