@@ -41,6 +41,9 @@ def acted_on(
 
 def _followed(rows: pd.DataFrame, done: pd.DataFrame, horizon_days: int) -> Marks:
     """Whether anything was done for the subject on one of the `horizon_days` days from the index date on."""
+    marks = np.zeros(len(rows), bool)
+    if done.empty:
+        return marks
     asked = pd.DataFrame({"subject_id": rows["subject_id"].astype(str), "on": rows["index_date"]}).reset_index(
         drop=True
     )
@@ -51,19 +54,21 @@ def _followed(rows: pd.DataFrame, done: pd.DataFrame, horizon_days: int) -> Mark
     )
     found = pd.merge_asof(asked.sort_values("on"), deeds, on="on", by="subject_id", direction="forward")
     within = (found["next"] - found["on"]) < pd.Timedelta(days=horizon_days)
-    marks = np.zeros(len(rows), bool)
     marks[found["place"].to_numpy()] = within.to_numpy()
     return marks
 
 
 def _named(rows: pd.DataFrame, said: pd.DataFrame, outcome: str) -> Marks:
     """Whether a verdict names the row, by its score or by its night, however late it was given."""
+    marks = np.zeros(len(rows), bool)
+    if said.empty:
+        return marks
     about = said[said["outcome"].isna() | (said["outcome"] == outcome)].dropna(subset="as_of_date")
     nights = pd.MultiIndex.from_arrays(
         [about["subject_id"].astype(str), about["as_of_date"].astype("datetime64[us]")], names=["subject_id", "on"]
     )
     own = pd.MultiIndex.from_arrays([rows["subject_id"].astype(str), rows["index_date"].astype("datetime64[us]")])
-    marks: Marks = own.isin(nights)
+    marks |= own.isin(nights)
     if "score_id" in rows:
         marks |= rows["score_id"].isin(said["score_id"].dropna()).to_numpy()
     return marks

@@ -119,9 +119,12 @@ def _lookback(installation: Installation) -> int:
 
 
 def _recorded(installation: Installation, run_id: str) -> dict[str, Any] | None:
-    """The first entry of the delivery: the same inputs again publish nothing new."""
-    entries = installation.audit_log.entries()
-    return next((e for e in entries if e["kind"] == "delivery" and e["details"]["run_id"] == run_id), None)
+    """The first entry of the delivery, for the same inputs again publish nothing new; of a notice, that of the withdrawal."""
+    for entry in installation.audit_log.entries():
+        told = entry["details"]
+        if (entry["kind"] == "delivery" and told["run_id"] == run_id) or run_id in told.get("notices", ()):
+            return entry
+    return None
 
 
 def _promotion(installation: Installation, model_version: str, recorded: dict[str, Any] | None) -> Entry | None:

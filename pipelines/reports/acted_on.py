@@ -50,8 +50,6 @@ def _rankings(results: pd.DataFrame, outcome: str, split: str, horizon_days: int
         whole = at[(at["metric"] == "auroc") & (at["model"] == without["model"])]
         if len(whole):
             name = called(without["model"])
-            found.append(
-                f"{name[0].upper()}{name[1:]} ranks with an AUROC of {words.figure(without)} without them, of "
-                f"{words.figure(whole.iloc[0])} with them."
-            )
+            figures = f"without them ({words.figure(without)}), with them ({words.figure(whole.iloc[0])})"
+            found.append(f"{name[0].upper()}{name[1:]}: AUROC {figures}.")
     return found

@@ -124,7 +124,7 @@ def test_a_report_says_how_rows_acted_on_were_treated():
     assert "105 of 2,000 labelled rows were acted on" in said[0]
     assert "kept and learnt from as they are" in said[0]
     assert "An event followed 25 of those rows." in said[0]
-    assert said[1].endswith("AUROC of 0.72, 95 % 0.62 to 0.82 without them, of 0.70, 95 % 0.60 to 0.80 with them.")
+    assert said[1].endswith("AUROC without them (0.72, 95 % 0.62 to 0.82), with them (0.70, 95 % 0.60 to 0.80).")
     few = acted_on.sentences(counts(acted_on_subjects=9), rows, "crisis", "unseen_subjects")
     assert (len(few), "fewer than 10 subjects" in few[0], "104" in few[0]) == (1, True, False)
 
