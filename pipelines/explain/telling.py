@@ -14,8 +14,8 @@ ERASED = (
 )
 # Who asks has the score's id; who the subject is they know, or need not.
 UNTOLD = ("subject_id",)
-# What people see of the parts; machines get all of them.
-SHOWN = 12
+# What people see of the parts, of those that do not round to nothing; machines get all of them.
+SHOWN, LEAST = 12, 0.0005
 SHORT = 12
 
 
@@ -112,6 +112,7 @@ def parts(done: Recomputed, shown: int | None = None) -> list[dict[str, Any]]:
         {"feature": part.words, "contribution": f"{part.contribution:+.3f}", "risk": "raises" if part.contribution > 0 else "lowers",
          "note": "" if part.is_said else "people held out contradict it"}
         for part in done.parts[:shown]
+        if abs(part.contribution) >= LEAST
     ]  # fmt: skip
 
 
