@@ -98,13 +98,18 @@ def night_matrices(installation: Installation, night: str) -> Shapes:
     }
 
 
-def night_matrix(installation: Installation, night: str, outcome: Outcome, model: HazardModel) -> pd.DataFrame:
+def night_matrix(
+    installation: Installation, night: str, outcome: Outcome, model: HazardModel, asked: str
+) -> pd.DataFrame:
     """The features that a model looks at for everybody on a night's roster; what is stored of other nights stays.
+
+    Args:
+        asked: a subject whose features are made of raw rows, and not of days that are stored.
 
     Raises:
         Refused: nobody is on the roster.
     """
-    days, catalog = panel(installation, night), installation.settings.catalog()
+    days, catalog = panels.computed_anew(panel(installation, night), asked), installation.settings.catalog()
     cohorts.refuse_an_empty_roster(days.cohort)
     index = days.cohort.roster[["subject_id"]].assign(index_date=days.cohort.as_of)
     features = dict.fromkeys([COMPLETENESS, *_told_with(catalog, model.features)])

@@ -97,7 +97,7 @@ def _version(installation: Installation, named: str) -> ModelVersion | None:
 def _by_model(installation: Installation, delivered: Delivered, outcome: Outcome, served: ServedModel) -> Recomputed:
     row, body, model = delivered.row, delivered.manifest, risk.load(served.folder)
     known = engineering.cohort(installation, f"{row['as_of_date']}")
-    matrix = engineering.night_matrix(installation, f"{row['as_of_date']}", outcome, model)
+    matrix = engineering.night_matrix(installation, f"{row['as_of_date']}", outcome, model, row["subject_id"])
     past = alerts.past(installation, known.as_of)
     of = Basis(installation, known, {outcome.name: served}, past, manifest.context_of(body))
     now = scoring.decide(of, {outcome.name: matrix}).rows
