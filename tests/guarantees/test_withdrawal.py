@@ -171,7 +171,7 @@ def test_an_old_export_brings_nothing_back(home, spelling):
     done = made.take_in(home, made.LATER)
     assert done.returncode == 0, done.stdout
     counts = {row["table"]: row["withdrawn"] for row in json.loads(done.stdout)["rows"]}
-    assert counts == {"subjects": 1, "sleep": 4, "wearable": 30}
+    assert counts == {"subjects": 1, "sleep": 4, "wearable": 30, "feedback": 1, "interventions": 1}
     made.write_data_page(home)
     assert made.places_that_tell(home) == {}
 
