@@ -14,10 +14,7 @@ from numpy.typing import NDArray
 
 from features.baseline import MAD_TO_SD
 from features.calendar import is_known_on
-from features.days import Days
-from features.hours import HOUR_COLUMNS
-from features.signals import VENDOR
-from features.tables import (
+from features.change_limits import (
     CLOCK_DAYS_AFTER,
     CLOCK_DAYS_BEFORE,
     CLOCK_FIT_GAIN,
@@ -34,6 +31,9 @@ from features.tables import (
     UNIT_FACTORS,
     UNIT_FEWEST_DEVIATIONS,
 )
+from features.days import Days
+from features.hours import HOUR_COLUMNS
+from features.signals import VENDOR
 from features.versions import KEY
 
 FLAG = ["subject_id", "stream", "measure", "flag", "on_date", "known_on"]

@@ -6,10 +6,7 @@ said here; a test holds it against panels that are built from scratch.
 
 import pandas as pd
 
-from features.days import Days
-from features.flags import SLEEP_MEASURES, WATCHED, has_rhythm, in_order
-from features.hours import HOUR_COLUMNS
-from features.tables import (
+from features.change_limits import (
     CLOCK_DAYS_AFTER,
     CLOCK_DAYS_BEFORE,
     LEVEL_DAYS_AFTER,
@@ -18,6 +15,9 @@ from features.tables import (
     SLEEP_DAYS_AFTER,
     SLEEP_DAYS_BEFORE,
 )
+from features.days import Days
+from features.flags import SLEEP_MEASURES, WATCHED, has_rhythm, in_order
+from features.hours import HOUR_COLUMNS
 
 # An hour is stuck beside one with the same value, over midnight too: a day's minutes decide on the days next to it.
 NEIGHBOURS = {"wearable": 1}

@@ -82,6 +82,7 @@ PROVENANCE = (
 )
 
 CARE_STATUSES = ("active", "inpatient", "discharged", "deceased", "paused")
+VERDICTS = ("useful", "not_useful", "already_known", "acted")
 
 # How further audit attributes may be called.
 ATTRIBUTE_NAME = r"^[a-z][a-z0-9_]*$"
@@ -234,10 +235,27 @@ INTERVENTIONS = Table(
     ),
 )
 
+FEEDBACK = Table(
+    "feedback",
+    "a clinician's verdict on a score; never a feature",
+    ("subject_id", "record_id", "source", "device_id"),
+    "given_at",
+    (
+        SUBJECT,
+        Column("record_id", "string", "the source's id of the verdict, else a hash", is_required=True),
+        Column("given_at", "instant", "when the verdict was given", is_required=True),
+        Column("verdict", "string", "what was said of the score", allowed=VERDICTS, is_required=True),
+        Column("score_id", "string", "the delivered row that it is about, where it names one"),
+        Column("outcome", "string", "the outcome that it is about, where it names no row"),
+        Column("as_of_date", "day", "the night that it is about, where it names no row"),
+    ),
+)
+
 TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         SUBJECTS, MOOD, SLEEP, WEARABLE, WEARABLE_DAYS, ASSESSMENTS, SIGNALS, EVENTS, CARE_STATUS, INTERVENTIONS,
+        FEEDBACK,
     )
 }  # fmt: skip
 
@@ -278,23 +296,5 @@ STUCK_FEWEST_MINUTES = 20
 SPLIT_NIGHT_GAP_MIN = 90
 # An episode that others cover by this share is the same sleep told again; below it only its uncovered part counts.
 SAME_SLEEP_SHARE = 0.5
-# A device or algorithm is new to a subject if it did not speak for so many days: people alternate between two.
-NEW_AFTER_DAYS = 28
-# Levels are compared over so many days with data: medians of fewer move by chance, more would come too late.
-LEVEL_DAYS_BEFORE, LEVEL_DAYS_AFTER = 14, 4
-# What units are mistaken for one another by: lb/kg, s/min or min/h, g/kg and s/ms, s/h, h/day, mile/km.
-UNIT_FACTORS = (2.2046, 60.0, 1000.0, 3600.0, 24.0, 1.609)
-# A ratio of levels this near to a factor (or within the subject's own spread of it, both as logarithms), and this many
-# robust deviations from what is usual, is no change of habit.
-UNIT_FACTOR_TOLERANCE, UNIT_FEWEST_DEVIATIONS = 0.12, 6.0
-# A person's own spread is never taken to be less than this share of the level: constant values have none.
-LEVEL_LEAST_SPREAD = 0.02
-# An algorithm that moves sleep by this much is told of; half of the smallest shift worth knowing would be noise.
-SLEEP_SHIFT_MIN, SLEEP_SHIFT_DEVIATIONS = 15.0, 2.5
-SLEEP_DAYS_BEFORE, SLEEP_DAYS_AFTER = 28, 14
-# A daily rhythm that moves by so many hours from one day to the next, and stays, comes from the clock.
-CLOCK_SHIFT_H, CLOCK_DAYS_BEFORE, CLOCK_DAYS_AFTER = 3, 7, 3
-# How much better the moved rhythm must fit than the unmoved one (correlation of hourly steps).
-CLOCK_FIT_GAIN = 0.35
 # So many rows of one day that happened so long after they were received: the device's clock is ahead.
 AHEAD_FEWEST_ROWS, CLOCK_AHEAD_MIN = 2, 1

@@ -129,3 +129,44 @@ def _shifts(model: HazardModel, matrix: pd.DataFrame, language: Language) -> Val
     names = [language.in_units.get(name, "") for name in model.features]
     columns = [matrix[name] if name in matrix else np.full(len(matrix), np.nan) for name in names]
     return np.array(columns, dtype=np.float64).reshape(len(names), len(matrix)).T
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one feature contributes to a row's risk.
+
+    Args:
+        feature: its name.
+        value, usual: the row's, and the median of the night; NaN where unknown.
+        contribution: its part of the log-odds of the calibrated risk, relative to the average training row.
+        words: value and median as they are told.
+        is_said: whether people held out bear it out, so that a driver may name it.
+    """
+
+    feature: str
+    value: float
+    usual: float
+    contribution: float
+    words: str
+    is_said: bool
+
+
+def parts_of(model: HazardModel, row: pd.DataFrame, usual: Values, horizon_days: int, language: Language) -> list[Part]:
+    """Everything that one row's risk within a horizon is associated with, what raises it and what lowers it; largest first.
+
+    Unlike `drivers` every feature with a part stands by itself, whatever it is about.
+
+    Args:
+        row: of one index date; the features, and the columns of `language.in_units` where they are known.
+        usual: `medians` of all rows of the night.
+    """
+    values = row[list(model.features)].to_numpy(dtype=np.float64)[0]
+    parts, shifts = contributions_within(model, row, horizon_days)[0], _shifts(model, row, language)[0]
+    return [
+        Part(
+            name, float(values[k]), float(usual[k]), float(parts[k]),
+            language.phrase(name, values[k], usual[k], shifts[k]), name not in model.unsaid,
+        )
+        for k, name in ((int(k), model.features[k]) for k in np.argsort(-np.abs(parts), kind="stable"))
+        if parts[k] != 0
+    ]  # fmt: skip

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from features import history, matrix
+from features.catalog import Catalog
 from models import risk
 from models.baselines import LAST_MOOD
 from models.outcomes import Outcome
+from models.risk import HazardModel
 from pipelines import cohort as cohorts
 from pipelines import panel as panels
 from pipelines.cohort import Cohort
@@ -96,6 +98,24 @@ def night_matrices(installation: Installation, night: str) -> Shapes:
     }
 
 
+def night_matrix(
+    installation: Installation, night: str, outcome: Outcome, model: HazardModel, asked: str
+) -> pd.DataFrame:
+    """The features that a model looks at for everybody on a night's roster; what is stored of other nights stays.
+
+    Args:
+        asked: a subject whose features are made of raw rows, and not of days that are stored.
+
+    Raises:
+        Refused: nobody is on the roster.
+    """
+    days, catalog = panels.computed_anew(panel(installation, night), asked), installation.settings.catalog()
+    cohorts.refuse_an_empty_roster(days.cohort)
+    index = days.cohort.roster[["subject_id"]].assign(index_date=days.cohort.as_of)
+    features = dict.fromkeys([COMPLETENESS, *_told_with(catalog, model.features)])
+    return pd.concat(built(installation, days, outcome, index, tuple(features)), ignore_index=True)
+
+
 def _scoring(installation: Installation, known: Cohort, outcome: Outcome) -> tuple[str, ...]:
     """Features of the champion and of what is its shadow, which may have learnt from others than are on by now.
 
@@ -105,8 +125,12 @@ def _scoring(installation: Installation, known: Cohort, outcome: Outcome) -> tup
     with suppress(Refused):
         found += risk.load(installation.registry.champion(model_name(outcome.name)).folder).features
     found += shadow.features(installation, outcome.name, known.known_at)
-    catalog = installation.settings.catalog()
-    found += [catalog.in_units[name] for name in found if name in catalog.in_units]
+    return _told_with(installation.settings.catalog(), found)
+
+
+def _told_with(catalog: Catalog, features: Sequence[str]) -> tuple[str, ...]:
+    """Features that the catalog knows, with those in whose unit they are told."""
+    found = [*features, *(catalog.in_units[name] for name in features if name in catalog.in_units)]
     return tuple(name for name in found if name in catalog.by_name)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from features.tables import TABLES
-from pipelines import alerts, data_nights, engineering, night_status, scoring
+from pipelines import alerts, data_nights, engineering, feedback, night_status, scoring
 from pipelines import cohort as cohorts
+from pipelines.delivery import manifest
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
 from pipelines.errors import Refused
@@ -17,6 +18,7 @@ from pipelines.release import ledger
 from pipelines.release.registry import model_name
 from pipelines.release.reporting import serving
 from pipelines.reports import alerts as alerts_page
+from pipelines.reports import feedback as feedback_page
 from pipelines.reports.data_page import write_data_page
 from pipelines.reports.nightly import count_rows, write_nightly
 from pipelines.reports.site import Context, write_index
@@ -68,16 +70,19 @@ def deliver(installation: Installation, night: str) -> Counts:
 
 def record(installation: Installation, made: DeliveryContext, rows: int) -> None:
     """Put a delivery on record."""
+    seal = manifest.read(installation.settings.deliveries_folder / made.night / made.run_id)[manifest.SEAL]
     installation.audit_log.append(
         "delivery",
-        {"night": made.night, "run_id": made.run_id, "rows": rows, "model": dict(made.model_versions), "policy": made.policy_version},
+        {"night": made.night, "run_id": made.run_id, "rows": rows, "model": dict(made.model_versions), "policy": made.policy_version,
+         "inputs": made.input_content, "code": made.code_version, "sha256": seal},
         made.known_at,
     )  # fmt: skip
 
 
 def report(installation: Installation, night: str) -> Counts:
     """Write the page that says how the night went: counts only."""
-    settings, made = installation.settings, scoring.basis(installation, night).context
+    settings, of = installation.settings, scoring.basis(installation, night)
+    made, said = of.context, feedback.verdicts(installation, of.known)
     scores = installation.lake.load("scores")
     status = night_status.conclude(installation, night)
     page = Context(
@@ -87,7 +92,7 @@ def report(installation: Installation, night: str) -> Counts:
     )  # fmt: skip
     write_nightly(
         settings.reports_folder, count_rows(scores), alerts_page.of_night(scores), (), made.roster_size, page,
-        serving(installation), status,
+        serving(installation), status, feedback_page.section(said),
     )  # fmt: skip
     report_data(installation, night, installation.lake.load("plausibility_counts"))
     return {"status": status.level, "reasons": len(status.reasons)}

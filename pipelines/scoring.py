@@ -123,12 +123,13 @@ def decide(of: Basis, matrices: Mapping[str, pd.DataFrame]) -> Decided:
     """
     roster = _roster(of, next(iter(matrices.values())))
     parts: dict[str, list[pd.DataFrame]] = {}
-    for outcome in engineering.outcomes(of.installation):
+    outcomes_of = [outcome for outcome in engineering.outcomes(of.installation) if outcome.name in of.served]
+    for outcome in outcomes_of:
         for name, part in _outcome(of, roster, matrices[outcome.name], outcome).items():
             parts.setdefault(name, []).append(part)
     stacked = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
     made = stacked.pop("alerts")
-    horizons = {o.name: o.horizons_days for o in engineering.outcomes(of.installation)}
+    horizons = {o.name: o.horizons_days for o in outcomes_of}
     return Decided(delivery_rows.build(of.context, horizons, **stacked), made[alerts.COLUMNS])
 
 

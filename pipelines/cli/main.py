@@ -5,6 +5,7 @@ import signal
 from pipelines.cli import (  # noqa: F401  (each registers its commands)
     audits,
     consent,
+    explain,
     features,
     installation,
     models,

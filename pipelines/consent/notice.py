@@ -6,7 +6,8 @@ the assessments that were delivered. It goes out once, before anything is erased
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def tokens_told(root: Path) -> set[str]:
         except Refused:
             continue  # damaged; whoever verifies it is told
     return told
+
+
+def runs_telling(root: Path, tokens: Collection[str]) -> list[str]:
+    """Deliveries whose notice tells of any of the tokens, oldest night first."""
+    found = []
+    for folder in erasure.folders(root):
+        with suppress(Refused):
+            found += [folder.name] if set(tokens) & set(manifest.read(folder).get("withdrawn", ())) else []
+    return found
 
 
 def publish_notice(

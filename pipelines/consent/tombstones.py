@@ -56,19 +56,19 @@ class Tombstones:
         if not self.all:
             return set()
         known = {tombstone.subject for tombstone in self.all}
-        key = self._key()
+        key = self.key()
         return {name for name in ids if _keyed_hash(key, name) in known}
 
     def find(self, subject_id: str) -> Tombstone | None:
         """The subject's tombstone, if there is one."""
         if not self.all:
             return None
-        sought = _keyed_hash(self._key(), subject_id)
+        sought = _keyed_hash(self.key(), subject_id)
         return next((tombstone for tombstone in self.all if tombstone.subject == sought), None)
 
     def bury(self, ids: Iterable[str], at: str, retrain_by: str) -> None:
         """Set a tombstone for each subject that has none; it is on disk when this returns."""
-        key = self._key()
+        key = self.key()
         known = {tombstone.subject for tombstone in self.all}
         subjects = dict.fromkeys(_keyed_hash(key, name) for name in ids)
         fresh = [Tombstone(subject, secrets.token_hex(TOKEN_BYTES), at, retrain_by)
@@ -77,7 +77,12 @@ class Tombstones:
         durable.replace(self._path, lines.encode())
         self.__dict__.pop("all")
 
-    def _key(self) -> bytes:
+    def key(self) -> bytes:
+        """The key of the hashes, made where there is none yet.
+
+        Raises:
+            Fault: it is gone, though tombstones are there.
+        """
         if self._key_path.is_file():
             return self._key_path.read_bytes()
         if self.all:

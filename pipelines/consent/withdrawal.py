@@ -13,13 +13,14 @@ from datetime import date, timedelta
 import pandas as pd
 
 from pipelines.consent import erasure, models, names, notice, presence
+from pipelines.consent.erased_scores import ErasedScores
 from pipelines.consent.tombstones import Tombstone, Tombstones
 from pipelines.delivery import erasure as deliveries
 from pipelines.delivery.erasure import Erased
 from pipelines.delivery.publish import alone_in
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.release.tokens import Tokens
+from pipelines.tokens import Tokens
 
 KIND = "withdrawal"
 BEYOND_REACH = (
@@ -28,6 +29,7 @@ BEYOND_REACH = (
     "what consumers and their systems hold of past deliveries: the notice tells them, nobody can make them",
     "the files that senders handed in, exports, notebooks, and folders that `replay` or `audit` was told to keep",
     "figures of groups in reports that were released: the ledger of releases no longer tells who was among them",
+    "in the audit log, that somebody's score was asked about: nothing tells any more whose",
     "models: those already exported, and those flagged above until they are retrained",
     "disk blocks that a file system or an SSD has not yet written over: encrypt the disk",
 )  # fmt: skip
@@ -35,7 +37,7 @@ BEYOND_REACH = (
 
 @dataclass
 class Withdrawal:
-    """What a withdrawal did: rows by place, links to tokens of released reports destroyed, deliveries edited, the notice."""
+    """What a withdrawal did: rows by place, links to tokens of logs and ledgers destroyed, deliveries edited, the notice."""
 
     rows: dict[str, int] = field(default_factory=dict)
     links: int = 0
@@ -48,7 +50,7 @@ class Withdrawal:
         places: list[dict[str, object]] = [
             {"place": f"lake/{name}", "rows_erased": count} for name, count in sorted(self.rows.items())
         ]
-        places += [{"place": "ledger of releases", "rows_erased": self.links}] if self.links else []
+        places += [{"place": "links of tokens", "rows_erased": self.links}] if self.links else []
         return places + [{"place": f"delivery {e.run_id}", "rows_erased": e.rows} for e in self.deliveries]
 
 
@@ -64,7 +66,7 @@ def withdraw(installation: Installation, ids: Iterable[str], on: date) -> Withdr
     tombstones = Tombstones(installation.settings.consent_folder)
     ids = list(ids)
     tombstones.bury(ids, on.isoformat(), (on + timedelta(days=consent.retrain_within_days)).isoformat())
-    # Here too: a release may speak of somebody of whom the installation has no row any more.
+    # Here too: a release or the audit log may speak of somebody of whom the installation has no row any more.
     links = Tokens(installation.settings.releases_folder).forget(ids)
     done = carry_out(installation)
     done.links += links
@@ -83,11 +85,16 @@ def carry_out(installation: Installation) -> Withdrawal:
             done.tokens = sorted({*tokens.values(), *(tombstone.token for tombstone in pending)})
             _flag_models(installation, tombstones, ids)
             done.notice = _tell(installation, tokens)
+            # Before the rows go: what is erased can no longer be put on record.
+            ErasedScores(installation.settings.consent_folder).remember(
+                deliveries.score_ids_of(installation.settings.deliveries_folder, ids)
+            )
             _erase(installation, tombstones, ids, done)
             # They can be made again of what is left.
             shutil.rmtree(installation.settings.backtests_folder, ignore_errors=True)
             if done.tokens:
-                installation.audit_log.append(KIND, _entry(done), _latest(tombstones))
+                told = notice.runs_telling(installation.settings.deliveries_folder, done.tokens)
+                installation.audit_log.append(KIND, _entry(done) | {"notices": told}, _latest(tombstones))
     presence.remember(installation, tombstones)
     return done
 

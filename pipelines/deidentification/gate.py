@@ -48,7 +48,7 @@ SHORTEST_NUMBER = 10**8
 SAMPLE = 1000
 Found = tuple[Identifier, str]
 # Columns of canonical tables whose values are one per subject, device or record, and not categories.
-OWN_VALUES = ("subject_id", "device_id", "record_id")
+OWN_VALUES = ("subject_id", "device_id", "record_id", "score_id")
 
 
 @dataclass(frozen=True)

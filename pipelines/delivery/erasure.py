@@ -9,6 +9,7 @@ import csv as text_csv
 import json
 import shutil
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,16 @@ def rows_held(folder: Path) -> pd.DataFrame:
         return readers[found](folder / found)
     except (ValueError, KeyError, LookupError, StopIteration) as error:
         raise Refused(f"`{found}` of a delivery is damaged and cannot be searched.") from error
+
+
+def score_ids_of(root: Path, ids: Collection[str]) -> set[str]:
+    """Ids of every score of the subjects in any delivery; of a delivery that cannot be searched none are told."""
+    found: set[str] = set()
+    for folder in folders(root) if ids else ():
+        with suppress(Refused):
+            rows = rows_held(folder)
+            found.update(rows.loc[rows["subject_id"].isin(ids), "score_id"])
+    return found
 
 
 def _parquet_rows(path: Path) -> pd.DataFrame:

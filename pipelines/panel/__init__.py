@@ -115,6 +115,21 @@ def _look_back(panel: Panel, told: News, connection: duckdb.DuckDBPyConnection) 
     return panel
 
 
+def computed_anew(panel: Panel, subject_id: str) -> Panel:
+    """The panel with every day of a subject computed from the raw rows, whatever is stored of them; nothing is stored."""
+    extent = Extent(frozenset({subject_id}))
+    with panel.lake.connection() as connection:
+        made = _computed(panel, extent, (bucket_of(subject_id),), connection)
+    before = {name: rows[~extent.holds(rows)] for name, rows in panel.beside.items()}
+    beside = {
+        name: pd.concat([before[name], rows], ignore_index=True) if name in before else rows
+        for name, rows in made.items()
+    }
+    others = panel.instead_of.days[panel.instead_of.days["subject_id"] != subject_id]
+    instead_of = Extent(panel.instead_of.whole | extent.whole, others)
+    return replace(panel, beside=beside, instead_of=instead_of, is_looking_back=True)
+
+
 def _portions(lake: Lake, told: News) -> Iterator[tuple[tuple[int, ...], Extent]]:
     """Buckets to work on at a time, few where rows are many, so that memory does not grow with the cohort."""
     whole = {bucket_of(name) for name in told.extent.whole}

@@ -10,12 +10,14 @@ from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.release import judgement, tracking
 from pipelines.release.registry import CHALLENGER, RESULTS_TAG, ModelVersion, model_name
+from pipelines.reports import acted_on
 from pipelines.reports.card import Facts, write_card
 from pipelines.reports.model import PEOPLE
 from pipelines.reports.site import Context
 from pipelines.training import abstention
 from pipelines.training.candidates import candidates
 from pipelines.training.controls import CONTROLS
+from pipelines.training.deeds import ACTED_ON
 from pipelines.training.evaluating import IMPORTANCE
 
 FOLDER = "card"
@@ -56,6 +58,7 @@ def make(
         abstained_by_group=tables[abstention.BY_GROUP], verdicts=lake.load("verdicts").query("outcome == @outcome"),
         fairness_page=fairness_page, told=told, known_at=known_at.isoformat(), data_version=lake.content_version(known_at),
         model_hash="" if challenger is None else challenger.content_sha256, training=settings.training,
+        acted_on=tuple(acted_on.sentences(tables.get(ACTED_ON), results, outcome, split)),
         is_tuned=judgement.is_tuned(installation, outcome), release_policy=settings.release_policy,
         alert_policy=settings.alert_policy, audit=settings.audit,
     )  # fmt: skip

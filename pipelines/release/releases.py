@@ -24,8 +24,8 @@ from models.fairness.differencing import Membership
 from models.fairness.showing import RELEASABLE, Shown
 from pipelines import durable, locks
 from pipelines.errors import Fault, Refused
-from pipelines.release.tokens import Tokens
 from pipelines.reports import bundle
+from pipelines.tokens import Tokens
 
 LOCK_NAME = ".lock"
 # Of scores that no installation made: beside their file.

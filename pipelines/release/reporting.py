@@ -24,6 +24,7 @@ from pipelines.settings import Settings
 from pipelines.training import ablation, abstention, controls, looks
 from pipelines.training.attributes import attributes
 from pipelines.training.controls import CONTROLS
+from pipelines.training.deeds import ACTED_ON
 from pipelines.training.evaluating import IMPORTANCE
 
 
@@ -75,7 +76,7 @@ def _beside(installation: Installation, night: str, outcome: str) -> dict[str, p
     horizon = settings.outcomes[outcome].alert_horizon
     found = {PEOPLE: characteristics(subjects, onset, settings.audit.reference_groups, horizon)}
     found |= abstention.tables(installation, night, outcome)
-    for name in (CONTROLS, IMPORTANCE):
+    for name in (CONTROLS, IMPORTANCE, ACTED_ON):
         with suppress(KeyError):
             found[name] = lake.load(name)
     return found

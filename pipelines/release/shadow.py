@@ -26,6 +26,8 @@ from pipelines.release import tracking
 from pipelines.release.registry import CHALLENGER, CHAMPION, ServedModel, model_name
 
 TABLE = "shadow_scores"
+# What an entry of the audit log about a shadow night is called.
+KIND = "shadow"
 # A row per night, outcome, version and subject: risks in the order of their horizons, none where the status is not `scored`.
 SCHEMA = pa.schema(
     [("as_of_date", pa.date32())]
@@ -124,6 +126,9 @@ def _score(installation: Installation, as_of: pd.Timestamp, outcome: str) -> str
         horizons_days=[list(model.horizons_days)] * len(rows), risks=[risks.get(name, []) for name in rows["subject_id"]],
     )  # fmt: skip
     store(lake, content)
+    entry = {"night": f"{as_of:%Y-%m-%d}", "model": served.name, "version": served.version,
+             "sha256": served.model.content_sha256, "scored": len(risks), "subjects": len(rows)}  # fmt: skip
+    installation.audit_log.append(KIND, entry, cohorts.known_at(installation.settings.sites, as_of))
     return f"version {served.version} scored {len(risks)} of {len(rows)} subjects"
 
 

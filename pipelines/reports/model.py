@@ -19,11 +19,12 @@ from models.splits import UNSEEN_AND_LATER, UNSEEN_SUBJECTS
 from pipelines.errors import Fault
 from pipelines.reports import ablation as ablations
 from pipelines.reports import abstention as abstentions
-from pipelines.reports import controls, people, plots, usefulness, words
+from pipelines.reports import acted_on, controls, people, plots, usefulness, words
 from pipelines.reports import flow as flows
 from pipelines.reports import importance as importances
 from pipelines.reports.site import Context, slug, write_page
 from pipelines.training.abstention import BY_GROUP, FIGURES
+from pipelines.training.deeds import ACTED_ON
 
 # The table beside the plot; everything else that was measured is in the complete table.
 COMPARED = ("auroc", "fold_mean_auroc", "auprc", "auprc_lift", "within_subject_auroc", "quiet_auroc")
@@ -105,6 +106,7 @@ def write_model(
         **usefulness.section(rows[rows["outcome"] == outcome], split, alert_horizon_days, _rule(surest, split)),
         **_sections(tables, outcome, alert_horizon_days, served, told),
         flow=flows.section(flow, outcome, alert_horizon_days, _known(tables)),
+        acted_on=acted_on.sentences(tables.get(ACTED_ON), rows, outcome, split),
         complete=[_line(row) for row in _ordered(own, split)],
         within=words.counted(alert_horizon_days, "day"),
         terms=_terms(own["metric"]),

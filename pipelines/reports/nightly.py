@@ -60,6 +60,7 @@ def write_nightly(
     context: Context,
     serving: Sequence[Serving],
     status: NightStatus | None = None,
+    feedback: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of one delivery and give its path.
 
@@ -70,6 +71,7 @@ def write_nightly(
         roster: subjects that had to have a row.
         serving: what scored each outcome.
         status: what is on record about the night.
+        feedback: of `reports.feedback.section`; None where nobody said anything of a score.
     """
     delivered = _delivered(counts)
     return write_page(
@@ -87,6 +89,7 @@ def write_nightly(
         is_whole=delivered == roster,
         alerts=ALERTS,
         status=status or NightStatus(context.as_of.isoformat()),
+        feedback=feedback,
     )
 
 

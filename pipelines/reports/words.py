@@ -57,6 +57,9 @@ METRICS: dict[str, Word] = {
     ),
     "auroc_ipcw": Word("AUROC, censoring weighed", "ranking, if those lost to follow-up were as those like them"),
     "auroc_minus_best_baseline_ipcw": Word("AUROC gain, censoring weighed", "the gain, weighed likewise"),
+    "auroc_not_acted_on": Word(
+        "AUROC, not acted on", "ranking without days on which something was done for the subject within the horizon"
+    ),
     "fits_left_out": Word(
         "Fits left out",
         "fits by fold and period that had too few subjects with an event to learn from, or nobody to test",

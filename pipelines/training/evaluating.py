@@ -38,7 +38,7 @@ from pipelines.installation import Installation
 from pipelines.outcome_sections import OutcomeSettings
 from pipelines.progress import Counts, Report
 from pipelines.sections import Training
-from pipelines.training import looks
+from pipelines.training import deeds, looks
 from pipelines.training.candidates import candidates, without_use
 from pipelines.training.labelling import KEY
 from pipelines.training.places import places_of
@@ -71,9 +71,11 @@ def evaluate(installation: Installation, night: str) -> Counts:
                                  candidates(matrix, installation.settings.features_on(), how), how,
                                  installation.settings.audit.top_share, places, installation.report)  # fmt: skip
         rows = _refitted(installation, outcome, matrix, labels, found)
-        results.append(
-            pd.concat([rows, _by_who_was_lost(installation, night, outcome, matrix, found)], ignore_index=True)
+        beside = (
+            _by_who_was_lost(installation, night, outcome, matrix, found),
+            _not_acted_on(installation, night, outcome, found),
         )
+        results.append(pd.concat([rows, *beside], ignore_index=True))
         looks.record(installation, night, outcome.name, "evaluation", 1)
         policy = Policy(**installation.settings.release_policy.model_dump())
         earned, reason = candidacy.candidate(rows, found.split, declared.alert_horizon, policy)
@@ -137,6 +139,16 @@ def _by_who_was_lost(
         headline, known[list(WHO_IS_LOST)], horizon, bar, pd.Timestamp(night), dataset_name(installation), outcome.name, how.resamples,
         how.seed,
     )  # fmt: skip
+
+
+def _not_acted_on(installation: Installation, night: str, outcome: Outcome, found: Evaluated) -> pd.DataFrame:
+    """Ranking by the model and the best rule on the headline split, without the rows that were acted on."""
+    horizon = installation.settings.outcomes[outcome.name].alert_horizon
+    if candidacy.gain_at(found.rows, found.split, horizon) is None:
+        return found.rows.iloc[:0]
+    headline = next(p for p in found.predictions if p.task == "onset" and p.split == found.split)
+    models = (MODEL, evaluation.best_baseline(found.rows, found.split, horizon))
+    return deeds.without_them(installation, night, headline, outcome, models)
 
 
 def _importance(

@@ -48,7 +48,8 @@ def register(installation: Installation, night: str, tables: Mapping[str, pd.Dat
         registered = _log(installation, night, outcome, model, tables)
         installation.registry.set_alias(registered, CHALLENGER)
         installation.audit_log.append(
-            "training", {"model": registered.name, "version": registered.version, "predictor": name},
+            "training",
+            {"model": registered.name, "version": registered.version, "predictor": name, "sha256": registered.content_sha256},
             engineering.cohort(installation, night).known_at,
         )  # fmt: skip
         counts[registered.name] = f"version {registered.version}, {name}"

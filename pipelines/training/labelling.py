@@ -1,4 +1,4 @@
-"""Labels of every outcome for the rows of its stored matrix: `labels_<outcome>`, and the flow to them in `flow`."""
+"""Labels of every outcome for the rows of its stored matrix: `labels_<outcome>`; the flow to them, and which were acted on."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,6 +16,7 @@ from pipelines.cohort import Cohort
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.progress import Counts
+from pipelines.training import deeds
 from pipelines.training.attributes import with_device
 from pipelines.training.declared import refuse_what_no_stream_gives
 from pipelines.training.provenance import basis
@@ -26,7 +27,7 @@ FEWEST_WITH_DATA = 0.05
 
 
 def make_labels(installation: Installation, night: str) -> Counts:
-    """Store labels of every outcome and the flow from index dates to labelled rows; how many are positive.
+    """Store labels of every outcome, the flow from index dates to them, and how many were acted on; how many are positive.
 
     Raises:
         Refused: no stream gives an outcome, or no past was known when it happened.
@@ -35,7 +36,7 @@ def make_labels(installation: Installation, night: str) -> Counts:
     days = engineering.panel(installation, night)
     known = days.cohort
     counts: Counts = {}
-    flows = []
+    flows, acted_on, done = [], [], deeds.known(installation.lake, known)
     for outcome in engineering.outcomes(installation):
         refuse_what_no_stream_gives(installation.lake, known, outcome)
         matrix = installation.lake.load(f"training_matrix_{outcome.name}")
@@ -44,10 +45,13 @@ def make_labels(installation: Installation, night: str) -> Counts:
         labels = labels_of(installation, known, outcome, matrix[KEY], reports)
         installation.lake.replace(f"labels_{outcome.name}", labels, version=basis(installation, night))
         flows.append(flow(labels, outcome.horizons_days).assign(outcome=outcome.name))
+        horizon = installation.settings.outcomes[outcome.name].alert_horizon
+        acted_on.append(deeds.counted(done, labels, outcome, horizon))
         counts[f"{outcome.name} rows with an onset within {outcome.horizons_days[-1]} days"] = int(
             (at_horizon(labels[labels["task"] == "onset"], outcome.horizons_days[-1]) == 1).sum()
         )
     installation.lake.replace("flow", pd.concat(flows, ignore_index=True))
+    installation.lake.replace(deeds.ACTED_ON, pd.DataFrame(acted_on))
     return counts
 
 

@@ -57,6 +57,10 @@ files:
   - path: minutes.csv
     table: wearable
     columns: {subject_id: id, minute_at: at, heart_rate: {column: beats, unit: /min}}
+  - path: verdicts.csv
+    table: feedback
+    columns: {subject_id: id, given_at: at, verdict: verdict, outcome: outcome}
+  - {path: actions.csv, table: interventions, columns: {subject_id: id, done_at: at, kind: {value: call}}}
 """
 
 
@@ -109,6 +113,9 @@ def write_export(folder: Path) -> None:
     nights += [f"{SENTINEL},2026-06-03 23:00,2026-06-04 07:00,4017.93,quagga\n"]
     (folder / "sleep.csv").write_text("id,bed,up,asleep,device\n" + "".join(nights))
     minutes = [f"{name},2026-06-02 08:{m:02},{60 + m}\n" for name in OTHERS for m in range(30)]
+    said = [f"{name},2026-06-05 09:00,acted,crisis\n" for name in everybody]
+    (folder / "verdicts.csv").write_text("id,at,verdict,outcome\n" + "".join(said))
+    (folder / "actions.csv").write_text("id,at\n" + "".join(f"{name},2026-06-05 10:00\n" for name in everybody))
     minutes += [f"{SENTINEL},2026-06-02 08:{m:02},{BEATS - m % 2}\n" for m in range(30)]
     (folder / "minutes.csv").write_text("id,at,beats\n" + "".join(minutes))
 

@@ -19,8 +19,8 @@ from models.fairness import showing
 from pipelines.errors import Fault, Refused
 from pipelines.release import releases
 from pipelines.release.releases import release
-from pipelines.release.tokens import Tokens
 from pipelines.reports import bundle
+from pipelines.tokens import Tokens
 from tests.guarantees import installation_with_a_sentinel as made
 from tests.guarantees.installation_with_a_sentinel import SENTINEL
 from tests.guarantees.releasing_that_is_killed import PAGE, audit, release_at
@@ -386,7 +386,7 @@ def test_withdraw_destroys_the_link_and_says_so(home, tmp_path):
     done = made.withdraw(after, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert {"place": "ledger of releases", "rows_erased": 1} in answer["rows"]
+    assert {"place": "links of tokens", "rows_erased": 1} in answer["rows"]
     assert any("released" in sentence for sentence in answer["beyond_reach"])
     assert links(before) - links(after) == {token}
     assert made.places_that_tell(after) == {}

@@ -62,6 +62,8 @@ def test_no_byte_of_the_subject_is_left_in_any_file(withdrawn):
         "lake/raw/sleep",
         "lake/raw/wearable",
         "lake/raw/subjects",
+        "lake/raw/feedback",
+        "lake/raw/interventions",
         "lake/derived/labels_crisis",
         "lake/derived/shadow_scores",
         "deliveries/2026-06-28",
@@ -169,7 +171,7 @@ def test_an_old_export_brings_nothing_back(home, spelling):
     done = made.take_in(home, made.LATER)
     assert done.returncode == 0, done.stdout
     counts = {row["table"]: row["withdrawn"] for row in json.loads(done.stdout)["rows"]}
-    assert counts == {"subjects": 1, "sleep": 4, "wearable": 30}
+    assert counts == {"subjects": 1, "sleep": 4, "wearable": 30, "feedback": 1, "interventions": 1}
     made.write_data_page(home)
     assert made.places_that_tell(home) == {}
 

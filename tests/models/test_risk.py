@@ -288,6 +288,22 @@ def test_what_is_usual_of_few_is_not_told(model: risk.HazardModel):
     assert told["sleep_short"] == ten["sleep_short"].median()
 
 
+def test_an_account_of_a_score_has_every_part_of_it_also_of_a_low_one(model: risk.HazardModel):
+    """All that is not zero, largest first, what lowers the risk too; what people held out contradict is there, and marked."""
+    lowest, horizon = MATRIX.iloc[[int(np.argmin(risk.predict(model, MATRIX)[:, 0]))]], OUTCOME.horizons_days[1]
+    plain = explanation.Language(lambda *said: "{} {:.3f} {:.3f}".format(*said), {}, {})
+    usual = explanation.medians(model, MATRIX)
+    told = explanation.parts_of(replace(model, unsaid=("noise",)), lowest, usual, horizon, plain)
+    whole = explanation.contributions_within(model, lowest, horizon)[0]
+    assert sum(part.contribution for part in told) == pytest.approx(whole.sum())
+    assert [abs(part.contribution) for part in told] == sorted(np.abs(whole[whole != 0]), reverse=True)
+    (sleep,) = (part for part in told if part.feature == "sleep_short")
+    assert sleep.contribution < 0
+    assert (sleep.value, sleep.usual) == (lowest["sleep_short"].iloc[0], MATRIX["sleep_short"].median())
+    assert sleep.words == f"sleep_short {sleep.value:.3f} {sleep.usual:.3f}"
+    assert {part.feature for part in told if not part.is_said} <= {"noise"}
+
+
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [

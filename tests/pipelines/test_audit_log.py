@@ -115,3 +115,35 @@ def test_details_must_not_name_a_subject(log):
     with pytest.raises(ValueError, match="subject"):
         log.append("access", {"subject_id": "s-1"}, AT)
     assert "s-1" not in json.dumps(log.entries())
+
+
+@pytest.mark.parametrize("cut", range(4))
+def test_a_log_cut_off_at_a_whole_entry_is_found_by_the_head_kept_apart(log, cut):
+    """Down to an empty file, or none at all, a log that is a valid chain by itself is not the one that the head knows."""
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    log.path.write_bytes(b"".join(lines[:cut]))
+    assert "cut off" in log.verify()[0]
+    log.path.unlink()
+    assert AuditLog.is_at(log.folder)
+    assert "cut off" in log.verify()[0]
+
+
+def test_a_log_made_anew_from_the_start_is_found(log, tmp_path):
+    """Another history of as many entries, chained correctly, does not end with the hash that the head has."""
+    other = AuditLog(tmp_path / "other")
+    for number in range(4):
+        other.append("delivery", {"rows": number + 1}, AT)
+    log.path.write_bytes(other.path.read_bytes())
+    assert log.verify()
+
+
+def test_a_log_replaced_with_its_head_is_found_only_by_a_copy_of_the_head(log, tmp_path):
+    """Who can write to both can write another history, which docs/audit-log.md says; a head noted elsewhere tells."""
+    noted = json.loads(log.head_path.read_bytes())
+    other = AuditLog(tmp_path / "other")
+    for number in range(5):
+        other.append("delivery", {"rows": number + 1}, AT)
+    log.path.write_bytes(other.path.read_bytes())
+    log.head_path.write_bytes(other.head_path.read_bytes())
+    assert log.verify() == []
+    assert log.entries()[noted["number"] - 1]["hash"] != noted["hash"]

@@ -53,7 +53,7 @@ def facts(**changed: object) -> Facts:
         importance=importance_rows(), abstention=abstention_rows(), abstained_by_group=by_group(), verdicts=verdicts(),
         fairness_page="fairness-crisis.html", told={}, known_at="2026-06-30T03:00",
         data_version="da7a", model_hash="4a54", training=Training(), release_policy=ReleasePolicy(), alert_policy=AlertPolicy(),
-        audit=AuditSettings(), is_tuned=False, reweighed_by="",
+        audit=AuditSettings(), is_tuned=False, reweighed_by="", acted_on=("None recorded: nobody can tell.",),
     )  # fmt: skip
     return replace(told, **changed)
 
@@ -247,3 +247,15 @@ def test_the_index_links_the_card_beside_its_report(tmp_path: Path):
     card.write_card(tmp_path, "model-crisis", facts())
     text = write_index(tmp_path).read_text(encoding="utf-8")
     assert '<a href="model-crisis.card.json">json</a>, <a href="model-crisis.card.md">md</a>' in text
+
+
+def test_how_rows_acted_on_were_treated_stands_in_the_flow_and_in_tripod(tmp_path: Path):
+    """What the training did with rows on which something was done is told beside the flow, and under item 6c, treatments."""
+    said = (
+        "100 of 2,000 labelled rows were acted on.",
+        "The model ranks with an AUROC of 0.71 without them, of 0.70 with them.",
+    )
+    card.write_card(tmp_path, "model-crisis", facts(acted_on=said))
+    data = json.loads((tmp_path / "model-crisis.card.json").read_text(encoding="utf-8"))
+    assert data["sections"]["flow"]["lines"] == [f"Rows acted on. {said[0]}", said[1]]
+    assert said[0] in row_of(data, "tripod_ai", "6c")[2]

@@ -40,9 +40,9 @@ def home(tmp_path) -> Path:
     return tmp_path
 
 
-def ingested(home: Path, files: Path, example: str) -> dict[str, tuple[int, int, int]]:
+def ingested(home: Path, files: Path, example: str, *more: str) -> dict[str, tuple[int, int, int]]:
     """Rows received, appended and quarantined per table."""
-    arguments = ["ingest", "table", str(files), "--mapping", str(EXAMPLES / example), "--json"]
+    arguments = ["ingest", "table", str(files), "--mapping", str(EXAMPLES / example), *more, "--json"]
     done = CliRunner().invoke(app, [*arguments, "--config", str(home / "foretide.yaml")])
     answer = json.loads(done.stdout)
     assert done.exit_code == 0, answer["error"]
@@ -236,3 +236,37 @@ def test_bellabeat_comes_in_by_its_mapping_alone(home):
     assert counts == {"subjects": (33, 33, 0), "wearable_days": (940 * 3 + 413, 940 * 3 + 410, 0)}
     days = rows(home, "wearable_days", "min(local_date)::VARCHAR, max(local_date)::VARCHAR")
     assert days == [("2016-04-12", "2016-05-12")]
+
+
+VERDICTS = """\
+subject_id,score_id,reviewed_at,verdict
+101,0a1b2c3d4e5f60718293a4b5,2026-05-21 09:30,acted on it
+101,0a1b2c3d4e5f60718293a4b6,2026-05-21 09:30,helpful
+102,1a1b2c3d4e5f60718293a4b5,2026-05-22 10:00,knew already
+102,1a1b2c3d4e5f60718293a4b7,2026-05-23 10:00,splendid
+"""
+ACTIONS = "subject_id,done_at,action\n101,2026-05-21 10:15,phone_call\n"
+
+
+def test_verdicts_and_actions_of_a_health_system_come_in(home, tmp_path):
+    """Two verdicts at one time are two where they are about two scores; a word that nobody declared goes to quarantine; a verdict
+    that is sent again with another word is a correction."""
+    written(tmp_path / "study" / "Study_DATA_2026-06-10_0900.csv", REDCAP)
+    ingested(home, tmp_path / "study", "redcap.yaml")
+    configuration = yaml.safe_load((home / "foretide.yaml").read_text())
+    # Of four rows one is bad, on purpose.
+    (home / "foretide.yaml").write_text(yaml.safe_dump(configuration | {"door": {"max_bad_share": 0.5}}))
+    clinic = tmp_path / "clinic"
+    written(clinic / "verdicts.csv", VERDICTS)
+    written(clinic / "actions.csv", ACTIONS)
+    received = [("--received-at", f"2026-06-1{day}T01:00:00+00:00") for day in (1, 2)]
+    assert ingested(home, clinic, "feedback.yaml", *received[0]) == {"feedback": (4, 3, 1), "interventions": (1, 1, 0)}
+    found = rows(home, "feedback", "subject_id, verdict, score_id, given_at::VARCHAR")
+    assert found == [
+        ("101", "acted", "0a1b2c3d4e5f60718293a4b5", "2026-05-21 07:30:00+00"),
+        ("101", "useful", "0a1b2c3d4e5f60718293a4b6", "2026-05-21 07:30:00+00"),
+        ("102", "already_known", "1a1b2c3d4e5f60718293a4b5", "2026-05-22 08:00:00+00"),
+    ]
+    written(clinic / "verdicts.csv", VERDICTS.replace("09:30,helpful", "09:30,not helpful"))
+    assert ingested(home, clinic, "feedback.yaml", *received[1])["feedback"][1] == 1
+    assert [verdict for (verdict,) in rows(home, "feedback", "verdict")] == ["acted", "already_known", "not_useful"]

@@ -62,6 +62,7 @@ class Facts:
         verdicts: of the fairness audit; `fairness_page` is the file that shows them.
         families: how many of the features are of which family.
         told: what a clinician calls each feature.
+        acted_on: in sentences, how rows acted on were treated.
         is_tuned: whether a search on these very people may have chosen how the model's trees are grown.
         reweighed_by: the attribute by which training rows are reweighed; empty where no mitigation is declared.
         model_hash: of the registered files; empty where nothing was registered, as in a replay.
@@ -92,6 +93,7 @@ class Facts:
     data_version: str
     model_hash: str
     training: Training
+    acted_on: tuple[str, ...]
     is_tuned: bool
     reweighed_by: str
     release_policy: ReleasePolicy

@@ -42,7 +42,7 @@ def cohort(facts: Facts) -> Section:
 
 
 def flow(facts: Facts) -> Section:
-    """From index dates to labelled rows, of both tasks at the alert horizon."""
+    """From index dates to labelled rows, of both tasks at the alert horizon, and how those acted on were treated."""
     at = facts.flow[facts.flow["horizon_days"] == facts.alert_horizon]
     rows = [
         (
@@ -58,4 +58,5 @@ def flow(facts: Facts) -> Section:
         ("Task", "Step", "Rows", "Subjects"),
         rows,
     )
-    return Section("flow", "From index dates to labelled rows", tables=(shown,))
+    treated = tuple(f"Rows acted on. {said}" if at == 0 else said for at, said in enumerate(facts.acted_on))
+    return Section("flow", "From index dates to labelled rows", treated, tables=(shown,))

@@ -40,7 +40,7 @@ ITEMS = (
     Item("6b", "Eligibility",
          "Index dates from the day after enrolment while consent lasts, not within an episode or "
          "its refractory time.", "who could enrol"),
-    Item("6c", "Treatments", "Not handled: the risk is that under the care given.", "treatments received"),
+    Item("6c", "Treatments", "Section “From index dates to labelled rows”: {acted_on}", "treatments received"),
     Item("7", "Preparation and quality checks, alike across groups?",
          "One door for all rows: units, ranges, keys, plausibility; data page of the night. The same rules for every "
          "group."),
@@ -160,4 +160,5 @@ def _known(facts: Facts) -> dict[str, str]:
         "completeness": words.percent(facts.alert_policy.min_completeness),
         "fairness": facts.fairness_page,
         "finding": facts.finding,
+        "acted_on": facts.acted_on[0],
     }  # fmt: skip

@@ -125,8 +125,8 @@ def _add_record_id(converter: Converter) -> None:
     if "record_id" not in table.key or "record_id" in columns:
         return
     told = {"subject_id": as_text(columns["subject_id"]), "time": pc.cast(columns[str(table.time)], pa.int64())}
-    if "kind" in columns:
-        told["kind"] = as_text(columns["kind"])
+    # What kind of event, or which score a verdict is about.
+    told |= {name: as_text(columns[name]) for name in ("kind", "score_id", "outcome", "as_of_date") if name in columns}
     sql = f"left(sha256(concat_ws('|', {', '.join(told)})), 16)"
     columns["record_id"] = converter.parser.query(pa.table(told), sql)
 

@@ -1,4 +1,4 @@
-"""The tokens by which a ledger of releases speaks of subjects, and the only link between the two.
+"""The tokens by which the audit log and the ledger of releases speak of subjects, and the only link between the two.
 
 A token is random. Which subject it stands for is told by `subjects.json` alone, and there only to who has an id to ask
 about: ids are kept as keyed hashes. Taking a line out of it leaves a token that stands for nobody, in the ledger for good.
@@ -20,7 +20,10 @@ KEY_NAME, LINKS_NAME = "key", "subjects.json"
 
 
 class Tokens:
-    """The link between subjects and tokens in the folder of a ledger; one that is not there links nobody."""
+    """The link between subjects and tokens in a folder; one that is not there links nobody.
+
+    An installation has one, in the folder of its ledger of releases; a scores file has its own beside it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._key_path, self._path = folder / KEY_NAME, folder / LINKS_NAME
@@ -40,6 +43,12 @@ class Tokens:
                 "nobody can tell whether they are one subject. Give each subject one id that is unlike the others."
             )
         return {name: links.get(found) or secrets.token_hex(TOKEN_BYTES) for name, found in hashes.items()}
+
+    def one(self, subject_id: str) -> str:
+        """The token of one subject, linked when this returns."""
+        told = self.of([subject_id])
+        self.keep(told)
+        return told[subject_id]
 
     def keep(self, tokens: dict[str, str]) -> None:
         """Link the subjects with their tokens; on disk when this returns."""
@@ -65,7 +74,7 @@ class Tokens:
         try:
             return dict(json.loads(self._path.read_bytes()))
         except ValueError as error:
-            raise Fault(f"`{LINKS_NAME}` of the release ledger is damaged. Restore it from a backup.") from error
+            raise Fault(f"`{LINKS_NAME}` of the ledger's tokens is damaged. Restore it from a backup.") from error
 
     def _write(self, links: dict[str, str]) -> None:
         # By hash, so that the order in which subjects came is not told.
@@ -76,8 +85,8 @@ class Tokens:
             return self._key_path.read_bytes()
         if self._path.is_file():
             raise Fault(
-                f"The key of the release ledger in `{self._path.parent.name}` is gone, so nobody can tell by whom releases differ. "
-                f"Restore the file `{KEY_NAME}`, or release nothing more of this cohort."
+                f"The key of the ledger's tokens in `{self._path.parent.name}` is gone, so nobody can tell by whom releases differ, "
+                f"nor whose score was asked about. Restore the file `{KEY_NAME}`, or release nothing more of this cohort."
             )
         partial = self._key_path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
