@@ -55,7 +55,7 @@ class Chart:
     def ratio(self) -> Values:
         """Distance from what is expected, in limits: beyond 1 or -1 is out of the ordinary."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (self.series.values - self.expected) / self.reach
+            return (self.series.value - self.expected) / self.reach
 
 
 def chart(series: Series, false_alarms_per_year: float) -> Chart:
@@ -65,7 +65,7 @@ def chart(series: Series, false_alarms_per_year: float) -> Chart:
         series: of one kind, which shares a budget.
         false_alarms_per_year: how many false alarms a year are accepted of all these series together.
     """
-    shape = series.values.shape
+    shape = series.value.shape
     expected, reach, alarm = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=bool)
     distance, beyond = np.full(shape, np.nan), np.zeros(shape, dtype=np.int8)
     days = series.nights.to_numpy().astype("datetime64[D]").astype(np.int64)
@@ -73,8 +73,8 @@ def chart(series: Series, false_alarms_per_year: float) -> Chart:
     for night in range(len(days)):
         end = int(np.searchsorted(days, days[night] - LEFT_OUT_DAYS))
         begin = int(np.searchsorted(days, days[night] - LEFT_OUT_DAYS - COMPARED_DAYS))
-        expected[night] = _mean(series.values[begin:end], alarm[begin:end])
-        distance[night] = series.values[night] - expected[night]
+        expected[night] = _mean(series.value[begin:end], alarm[begin:end])
+        distance[night] = series.value[night] - expected[night]
         usual.add(distance[done:end], alarm[done:end])
         done = end
         limit = _limit(series.table["group"].to_numpy(), usual.known, false_alarms_per_year)
@@ -133,18 +133,17 @@ class _Usual:
 def _least(table: pd.DataFrame) -> Values:
     """The smallest distance that is of any interest, of each series."""
     by_statistic = table["statistic"].map(LEAST_BY_STATISTIC)
-    found: Values = table["kind"].map(LEAST_BY_KIND).fillna(by_statistic).fillna(LEAST).to_numpy(np.float64)
-    return found
+    return np.asarray(table["kind"].map(LEAST_BY_KIND).fillna(by_statistic).fillna(LEAST), dtype=np.float64)
 
 
 def _limit(groups: NDArray[np.object_], known: Values, false_alarms_per_year: float) -> Values:
     """How many usual distances are ordinary, for each series, so that all looks of a year share the budget."""
-    found = np.empty(len(groups))
+    found: Values = np.empty(len(groups), dtype=np.float64)
     for is_in, part in ((groups == EVERYBODY, SHARE_FOR_EVERYBODY), (groups != EVERYBODY, 1 - SHARE_FOR_EVERYBODY)):
         chance = false_alarms_per_year * part / (NIGHTS_A_YEAR * max(int(is_in.sum()), 1))
         # Few of them are different: quantiles are dear.
         cases, place = np.unique(known[is_in], return_inverse=True)
-        found[is_in] = student.isf(chance / 2, df=cases + PRIOR_DISTANCES)[place]
+        found[is_in] = np.asarray(student.isf(chance / 2, df=cases + PRIOR_DISTANCES), dtype=np.float64)[place]
     return found
 
 

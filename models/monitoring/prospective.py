@@ -58,9 +58,7 @@ def thinned(rows: pd.DataFrame, most: int = MOST_ROWS) -> pd.DataFrame:
     return rows[number % every == 0] if every > 1 else rows
 
 
-def figures(
-    rows: pd.DataFrame, groups: Mapping[str, pd.Series], resamples: int, seed: int
-) -> pd.DataFrame:
+def figures(rows: pd.DataFrame, groups: Mapping[str, pd.Series], resamples: int, seed: int) -> pd.DataFrame:
     """Figures of one outcome's scores: of everybody, of each group, by four weeks, and by whether somebody acted.
 
     Args:
@@ -91,7 +89,11 @@ def _of(rows: pd.DataFrame, group: str, resamples: int, seed: int) -> pd.DataFra
     positive = rows[rows["label"] == 1]
     by_subject = positive["subject_id"].value_counts()
     share = float(by_subject.max() / by_subject.sum()) if len(by_subject) else 1.0
-    size = {"n_subjects": rows["subject_id"].nunique(), "n_event_subjects": len(by_subject), "largest_event_share": share}
+    size = {
+        "n_subjects": rows["subject_id"].nunique(),
+        "n_event_subjects": len(by_subject),
+        "largest_event_share": share,
+    }
     is_told = bool(is_showable(pd.DataFrame([size])).all()) and len(positive) < len(rows)
     measured = _measured(rows, resamples, seed) if is_told else {}
     nothing = (float("nan"), float("nan"), float("nan")), float("nan")
@@ -117,7 +119,10 @@ def _measured(rows: pd.DataFrame, resamples: int, seed: int) -> dict[str, tuple[
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = _sums(label, subject, weights) / _sums(score, subject, weights)
         log_ratio = np.log(ratio)
-    found = {AUROC: (resampling.with_interval(auroc), _spread(auroc)), RATIO: (resampling.with_interval(ratio), _spread(log_ratio))}
+    found = {
+        AUROC: (resampling.with_interval(auroc), _spread(auroc)),
+        RATIO: (resampling.with_interval(ratio), _spread(log_ratio)),
+    }
     curve = resampling.curve(score, label, subject, weights)
     reliable = reliability.measure(score, label, subject, weights, curve)
     found |= {name: (reliable[name], float("nan")) for name in OF_RELIABILITY}
@@ -145,7 +150,9 @@ def _sums(values: Values, subject: NDArray[np.int64], weights: Values) -> Values
 
 def _spread(resamples: Values) -> float:
     valid = resamples[1:][np.isfinite(resamples[1:])]
-    return float(np.std(valid, ddof=1)) if len(valid) >= resampling.FEWEST_VALID * (len(resamples) - 1) else float("nan")
+    return (
+        float(np.std(valid, ddof=1)) if len(valid) >= resampling.FEWEST_VALID * (len(resamples) - 1) else float("nan")
+    )
 
 
 def judged(found: pd.DataFrame, promise: Promise | None, false_alarms_per_year: float) -> pd.DataFrame:
@@ -169,5 +176,7 @@ def judged(found: pd.DataFrame, promise: Promise | None, false_alarms_per_year: 
     is_ratio = (found["metric"] == RATIO).to_numpy()
     is_order = ((found["metric"] == AUROC) & (found["group"] == EVERYBODY)).to_numpy()
     beyond = enough & ((is_ratio & (off > limit)) | (is_order & (worse > limit)))
-    promised = np.where(is_ratio, 1.0, np.where(is_order & (promise is not None), promise.value if promise else np.nan, np.nan))
+    promised = np.where(
+        is_ratio, 1.0, np.where(is_order & (promise is not None), promise.value if promise else np.nan, np.nan)
+    )
     return found.assign(is_beyond=beyond, promised=promised)

@@ -26,19 +26,23 @@ class Series:
     Attributes:
         nights: rising as-of dates, of shape (n_nights,).
         table: one row per series: `counts.KEY` and `statistic`.
-        values: of shape (n_nights, n_series), missing where the night has none or of too few subjects.
+        value: of shape (n_nights, n_series), missing where the night has none or of too few subjects.
         subjects: of how many, of that shape.
     """
 
     nights: pd.DatetimeIndex
     table: pd.DataFrame
-    values: Values
+    value: Values
     subjects: Values
+
+    def place(self, night: pd.Timestamp) -> int:
+        """Where a night stands among the nights, which hold it."""
+        return int(self.nights.searchsorted(night))
 
     def among(self, chosen: NDArray[np.bool_]) -> "Series":
         """Some of the series."""
         table = self.table[chosen].reset_index(drop=True)
-        return replace(self, table=table, values=self.values[:, chosen], subjects=self.subjects[:, chosen])
+        return replace(self, table=table, value=self.value[:, chosen], subjects=self.subjects[:, chosen])
 
 
 def series_of(counted: pd.DataFrame, reference: Sequence[pd.Timestamp]) -> Series:
@@ -54,7 +58,7 @@ def series_of(counted: pd.DataFrame, reference: Sequence[pd.Timestamp]) -> Serie
     nights = pd.DatetimeIndex(sorted(counted["as_of_date"].unique()))
     table = counted[list(KEY)].drop_duplicates(ignore_index=True)
     place = pd.MultiIndex.from_frame(table)
-    row = nights.get_indexer(counted["as_of_date"])
+    row = nights.get_indexer(pd.DatetimeIndex(counted["as_of_date"]))
     column = place.get_indexer(pd.MultiIndex.from_frame(counted[list(KEY)]))
     cube = np.zeros((len(nights), len(table), len(COUNTED)))
     cube[row, column] = counted[list(COUNTED)].to_numpy(np.float64)
@@ -79,7 +83,8 @@ def _scores(table: pd.DataFrame, cube: Values, is_reference: NDArray[np.bool_]) 
     scores = norm.ppf(middle)
     scores -= (share * scores).sum(axis=1, keepdims=True)
     spread: Values = np.sqrt((share * scores**2).sum(axis=1, keepdims=True))
-    return np.divide(scores, spread, out=np.zeros_like(scores), where=spread > 0)
+    found: Values = np.divide(scores, spread, out=np.zeros_like(scores), where=spread > 0)
+    return found
 
 
 def _of(nights: pd.DatetimeIndex, table: pd.DataFrame, cube: Values, scores: Values, statistic: str) -> Series:
@@ -104,14 +109,25 @@ def _joined(nights: pd.DatetimeIndex, parts: Sequence[Series]) -> Series:
         empty = np.zeros((len(nights), 0))
         return Series(nights, pd.DataFrame(columns=[*KEY, "statistic"]), empty, empty)
     table = pd.concat([of.table for of in parts], ignore_index=True)
-    return Series(nights, table, np.hstack([of.values for of in parts]), np.hstack([of.subjects for of in parts]))
+    return Series(nights, table, np.hstack([of.value for of in parts]), np.hstack([of.subjects for of in parts]))
 
 
-def psi(now: Values, before: Values) -> Values:
-    """Population stability index between counts in bins, along the last axis; above 0.25 is commonly called a large shift."""
-    shares = []
-    for of in (now, before):
-        filled = of + PRIOR / of.shape[-1]
-        shares.append(filled / filled.sum(axis=-1, keepdims=True))
-    found: Values = ((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum(axis=-1)
-    return found
+def shifts(counted: pd.DataFrame, night: pd.Timestamp, compared: tuple[int, int]) -> pd.DataFrame:
+    """How far the shape of a night's values is from that of nights before: the population stability index (`KEY` and `psi`).
+
+    Of values only, whoever lacks them; above 0.25 is commonly called a large shift. It grows by chance in small groups.
+
+    Args:
+        compared: of how many nights back, from and to, with which it is compared.
+    """
+    rows = counted[counted["kind"].isin([FEATURE, SCORE])]
+    age = (night - rows["as_of_date"]).dt.days
+    bins = list(IN_BIN)
+    now = rows[age == 0].set_index(list(KEY))[bins]
+    before = (
+        rows[(age <= compared[0]) & (age >= compared[1])].groupby(list(KEY))[bins].sum().reindex(now.index).fillna(0)
+    )
+    shares = [(of + PRIOR / len(bins)).div((of + PRIOR / len(bins)).sum(axis=1), axis=0) for of in (now, before)]
+    found = ((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum(axis=1)
+    told: pd.DataFrame = found.where(before.sum(axis=1) > 0).rename("psi").reset_index()
+    return told

@@ -1,4 +1,4 @@
-"""What is out of the ordinary on a night: signals from charts of features, scores, statuses and alerts, and from how scores turned out."""
+"""What is out of the ordinary on a night: signals from charts of what is counted, and from how scores turned out."""
 
 from dataclasses import dataclass
 
@@ -81,13 +81,13 @@ def of_night(charts: dict[str, Chart], night: pd.Timestamp) -> list[Signal]:
     for kind, of in charts.items():
         if night not in of.series.nights:
             continue
-        at = int(of.series.nights.get_loc(night))
+        at = of.series.place(night)
         for k in np.flatnonzero(of.is_alarm[at]):
             row, begin = of.series.table.iloc[k], _begin(of.is_alarm[: at + 1, k])
             since = of.series.nights[max(begin - PERSISTENT_NIGHTS + 1, 0)]
             found.append(
                 Signal(kind, row["outcome"], row["name"], row["group"], row["statistic"], f"{since:%Y-%m-%d}",
-                       float(of.series.values[at, k]), float(of.expected[at, k]), float(of.reach[at, k]))
+                       float(of.series.value[at, k]), float(of.expected[at, k]), float(of.reach[at, k]))
             )  # fmt: skip
     return found
 

@@ -12,9 +12,9 @@ from models.outcomes import Outcome, is_masked
 from pipelines import cohort as cohorts
 from pipelines import engineering
 from pipelines.installation import Installation
+from pipelines.lake import BUCKETS
 from pipelines.panel import Panel
 from pipelines.panel.extent import buckets_of
-from pipelines.lake import BUCKETS
 
 Edges = Mapping[str, tuple[float, ...]]
 # Past nights that are counted when watching begins: what is compared with, and how distances usually are, are known at once.
@@ -28,7 +28,9 @@ def past_matrix(
     installation: Installation, days: Panel, outcome: Outcome, features: Sequence[str], nights: int = PAST_NIGHTS
 ) -> pd.DataFrame:
     """Features of whoever was followed on the nights before a panel's night; of some buckets only where they are too many."""
-    until = cohorts.follow_up(installation.lake, days.cohort, outcome, days.load(columns=cohorts.reporting_columns(outcome)))
+    until = cohorts.follow_up(
+        installation.lake, days.cohort, outcome, days.load(columns=cohorts.reporting_columns(outcome))
+    )
     index = cohorts.index_rows(days.cohort, until)
     index = index[index["index_date"] >= days.cohort.as_of - pd.Timedelta(days=nights)]
     some = int(np.clip(BUCKETS * MOST_ROWS // max(len(index), 1), 1, BUCKETS))
@@ -51,7 +53,9 @@ def count_features(
     for night, rows in present(matrix).groupby("index_date"):
         subjects = pd.Index(rows["subject_id"])
         groups = counts.groups_of(levels_of(attributes, subjects), subjects)
-        found.append(counts.count(counts.FEATURE, outcome, rows[list(features)], edges, groups).assign(**{NIGHT: night}))
+        found.append(
+            counts.count(counts.FEATURE, outcome, rows[list(features)], edges, groups).assign(**{NIGHT: night})
+        )
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 

@@ -67,7 +67,11 @@ def below(root: Path, horizons: Mapping[str, int]) -> pd.DataFrame:
         Refused: a delivery is damaged, or of an earlier contract.
     """
     found = [_rows(root / f"{at:%Y-%m-%d}" / run_id, horizons) for at, run_id in _in_force(root, None, None)]
-    return pd.concat(found, ignore_index=True) if found else SCHEMA.empty_table().to_pandas().astype({NIGHT: "datetime64[us]"})
+    return (
+        pd.concat(found, ignore_index=True)
+        if found
+        else SCHEMA.empty_table().to_pandas().astype({NIGHT: "datetime64[us]"})
+    )
 
 
 def reach(installation: Installation) -> pd.Timedelta:
@@ -96,7 +100,9 @@ def is_alert(rows: pd.DataFrame) -> pd.Series:
     return rows["alert"].notna().where(by_alerts, rows["tier"] == HIGH)
 
 
-def count(rows: pd.DataFrame, edges: Mapping[str, Mapping[str, tuple[float, ...]]], attributes: pd.DataFrame) -> pd.DataFrame:
+def count(
+    rows: pd.DataFrame, edges: Mapping[str, Mapping[str, tuple[float, ...]]], attributes: pd.DataFrame
+) -> pd.DataFrame:
     """Counts of published nights: scores by bin, who has a score, and who was alerted of those who have; with the night.
 
     Args:
@@ -113,7 +119,9 @@ def count(rows: pd.DataFrame, edges: Mapping[str, Mapping[str, tuple[float, ...]
         parts = [
             counts.count(counts.SCORE, str(outcome), scores, edges.get(str(outcome), {}), of_scored),
             counts.count_shares(counts.STATUS, str(outcome), {SCORED: is_scored}, everyone),
-            counts.count_shares(counts.ALERT, str(outcome), {ALERTED: part["is_alert"].to_numpy(bool)}, sites, is_scored),
+            counts.count_shares(
+                counts.ALERT, str(outcome), {ALERTED: part["is_alert"].to_numpy(bool)}, sites, is_scored
+            ),
         ]
         found.append(pd.concat(parts).assign(**{NIGHT: night}))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()

@@ -54,10 +54,16 @@ def keep(installation: Installation, record: NightRecord) -> Path:
     return path
 
 
-def read(installation: Installation, until: str) -> list[NightRecord]:
-    """Nights on record up to one, oldest first."""
-    files = sorted((installation.settings.monitoring_folder / NIGHTS).glob("*.json"))
-    return [_read(file) for file in files if file.stem <= until]
+def of(installation: Installation, night: str) -> NightRecord | None:
+    """The record of a night; None where it was not watched."""
+    path = installation.settings.monitoring_folder / NIGHTS / f"{night}.json"
+    return _read(path) if path.is_file() else None
+
+
+def newest(installation: Installation) -> str | None:
+    """The newest watched night."""
+    nights = sorted(file.stem for file in (installation.settings.monitoring_folder / NIGHTS).glob("*.json"))
+    return nights[-1] if nights else None
 
 
 def before(installation: Installation, night: str) -> NightRecord | None:

@@ -26,7 +26,9 @@ PROMISES = "promises.json"
 FEEDBACK, ACTED = "feedback", "acted"
 
 
-def look(installation: Installation, night: str, rows: pd.DataFrame, attributes: pd.DataFrame, budget: float) -> pd.DataFrame:
+def look(
+    installation: Installation, night: str, rows: pd.DataFrame, attributes: pd.DataFrame, budget: float
+) -> pd.DataFrame:
     """Figures of every outcome and version that published scores whose outcomes are known (`prospective.FIGURES`).
 
     Args:
@@ -34,7 +36,9 @@ def look(installation: Installation, night: str, rows: pd.DataFrame, attributes:
         budget: false alarms a year that are accepted of all of them together.
     """
     found, promises = [], read_promises(installation)
-    turned_out = [of for outcome in engineering.outcomes(installation) if len(of := known(installation, night, rows, outcome))]
+    turned_out = [
+        of for outcome in engineering.outcomes(installation) if len(of := known(installation, night, rows, outcome))
+    ]
     n_versions = sum(of["model_version"].nunique() for of in turned_out)
     seed, resamples = installation.settings.training.seed, installation.settings.monitoring.resamples
     for of in turned_out:

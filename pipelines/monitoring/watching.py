@@ -53,15 +53,27 @@ def watch(installation: Installation, night: str) -> Watched:
     store.keep(installation, pd.concat([*of_features, of_scores], ignore_index=True))
     _note_promises(installation, tonight)
     found = judge(installation, night, rows, subjects, bins)
-    found = replace(found, record=replace(found.record, unreadable=unreadable))
-    record.keep(installation, found.record)
-    return found
+    why = retraining.ask(installation, night, found.record.new_signals)
+    kept = replace(found.record, unreadable=unreadable, retrain_asked_for=why)
+    record.keep(installation, kept)
+    return replace(found, record=kept)
 
 
-def judge(
-    installation: Installation, night: str, rows: pd.DataFrame, subjects: pd.DataFrame, bins: Bins
-) -> Watched:
-    """What a night's counts and past scores say, given what earlier nights found; nothing is written but a request to retrain."""
+def again(installation: Installation, night: str) -> Watched:
+    """A watched night judged once more from what is stored: for who looks at it.
+
+    Raises:
+        Refused: the night was not watched.
+    """
+    bins, of_night = store.read_bins(installation), record.of(installation, night)
+    if bins is None or of_night is None:
+        raise Refused(f"The night of {night} was not watched. Run `foretide score --as-of {night}`.")
+    series = series_of_nights(store.load(installation, night), bins.begun)
+    return Watched(of_night, signals.charts(series, installation.settings.monitoring.false_alarms_per_year))
+
+
+def judge(installation: Installation, night: str, rows: pd.DataFrame, subjects: pd.DataFrame, bins: Bins) -> Watched:
+    """What a night's counts and past scores say, given what earlier nights found; nothing is written."""
     series = series_of_nights(store.load(installation, night), bins.begun)
     found = signals.charts(series, installation.settings.monitoring.false_alarms_per_year)
     at, earlier = pd.Timestamp(night), record.before(installation, night)
@@ -70,8 +82,7 @@ def judge(
     told = [*of_night, *of_look]
     known = {of.identity for of in earlier.signals} if earlier else set()
     new = [k for k, of in enumerate(told) if of.identity not in known]
-    why = retraining.ask(installation, night, [told[k] for k in new])
-    return Watched(NightRecord(night, _judged(found, at), told, new, looked_on, figures, why), found)
+    return Watched(NightRecord(night, _judged(found, at), told, new, looked_on, figures), found)
 
 
 def series_of_nights(counted: pd.DataFrame, begun: str) -> Series:
@@ -85,7 +96,7 @@ def _judged(charts: Mapping[str, Chart], night: pd.Timestamp) -> dict[str, int]:
     judged = dict.fromkeys(signals.KINDS[:-1], 0)
     for kind, of in charts.items():
         if night in of.series.nights:
-            ratio = of.ratio[int(of.series.nights.get_loc(night))]
+            ratio = of.ratio[of.series.place(night)]
             judged[kind] = int(pd.notna(ratio).sum())
     return judged
 

@@ -14,18 +14,39 @@ import pytest
 from scipy.stats import binomtest
 
 from tests.pipelines.spoilt_histories import HEART, NIGHTS, Fault
-from tests.pipelines.watched_histories import Told, histories, in_any_order, is_about, three_times, told_of_data, told_of_scores
+from tests.pipelines.watched_histories import (
+    Told,
+    histories,
+    in_any_order,
+    is_about,
+    three_times,
+    told_of_data,
+    told_of_scores,
+)
 
 TRIALS, SUBJECTS = (int(os.environ.get(*of)) for of in (("BENCH_TRIALS", "2"), ("BENCH_SUBJECTS", "300")))
 FIRST_SEED = 5000
 DRIFTS = (
-    Fault("a firmware reads the heart 5 % faster", "scale", "wearable_days", factor=1.05, metrics=HEART, families=("heart",)),
+    Fault(
+        "a firmware reads the heart 5 % faster",
+        "scale",
+        "wearable_days",
+        factor=1.05,
+        metrics=HEART,
+        families=("heart",),
+    ),
     Fault("steps are 15 % fewer", "scale", "wearable_days", factor=0.85, metrics=("steps",), families=("activity",)),
     Fault("sleep is told 25 minutes shorter", "shift", "sleep", factor=25, families=("sleep",)),
 )
 OUTAGES = (
     Fault("no sleep for 5 nights", "outage", "sleep", factor=5, families=("sleep",)),
-    Fault("no daily summaries for 5 nights", "outage", "wearable_days", factor=5, families=("activity", "heart", "adherence")),
+    Fault(
+        "no daily summaries for 5 nights",
+        "outage",
+        "wearable_days",
+        factor=5,
+        families=("activity", "heart", "adherence"),
+    ),
     Fault("no answers for 5 nights", "outage", "mood", factor=5, families=("mood", "adherence")),
 )
 DEVICES = (
@@ -50,7 +71,10 @@ def trial(number: int) -> list[dict[str, object]]:
     for history in histories(seed, SUBJECTS, None):
         clean = [*told_of_data(history), *told_of_scores(history)]
         found.append({"scenario": "clean", "false": len({told.night for told in clean}), "told": _said(clean)})
-        for name, worsen in (("risks three times too high", three_times), ("an order that means nothing", in_any_order)):
+        for name, worsen in (
+            ("risks three times too high", three_times),
+            ("an order that means nothing", in_any_order),
+        ):
             told = told_of_scores(history, worsen, RETRAINED_ON)
             own = [of for of in told if of.kind in ("scores", "volume", "decay") and of.night >= RETRAINED_ON]
             found.append(_line(f"a bad retrain: {name}", own, told, RETRAINED_ON))
@@ -61,10 +85,14 @@ def trial(number: int) -> list[dict[str, object]]:
         for history in histories(seed, SUBJECTS, fault):
             told = told_of_data(history)
         own = [of for of in told if is_about(of, fault.families) and of.night >= fault.onset]
-        found.append(_line(fault.name, own, told, fault.onset) | {"class": faults[0].kind if faults is not DRIFTS else "drift"})
+        found.append(
+            _line(fault.name, own, told, fault.onset) | {"class": faults[0].kind if faults is not DRIFTS else "drift"}
+        )
         if faults is DEVICES:
             group = "=".join(fault.where)
-            found.append(_line(f"{fault.name}: in that very group", [of for of in own if of.group == group], told, fault.onset))
+            found.append(
+                _line(f"{fault.name}: in that very group", [of for of in own if of.group == group], told, fault.onset)
+            )
     return [{"trial": number, **of} for of in found]
 
 
@@ -91,7 +119,8 @@ def test_what_went_wrong_is_found_and_clean_nights_are_quiet(capsys: pytest.Capt
     with capsys.disabled():
         print(summary(table).to_string())
     faults = table[table["class"].notna()] if "class" in table else table[:0]
-    assert faults["is_found"].all() and (faults["delay"].astype(float) <= 14).all()
+    assert faults["is_found"].all()
+    assert (faults["delay"].astype(float) <= 14).all()
     clean = table[table["scenario"] == "clean"]
     nights = NIGHTS * len(clean)
     assert binomtest(int(clean["false"].sum()), nights, 2 * 4 / 365, alternative="greater").pvalue > 0.001
