@@ -141,7 +141,10 @@ def lead(record: NightRecord, found: Sequence[Finding]) -> str:
 
 def unjudged(record: NightRecord, charts: Mapping[str, Chart]) -> list[str]:
     """What cannot be judged yet, and why."""
-    nights = {kind: int(np.isfinite(charts[kind].series.value).any(axis=1).sum()) if kind in charts else 0 for kind in HEADINGS}
+    nights = {
+        kind: int(np.isfinite(charts[kind].series.value).any(axis=1).sum()) if kind in charts else 0
+        for kind in HEADINGS
+    }
     found = [
         f"{HEADINGS[kind]}: not judged yet, for there is not enough history ({words.counted(nights[kind], 'night')} counted)."
         for kind in HEADINGS
