@@ -28,16 +28,21 @@ def past_matrix(
     installation: Installation, days: Panel, outcome: Outcome, features: Sequence[str], nights: int = PAST_NIGHTS
 ) -> pd.DataFrame:
     """Features of whoever was followed on the nights before a panel's night; of some buckets only where they are too many."""
-    until = cohorts.follow_up(
-        installation.lake, days.cohort, outcome, days.load(columns=cohorts.reporting_columns(outcome))
-    )
+    until = cohorts.follow_up(installation.lake, days.cohort, outcome, reports(days, outcome))
+    some = int(np.clip(BUCKETS * MOST_ROWS // max(len(until) * nights, 1), 1, BUCKETS))
+    until = until[buckets_of(until["subject_id"]).to_numpy() < some]
     index = cohorts.index_rows(days.cohort, until)
-    index = index[index["index_date"] >= days.cohort.as_of - pd.Timedelta(days=nights)]
-    some = int(np.clip(BUCKETS * MOST_ROWS // max(len(index), 1), 1, BUCKETS))
-    index = index[buckets_of(index["subject_id"]).to_numpy() < some].reset_index(drop=True)
+    index = index[index["index_date"] >= days.cohort.as_of - pd.Timedelta(days=nights)].reset_index(drop=True)
     if index.empty:
         return pd.DataFrame(columns=[*KEY, *features])
     return pd.concat(engineering.built(installation, days, outcome, index, features), ignore_index=True)
+
+
+def reports(days: Panel | None, outcome: Outcome) -> pd.DataFrame:
+    """Days on which an outcome may have been reported; none where a registry tells of events, for they decide nothing there."""
+    if days is None or not outcome.needs_reports:
+        return pd.DataFrame(columns=["subject_id", "local_date"])
+    return days.load(columns=cohorts.reporting_columns(outcome))
 
 
 def present(matrix: pd.DataFrame) -> pd.DataFrame:

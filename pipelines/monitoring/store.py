@@ -18,7 +18,7 @@ SCHEMA = pa.schema(
     + [(name, pa.int32()) for name in counts.COUNTED]
 )
 # How many nights are compared with each other; those before are kept, and cost nothing.
-COMPARED_NIGHTS = 200
+COMPARED_NIGHTS = 150
 BINS = "bins.json"
 
 

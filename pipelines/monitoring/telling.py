@@ -78,10 +78,10 @@ def _sentence(kind: str, thing: str, some: Sequence[Signal], told: Mapping[str, 
     name = told.get(strongest.name, words.plain(strongest.name))
     if kind == DRIFT:
         n = len({of.name for of in some})
-        more = f" and {words.counted(n - 1, 'further feature')}" if n > 1 else ""
-        return f"{thing.capitalize()}: {name}{more} {_moved(strongest)}, since {since}, {whom}."
+        more = f"; so are {words.counted(n - 1, 'further feature')}" if n > 1 else ""
+        return f"{thing.capitalize()}: {name} is {_moved(strongest)}, since {since}, {whom}{more}."
     if kind == SCORES:
-        return f"Risks of {thing} {_moved(strongest)}, since {since}, {whom}."
+        return f"Risks of {thing} are {_moved(strongest)}, since {since}, {whom}."
     shares = f"{_share(strongest.value)} {{}}, where {_share(strongest.expected)} are usual, since {since}, {whom}."
     if kind == MISSINGNESS:
         what = "have a score" if strongest.name == SCORED else f"have no value of {name}"
@@ -105,9 +105,9 @@ def _of_decay(thing: str, some: Sequence[Signal]) -> str:
 
 def _moved(of: Signal) -> str:
     if of.statistic != LEVEL:
-        return "is more spread out than usual" if of.value > of.expected else "is less spread out than usual"
+        return f"{'more' if of.value > of.expected else 'less'} spread out than in the weeks before"
     way = "higher" if of.value > of.expected else "lower"
-    return f"lies {abs(of.value - of.expected):.2f} standard deviations {way} than in the weeks before"
+    return f"{abs(of.value - of.expected):.2f} standard deviations {way} than in the weeks before"
 
 
 def _share(value: float) -> str:

@@ -16,7 +16,7 @@ from pipelines import cohort as cohorts
 from pipelines import durable, engineering
 from pipelines.cohort import Cohort
 from pipelines.installation import Installation
-from pipelines.monitoring import published
+from pipelines.monitoring import past, published
 from pipelines.nightly_tables import NIGHT
 from pipelines.release import tracking
 from pipelines.release.registry import RESULTS_TAG, model_name
@@ -68,10 +68,8 @@ def known(installation: Installation, night: str, rows: pd.DataFrame, outcome: O
     if rows.empty:
         return rows
     cohort = engineering.cohort(installation, night)
-    # Where a registry tells of events, what subjects reported decides nothing.
-    reports = pd.DataFrame(columns=["subject_id", "local_date"])
-    if outcome.needs_reports:
-        reports = engineering.panel(installation, night).load(columns=cohorts.reporting_columns(outcome))
+    days = engineering.panel(installation, night) if outcome.needs_reports else None
+    reports = past.reports(days, outcome)
     index = rows[["subject_id"]].assign(index_date=rows[NIGHT])
     labels = labelling.as_known(installation, cohort, outcome, index, reports)
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipelines.reports.plots import BLUE, GREY, LOOK, ORANGE, PALE, WIDTH_IN, svg
 
 IN_A_ROW = 3
-PANEL_HEIGHT_IN = 1.55
+PANEL_HEIGHT_IN = 1.7
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ ABOUT = {
 }
 STATISTICS = {LEVEL: "level", SPREAD: "spread", ABSENT: "missing", SHARE: "share"}
 PANELS, LINES = 6, 60
+LONGEST_TITLE = 46
+# A chart of fewer nights shows nothing.
+FEWEST_DRAWN = 7
 NAMES = {"risk": "Risk", "scored": "Have a score", "alerted": "Alerted"}
 COLUMNS = (
     "Thing",
@@ -109,13 +112,15 @@ def _charts(of: Chart, order: pd.DataFrame, told: Mapping[str, str]) -> Markup:
     panels = {}
     for row in ranked.head(PANELS).to_dict("records"):
         k = row["place"]
-        whom = "" if row["group"] == EVERYBODY else f", {row['group']}"
-        panels[f"{_short(_name(row, told))}: {STATISTICS[row['statistic']]}{whom}"] = Panel(
+        whom = "everybody" if row["group"] == EVERYBODY else row["group"]
+        panels[f"{_short(_name(row, told))}\n{STATISTICS[row['statistic']]}, {whom}"] = Panel(
             of.series.nights, of.series.value[:, k], of.expected[:, k], of.reach[:, k], of.is_alarm[:, k]
         )
-    if not panels:
+    if not panels or np.isfinite(of.series.value).any(axis=1).sum() < FEWEST_DRAWN:
         return Markup()
-    return control_charts.draw(panels, f"By night, with what is ordinary shaded: {', '.join(panels)}")
+    return control_charts.draw(
+        panels, f"By night, with what is ordinary shaded: {'; '.join(panels)}".replace("\n", ", ")
+    )
 
 
 def _name(row: Mapping[str, Any], told: Mapping[str, str]) -> str:
@@ -124,7 +129,8 @@ def _name(row: Mapping[str, Any], told: Mapping[str, str]) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 44 else f"{name[:42].rstrip()}…"
+    name = name[:1].upper() + name[1:]
+    return name if len(name) <= LONGEST_TITLE else f"{name[: LONGEST_TITLE - 1].rstrip()}…"
 
 
 def _table(kind: str, order: pd.DataFrame, told: Mapping[str, str]) -> Table:

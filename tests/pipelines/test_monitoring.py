@@ -154,7 +154,9 @@ def test_what_belongs_together_is_one_sentence(installation):
     told = reporting.words_of(installation)
     found = telling.findings(on("2026-06-21", HIGHER, IN_SOUTH, UNSURE, new=(0,)), told)
     assert [of.is_new for of in found] == [True, False]
-    assert found[0].sentence.startswith("The heart: ")
+    assert found[0].sentence.startswith(
+        "The heart: resting heart rate, mean of 7 days is 1.70 standard deviations higher"
+    )
     assert "since 2026-06-20, in everybody, most in site=south" in found[0].sentence
     assert "AUROC 0.55, where 0.72 was promised" in found[1].sentence
     assert telling.lead(on("2026-06-21"), []) == "Nothing is out of the ordinary."
