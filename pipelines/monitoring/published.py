@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from models.fairness.groups import levels_of
 from models.monitoring import counts
-from pipelines import nightly_tables
+from pipelines import by_night
+from pipelines.by_night import NIGHT
 from pipelines.delivery.publish import read_scores, run_in_force
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.nightly_tables import NIGHT
+from pipelines.lake import Lake
 
 TABLE = "published_scores"
 SCHEMA = pa.schema(
@@ -38,7 +39,7 @@ def follow(installation: Installation, night: str) -> list[str]:
     """
     lake, last = installation.lake, pd.Timestamp(night)
     first = last - reach(installation)
-    stored = nightly_tables.between(lake, TABLE, SCHEMA, first, last)
+    stored = by_night.between(lake, TABLE, SCHEMA, first, last)
     taken_in = dict(stored.drop_duplicates(NIGHT).set_index(NIGHT)["run_id"]) if len(stored) else {}
     root, unreadable = installation.settings.deliveries_folder, []
     for at, run_id in _in_force(root, first, last):
@@ -49,15 +50,26 @@ def follow(installation: Installation, night: str) -> list[str]:
         except Refused:
             unreadable.append(f"{at:%Y-%m-%d}")
             continue
-        nightly_tables.put(lake, TABLE, SCHEMA, rows, f"{NIGHT} = '{at:%Y-%m-%d}'")
-    nightly_tables.forget(lake, TABLE, first)
+        put(lake, at, rows)
+    if any(at < first for at in _nights(lake)):
+        by_night.put(lake, TABLE, SCHEMA.empty_table(), f"{NIGHT} < '{first:%Y-%m-%d}'")
     return unreadable
+
+
+def put(lake: Lake, night: pd.Timestamp, rows: pd.DataFrame) -> None:
+    """Put a night's rows in the place of those that were known of it."""
+    content = pa.Table.from_pandas(rows, SCHEMA, preserve_index=False)
+    by_night.put(lake, TABLE, content, f"{NIGHT} = '{night:%Y-%m-%d}'")
+
+
+def _nights(lake: Lake) -> set[pd.Timestamp]:
+    return {pd.Timestamp(path.partition(f"/{NIGHT}=")[2][:10]) for path in by_night.files(lake, TABLE)}
 
 
 def stored(installation: Installation, night: str) -> pd.DataFrame:
     """Rows of the nights looked back on, up to one."""
     last = pd.Timestamp(night)
-    return nightly_tables.between(installation.lake, TABLE, SCHEMA, last - reach(installation), last)
+    return by_night.between(installation.lake, TABLE, SCHEMA, last - reach(installation), last)
 
 
 def below(root: Path, horizons: Mapping[str, int]) -> pd.DataFrame:

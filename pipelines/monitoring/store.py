@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 
 from models.monitoring import counts
-from pipelines import durable, nightly_tables
+from pipelines import by_night, durable
+from pipelines.by_night import NIGHT
 from pipelines.installation import Installation
-from pipelines.nightly_tables import NIGHT
 
 TABLE = "night_counts"
 SCHEMA = pa.schema(
@@ -63,10 +63,11 @@ def keep(installation: Installation, counted: pd.DataFrame) -> None:
         return
     nights = ", ".join(f"'{night:%Y-%m-%d}'" for night in sorted(counted[NIGHT].unique()))
     rows = counted.assign(**{NIGHT: pd.to_datetime(counted[NIGHT]).dt.date})
-    nightly_tables.put(installation.lake, TABLE, SCHEMA, rows[SCHEMA.names], f"{NIGHT} IN ({nights})")
+    content = pa.Table.from_pandas(rows[SCHEMA.names], SCHEMA, preserve_index=False)
+    by_night.put(installation.lake, TABLE, content, f"{NIGHT} IN ({nights})")
 
 
 def load(installation: Installation, night: str) -> pd.DataFrame:
     """Counts of the nights that are compared, up to one."""
     last = pd.Timestamp(night)
-    return nightly_tables.between(installation.lake, TABLE, SCHEMA, last - pd.Timedelta(days=COMPARED_NIGHTS), last)
+    return by_night.between(installation.lake, TABLE, SCHEMA, last - pd.Timedelta(days=COMPARED_NIGHTS), last)

@@ -9,13 +9,13 @@ import pandas as pd
 from models.monitoring import counts, signals
 from models.monitoring.limits import FEWEST_COMPARED, FEWEST_DISTANCES, LEFT_OUT_DAYS
 from models.monitoring.signals import Signal
+from pipelines.by_night import NIGHT
 from pipelines.cohort import newest_night
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.monitoring import published, turnout, watching
 from pipelines.monitoring.record import NightRecord
 from pipelines.monitoring.telling import findings
-from pipelines.nightly_tables import NIGHT
 from pipelines.training.attributes import attributes
 
 # Before that no night is compared with four weeks of which it is known how far nights lie from them.

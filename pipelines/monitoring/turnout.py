@@ -14,10 +14,10 @@ from models.monitoring.prospective import Promise
 from models.outcomes import Outcome, at_horizon
 from pipelines import cohort as cohorts
 from pipelines import durable, engineering
+from pipelines.by_night import NIGHT
 from pipelines.cohort import Cohort
 from pipelines.installation import Installation
 from pipelines.monitoring import past, published
-from pipelines.nightly_tables import NIGHT
 from pipelines.release import tracking
 from pipelines.release.registry import RESULTS_TAG, model_name
 from pipelines.training import labelling

@@ -14,12 +14,12 @@ from models.monitoring.series import Series, series_of
 from models.monitoring.signals import DECAY, Signal
 from models.outcomes import Outcome
 from pipelines import engineering
+from pipelines.by_night import NIGHT
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.monitoring import past, published, record, retraining, store, turnout
 from pipelines.monitoring.record import NightRecord
 from pipelines.monitoring.store import Bins
-from pipelines.nightly_tables import NIGHT
 from pipelines.release.registry import model_name
 from pipelines.training.attributes import attributes
 

@@ -11,7 +11,7 @@ from dagster import DagsterInstance, build_sensor_context
 
 from models.monitoring import counts
 from models.monitoring.signals import DECAY, DRIFT, Signal
-from pipelines import nightly_tables
+from pipelines import by_night
 from pipelines.cli import monitoring as command
 from pipelines.consent.erasure import erase_subjects
 from pipelines.defs import monitor, sensors
@@ -125,7 +125,7 @@ def test_scores_that_are_no_longer_looked_back_on_are_forgotten(installation):
     deliver(installation)
     published.follow(installation, f"{AS_OF:%Y-%m-%d}")
     published.follow(installation, "2026-12-31")
-    assert nightly_tables.files(installation.lake, published.TABLE) == []
+    assert by_night.files(installation.lake, published.TABLE) == []
     assert not list(installation.lake.derived(published.TABLE).rglob("*.parquet"))
 
 
@@ -223,7 +223,7 @@ def watched(history, tmp_path):
         tier="baseline", alert=None, probability=0.02 + generator / 4000,
     )  # fmt: skip
     for night_of, part in rows.groupby("as_of_date"):
-        nightly_tables.put(made.lake, published.TABLE, published.SCHEMA, part, f"as_of_date = '{night_of:%Y-%m-%d}'")
+        published.put(made.lake, night_of, part)
     last = f"{pd.Timestamp(NIGHT) - pd.Timedelta(days=1):%Y-%m-%d}"
     stored = published.stored(made, last)
     yield made, last, watching.judge(made, last, stored, of.attributes, bins), of

@@ -17,9 +17,9 @@ from models.monitoring.series import series_of
 from models.outcomes import at_horizon
 from pipelines import cohort as cohorts
 from pipelines import engineering
+from pipelines.by_night import NIGHT as AS_OF
 from pipelines.installation import Installation
 from pipelines.monitoring import past, published, turnout
-from pipelines.nightly_tables import NIGHT as AS_OF
 from pipelines.training import labelling
 from pipelines.training.attributes import attributes
 from tests.pipelines.spoilt_histories import BEFORE, NIGHT, NIGHTS, Fault, installation
