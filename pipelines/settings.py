@@ -43,6 +43,7 @@ from pipelines.sections import (
     Training,
     Waiver,
 )
+from pipelines.watch_sections import Monitoring
 
 if TYPE_CHECKING:
     from features.catalog import Catalog
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     alert_policy: AlertPolicy = AlertPolicy()
     delivery: Delivery = Delivery()
     night: NightSettings = NightSettings()
+    monitoring: Monitoring = Monitoring()
 
     @field_validator("signals")
     @classmethod
@@ -170,6 +172,11 @@ class Settings(BaseSettings):
     def backtests_folder(self) -> Path:
         """Nights as they would have happened, which no consumer sees."""
         return self.state_folder / "backtests"
+
+    @property
+    def monitoring_folder(self) -> Path:
+        """What was found while watching, night by night; counts only."""
+        return self.state_folder / "monitoring"
 
     @property
     def tracking_uri(self) -> str:
@@ -322,5 +329,6 @@ def _known_keys() -> list[str]:
         NightSettings,
         Freshness,
         Completeness,
+        Monitoring,
     )
     return [key for group in (*groups, SimulatedSource, FileSource) for key in group.model_fields]

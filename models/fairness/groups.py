@@ -98,7 +98,7 @@ def group_subjects(
     Raises:
         ModelsError: a subject has several rows; no attribute column; a reference level that nobody has.
     """
-    levels = _levels(attributes, subjects)
+    levels = levels_of(attributes, subjects)
     names = list(levels)
     events = pd.Series(is_event_subject, index=subjects)
     singles = [_grouping((name,), levels[name], events, reference_groups.get(name)) for name in names]
@@ -110,7 +110,7 @@ def group_subjects(
     return (*singles, *crossed)
 
 
-def _levels(attributes: pd.DataFrame, subjects: pd.Index) -> dict[str, pd.Series]:
+def levels_of(attributes: pd.DataFrame, subjects: pd.Index) -> dict[str, pd.Series]:
     repeated = int(attributes["subject_id"].duplicated().sum())
     if repeated:
         raise ModelsError(

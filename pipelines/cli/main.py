@@ -9,6 +9,7 @@ from pipelines.cli import (  # noqa: F401  (each registers its commands)
     features,
     installation,
     models,
+    monitoring,
     nights,
     policies,
     promotions,

@@ -2,7 +2,7 @@
 
 from dagster import AssetSelection, define_asset_job, in_process_executor
 
-from pipelines.defs import audit, engineer, ingest, score, train
+from pipelines.defs import audit, engineer, ingest, monitor, score, train
 
 # A stopped machine leaves a run STARTED; the limit frees the queue for the next night.
 LIMIT = {"dagster/max_runtime": "7200"}
@@ -33,7 +33,7 @@ retrain_and_ablate = define_asset_job(
 nightly = define_asset_job(
     "nightly",
     selection=AssetSelection.assets(ingest.raw_tables, engineer.core_roster, engineer.core_days,
-                                    engineer.features_night, *score.ASSETS),
+                                    engineer.features_night, *score.ASSETS, *monitor.ASSETS),
     executor_def=in_process_executor,
     tags=LIMIT,
     description="New data to one night's delivery, whole or not at all.",

@@ -1,4 +1,6 @@
-"""What happens when a run fails that nobody watches: the night is put on record as failed, and somebody is told."""
+"""What starts a job besides the clock, and what happens when a run fails that nobody watches."""
+
+from collections.abc import Iterator
 
 from dagster import (
     DagsterInstance,
@@ -6,8 +8,11 @@ from dagster import (
     DagsterRunStatus,
     DefaultSensorStatus,
     RunFailureSensorContext,
+    RunRequest,
     RunsFilter,
+    SensorEvaluationContext,
     run_failure_sensor,
+    sensor,
 )
 from dagster._core.storage.tags import WILL_RETRY_TAG
 from dagster._utils.error import SerializableErrorInfo
@@ -16,13 +21,22 @@ from features import errors as feature_errors
 from models import errors as model_errors
 from pipelines import errors, night_status, turn
 from pipelines.dagster_home import BY_COMMAND, CUT_OFF, PARTITION
-from pipelines.defs.jobs import nightly
+from pipelines.defs.jobs import nightly, retrain
 from pipelines.installation import Installation
+from pipelines.monitoring import retraining
 from pipelines.night_record import NightStatus
 from pipelines.settings import load_settings
 
 OWN = {name for module in (errors, feature_errors, model_errors, turn) for name in vars(module) if name[0].isupper()}
+EVERY_SECONDS = 600
 UNFORESEEN = "It broke down with an unforeseen fault. Its run in Dagster holds the place."
+
+
+@sensor(job=retrain, minimum_interval_seconds=EVERY_SECONDS)
+def retrain_that_was_asked_for(_: SensorEvaluationContext) -> Iterator[RunRequest]:
+    """A retraining for each request of monitoring; its key lets it run once only, and the gate decides what serves."""
+    for request in retraining.read(load_settings().monitoring_folder / retraining.REQUESTS):
+        yield RunRequest(run_key=f"monitoring {request.night}", partition_key=request.night)
 
 
 @run_failure_sensor(monitored_jobs=[nightly], default_status=DefaultSensorStatus.RUNNING)

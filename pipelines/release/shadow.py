@@ -63,7 +63,7 @@ def features(installation: Installation, outcome: str, known_at: pd.Timestamp) -
     """What an outcome's challenger looks at on the night known at an instant; nothing where something keeps it from scoring."""
     if not installation.settings.release_policy.shadow_nights:
         return ()
-    with suppress(*_obstacles()):
+    with suppress(*obstacles()):
         served = challenger(installation, outcome, known_at)
         return () if served is None else risk.load(served.folder).features
     return ()
@@ -80,8 +80,8 @@ def score(installation: Installation, night: str) -> Counts:
     for outcome in installation.settings.outcomes:
         try:
             told[model_name(outcome)] = _score(installation, pd.Timestamp(night), outcome)
-        except _obstacles() as error:
-            told[model_name(outcome)] = NOT_SCORED + _in_words(error)
+        except obstacles() as error:
+            told[model_name(outcome)] = NOT_SCORED + in_words(error)
     return told
 
 
@@ -95,7 +95,7 @@ def sentences(told: Counts) -> list[str]:
     return [f"Shadow night of {name}: {str(text).rstrip('.')}." for name, text in told.items()]
 
 
-def _obstacles() -> tuple[type[Exception], ...]:
+def obstacles() -> tuple[type[Exception], ...]:
     """What keeps a challenger from scoring without being a fault of the code: its files, the registry, the store, the machine.
 
     A full disk comes as an OSError or, out of the Delta package, as an error of its own.
@@ -103,7 +103,7 @@ def _obstacles() -> tuple[type[Exception], ...]:
     return Refused, ModelsError, XGBoostError, DeltaError, duckdb.OperationalError, MemoryError, *tracking.unreachable()
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     """Why, without the text of an error that is not ours, which may hold somebody's data."""
     if isinstance(error, Refused | ModelsError):
         return str(error)

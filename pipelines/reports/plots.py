@@ -85,7 +85,7 @@ def forest(comparisons: pd.DataFrame, metrics: Sequence[str], margin: float, alt
             axis.set(title=words.metric(metric).short, xlim=(-reach, reach), ylim=(len(groups) - 0.5, -0.5))
         axes[0].set_yticks(range(len(groups)), [*map(short, groups)])
         figure.supxlabel("difference from the reference group (shaded: within the margin)", fontsize=8, color=GREY)
-        return _svg(figure, alt)
+        return svg(figure, alt)
 
 
 def _forest_panel(axis: Axes, part: pd.DataFrame, groups: list[str], margin: float) -> None:
@@ -127,7 +127,7 @@ def calibration(curves: dict[str, pd.DataFrame], alt: str) -> Markup:
             axis.tick_params(labelbottom=True)
         figure.supxlabel("predicted risk", fontsize=8, color=GREY)
         figure.supylabel("observed risk", fontsize=8, color=GREY)
-        return _svg(figure, alt)
+        return svg(figure, alt)
 
 
 def curves(panels: Mapping[str, pd.DataFrame], across: str, alt: str, at: float | None = None) -> Markup:
@@ -162,7 +162,7 @@ def curves(panels: Mapping[str, pd.DataFrame], across: str, alt: str, at: float 
         figure.legend(keys, names, loc="outside upper left", ncols=min(in_a_row, len(groups)), frameon=False, fontsize=8,
                       handlelength=3)  # fmt: skip
         figure.supxlabel(across, fontsize=8, color=GREY)
-        return _svg(figure, alt)
+        return svg(figure, alt)
 
 
 def dots(panels: Mapping[str, pd.DataFrame], alt: str) -> Markup:
@@ -181,7 +181,7 @@ def dots(panels: Mapping[str, pd.DataFrame], alt: str) -> Markup:
             axis.set(title=name, ylim=(len(groups) - 0.5, -0.5), xlim=_from_none(panel[["value", "high"]].max(axis=1)))
             axis.locator_params(axis="x", nbins=4)
         axes[0].set_yticks(range(len(groups)), [*map(short, groups)])
-        return _svg(figure, alt)
+        return svg(figure, alt)
 
 
 def _from_none(values: pd.Series) -> tuple[float, float]:
@@ -219,7 +219,7 @@ def contest(rows: pd.DataFrame, own: str, alt: str) -> Markup:
             axis.set(title=f"within {words.counted(horizon, 'day')}", ylim=(len(names) - 0.5, -0.5))
         axes[0].set_yticks(range(len(names)), names)
         figure.supxlabel("AUROC with 95 % interval (dashed: a coin)", fontsize=8, color=GREY)
-        return _svg(figure, alt)
+        return svg(figure, alt)
 
 
 def decision(rows: pd.DataFrame, own: str, alt: str) -> Markup:
@@ -245,7 +245,7 @@ def decision(rows: pd.DataFrame, own: str, alt: str) -> Markup:
         axis.set(xlabel="risk from which on one acts", ylabel="net benefit, per row")
         axis.set_ylim(bottom=-max(best, 0.001), top=None)
         axis.legend(frameon=False, fontsize=8)
-        return _svg(figure, alt)
+        return svg(figure, alt)
 
 
 def importance(rows: pd.DataFrame, alt: str) -> Markup:
@@ -264,7 +264,7 @@ def importance(rows: pd.DataFrame, alt: str) -> Markup:
         axis.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, None))
         axis.set_yticks(places, [*rows["name"]])
         axis.set_xlabel("mean size of its part of the log-odds, with 95 % interval", fontsize=8, color=GREY)
-        return _svg(figure, alt)
+        return svg(figure, alt)
 
 
 def frontier(points: pd.DataFrame, alt: str) -> Markup:
@@ -287,7 +287,7 @@ def frontier(points: pd.DataFrame, alt: str) -> Markup:
         axis.set_xlabel("widest gap of the share caught between groups")
         axis.set_ylabel("share caught of everybody")
         figure.legend(loc="outside right center", frameon=False, fontsize=8.5, labelspacing=1.1)
-        return _svg(figure, alt)
+        return svg(figure, alt)
 
 
 def flow(main: Sequence[str], aside: Sequence[str], ends: Sequence[str], alt: str) -> Markup:
@@ -315,7 +315,7 @@ def flow(main: Sequence[str], aside: Sequence[str], ends: Sequence[str], alt: st
         for x, text in zip((-1.35, 1.35), ends, strict=True):
             _arrow(axis, (0, places[-1] - half), (x, places[-1] - step + half))
             _box(axis, x, places[-1] - step, text)
-        return _svg(figure, alt)
+        return svg(figure, alt)
 
 
 def _box(axis: Axes, x: float, y: float, text: str, face: str = "white", ha: str = "center") -> None:
@@ -328,7 +328,7 @@ def _arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float]) -> 
     axis.annotate("", end, start, arrowprops=look)
 
 
-def _svg(figure: Figure, alt: str) -> Markup:
+def svg(figure: Figure, alt: str) -> Markup:
     """The figure as an `<svg>` element that scales, with its description for screen readers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})

@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 INDEX = "index.html"
 KINDS = {
     "nightly": ("Nights", "What was delivered each night, and for whom there is no score."),
+    "monitoring": ("Monitoring", "What changed over the weeks, and how past scores turned out."),
     "data": ("Data", "What came in each night, what was refused at the door, and what does not hold."),
     "fairness": ("Fairness", "Whom the model serves better or worse, and how sure we are."),
     "mitigation": ("Mitigation", "What ways to narrow a gap between groups would gain, and what they would cost."),

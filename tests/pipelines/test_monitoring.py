@@ -1,0 +1,279 @@
+"""Watching an installation: what is kept of a night, what is told once, what asks for a retraining, and that nobody is in it."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import yaml
+from dagster import DagsterInstance, build_sensor_context
+
+from models.monitoring import counts
+from models.monitoring.signals import DECAY, DRIFT, Signal
+from pipelines import by_night
+from pipelines.cli import monitoring as command
+from pipelines.consent.erasure import erase_subjects
+from pipelines.defs import monitor, sensors
+from pipelines.delivery.publish import publish
+from pipelines.errors import Refused
+from pipelines.installation import Installation
+from pipelines.monitoring import published, record, reporting, retraining, store, telling, trial, turnout, watching
+from pipelines.monitoring.record import NightRecord
+from pipelines.monitoring.store import Bins
+from pipelines.settings import settings_from
+from tests.pipelines.small_job import ROOT
+from tests.pipelines.spoilt_histories import HEART, NIGHT, Fault
+from tests.pipelines.test_delivery import AS_OF, context, night
+from tests.pipelines.watched_histories import FIRST, histories, is_about, told_of_data
+
+# PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.
+pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning")
+
+HIGHER = Signal(DRIFT, "crisis", "heart_resting_mean_7d_bpm", "all", "level", "2026-06-20", 0.9, 0.1, 0.4)
+IN_SOUTH = replace(HIGHER, group="site=south", value=1.8)
+UNSURE = Signal(DECAY, "crisis", "auroc", "all", "ranking", "2026-06-20", 0.55, 0.72, 0.17, "foretide-crisis/2 (rule)")
+FEATURES = ("heart_resting_z_3d", "heart_resting_mean_7d_bpm", "sleep_duration_z_3d", "activity_steps_mean_7d")
+
+
+def installed(folder, **monitoring) -> Installation:
+    """An installation with the project's configuration and nothing in it."""
+    content = yaml.safe_load((ROOT / "foretide.yaml").read_text()) | {"monitoring": monitoring}
+    return Installation(settings_from(content, folder))
+
+
+@pytest.fixture
+def installation(tmp_path) -> Installation:
+    """One that asks for a retraining after drift."""
+    return installed(tmp_path, retrain_on=["drift"])
+
+
+def on(date: str, *found: Signal, new: tuple[int, ...] = ()) -> NightRecord:
+    """A record of a night with these signals."""
+    return NightRecord(date, {DRIFT: 10}, list(found), list(new))
+
+
+def deliver(installation: Installation, **changed) -> None:
+    """Publish the small night of the delivery's tests."""
+    of = context(**changed)
+    publish(installation.settings.deliveries_folder, night(of), of)
+
+
+def test_a_record_is_read_as_it_was_kept(installation):
+    """Signals, new ones and figures come back; the night before is the newest earlier one."""
+    kept = replace(
+        on("2026-06-21", HIGHER, UNSURE, new=(1,)), looked_on="2026-06-21", figures=[{"metric": "auroc", "value": 0.5}]
+    )
+    record.keep(installation, kept)
+    assert record.of(installation, "2026-06-21") == kept
+    assert record.before(installation, "2026-06-21") is None
+    assert record.before(installation, "2026-06-25").new_signals == [UNSURE]
+    assert record.newest(installation) == "2026-06-21"
+
+
+def test_drift_asks_for_one_retraining_in_four_weeks(installation):
+    """Neighbours of a signal follow it: they ask for none; decay was not configured to; the same night again changes nothing."""
+    assert retraining.ask(installation, "2026-06-21", [UNSURE]) == ""
+    assert retraining.ask(installation, "2026-06-21", [HIGHER]) == "new signals of drift"
+    assert retraining.ask(installation, "2026-06-21", []) == "new signals of drift"
+    assert retraining.ask(installation, "2026-06-28", [IN_SOUTH]) == ""
+    assert retraining.ask(installation, "2026-07-19", [HIGHER]) == "new signals of drift"
+    assert [of.night for of in retraining.requests(installation)] == ["2026-06-21", "2026-07-19"]
+
+
+def test_nothing_asks_for_a_retraining_unless_configured(tmp_path):
+    """By default drift and decay are told, and start nothing."""
+    assert retraining.ask(installed(tmp_path), "2026-06-21", [HIGHER, UNSURE]) == ""
+
+
+def test_the_sensor_starts_each_retraining_once(installation, monkeypatch, tmp_path):
+    """A request becomes a run of its night with a key of its own, which Dagster lets run once."""
+    monkeypatch.setattr(sensors, "load_settings", lambda: installation.settings)
+    retraining.ask(installation, "2026-06-21", [HIGHER])
+    with DagsterInstance.ephemeral() as instance:
+        found = list(sensors.retrain_that_was_asked_for(build_sensor_context(instance)))
+    assert [(of.run_key, of.partition_key) for of in found] == [("monitoring 2026-06-21", "2026-06-21")]
+
+
+def test_each_delivery_is_read_once(installation, monkeypatch):
+    """A night that is known is not read again; one that was published anew is."""
+    read = []
+    rows = published._rows
+    monkeypatch.setattr(published, "_rows", lambda *told: read.append(told[0].name) or rows(*told))
+    deliver(installation)
+    for _ in range(2):
+        assert published.follow(installation, f"{AS_OF:%Y-%m-%d}") == []
+    deliver(installation, input_content="late data")
+    published.follow(installation, f"{AS_OF:%Y-%m-%d}")
+    stored = published.stored(installation, f"{AS_OF:%Y-%m-%d}")
+    assert len(read) == 2
+    assert set(stored["run_id"]) == {read[-1]}
+    assert stored["horizon_days"].unique().tolist() == [14] if "horizon_days" in stored else len(stored) == 6
+
+
+def test_a_damaged_delivery_is_left_out_and_named(installation):
+    """One that cannot be read keeps no other night from being watched."""
+    deliver(installation)
+    file = next(installation.settings.deliveries_folder.glob("*/*/scores.parquet"))
+    file.write_bytes(file.read_bytes()[:-10])
+    assert published.follow(installation, f"{AS_OF:%Y-%m-%d}") == [f"{AS_OF:%Y-%m-%d}"]
+    assert published.stored(installation, f"{AS_OF:%Y-%m-%d}").empty
+
+
+def test_scores_that_are_no_longer_looked_back_on_are_forgotten(installation):
+    """A night before the window leaves no file behind."""
+    deliver(installation)
+    published.follow(installation, f"{AS_OF:%Y-%m-%d}")
+    published.follow(installation, "2026-12-31")
+    assert by_night.files(installation.lake, published.TABLE) == []
+    assert not list(installation.lake.derived(published.TABLE).rglob("*.parquet"))
+
+
+def test_who_withdraws_is_erased_from_published_scores(installation):
+    """Erasure reaches what monitoring keeps of individuals; counts hold none."""
+    deliver(installation)
+    published.follow(installation, f"{AS_OF:%Y-%m-%d}")
+    with installation.lake.connection() as connection:
+        gone = erase_subjects(installation.lake, ["a-ill"], connection)
+    assert gone == {f"derived/{published.TABLE}": 1}
+    assert "a-ill" not in set(published.stored(installation, f"{AS_OF:%Y-%m-%d}")["subject_id"])
+
+
+def test_nights_of_counts_come_back_in_their_place(installation):
+    """A night counted again replaces itself and no other."""
+    row = dict.fromkeys(counts.COUNTED, 5) | dict(zip(counts.KEY, ("feature", "crisis", "x", "all"), strict=True))
+    nights = pd.to_datetime(["2026-06-20", "2026-06-21"])
+    store.keep(installation, pd.DataFrame([{**row, "as_of_date": of} for of in nights]))
+    store.keep(installation, pd.DataFrame([{**row, "missing": 9, "as_of_date": nights[1]}]))
+    assert store.load(installation, "2026-06-21")["missing"].tolist() == [5, 9]
+    assert store.load(installation, "2026-06-20")["missing"].tolist() == [5]
+
+
+def test_what_belongs_together_is_one_sentence(installation):
+    """What drifted, since when and in whom most, in words; a group more strongly than everybody is named."""
+    told = reporting.words_of(installation)
+    found = telling.findings(on("2026-06-21", HIGHER, IN_SOUTH, UNSURE, new=(0,)), told)
+    assert [of.is_new for of in found] == [True, False]
+    assert found[0].sentence.startswith(
+        "The heart: resting heart rate, mean of 7 days is 1.70 standard deviations higher"
+    )
+    assert "since 2026-06-20, in everybody, most in site=south" in found[0].sentence
+    assert "AUROC 0.55, where 0.72 was promised" in found[1].sentence
+    assert telling.lead(on("2026-06-21"), []) == "Nothing is out of the ordinary."
+
+
+def test_a_young_installation_says_that_it_cannot_judge(installation):
+    """With no night nothing can be told; with one that judges nothing, that is what it says."""
+    with pytest.raises(Refused, match="not enough history yet: no night was watched"):
+        command._watched(installation, None, as_json=False)
+    assert "not enough history" in telling.lead(NightRecord("2026-06-21", {}, []), [])
+
+
+def test_checks_fail_by_their_own_signals_only():
+    """Drift fails the check of features, a poor order that of ranking; a night that could not be watched fails all, as warnings."""
+    failed = {of.check_name for of in monitor._checks(on("2026-06-21", HIGHER, UNSURE)) if not of.passed}
+    assert failed == {"features_have_not_drifted", "past_scores_ranked_as_promised"}
+    unwatched = list(monitor._checks(None))
+    assert not any(of.passed for of in unwatched)
+    assert {of.severity.value for of in unwatched} == {"WARN"}
+
+
+def test_what_keeps_a_night_from_being_watched_fails_nothing(installation, monkeypatch):
+    """The night is delivered by then: the reason is told, without what an error may hold of somebody."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device", "/somewhere/p-17.parquet")
+
+    monkeypatch.setattr(watching, "watch", full)
+    told, found = reporting.watch_and_report(installation, "2026-06-21")
+    assert found is None
+    assert "No space left on device" in told["not watched"]
+    assert "p-17" not in told["not watched"]
+
+
+@pytest.fixture(scope="module")
+def history():
+    """150 people whose heart is read 8 % faster from the 45th watched night on."""
+    fault = Fault("firmware", "scale", "wearable_days", 45, 1.08, HEART, families=("heart",))
+    for of in histories(4001, 150, fault, FEATURES):
+        yield of, fault
+
+
+def test_a_faster_heart_is_found_within_days_and_nothing_before(history):
+    """From raw rows through lake and features to the signal: in the heart, soon after it began."""
+    of, fault = history
+    told = told_of_data(of)
+    assert told
+    assert not [signal for signal in told if signal.night < fault.onset]
+    assert all(is_about(signal, fault.families) for signal in told)
+    assert told[0].night - fault.onset <= 4
+
+
+@pytest.fixture
+def watched(history, tmp_path):
+    """That history as an installation would have it, scores published on 45 of its nights, and the last night judged."""
+    of, _ = history
+    made, bins = of.installation, Bins(f"{FIRST:%Y-%m-%d}")
+    store.write_bins(made, bins)
+    store.keep(made, of.counted)
+    nights = of.matrix[of.matrix["index_date"] >= pd.Timestamp(NIGHT) - pd.Timedelta(days=45)]
+    generator = pd.util.hash_pandas_object(nights["subject_id"], index=False).to_numpy() % 1000
+    rows = nights[["subject_id"]].assign(
+        as_of_date=nights["index_date"], run_id="r", outcome="crisis", status="scored", model_version="foretide-crisis/1 (rule)",
+        tier="baseline", alert=None, probability=0.02 + generator / 4000,
+    )  # fmt: skip
+    for night_of, part in rows.groupby("as_of_date"):
+        published.put(made.lake, night_of, part)
+    last = f"{pd.Timestamp(NIGHT) - pd.Timedelta(days=1):%Y-%m-%d}"
+    stored = published.stored(made, last)
+    yield made, last, watching.judge(made, last, stored, of.attributes, bins), of
+    shutil.rmtree(made.settings.monitoring_folder)
+
+
+def test_the_page_says_what_changed_and_names_nobody(watched):
+    """The finding comes first, charts and tables follow; no subject is on it, nor in the record or in the rows."""
+    made, last, found, of = watched
+    page = reporting.write(made, found)
+    text = page.read_text()
+    path = record.keep(made, found.record)
+    rows = reporting.rows(made, found)
+    assert "The heart" in text
+    assert "<svg" in text
+    for name in of.attributes["subject_id"]:
+        assert name not in text
+        assert name not in path.read_text()
+        assert name not in json.dumps(rows, default=str)
+    assert {row["split"] for row in rows} == {"published"}
+    assert {"drift_level", "missingness_missing"} <= {row["metric"] for row in rows}
+
+
+def test_scores_turn_out_once_their_horizon_is_over(watched):
+    """Nights of the last two weeks are not looked at; the others are judged by what is known now, everybody and by group."""
+    made, last, found, of = watched
+    rows = turnout.known(made, last, published.stored(made, last), watching.engineering.outcomes(made)[0])
+    assert rows["as_of_date"].max() == pd.Timestamp(last) - pd.Timedelta(days=14)
+    assert rows["label"].isin([0, 1]).all()
+    assert found.record.looked_on == last
+    assert {"all", "sex=F"} <= {row["group"] for row in found.record.figures}
+
+
+def test_a_look_is_taken_weekly(watched, monkeypatch):
+    """A night after a look has its figures, and looks at nothing itself."""
+    made, last, found, of = watched
+    record.keep(made, found.record)
+    monkeypatch.setattr(turnout, "look", lambda *_: pytest.fail("looked again"))
+    next_night = watching.judge(made, NIGHT, published.stored(made, NIGHT), of.attributes, Bins(f"{FIRST:%Y-%m-%d}"))
+    assert next_night.record.looked_on == last
+    assert next_night.record.figures == record.of(made, last).figures
+
+
+def test_nights_of_a_backtest_can_be_tried(watched, monkeypatch, tmp_path):
+    """Scores of any folder are judged, with how they turned out; a folder without a night is refused."""
+    made, last, found, of = watched
+    with pytest.raises(Refused, match="No night was delivered"):
+        trial.of_deliveries(made, tmp_path)
+    monkeypatch.setattr(published, "below", lambda *_: published.stored(made, last))
+    tried = trial.of_deliveries(made, tmp_path)
+    assert tried.nights == 45
+    assert {"all", "sex=F"} <= set(tried.figures["group"])
+    assert trial.sentences(tried, {}) is not None
