@@ -3,8 +3,8 @@
 import pandas as pd
 
 from features.days import AHEAD, LEVEL, OFFSET, ORIGIN, Days
-from features.flags import first_versions
 from features.minutes import DEVICE
+from features.order import first_versions
 from features.plausibility import FINDING
 from features.versions import KEY
 
