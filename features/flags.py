@@ -122,13 +122,17 @@ def unit_changes(levels: pd.DataFrame, measure: str, stream: str) -> pd.DataFram
     place = unit_jumps(rows["value"].to_numpy(dtype=np.float64), rows["subject_id"].to_numpy(dtype=np.int64))
     days = rows.iloc[place + LEVEL_DAYS_BEFORE].reset_index(drop=True)
     known_on = _known(rows, place, LEVEL_DAYS_BEFORE + LEVEL_DAYS_AFTER)
-    return _flags(days.assign(on_date=days["local_date"], known_on=known_on), flag=UNIT_CHANGE, measure=measure, stream=stream)
+    return _flags(
+        days.assign(on_date=days["local_date"], known_on=known_on), flag=UNIT_CHANGE, measure=measure, stream=stream
+    )
 
 
 def _known(rows: pd.DataFrame, place: NDArray[np.int64], width: int) -> NDArray[np.datetime64]:
     """The index date from which every row of the windows that begin at some places was known."""
     known_on = rows["known_on"].to_numpy().astype("datetime64[us]").astype(np.int64)
-    latest: NDArray[np.datetime64] = known_on[place[:, None] + np.arange(width)].max(axis=1, initial=0).astype("datetime64[us]")
+    latest: NDArray[np.datetime64] = (
+        known_on[place[:, None] + np.arange(width)].max(axis=1, initial=0).astype("datetime64[us]")
+    )
     return latest
 
 

@@ -50,7 +50,11 @@ def flags_from(told: Days | Ordered, since: pd.Timestamp) -> pd.Series:
     night, every = int((since - pd.Timestamp(0)).days), list(_series(rows))
     from_day = _told_at_once(rows, night)
     for one in every:
-        first = np.minimum.reduceat(np.where(one.known > night, one.place, NEVER), one.starts) if len(one.starts) else one.starts
+        first = (
+            np.minimum.reduceat(np.where(one.known > night, one.place, NEVER), one.starts)
+            if len(one.starts)
+            else one.starts
+        )
         around = one.place >= np.repeat(first, np.diff(one.starts, append=len(one.place))) - AFTER
         np.minimum.at(from_day, one.subject[around], one.date[around])
     known_before = np.full(len(rows.names), BEFORE)

@@ -29,7 +29,9 @@ def unit_jumps(values: Values, group: Places) -> Places:
     """
     if len(values) < WIDTH:
         return np.empty(0, dtype=np.int64)
-    return np.flatnonzero(_are_jumps(np.log(values), group, np.log(UNIT_FACTORS), (LEVEL_DAYS_BEFORE, LEVEL_DAYS_AFTER), LEAST))
+    return np.flatnonzero(
+        _are_jumps(np.log(values), group, np.log(UNIT_FACTORS), (LEVEL_DAYS_BEFORE, LEVEL_DAYS_AFTER), LEAST)
+    )
 
 
 @njit(cache=True, nogil=True)

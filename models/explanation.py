@@ -161,7 +161,9 @@ def _alone(model: HazardModel) -> list[tuple[bytes, bool]]:
     return found
 
 
-def _part_within(model: HazardModel, alone: tuple[bytes, bool], matrix: pd.DataFrame, horizon_days: int, k: int) -> Values:
+def _part_within(
+    model: HazardModel, alone: tuple[bytes, bool], matrix: pd.DataFrame, horizon_days: int, k: int
+) -> Values:
     """One feature's column of `contributions_within`, by the trees that ask for it (`_alone`)."""
     weights, (raw, has_interval) = _shares(model, matrix, horizon_days), alone
     linear = [model.linear.features.index(name) for name in model.features[k : k + 1] if name in model.linear.features]

@@ -1,5 +1,6 @@
 """One installation of Foretide: its settings and the stores they point to, opened when first used."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +12,7 @@ from pipelines.progress import Report, silent
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from pipelines.cohort import Cohort
     from pipelines.release.registry import Registry
 
 
@@ -34,6 +36,11 @@ class Installation:
     def audit_log(self) -> AuditLog:
         """The hash-chained record of who or what did what."""
         return AuditLog(self.settings.state_folder / "audit")
+
+    @cached_property
+    def memory(self) -> "dict[Hashable, Cohort]":
+        """The cohort that this process read last, by everything that it was read from."""
+        return {}
 
     @cached_property
     def registry(self) -> "Registry":

@@ -200,7 +200,14 @@ def learn(folder: Path, subjects: int, days: int) -> risk.HazardModel:
         "days_to_event": np.where(has_event, rng.integers(0, 28, len(matrix)), np.nan),
     })  # fmt: skip
     return risk.fit(
-        matrix, labels, (7, 14, 28), tuple(features), "boosted_trees", 1, name="boosted", with_intervals=True,
+        matrix,
+        labels,
+        (7, 14, 28),
+        tuple(features),
+        "boosted_trees",
+        1,
+        name="boosted",
+        with_intervals=True,
         growth=made.settings.training.model.growth(),
     )
 

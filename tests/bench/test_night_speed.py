@@ -9,19 +9,12 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from models import risk
-from pipelines.delivery import fhir
-from pipelines.delivery.publish import read_scores
-from pipelines.delivery.manifest import context_of
-from pipelines.delivery import manifest
 from pipelines.installation import Installation
-from pipelines.night import current
-from tests.bench.many_subjects import NIGHT, NIGHT_BEFORE, ROOT, learn, make_champion, make_home, take_in, write_minutes
+from tests.bench.many_subjects import ROOT, learn, make_champion, make_home, take_in
 
 SUBJECTS, DAYS = (int(os.environ.get(*of)) for of in (("BENCH_SUBJECTS", "100000"), ("BENCH_DAYS", "60")))
 LEARNERS = 3000
