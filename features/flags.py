@@ -9,7 +9,6 @@ from functools import reduce
 
 import numpy as np
 import pandas as pd
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from features.baseline import MAD_TO_SD
@@ -21,19 +20,18 @@ from features.change_limits import (
     CLOCK_SHIFT_H,
     LEVEL_DAYS_AFTER,
     LEVEL_DAYS_BEFORE,
-    LEVEL_LEAST_SPREAD,
     NEW_AFTER_DAYS,
     SLEEP_DAYS_AFTER,
     SLEEP_DAYS_BEFORE,
     SLEEP_SHIFT_DEVIATIONS,
     SLEEP_SHIFT_MIN,
-    UNIT_FACTOR_TOLERANCE,
-    UNIT_FACTORS,
-    UNIT_FEWEST_DEVIATIONS,
 )
 from features.days import Days
 from features.hours import HOUR_COLUMNS
+from features.minutes import DEVICE
+from features.order import Ordered, begins, ordered
 from features.signals import VENDOR
+from features.unit_changes import unit_jumps
 from features.versions import KEY
 
 FLAG = ["subject_id", "stream", "measure", "flag", "on_date", "known_on"]
@@ -53,38 +51,32 @@ TRAVEL_MIN = 120
 Values = NDArray[np.float64]
 
 
-def flags_of(found: Days) -> pd.DataFrame:
+def flags_of(found: Days | Ordered) -> pd.DataFrame:
     """Every flag of the subjects of a day panel: `FLAG`, sorted."""
-    days = in_order(found.panel)
-    watched = [days[[*KEY, measure]].rename(columns={measure: "value"}).assign(measure=measure, stream=stream)
-               for measure, stream in WATCHED.items() if measure in days]  # fmt: skip
-    levels = in_order(found.levels, "measure")
-    levels = pd.concat([*watched, levels.assign(stream=levels["measure"].str.split(".").str[0])], ignore_index=True)
+    told = ordered(found) if isinstance(found, Days) else found
+    days = told.panel
+    watched = [
+        unit_changes(days[[*KEY, measure]].rename(columns={measure: "value"}), measure, stream)
+        for measure, stream in WATCHED.items()
+        if measure in days
+    ]
+    of_others = [
+        unit_changes(rows, str(measure), str(measure).split(".")[0])
+        for measure, rows in told.levels.groupby("measure", sort=False)
+    ]
     # Who has one wearable only has no names of it, and no change.
-    origins = in_order(found.origins, "stream")
-    new = changes(origins[origins["source"].notna()])
-    ahead = found.ahead.assign(on_date=found.ahead["local_date"], measure="")
-    parts = [new, sleep_shifts(new, days), unit_changes(levels), _flags(ahead, flag=CLOCK_AHEAD)]
+    new = changes(told.origins[told.origins["source"].notna()])
+    ahead = told.ahead.assign(on_date=told.ahead["local_date"], measure="")
+    parts = [new, sleep_shifts(new, days), *watched, *of_others, _flags(ahead, flag=CLOCK_AHEAD)]
     if HOUR_COLUMNS[0] in days:
-        parts.append(clock_shifts(days, found.offsets))
-    return pd.concat(parts, ignore_index=True).sort_values(FLAG, ignore_index=True)
+        parts.append(clock_shifts(days, told.offsets))
+    every = pd.concat([part for part in parts if len(part)] or [_flags(ahead, flag=CLOCK_AHEAD)], ignore_index=True)
+    texts = dict.fromkeys(("stream", "measure", "flag"), "str")
+    return told.named(every).astype(texts).sort_values(FLAG, ignore_index=True)
 
 
 def _flags(rows: pd.DataFrame, **said: str) -> pd.DataFrame:
     return rows.assign(**said)[FLAG]
-
-
-def first_versions(daily: pd.DataFrame, *more: str) -> pd.DataFrame:
-    """Each subject-day (and what `more` names) as it was first known, sorted."""
-    ordered = daily.sort_values(["subject_id", *more, "local_date", "known_on"])
-    return ordered.drop_duplicates(["subject_id", *more, "local_date"], ignore_index=True)
-
-
-def in_order(daily: pd.DataFrame, *more: str) -> pd.DataFrame:
-    """`first_versions` without days that came in after a later day had: known in the order in which they were."""
-    rows = first_versions(daily, *more)
-    earliest = rows[::-1].groupby(["subject_id", *more], sort=False)["known_on"].cummin()[::-1]
-    return rows[rows["known_on"] == earliest].reset_index(drop=True)
 
 
 def changes(origins: pd.DataFrame) -> pd.DataFrame:
@@ -93,13 +85,22 @@ def changes(origins: pd.DataFrame) -> pd.DataFrame:
     Args:
         origins: `devices.ORIGIN`, which device and algorithm spoke for a day, in order.
     """
-    rows = origins.assign(on_date=origins["local_date"], measure="")
+    rows = _of_several(origins)
+    rows = rows.assign(on_date=rows["local_date"], measure="")
     device = ["source", "device_id", "device_model"]
     is_new_device = _is_new(rows, device)
     is_new_algorithm = _is_new(rows, [*device, "algorithm_version"]) & ~is_new_device
     is_later = rows.duplicated(["subject_id", "stream"])
     return pd.concat([_flags(rows[is_later & is_new_device], flag=DEVICE_CHANGE),
                       _flags(rows[is_later & is_new_algorithm], flag=ALGORITHM_CHANGE)])  # fmt: skip
+
+
+def _of_several(origins: pd.DataFrame) -> pd.DataFrame:
+    """Days of streams of which more than one device or algorithm ever spoke: of nearly nobody, whom alone it costs something."""
+    is_first = begins([pd.factorize(origins[name])[0] for name in ("subject_id", "stream")])
+    is_other = begins([pd.factorize(origins[name])[0] for name in DEVICE]) & ~is_first
+    group = np.cumsum(is_first)
+    return origins[np.isin(group, group[is_other])]
 
 
 def _is_new(rows: pd.DataFrame, identity: list[str]) -> pd.Series:
@@ -111,42 +112,27 @@ def _is_new(rows: pd.DataFrame, identity: list[str]) -> pd.Series:
     return ~(is_same | recent)
 
 
-def unit_changes(levels: pd.DataFrame) -> pd.DataFrame:
+def unit_changes(levels: pd.DataFrame, measure: str, stream: str) -> pd.DataFrame:
     """Days on which a level jumps by what two units differ by, far outside the subject's own spread, and stays.
 
     Args:
-        levels: `subject_id, local_date, known_on, measure, stream, value`, as first known.
+        levels: `subject_id, local_date, known_on, value` of the measure, in order.
     """
-    rows = levels[levels["value"] > 0].sort_values(["subject_id", "measure", "local_date"], ignore_index=True)
-    width = LEVEL_DAYS_BEFORE + LEVEL_DAYS_AFTER
-    if len(rows) < width:
-        return _flags(rows.assign(on_date=rows["local_date"], flag="").iloc[:0])
-    windows = sliding_window_view(np.log(rows["value"].to_numpy(dtype=np.float64)), width)
-    before, after = windows[:, :LEVEL_DAYS_BEFORE], windows[:, LEVEL_DAYS_BEFORE:]
-    usual = np.median(before, axis=1)
-    spread = np.maximum(MAD_TO_SD * np.median(np.abs(before - usual[:, None]), axis=1), LEVEL_LEAST_SPREAD)
-    jumps = after - usual[:, None]
-    jump = np.abs(np.median(jumps, axis=1))
-    is_unit = np.abs(jump[:, None] - np.log(UNIT_FACTORS)).min(axis=1) <= np.maximum(UNIT_FACTOR_TOLERANCE, spread)
-    stays = np.abs(jumps).min(axis=1) > jump / 2
-    is_first = np.abs(before[:, -1] - usual) < jump / 2
-    found = is_unit & stays & is_first & (jump >= UNIT_FEWEST_DEVIATIONS * spread) & _is_one(rows, width, ["measure"])
-    place = np.flatnonzero(found)
+    rows = levels[levels["value"] > 0]
+    place = unit_jumps(rows["value"].to_numpy(dtype=np.float64), rows["subject_id"].to_numpy(dtype=np.int64))
     days = rows.iloc[place + LEVEL_DAYS_BEFORE].reset_index(drop=True)
-    return _flags(days.assign(on_date=days["local_date"], known_on=_known(rows, width)[place]), flag=UNIT_CHANGE)
+    known_on = _known(rows, place, LEVEL_DAYS_BEFORE + LEVEL_DAYS_AFTER)
+    return _flags(
+        days.assign(on_date=days["local_date"], known_on=known_on), flag=UNIT_CHANGE, measure=measure, stream=stream
+    )
 
 
-def _is_one(rows: pd.DataFrame, width: int, more: list[str]) -> NDArray[np.bool_]:
-    """Whether each window of successive rows is of one subject (and measure)."""
-    group = rows.groupby(["subject_id", *more], sort=False).ngroup().to_numpy()
-    one: NDArray[np.bool_] = group[: len(group) - width + 1] == group[width - 1 :]
-    return one
-
-
-def _known(rows: pd.DataFrame, width: int) -> NDArray[np.datetime64]:
-    """The index date from which every row of a window was known."""
+def _known(rows: pd.DataFrame, place: NDArray[np.int64], width: int) -> NDArray[np.datetime64]:
+    """The index date from which every row of the windows that begin at some places was known."""
     known_on = rows["known_on"].to_numpy().astype("datetime64[us]").astype(np.int64)
-    latest: NDArray[np.datetime64] = sliding_window_view(known_on, width).max(axis=1).astype("datetime64[us]")
+    latest: NDArray[np.datetime64] = (
+        known_on[place[:, None] + np.arange(width)].max(axis=1, initial=0).astype("datetime64[us]")
+    )
     return latest
 
 
@@ -160,8 +146,9 @@ def sleep_shifts(found: pd.DataFrame, nights: pd.DataFrame) -> pd.DataFrame:
         found: flags of `changes`.
         nights: the panel's days as first known.
     """
-    by_subject = dict(tuple(nights.groupby("subject_id")))
-    at = found[(found["stream"] == "sleep") & found["subject_id"].isin(list(by_subject))]
+    at = found[found["stream"] == "sleep"]
+    by_subject = dict(tuple(nights[nights["subject_id"].isin(at["subject_id"])].groupby("subject_id")))
+    at = at[at["subject_id"].isin(list(by_subject))]
     told = [
         {**change, "measure": measure, "known_on": known_on}
         for change in at.to_dict("records")
@@ -216,10 +203,12 @@ def clock_shifts(days: pd.DataFrame, offsets: pd.DataFrame) -> pd.DataFrame:
     first = _fit_by_lag(before, steps[CLOCK_DAYS_BEFORE : CLOCK_DAYS_BEFORE + last])
     previous = _fit_by_lag(before, steps[CLOCK_DAYS_BEFORE - 1 : CLOCK_DAYS_BEFORE - 1 + last])
     at = np.arange(last), lag % 24
-    is_moved &= (first[at] > first[:, 0]) & (previous[at] < previous[:, 0]) & _is_one(rows, width, [])
+    is_moved &= (first[at] > first[:, 0]) & (previous[at] < previous[:, 0])
+    subject = rows["subject_id"].to_numpy()
+    is_moved &= subject[:last] == subject[width - 1 :]
     place = np.flatnonzero(is_moved)
     moved = rows.iloc[place + CLOCK_DAYS_BEFORE].reset_index(drop=True)
-    moved = moved.assign(on_date=moved["local_date"], known_on=_known(rows, width)[place])
+    moved = moved.assign(on_date=moved["local_date"], known_on=_known(rows, place, width))
     # A window that still holds unmoved days would tell of the same move again.
     again = (moved["on_date"] - moved.groupby("subject_id")["on_date"].shift(1)).dt.days <= CLOCK_DAYS_BEFORE
     found = moved[~again & ~_travelled(moved, offsets)]

@@ -4,8 +4,13 @@ All else in the day panel is a matter of one subject-day. Whoever keeps a panel 
 said here; a test holds it against panels that are built from scratch.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
 
+from features.calendar import day_number
 from features.change_limits import (
     CLOCK_DAYS_AFTER,
     CLOCK_DAYS_BEFORE,
@@ -16,17 +21,19 @@ from features.change_limits import (
     SLEEP_DAYS_BEFORE,
 )
 from features.days import Days
-from features.flags import SLEEP_MEASURES, WATCHED, has_rhythm, in_order
+from features.flags import SLEEP_MEASURES, WATCHED, has_rhythm
 from features.hours import HOUR_COLUMNS
+from features.order import Numbers, Ordered, begins, ordered
 
 # An hour is stuck beside one with the same value, over midnight too: a day's minutes decide on the days next to it.
 NEIGHBOURS = {"wearable": 1}
 # A flag rests on so many days with data from its own on, and before it. A move of the clock is not told of twice.
 AFTER = max(CLOCK_DAYS_AFTER, LEVEL_DAYS_AFTER, SLEEP_DAYS_AFTER)
+NEVER = np.int64(2**40)
 BEFORE = max(2 * CLOCK_DAYS_BEFORE, LEVEL_DAYS_BEFORE, NEW_AFTER_DAYS, SLEEP_DAYS_BEFORE)
 
 
-def flags_from(told: Days, since: pd.Timestamp) -> pd.Series:
+def flags_from(told: Days | Ordered, since: pd.Timestamp) -> pd.Series:
     """The first day of each subject whose flags what came after a night can change; later days' flags can change too.
 
     Nothing that was known by the night may have changed meanwhile.
@@ -39,36 +46,61 @@ def flags_from(told: Days, since: pd.Timestamp) -> pd.Series:
         Days by subject, of those of whom anything is new; missing where `told` does not reach back far enough to give
         the flags from that day on.
     """
-    rows = _series(told)
-    groups = rows.groupby(["subject_id", "series"], sort=False)
-    place = groups.cumcount()
-    is_new = rows["known_on"] > since
-    first = place.where(is_new).groupby([rows["subject_id"], rows["series"]]).transform("min")
-    around = place >= first - AFTER
-    from_day = rows[around].groupby("subject_id")["local_date"].min()
-    from_day = pd.concat([from_day, *_told_at_once(told, since)]).groupby(level=0).min()
-    later = rows["local_date"].to_numpy() >= from_day.reindex(rows["subject_id"]).to_numpy()
-    known_before = place[later].groupby([rows["subject_id"], rows["series"]]).min().groupby("subject_id").min()
-    given: pd.Series = from_day.where(known_before.reindex(from_day.index).fillna(BEFORE) >= BEFORE)
-    return given
+    rows = ordered(told) if isinstance(told, Days) else told
+    night, every = int((since - pd.Timestamp(0)).days), list(_series(rows))
+    from_day = _told_at_once(rows, night)
+    for one in every:
+        first = (
+            np.minimum.reduceat(np.where(one.known > night, one.place, NEVER), one.starts)
+            if len(one.starts)
+            else one.starts
+        )
+        around = one.place >= np.repeat(first, np.diff(one.starts, append=len(one.place))) - AFTER
+        np.minimum.at(from_day, one.subject[around], one.date[around])
+    known_before = np.full(len(rows.names), BEFORE)
+    for one in every:
+        later = one.date >= from_day[one.subject]
+        np.minimum.at(known_before, one.subject[later], one.place[later])
+    is_new = from_day < NEVER
+    days = pd.Series(from_day[is_new].astype("datetime64[D]").astype("datetime64[us]"), rows.names[is_new])
+    return days.where(known_before[is_new] >= BEFORE)
 
 
-def _told_at_once(told: Days, since: pd.Timestamp) -> list[pd.Series]:
-    """First days of flags that new offsets, and days of a clock that is ahead, can change."""
-    offsets, ahead = (rows[rows["known_on"] > since] for rows in (told.offsets, told.ahead))
-    moved = offsets.groupby("subject_id")["local_date"].min() - pd.Timedelta(days=CLOCK_DAYS_AFTER)
-    return [moved, ahead.groupby("subject_id")["local_date"].min()]
+def _told_at_once(rows: Ordered, night: int) -> Numbers:
+    """By subject, the first day of flags that new offsets, and days of a clock that is ahead, can change."""
+    first = np.full(len(rows.names), NEVER)
+    for frame, days_after in ((rows.offsets, CLOCK_DAYS_AFTER), (rows.ahead, 0)):
+        new = frame[day_number(frame["known_on"]) > night]
+        np.minimum.at(first, new["subject_id"].to_numpy(), day_number(new["local_date"]) - days_after)
+    return first
 
 
-def _series(told: Days) -> pd.DataFrame:
-    """Every row of successive days that flags look along: `subject_id, series, local_date, known_on`, sorted."""
-    days = in_order(told.panel)
-    levels = in_order(told.levels, "measure")
-    parts = [days[days[name] > 0].assign(series=f"level {name}") for name in WATCHED if name in days]
-    parts += [days[days[name].notna()].assign(series=f"night {name}") for name in SLEEP_MEASURES if name in days]
-    parts += [days[has_rhythm(days)].assign(series="rhythm")] if HOUR_COLUMNS[0] in days else []
-    parts += [levels[levels["value"] > 0].assign(series=levels["measure"])]
-    origins = in_order(told.origins, "stream")
-    parts += [origins.assign(series="origin " + origins["stream"])]
-    columns = ["subject_id", "series", "local_date", "known_on"]
-    return pd.concat([part[columns] for part in parts]).sort_values(columns, ignore_index=True)
+@dataclass(frozen=True)
+class _Series:
+    """Successive days that flags look along: of each its subject, place in the series, date and the date it was known on;
+    and where each series starts."""
+
+    subject: Numbers
+    place: Numbers
+    date: Numbers
+    known: Numbers
+    starts: Numbers
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, *more: str) -> "_Series":
+        """Rows in order, a series for each subject and what `more` names."""
+        subject = rows["subject_id"].to_numpy(dtype=np.int64)
+        starts = np.flatnonzero(begins([subject, *(pd.factorize(rows[name])[0] for name in more)]))
+        place = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
+        return cls(subject, place, day_number(rows["local_date"]), day_number(rows["known_on"]), starts)
+
+
+def _series(told: Ordered) -> Iterator[_Series]:
+    """Every row of successive days that flags look along."""
+    days, levels = told.panel, told.levels
+    yield from (_Series.of(days[days[name] > 0]) for name in WATCHED if name in days)
+    yield from (_Series.of(days[days[name].notna()]) for name in SLEEP_MEASURES if name in days)
+    if HOUR_COLUMNS[0] in days:
+        yield _Series.of(days[has_rhythm(days)])
+    yield _Series.of(levels[levels["value"] > 0], "measure")
+    yield _Series.of(told.origins, "stream")

@@ -1,5 +1,6 @@
 """What a score is associated with: exact SHAP values of the trees, exact contributions of the linear part; never causes."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from models.fairness.disclosure import SMALLEST_SUBJECTS
+from models.margins import trees_of
 from models.risk import HazardModel, booster, hazards, linear_contributions
 
 Values = NDArray[np.float64]
@@ -40,9 +42,13 @@ def contributions(model: HazardModel, matrix: pd.DataFrame, interval: int = 0) -
     columns = [model.features.index(feature) for feature in model.linear.features]
     parts[:, columns] = linear_contributions(model, matrix)
     if model.learner == "boosted_trees" and len(matrix):
-        x = matrix[list(model.features)].to_numpy(dtype=np.float64)
-        data = xgb.DMatrix(np.column_stack([x, np.full(len(x), float(interval))]))
-        parts += booster(model).predict(data, pred_contribs=True)[:, : len(model.features)]
+        parts += _tree_parts(booster(model), matrix[list(model.features)], interval)
+    return parts
+
+
+def _tree_parts(trees: xgb.Booster, x: pd.DataFrame, interval: int) -> Values:
+    data = xgb.DMatrix(np.column_stack([x.to_numpy(dtype=np.float64), np.full(len(x), float(interval))]))
+    parts: Values = trees.predict(data, pred_contribs=True)[:, : x.shape[1]]
     return parts
 
 
@@ -51,14 +57,20 @@ def contributions_within(model: HazardModel, matrix: pd.DataFrame, horizon_days:
 
     The parts of the intervals up to the horizon, each by its share in the hazard that adds up until then.
     """
+    weights = _shares(model, matrix, horizon_days)
+    parts = np.zeros((len(matrix), len(model.features)))
+    for interval in range(weights.shape[1]):
+        parts += weights[:, [interval]] * contributions(model, matrix, interval)
+    return parts
+
+
+def _shares(model: HazardModel, matrix: pd.DataFrame, horizon_days: int) -> Values:
+    """For how much a part of each interval's log-odds counts in the risk within a horizon, of shape (n_rows, n_intervals)."""
     n_intervals = model.horizons_days.index(horizon_days) + 1
     slopes, intercepts = (np.array(of)[:n_intervals] for of in model.lines)
     hazard = expit(slopes * hazards(model, matrix)[:, :n_intervals] + intercepts)
-    weights = slopes * hazard / hazard.sum(axis=1, keepdims=True)
-    parts = np.zeros((len(matrix), len(model.features)))
-    for interval in range(n_intervals):
-        parts += weights[:, [interval]] * contributions(model, matrix, interval)
-    return parts
+    shares: Values = slopes * hazard / hazard.sum(axis=1, keepdims=True)
+    return shares
 
 
 def medians(model: HazardModel, matrix: pd.DataFrame) -> Values:
@@ -95,7 +107,7 @@ def drivers(
     # Those that may turn out to raise no more than what is usual are made up for by twice as many.
     order = np.argsort(-np.where(raises, together, 0.0), axis=1, kind="stable")[:, : 2 * top]
     chosen, is_named = np.take_along_axis(spoken, order, axis=1), np.take_along_axis(raises, order, axis=1)
-    is_named &= _is_beyond_usual(model, matrix, parts, usual, horizon_days, chosen, is_named)
+    is_named = _beyond_usual(model, matrix, parts, usual, horizon_days, chosen, is_named, top)
     shifts = _shifts(model, matrix, language)
     return [
         tuple(language.phrase(model.features[k], values[i, k], usual[k], shifts[i, k]) for k in places[named][:top])
@@ -103,18 +115,65 @@ def drivers(
     ]
 
 
-def _is_beyond_usual(
+def _beyond_usual(
     model: HazardModel, matrix: pd.DataFrame, parts: Values, usual: Values, horizon_days: int, chosen: Places,
-    is_asked: NDArray[np.bool_],
+    is_asked: NDArray[np.bool_], top: int,
 ) -> NDArray[np.bool_]:  # fmt: skip
-    """Whether the part of each chosen feature is larger than it would be at the usual value; so where nothing is usual."""
-    is_beyond = np.ones(chosen.shape, dtype=bool)
-    for k in np.unique(chosen[is_asked]):
-        row, place = np.nonzero((chosen == k) & is_asked)
-        if np.isfinite(usual[k]):
-            ordinary = matrix.iloc[row].assign(**{model.features[k]: usual[k]})
-            is_beyond[row, place] = parts[row, k] > contributions_within(model, ordinary, horizon_days)[:, k]
-    return is_beyond
+    """Which of the asked features of each row, in their order, have a larger part than at the usual value; so where nothing is usual.
+
+    No more than the first `top` of them are looked for: to look is dear.
+    """
+    is_open, is_beyond = is_asked.copy(), np.zeros(chosen.shape, dtype=bool)
+    alone = _alone(model)
+    while True:
+        lacking = top - is_beyond.sum(axis=1, keepdims=True)
+        is_next = is_open & (np.cumsum(is_open, axis=1) <= lacking)
+        if not is_next.any():
+            return is_beyond
+        for k in np.unique(chosen[is_next]):
+            row, place = np.nonzero((chosen == k) & is_next)
+            is_more = np.ones(len(row), dtype=bool)
+            if np.isfinite(usual[k]):
+                ordinary = matrix.iloc[row][list(model.features)].assign(**{model.features[k]: usual[k]})
+                is_more = parts[row, k] > _part_within(model, alone[k], ordinary, horizon_days, k)
+            is_beyond[row, place] = is_more
+        is_open &= ~is_next
+
+
+def _alone(model: HazardModel) -> list[tuple[bytes, bool]]:
+    """Of each feature the trees that ask for it, and whether any of them asks for the interval, too.
+
+    All others leave the feature's part as it is, to the bit.
+    """
+    if model.learner != "boosted_trees":
+        return [(b"", False)] * len(model.features)
+    content = json.loads(bytes(booster(model).save_raw("json")))
+    body = content["learner"]["gradient_booster"]["model"]
+    every, found = body["trees"], []
+    asked = [{f for f, left in zip(t["split_indices"], t["left_children"], strict=True) if left >= 0} for t in every]
+    for k in range(len(model.features)):
+        places = [place for place, of in enumerate(asked) if k in of]
+        mine = [every[place] | {"id": number} for number, place in enumerate(places)]
+        body |= {"trees": mine, "tree_info": [0] * len(mine), "iteration_indptr": list(range(len(mine) + 1))}
+        body["gbtree_model_param"] |= {"num_trees": str(len(mine))}
+        has_interval = any(len(model.features) in asked[place] for place in places)
+        found.append((json.dumps(content).encode() if mine else b"", has_interval))
+    return found
+
+
+def _part_within(
+    model: HazardModel, alone: tuple[bytes, bool], matrix: pd.DataFrame, horizon_days: int, k: int
+) -> Values:
+    """One feature's column of `contributions_within`, by the trees that ask for it (`_alone`)."""
+    weights, (raw, has_interval) = _shares(model, matrix, horizon_days), alone
+    linear = [model.linear.features.index(name) for name in model.features[k : k + 1] if name in model.linear.features]
+    part = linear_contributions(model, matrix)[:, linear].sum(axis=1)
+    within, of_trees = np.zeros(len(matrix)), np.zeros(len(matrix))
+    for interval in range(weights.shape[1]):
+        if raw and (interval == 0 or has_interval):
+            of_trees = _tree_parts(trees_of(raw), matrix, interval)[:, k]
+        within += weights[:, interval] * (part + of_trees)
+    return within
 
 
 def _spoken(parts: Values, code: Places, n_topics: int) -> Places:

@@ -19,6 +19,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from models import margins
 from models.calibration import IDENTITY, Lines, fit_lines, log_odds
 from models.errors import ModelsError
 from models.growth import USUAL, Growth
@@ -120,21 +121,9 @@ def linear_contributions(model: HazardModel, matrix: pd.DataFrame) -> Values:
     return linear_parts(model.linear, matrix[features].to_numpy(dtype=np.float64).reshape(len(matrix), len(features)))
 
 
-def _margin(model: HazardModel, rows: Rows) -> Values:
-    """Log-odds of the hazard before calibration."""
-    margin = linear_margin(model.linear, rows.values(model.linear.features), rows.interval)
-    if model.learner == "boosted_trees":
-        trees = booster(model)
-        for part, x in rows.batches():
-            margin[part] = trees.inplace_predict(x, base_margin=margin[part], predict_type="margin")
-    return margin
-
-
 def booster(model: HazardModel) -> xgb.Booster:
     """The trees of a `boosted_trees` model."""
-    trees = xgb.Booster()
-    trees.load_model(bytearray(model.trees))
-    return trees
+    return margins.trees_of(model.trees)
 
 
 def _cross_fitted(
@@ -152,7 +141,7 @@ def _cross_fitted(
                 "Too few subjects with an event to calibrate: a third of them must be held back each time."
             )
         fitted = _learn(model, rows.among(train), y[train], seed, threads, _of(weight, train))
-        margin[test] = _margin(fitted, rows.among(test))
+        margin[test] = margins.of_rows((fitted.linear, fitted.trees), rows.among(test))
     return margin
 
 
@@ -185,10 +174,15 @@ def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
     Raises:
         ModelsError: the matrix lacks a feature of the model, or holds an infinite value.
     """
-    columns, place = columns_of(matrix, model.features), np.arange(len(matrix))
-    return np.column_stack(
-        [_margin(model, Rows(columns, place, np.full(len(matrix), k))) for k in range(len(model.horizons_days))]
-    )
+    (margin,) = _hazards((model,), matrix)
+    return margin
+
+
+def _hazards(models: Sequence[HazardModel], matrix: pd.DataFrame) -> Values:
+    """`hazards` by each of some models of the same features, of shape (n_models, n_rows, n_horizons)."""
+    fitted = [(model.linear, model.trees) for model in models]
+    columns = columns_of(matrix, models[0].features)
+    return margins.in_every_interval(fitted, columns, len(matrix), len(models[0].horizons_days))
 
 
 def predict(model: HazardModel, matrix: pd.DataFrame) -> Values:
@@ -205,16 +199,16 @@ def predict_interval(model: HazardModel, matrix: pd.DataFrame) -> tuple[Values, 
     point = predict(model, matrix)
     if not model.refits:
         return point, point
-    drawn = np.stack([log_odds(risks(hazards(refit, matrix), model.lines)) for refit in model.refits])
+    drawn = log_odds(risks(_hazards(model.refits, matrix), model.lines))
     half = INTERVAL_HALF_WIDTH * drawn.std(axis=0, ddof=1)
     low, high = (np.maximum.accumulate(expit(log_odds(point) + side * half), axis=1) for side in (-1, 1))
     return np.minimum(low, point), np.maximum(high, point)
 
 
 def risks(margin: Values, lines: Lines) -> Values:
-    """Risk within each horizon from log-odds of each interval's hazard, of shape (n_rows, n_horizons), by calibration lines."""
+    """Risk within each horizon from log-odds of each interval's hazard, horizons along the last axis, by calibration lines."""
     slopes, intercepts = map(np.array, lines)
-    risk: Values = 1 - np.cumprod(1 - expit(slopes * margin + intercepts), axis=1)
+    risk: Values = 1 - np.cumprod(1 - expit(slopes * margin + intercepts), axis=-1)
     return risk
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from features.tables import TABLES
-from pipelines import cohort, durable
+from pipelines import cohort, contents, durable
 from pipelines.door import quarantine
 from pipelines.door.intake import ALWAYS_TOLERATED, KINDS
 from pipelines.expectations import Verdict
@@ -89,7 +89,7 @@ def on_record(installation: Installation, until: str, nights: int = NIGHTS_SHOWN
 def silent_streams(installation: Installation, night: str) -> dict[str, int]:
     """Streams the lake knows of which nothing came in for days before the night's cutoff, with how many days."""
     lake, instant = installation.lake, cohort.known_at(installation.settings.sites, date.fromisoformat(night))
-    newest = {table: lake.last_received_at(table, instant) for table in cohort.PANEL_STREAMS}
+    newest = {table: contents.last_received_at(lake, table, instant) for table in cohort.PANEL_STREAMS}
     return {
         table: (instant - at).days for table, at in newest.items() if at is not None and instant - at > SILENT_AFTER
     }

@@ -33,8 +33,13 @@ Shapes = dict[str, tuple[int, int]]
 
 
 def cohort(installation: Installation, night: str) -> Cohort:
-    """Who was known for the night."""
-    return cohorts.load(installation.lake, installation.settings, pd.Timestamp(night))
+    """Who was known for the night; read once while nothing comes in: each step of a night begins with it."""
+    lake, memory = installation.lake, installation.memory
+    read_from = night, tuple(lake.files("subjects"))
+    if read_from not in memory:
+        memory.clear()
+        memory[read_from] = cohorts.load(lake, installation.settings, pd.Timestamp(night))
+    return memory[read_from]
 
 
 def panel(installation: Installation, night: str) -> Panel:

@@ -1,5 +1,6 @@
 """One installation of Foretide: its settings and the stores they point to, opened when first used."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,6 +13,7 @@ from pipelines.progress import Report, silent
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from pipelines.cohort import Cohort
     from pipelines.release.registry import Registry
 
 
@@ -37,6 +39,11 @@ class Installation:
     def audit_log(self) -> AuditLog:
         """The hash-chained record of who or what did what."""
         return AuditLog(self.settings.state_folder / "audit", self.lease.check)
+
+    @cached_property
+    def memory(self) -> "dict[Hashable, Cohort]":
+        """The cohort that this process read last, by everything that it was read from."""
+        return {}
 
     @cached_property
     def registry(self) -> "Registry":

@@ -6,7 +6,6 @@ the files of a Delta version: the Arrow readers of the Delta package abort the p
 door's affair (`door/`).
 """
 
-import hashlib
 import uuid
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -282,28 +281,6 @@ class Lake:
         """How many rows are stored, by the log alone."""
         delta = self._open(self.root / RAW / table)
         return 0 if delta is None else sum(pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist())
-
-    def content_version(self, known_at: pd.Timestamp) -> str:
-        """Hash of which ingests had brought rows by `known_at`: equal content known, equal version."""
-        connection = self.connection()
-        digest = hashlib.sha256()
-        for name in self.tables():
-            known = self.history(name, known_at, connection)
-            found = known.aggregate("ingest_id, count(*) AS n", "ingest_id").order("ingest_id")
-            digest.update(f"{name}{found.fetchall()}".encode())
-        return digest.hexdigest()
-
-    def last_received_at(self, table: str, known_at: pd.Timestamp | None = None) -> pd.Timestamp | None:
-        """When the newest row of a table came in, of those received by `known_at` if given; None if there is none."""
-        connection = self.connection()
-        rows = self.rows(table, connection) if known_at is None else self.history(table, known_at, connection)
-        (instant,) = rows.aggregate("epoch_us(max(received_at))").fetchall()[0]
-        return None if instant is None else pd.Timestamp(instant, unit="us", tz="UTC")
-
-    def ingest_ids(self, table: str) -> list[str]:
-        """Which ingests brought rows of a table, in a stable order."""
-        found = self.rows(table, self.connection()).aggregate("ingest_id").order("ingest_id")
-        return [ingest_id for (ingest_id,) in found.fetchall()]
 
     def _raw(self, table: str) -> Path:
         return self.root / RAW / table

@@ -9,7 +9,7 @@ import pandas as pd
 from features import phrases
 from models import alerting, explanation, outcomes, risk
 from models.outcomes import Outcome
-from pipelines import alerts, engineering
+from pipelines import alerts, contents, engineering
 from pipelines import cohort as cohorts
 from pipelines.cohort import Cohort
 from pipelines.delivery import rows as delivery_rows
@@ -93,7 +93,7 @@ def based_on(installation: Installation, known: Cohort, served: Serving, past: p
         known_at=known.known_at,
         model_versions={name: _version(installation, model) for name, model in served.items()},
         policy_version=policy_version(settings),
-        input_content=installation.lake.content_version(known.known_at),
+        input_content=contents.version(installation.lake, known.known_at),
         code_version=code_version(),
         roster_size=len(known.roster),
         formats=settings.delivery.formats,

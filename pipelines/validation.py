@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from features.tables import TABLES
-from pipelines import durable
+from pipelines import contents, durable
 from pipelines.expectations import Verdict, judge
 from pipelines.installation import Installation
 from pipelines.sections import Waiver
@@ -45,7 +45,7 @@ def validate_table(installation: Installation, table: str) -> dict[str, Verdict]
     settings, lake = installation.settings, installation.lake
     ledger, expected = settings.state_folder / "validated.json", held(settings, table)
     remembered = _remembered(ledger, table, expected.values())
-    present = lake.ingest_ids(table)
+    present = contents.ingest_ids(lake, table)
     verdicts = {ingest_id: remembered[ingest_id] for ingest_id in present if ingest_id in remembered}
     passed = [i for i, verdict in verdicts.items() if not any(expected[name].is_binding for name in verdict.broken)]
     if unknown := sorted(set(present) - set(passed)):

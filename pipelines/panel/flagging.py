@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from features import flags, plausibility, reach
+from features import flags, order, plausibility, reach
 from features.days import Days
 from features.flags import FLAG, SLEEP_MEASURES, WATCHED
 from features.hours import HOUR_COLUMNS
@@ -66,11 +66,12 @@ def renewed(
     anew = set(changed.anew).union(fresh.index[fresh < begin] if panel.since is not None else panel.cohort.zones.index)
     found, from_day = [], NOBODY
     for some in _portions(frozenset(fresh.index).difference(anew)):
-        told = _told(panel, some, begin, connection)
+        told = order.ordered(_told(panel, some, begin, connection))
         reached = reach.flags_from(told, panel.since)
         anew.update(reached.index[reached.isna()])
-        from_day = pd.concat([from_day, reached.dropna()])
-        made = flags.flags_of(told)
+        reached = reached.dropna()
+        from_day = pd.concat([from_day, reached])
+        made = flags.flags_of(told.among(told.names.isin(reached.index)))
         found.append(made[made["on_date"] >= reached.reindex(made["subject_id"]).to_numpy()])
     is_kept = ~former["subject_id"].isin(anew | changed.gone)
     is_kept &= ~(former["on_date"] >= from_day.reindex(former["subject_id"]).to_numpy())

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from features.days import AHEAD, LEVEL, OFFSET, ORIGIN, Days
-from features.flags import first_versions
 from features.minutes import DEVICE
+from features.order import first_versions
 from features.plausibility import FINDING
 from features.versions import KEY
 
@@ -26,12 +26,16 @@ def of(found: Days) -> pd.DataFrame:
 
 def told(notes: pd.DataFrame, panel: pd.DataFrame) -> Days:
     """What flags are made of, from stored notes and columns of the stored panel."""
-    by_kind = {kind: notes[notes["kind"] == kind] for kind in ("origin", "level", "offset", "ahead")}
+    kind, kinds = pd.factorize(notes["kind"])
+
+    def of_kind(name: str, columns: list[str]) -> pd.DataFrame:
+        return notes[columns][kind == kinds.get_indexer([name])[0]] if name in kinds else notes[columns].iloc[:0]
+
     return Days(
         panel=panel,
         findings=pd.DataFrame(columns=FINDING),
-        origins=by_kind["origin"][ORIGIN],
-        levels=by_kind["level"][LEVEL],
-        ahead=by_kind["ahead"][AHEAD],
-        offsets=by_kind["offset"].rename(columns={"value": "utc_offset_min"})[OFFSET],
+        origins=of_kind("origin", ORIGIN),
+        levels=of_kind("level", LEVEL),
+        ahead=of_kind("ahead", AHEAD),
+        offsets=of_kind("offset", [*KEY, "value"]).rename(columns={"value": "utc_offset_min"})[OFFSET],
     )

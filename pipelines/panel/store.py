@@ -14,16 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 from deltalake.transaction import AddAction, RemoveAction
+from numpy.typing import NDArray
 
 from features.calendar import is_known_on
 from pipelines.lake import DELTA, Lake, sql_list
-from pipelines.panel.extent import Extent, buckets_of, months_of
+from pipelines.panel.extent import Extent, buckets_of
 from pipelines.pieces import PARTITION, WRITERS
 
 # Columns by type; all others are measures.
@@ -121,9 +123,12 @@ class Store:
 
     def _by_place(self, rows: pd.DataFrame) -> dict[tuple[int, str], pa.Table]:
         """The rows of each bucket and month."""
-        content = self._table(rows)
-        places = rows.groupby([buckets_of(rows["subject_id"]), self._months(rows)], sort=False).indices
-        return {(int(bucket), month): content.take(pa.array(at)) for (bucket, month), at in places.items()}
+        content, (month, months) = self._table(rows), self._months(rows["local_date"])
+        place = buckets_of(rows["subject_id"]).to_numpy() * len(months) + month
+        order = np.argsort(place, kind="stable")
+        starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+        parts = zip(place[order[starts]], np.split(order, starts[1:]) if len(starts) else [], strict=True)
+        return {(int(at) // len(months), months[at % len(months)]): content.take(pa.array(some)) for at, some in parts}
 
     def commit(self, change: "Change") -> None:
         """Make the files count and take the former ones away."""
@@ -141,13 +146,19 @@ class Store:
         """Take everything away."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _months(self, rows: pd.DataFrame) -> pd.Series:
-        return months_of(rows["local_date"]) if self.is_monthly else pd.Series(ALWAYS, rows.index, dtype="str")
+    def _months(self, days: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
+        """The place of each day's month, and the months as partitions are called."""
+        if not self.is_monthly:
+            return np.zeros(len(days), np.int64), [ALWAYS]
+        place, months = pd.factorize(days.to_numpy().astype("datetime64[M]"))
+        return place.astype(np.int64), [str(month) for month in months]
 
     def _holding(self, extent: Extent) -> Iterator[Piece]:
         """Files that can hold rows of the extent."""
         whole = Extent(extent.whole).every_bucket
-        places = set(zip(extent.buckets, self._months(extent.days), strict=True))
+        month, months = self._months(extent.days["local_date"])
+        numbers = np.unique(extent.buckets.to_numpy() * len(months) + month)
+        places = {(int(at) // len(months), months[at % len(months)]) for at in numbers}
         return (piece for piece in self.pieces() if piece.bucket in whole or (piece.bucket, piece.month) in places)
 
     def _table(self, rows: pd.DataFrame) -> pa.Table:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from features.feature import family
-from pipelines import engineering
+from pipelines import contents, engineering
 from pipelines.installation import Installation
 from pipelines.release import judgement, tracking
 from pipelines.release.registry import CHALLENGER, RESULTS_TAG, ModelVersion, model_name
@@ -56,7 +56,7 @@ def make(
         flow=lake.load("flow").query("outcome == @outcome"), people=tables[PEOPLE], controls=tables.get(CONTROLS),
         importance=tables.get(IMPORTANCE), abstention=tables[abstention.FIGURES],
         abstained_by_group=tables[abstention.BY_GROUP], verdicts=lake.load("verdicts").query("outcome == @outcome"),
-        fairness_page=fairness_page, told=told, known_at=known_at.isoformat(), data_version=lake.content_version(known_at),
+        fairness_page=fairness_page, told=told, known_at=known_at.isoformat(), data_version=contents.version(lake, known_at),
         model_hash="" if challenger is None else challenger.content_sha256, training=settings.training,
         acted_on=tuple(acted_on.sentences(tables.get(ACTED_ON), results, outcome, split)),
         is_tuned=judgement.is_tuned(installation, outcome), release_policy=settings.release_policy,

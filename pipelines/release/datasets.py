@@ -22,7 +22,7 @@ def inputs(lake: Lake, content_version: str) -> "list[MetaDataset]":
     so a version names what was read and cannot always be read again.
 
     Args:
-        content_version: of what was known (`Lake.content_version`); the digest is its beginning.
+        content_version: of what was known (`contents.version`); the digest is its beginning.
     """
     tracking.import_mlflow()
     from mlflow.data.delta_dataset_source import DeltaDatasetSource

@@ -11,7 +11,7 @@ from models.baselines import MODEL
 from models.errors import ModelsError
 from models.outcomes import Outcome
 from models.risk import HazardModel
-from pipelines import engineering
+from pipelines import contents, engineering
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.release import overlap, registered
@@ -122,7 +122,7 @@ def _refuse_its_own(installation: Installation, version: ModelVersion, cohort: I
             "Train a model anew."
         )
     is_same = cohort.settings.lake_folder == installation.settings.lake_folder
-    if is_same or cohort.lake.content_version(pd.Timestamp(known_at)) == saw:
+    if is_same or contents.version(cohort.lake, pd.Timestamp(known_at)) == saw:
         raise Refused(
             f"`{registered.label(version)}` was trained on this very cohort, whose subjects it has seen; figures there would "
             "flatter. Name another cohort; for this one the model report has figures of subjects kept apart."

@@ -10,7 +10,7 @@ import pandas as pd
 from models import importance, protocol, risk
 from models.baselines import Predictor
 from models.outcomes import Outcome
-from pipelines import engineering
+from pipelines import contents, engineering
 from pipelines.installation import Installation
 from pipelines.progress import Counts
 from pipelines.release import datasets, tracking
@@ -78,7 +78,7 @@ def _log(  # type: ignore[no-untyped-def]
     known = engineering.cohort(installation, night)
     params = {**settings.training.model_dump(), "night": night, "learner": model.learner, "predictor": model.name,
               "features": len(model.features), **{f"outcome.{k}": v for k, v in vars(outcome).items()}}  # fmt: skip
-    tags = {"code_version": code_version(), "data_version": lake.content_version(known.known_at),
+    tags = {"code_version": code_version(), "data_version": contents.version(lake, known.known_at),
             "known_at": known.known_at.isoformat(), "outcome": outcome.name, "predictor": model.name,
             RESULTS_TAG: tracking.content_of(rows),
             **({"mitigation": f"reweighing by {model.reweighed_by}"} if model.reweighed_by else {}),

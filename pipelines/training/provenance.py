@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines import cohort
+from pipelines import cohort, contents
 from pipelines.installation import Installation
 
 PACKAGES = ("features", "models", "pipelines")
@@ -18,7 +18,7 @@ def basis(installation: Installation, night: str) -> str:
     settings = installation.settings
     declared = settings.model_dump_json(include={"features", "signals", "sites", "door", "outcomes", "training"})
     known_at = cohort.known_at(settings.sites, pd.Timestamp(night))
-    parts = (installation.lake.content_version(known_at), declared, code_version())
+    parts = (contents.version(installation.lake, known_at), declared, code_version())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

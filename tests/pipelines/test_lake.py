@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.tables import TABLES
+from pipelines import contents
 from pipelines.door.intake import IntakeReport, ingest
 from pipelines.door.policy import DoorPolicy, SignalLimits
 from pipelines.door.rules import NOT_ENROLLED, NOT_FROM_THE_FUTURE
@@ -168,12 +169,12 @@ def test_the_same_content_ingested_twice_changes_nothing(tmp_path):
     """The second ingest of a content reports that it is not new, and adds neither rows nor another version."""
     answers = [("s-0", 1, 5.0, 2, False), ("s-1", 1, 11.0, 2, False)]
     lake = lake_with(tmp_path, answers)
-    before, version, broken = stored(lake), lake.content_version(LATER), quarantined(lake)
+    before, version, broken = stored(lake), contents.version(lake, LATER), quarantined(lake)
     again = ingest(lake, [mood(answers)], "delivery-0")
     assert not again.is_new
     assert again.ingest_id == "delivery-0"
     assert (again.count("mood", "appended"), again.count("mood", "quarantined")) == (0, 0)
-    assert (stored(lake), lake.content_version(LATER), quarantined(lake)) == (before, version, broken)
+    assert (stored(lake), contents.version(lake, LATER), quarantined(lake)) == (before, version, broken)
 
 
 def test_known_rows_under_a_new_ingest_add_nothing(tmp_path):

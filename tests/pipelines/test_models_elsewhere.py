@@ -15,7 +15,7 @@ from models.baselines import Predictor
 from models.contest import DIFFERENCE
 from models.evaluation import COLUMNS, GAIN
 from models.external_validation import WAYS
-from pipelines import engineering
+from pipelines import contents, engineering
 from pipelines.cli.main import app
 from pipelines.door.intake import ingest
 from pipelines.ingestion import ingest_all
@@ -61,7 +61,7 @@ def registered(installation: Installation, model: risk.HazardModel, folder: Path
     """A version of the model, as if a training of that night had made it."""
     risk.save(model, folder)
     known_at = engineering.cohort(installation, NIGHT).known_at
-    tags = {"data_version": installation.lake.content_version(known_at), "known_at": known_at.isoformat()}
+    tags = {"data_version": contents.version(installation.lake, known_at), "known_at": known_at.isoformat()}
     example = pd.DataFrame([dict.fromkeys(model.features, 1.0)])
     rows = pd.DataFrame(columns=list(COLUMNS))
     return installation.registry.log_training(

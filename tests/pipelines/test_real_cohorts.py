@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.tables import SLEEP_EPISODE_LONGEST_H, TABLES
+from pipelines import contents
 from pipelines.door.intake import KINDS, IntakeReport, ingest
 from pipelines.ingestion import ingest_source
 from pipelines.installation import Installation
@@ -217,9 +218,9 @@ def test_bellabeat_dates_are_read_as_month_first(bellabeat):
 def test_bellabeat_again_changes_nothing_and_nobody_was_known_before(bellabeat):
     """A second ingest of the same files is none, and before the midnight after the first day nobody was known."""
     installation, _ = bellabeat
-    before = installation.lake.content_version(BY_NOW)
+    before = contents.version(installation.lake, BY_NOW)
     assert not ingest_source(installation, bellabeat_source(), None).is_new
-    assert installation.lake.content_version(BY_NOW) == before
+    assert contents.version(installation.lake, BY_NOW) == before
     assert len(installation.audit_log.entries()) == 1
     midnight = pd.Timestamp("2016-04-13", tz="America/Chicago")
     known = [
