@@ -11,7 +11,7 @@ export PIP_NO_INPUT := 1
 
 REFERENCES := .venv/references
 
-.PHONY: setup run test check bench references ui lock
+.PHONY: setup run test check bench references fhir ui lock
 
 setup: $(STAMP)
 
@@ -45,6 +45,16 @@ references: $(REFERENCES)/.installed
 $(REFERENCES)/.installed: requirements-references.lock $(STAMP)
 	$(BIN)/python -m venv $(REFERENCES)
 	$(REFERENCES)/bin/python -m pip install --quiet --no-deps --only-binary :all: --require-hashes -r requirements-references.lock
+	touch $@
+
+# Validators of FHIR R4 that are not ours, and what they say of deliveries; needs Node.js.
+FHIR := tests/fhir_validators
+
+fhir: setup $(FHIR)/node_modules/.installed
+	$(BIN)/python -m pytest $(FHIR)
+
+$(FHIR)/node_modules/.installed: $(FHIR)/package-lock.json
+	cd $(FHIR) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 ui: setup

@@ -37,6 +37,7 @@ def examine(config: Path | None) -> list[Finding]:
     checks: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
         ("dagster.yaml", _dagster), ("state folder", _state_folder), ("lake", _lake), ("champion", _champion),
         ("audit log", _audit_log), ("consent", _consent), ("models to retrain", _to_retrain),
+        ("sinks", _sinks), ("notices", _notices),
     )  # fmt: skip
     for name, check in checks:
         try:
@@ -125,3 +126,28 @@ def _to_retrain(settings: Settings) -> Finding:
     if not flagged:
         return Finding("models to retrain", "ok", "none was trained on subjects who withdrew")
     return Finding("models to retrain", "note", f"trained on subjects who withdrew and retained: {told}")
+
+
+def _sinks(settings: Settings) -> Finding:
+    if settings.delivery.postgres is None:
+        return Finding("sinks", "ok", "none is configured beside the delivery folder")
+    from pipelines.sinks.postgres.sink import examine
+
+    return Finding("sinks", "ok", f"PostgreSQL {examine(settings.delivery.postgres)}")
+
+
+def _notices(settings: Settings) -> Finding:
+    from pipelines.notices.channels import NotTold, attempt, channels
+
+    declared, out_of_reach = channels(settings), []
+    for channel in declared:
+        try:
+            attempt(channel, channel.reach)
+        except NotTold as error:
+            out_of_reach.append(f"{channel.name}: {error}")
+    if out_of_reach:
+        return Finding("notices", "fault", "; ".join(out_of_reach))
+    names = ", ".join(channel.name for channel in declared)
+    return Finding(
+        "notices", "ok" if declared else "note", f"given by {names}" if declared else "nobody is told of anything"
+    )

@@ -270,11 +270,3 @@ class ReleasePolicy(Strict):
         if self.calibration_slope_low >= self.calibration_slope_high:
             raise ValueError("`calibration_slope_low:` must lie below `calibration_slope_high:`")
         return self
-
-
-class Delivery(Strict):
-    """Where nightly scores go, and how. Of so many past nights late data make another delivery, which supersedes."""
-
-    folder: Path = Path(".state/deliveries")
-    formats: tuple[Literal["parquet", "csv", "fhir"], ...] = ("parquet", "csv", "fhir")
-    late_nights: int = Field(7, ge=0, le=60)

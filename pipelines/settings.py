@@ -1,7 +1,8 @@
 """Configuration: `foretide.yaml` and `FORETIDE_*` environment variables, validated before anything runs.
 
 Relative paths are relative to the folder of the configuration file, which is the *home* of an installation.
-Errors name the key, what is wrong with it, and the cure. What each key means stands in `sections.py` and `outcome_sections.py`.
+Errors name the key, what is wrong with it, and the cure. What each key means stands in `sections.py`, `outcome_sections.py` and
+`sink_sections.py`.
 """
 
 import difflib
@@ -30,7 +31,6 @@ from pipelines.outcome_sections import OutcomeSettings
 from pipelines.sections import (
     AuditSettings,
     Consent,
-    Delivery,
     Door,
     FeatureChoice,
     FileSource,
@@ -43,6 +43,7 @@ from pipelines.sections import (
     Training,
     Waiver,
 )
+from pipelines.sink_sections import Delivery, Notices, Postgres, Smtp, Webhook
 from pipelines.watch_sections import Monitoring
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     delivery: Delivery = Delivery()
     night: NightSettings = NightSettings()
     monitoring: Monitoring = Monitoring()
+    notices: Notices = Notices()
 
     @field_validator("signals")
     @classmethod
@@ -177,6 +179,11 @@ class Settings(BaseSettings):
     def monitoring_folder(self) -> Path:
         """What was found while watching, night by night; counts only."""
         return self.state_folder / "monitoring"
+
+    @property
+    def notices_folder(self) -> Path:
+        """Notices about the night: those to be told, and those that were."""
+        return self.state_folder / "notices"
 
     @property
     def tracking_uri(self) -> str:
@@ -330,5 +337,10 @@ def _known_keys() -> list[str]:
         Freshness,
         Completeness,
         Monitoring,
+        Postgres,
+        Notices,
+        Webhook,
+        Smtp,
     )
-    return [key for group in (*groups, SimulatedSource, FileSource) for key in group.model_fields]
+    fields = [field for group in (*groups, SimulatedSource, FileSource) for field in group.model_fields.items()]
+    return [field.alias or key for key, field in fields]

@@ -24,14 +24,18 @@ def withdraw_command(on: On = None, config: Config = None, as_json: Json = False
     from pipelines.consent import models
     from pipelines.consent.withdrawal import BEYOND_REACH, withdraw
     from pipelines.settings import load_settings
+    from pipelines.sinks import night as sinks
+    from pipelines.sinks.catching_up import catch_up
 
     settings, day, ids = load_settings(config), _day(on, "--on"), _ids()
     with held(settings, as_json) as installation:
         done = withdraw(installation, ids, day)
         flagged = models.flagged(installation)
-    return Answer("withdraw", done.table(), sentences=[*_told(done, len(ids)), *_kept(flagged), *BEYOND_REACH],
-                  extra={"withdrawn": len(ids), "models": [vars(model) for model in flagged],
-                         "notice": done.notice, "beyond_reach": list(BEYOND_REACH)})  # fmt: skip
+        brought = catch_up(installation)
+    told = [*_told(done, len(ids)), *map(sinks.erased, brought), *_kept(flagged), *BEYOND_REACH]
+    return Answer("withdraw", done.table(), sentences=told,
+                  extra={"withdrawn": len(ids), "models": [vars(model) for model in flagged], "notice": done.notice,
+                         "sinks": [of.told() for of in brought], "beyond_reach": list(BEYOND_REACH)})  # fmt: skip
 
 
 def _ids() -> list[str]:

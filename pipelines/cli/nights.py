@@ -9,12 +9,13 @@ from pipelines.cli.app import AsOf, Config, Json, answering, app
 from pipelines.cli.held import held
 
 if TYPE_CHECKING:
-    from pipelines.night_record import NightStatus
+    from collections.abc import Mapping
 
-# The asset that tells what became of shadow nights.
-SHADOW = "model_shadow_scores"
-# The asset that tells which past nights were delivered again.
-LATE = "report_late"
+    from pipelines.night_record import NightStatus
+    from pipelines.progress import Counts
+
+# Assets that tell what became of shadow nights, of late data, and of sinks.
+SHADOW, LATE, SINKS = "model_shadow_scores", "report_late", "report_sinks"
 
 
 @app.command("run")
@@ -25,7 +26,6 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
     from pipelines.defs.run import execute
     from pipelines.night import delivered
     from pipelines.night_status import of, watched
-    from pipelines.release import shadow
     from pipelines.release.reporting import findings
     from pipelines.settings import load_settings
 
@@ -35,40 +35,48 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
         night = night_of(installation, as_of)
         with watched(installation, night):
             execute(installation, "retrain", night)
-            told = execute(installation, "nightly", night)[SHADOW]
+            done = execute(installation, "nightly", night)
             _, sentences = findings(installation)
             counts, folder = delivered(installation, night)
         status = of(installation, night)
     paths = [installation.settings.reports_folder / "index.html", folder]
-    said = [*sentences, *shadow.sentences(told), *_in_words(status)]
-    return Answer("run", counts, paths, said, extra={"shadow_nights": told, **_as_json(status)})
+    told, extra = _told(done)
+    return Answer("run", counts, paths, [*sentences, *told, *_in_words(status)], extra={**extra, **_as_json(status)})
 
 
 @app.command("score")
 @answering
 def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = False) -> Answer:
     """One night's delivery by the champion."""
-    from pipelines import late
     from pipelines.cli.night_of import night_of
     from pipelines.defs.run import execute
     from pipelines.night import delivered, overrides, refuse_early
     from pipelines.night_status import of, watched
-    from pipelines.release import shadow
     from pipelines.settings import load_settings
 
     with held(load_settings(config), as_json) as installation:
         night = night_of(installation, as_of)
         with watched(installation, night):
             refuse_early(installation, night)
-            made = execute(installation, "nightly", night)
+            done = execute(installation, "nightly", night)
             counts, folder = delivered(installation, night)
         outside = overrides(installation)
         status = of(installation, night)
-    told, again = made[SHADOW], made[LATE]
-    said = [*late.sentences(again), *outside, *shadow.sentences(told), *_in_words(status)]
-    return Answer(
-        "score", counts, [folder], said, extra={"shadow_nights": told, "late_nights": again, **_as_json(status)}
-    )
+    told, extra = _told(done)
+    return Answer("score", counts, [folder], [*outside, *told, *_in_words(status)], extra={**extra, **_as_json(status)})
+
+
+def _told(done: "Mapping[str, Counts]") -> tuple[list[str], dict[str, Any]]:
+    """What became of late nights, sinks and shadow nights: in sentences, and for machines."""
+    from pipelines import late
+    from pipelines.release import shadow
+    from pipelines.sinks import night as sinks
+    from pipelines.sinks.catching_up import reports
+
+    brought = reports(done[SINKS])
+    sentences = [*late.sentences(done[LATE]), *sinks.sentences(brought), *shadow.sentences(done[SHADOW])]
+    extra = {"late_nights": done[LATE], "sinks": [of.told() for of in brought], "shadow_nights": done[SHADOW]}
+    return sentences, extra
 
 
 @app.command("backtest")

@@ -1,4 +1,4 @@
-"""The night: the champion's scores, the delivery, the page that says how it went, and a challenger in its shadow."""
+"""The night: the champion's scores, the delivery, its sinks, the page that says how it went, and a challenger in its shadow."""
 
 from dagster import (
     AssetCheckResult,
@@ -14,11 +14,17 @@ from pipelines.defs.engineer import INSTALLATION, core_days, core_roster, featur
 from pipelines.defs.partitions import nights
 from pipelines.defs.retries import tried_again
 from pipelines.release import shadow
+from pipelines.sinks import night as sinks
 
 NOTHING_BARRED = AssetCheckSpec(
     "nothing_kept_a_challenger_from_scoring",
     asset="model_shadow_scores",
     description="Every challenger there is could score beside the champion; a warning only, for the night is delivered.",
+)
+SINKS_UP_TO_DATE = AssetCheckSpec(
+    "sinks_are_up_to_date",
+    asset="report_sinks",
+    description="Every sink has every delivery; a warning only, for the files are delivered and what it lacks is brought later.",
 )
 
 
@@ -44,7 +50,22 @@ def report_delivery(context: AssetExecutionContext) -> MaterializeResult:
     return MaterializeResult(metadata=night.deliver(context.resources.installation, context.partition_key))
 
 
-@asset(group_name="report", deps=[report_delivery], partitions_def=nights, required_resource_keys=INSTALLATION)
+@asset(
+    group_name="report",
+    deps=[report_delivery],
+    partitions_def=nights,
+    required_resource_keys=INSTALLATION,
+    check_specs=[SINKS_UP_TO_DATE],
+)
+def report_sinks(context: AssetExecutionContext) -> MaterializeResult:
+    """The delivery brought to every sink, with whatever a sink that was down has missed."""
+    reports = sinks.bring(context.resources.installation, context.partition_key)
+    behind = {report.sink: report.why for report in reports if report.state == "behind"}
+    check = AssetCheckResult(passed=not behind, severity=AssetCheckSeverity.WARN, metadata=behind)
+    return MaterializeResult(metadata={report.sink: report.told() for report in reports}, check_results=[check])
+
+
+@asset(group_name="report", deps=[report_sinks], partitions_def=nights, required_resource_keys=INSTALLATION)
 def report_nightly(context: AssetExecutionContext) -> MaterializeResult:
     """How the night went: rows by status and tier, and what was missing."""
     return MaterializeResult(metadata=night.report(context.resources.installation, context.partition_key))
@@ -66,4 +87,4 @@ def model_shadow_scores(context: AssetExecutionContext) -> MaterializeResult:
     return MaterializeResult(metadata=told, check_results=[check])
 
 
-ASSETS = (report_late, model_scores, report_delivery, report_nightly, model_shadow_scores)
+ASSETS = (report_late, model_scores, report_delivery, report_sinks, report_nightly, model_shadow_scores)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ class DeliveryContext:
     formats: tuple[str, ...] = field(default=FORMATS)
     alert_history: str = ""
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """The same for the same inputs, on any machine. Code and formats take part, for they change the bytes too."""
         identity = [

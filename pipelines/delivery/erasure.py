@@ -24,7 +24,7 @@ from pipelines.delivery import csv, fhir, manifest, parquet
 from pipelines.delivery.contract import KEY
 from pipelines.delivery.manifest import MANIFEST_NAME, DeliveredFile
 from pipelines.delivery.publish import PlannedFile, point, run_in_force, written
-from pipelines.delivery.verify import verify
+from pipelines.delivery.verify import verify_files
 from pipelines.errors import Refused
 
 HELD = [*KEY, "status", "score_id"]
@@ -147,7 +147,7 @@ def _erase(folder: Path, ids: Collection[str], own: Path) -> Erased | None:
     is_gone = held["subject_id"].isin(ids)
     if not is_gone.any():
         return None
-    if verify(folder).faults:
+    if verify_files(folder).faults:
         return _remove_damaged(folder)
     body = manifest.read(folder)
     changed = _put_anew(folder, body, held[~is_gone], ids)

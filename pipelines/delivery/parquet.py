@@ -25,10 +25,15 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         Refused: the file is truncated or altered, or not Parquet.
     """
+    rows: pd.DataFrame = table(path).to_pandas()
+    return rows
+
+
+def table(path: Path) -> pa.Table:
+    """The same as an Arrow table."""
     try:
-        rows: pd.DataFrame = pq.read_table(path, page_checksum_verification=True, use_threads=False).to_pandas()
+        return pq.read_table(path, page_checksum_verification=True, use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise Refused(
             f"`{path.name}` is damaged or no Parquet file. Fetch the delivery again, or score anew."
         ) from error
-    return rows

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from pipelines import durable, locks
 from pipelines.delivery import contract, csv, fhir, manifest, parquet
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.manifest import MANIFEST_NAME, DeliveredFile
-from pipelines.delivery.verify import verify
+from pipelines.delivery.verify import verify_files
 from pipelines.errors import Fault, Refused
 
 POINTER_NAME = "latest.json"
@@ -89,12 +90,18 @@ def read_scores(folder: Path) -> pd.DataFrame:
     Raises:
         Refused: the delivery is damaged, or holds no Parquet.
     """
-    faults = verify(folder).faults
+    rows: pd.DataFrame = read_table(folder).to_pandas()
+    return rows
+
+
+def read_table(folder: Path) -> pa.Table:
+    """The same as an Arrow table."""
+    faults = verify_files(folder).faults
     if faults:
         raise Refused(f"The delivery is damaged and was not read. {faults[0]}")
     if not (folder / parquet.NAME).is_file():
         raise Refused(f"The delivery holds no {parquet.NAME}. Put `parquet` among `delivery: formats:`.")
-    return parquet.read(folder / parquet.NAME)
+    return parquet.table(folder / parquet.NAME)
 
 
 @contextmanager

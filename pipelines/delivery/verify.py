@@ -1,11 +1,11 @@
 """Says whether a delivery is whole and unaltered: every file, row count and checksum that its manifest promises."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.delivery import contract, fhir, manifest, parquet
+from pipelines.delivery import contract, fhir, fhir_rules, manifest, parquet
 from pipelines.errors import Refused
 
 CHUNK = 1 << 20
@@ -30,7 +30,16 @@ class VerifyReport:
 
 
 def verify(folder: Path) -> VerifyReport:
-    """Check a delivery folder against its manifest; a fault is reported, never raised."""
+    """Check a delivery folder against its manifest, and its FHIR by the rules of `fhir_rules`; a fault is never raised."""
+    report = verify_files(folder)
+    if report.faults:
+        return report
+    rows = parquet.table(folder / parquet.NAME) if (folder / parquet.NAME).is_file() else None
+    return replace(report, faults=tuple(fhir_rules.faults(folder, manifest.read(folder), rows)))
+
+
+def verify_files(folder: Path) -> VerifyReport:
+    """The same, but for what the FHIR says: whether every file is there, and as it was written."""
     try:
         body = manifest.read(folder)
     except Refused as refused:

@@ -1,23 +1,10 @@
-"""Stands in until notices are built: the contract's `Notice`, which reaches nobody."""
+"""Notices: whoever is responsible is told how the night went, by counts only, through every configured channel.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+A notice is put on disk before it is sent, told once through each channel, and sent at the next call where a channel was
+down. Nothing of it can fail the night.
+"""
 
-from pipelines.installation import Installation
+from pipelines.notices.giving import give
+from pipelines.notices.notice import Notice
 
-
-@dataclass(frozen=True)
-class Notice:
-    """What whoever is responsible is told of a night; counts only."""
-
-    kind: str
-    level: str
-    night: str
-    title: str
-    sentences: tuple[str, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-
-def give(installation: Installation, notice: Notice) -> list[str]:
-    """Tells nobody yet."""
-    return []
+__all__ = ["Notice", "give"]

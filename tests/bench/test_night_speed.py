@@ -49,5 +49,4 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         take_in(installation, name)
     make_champion(installation, model, folder / "model")
     (folder / "home" / "minutes-new").rmdir()
-    eve = Made(installation, model)
-    return eve
+    return Made(installation, model)

@@ -16,7 +16,7 @@ ASSETS = {
     "raw_subjects", "raw_mood", "raw_sleep", "raw_wearable", "raw_wearable_days", "raw_assessments", "raw_signals",
     "raw_events", "raw_care_status", "raw_interventions", "raw_feedback", "core_roster", "core_days", "features_matrix",
     "features_night", "model_labels", "model_evaluation", "model_controls", "model_ablation", "model_challenger",
-    "model_champion", "model_scores", "report_fairness", "report_model", "report_delivery", "report_nightly",
+    "model_champion", "model_scores", "report_fairness", "report_model", "report_delivery", "report_sinks", "report_nightly",
     "model_shadow_scores", "report_late", "report_monitoring",
 }  # fmt: skip
 

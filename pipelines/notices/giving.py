@@ -1,0 +1,49 @@
+"""Gives a notice to every channel, and whatever waits from before."""
+
+from pipelines.installation import Installation
+from pipelines.notices.channels import Channel, NotTold, attempt, channels
+from pipelines.notices.notice import Notice
+from pipelines.notices.outbox import Letter, Outbox
+
+# One call sends so many notices by a channel; what is left waits for the next. A channel that fails once is left alone.
+LETTERS_AT_ONCE = 20
+
+
+def give(installation: Installation, notice: Notice) -> list[str]:
+    """Hand a notice to every configured channel, and say in words which could not be reached.
+
+    The same notice twice is told once. What could not be sent is sent at the next call. Never raises for a channel, nor for
+    a disk that takes no more.
+    """
+    settings = installation.settings
+    outbox = Outbox(settings.notices_folder)
+    try:
+        with outbox.alone():
+            outbox.put(notice)
+            return _send(outbox, channels(settings))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"A notice could not be put on disk, so that nobody was told ({type(error).__name__})."]
+
+
+def _send(outbox: Outbox, declared: list[Channel]) -> list[str]:
+    """Send what waits; in sentences, what could not be sent."""
+    failed: dict[str, str] = {}
+    sent = dict.fromkeys((channel.name for channel in declared), 0)
+    for letter in outbox.letters():
+        told = letter.told
+        for channel in declared:
+            if channel.name in told or channel.name in failed or sent[channel.name] >= LETTERS_AT_ONCE:
+                continue
+            try:
+                attempt(channel, lambda channel=channel, letter=letter: channel.send(letter.notice))  # type: ignore[misc]
+            except NotTold as error:
+                failed[channel.name] = str(error)
+                continue
+            sent[channel.name] += 1
+            told = (*told, channel.name)
+            outbox.keep(Letter(letter.notice, told))
+        if {channel.name for channel in declared} <= set(told):
+            outbox.done(Letter(letter.notice, told))
+    return [
+        f"A notice could not be given by {name}: {why}. It is given with the next one." for name, why in failed.items()
+    ]
