@@ -134,8 +134,8 @@ def every_status(tmp_path: Path) -> list[Path]:
     made = made.assign(**{name: made[name].astype(float) for name in ("mean_risk_low", "mean_risk_high")})
     publish(tmp_path, made, of)
     publish_notice(tmp_path, {"zebra-77": "token"}, None)
-    with alone_in(tmp_path):
-        erase_everywhere(tmp_path, {"zebra-77"})
+    with alone_in(tmp_path) as own:
+        erase_everywhere(tmp_path, {"zebra-77"}, own)
     return [tmp_path / NIGHT / of.run_id, current(tmp_path, pd.Timestamp(NIGHT))]
 
 

@@ -201,8 +201,8 @@ def test_a_process_that_wakes_late_does_not_bring_back_what_was_superseded(root,
 def withdraw(root: Path) -> None:
     """What `foretide withdraw` does to deliveries: the notice goes out, then rows are erased everywhere."""
     publish_notice(root, {"zebra-77": "token"}, None)
-    with alone_in(root):
-        erase_everywhere(root, {"zebra-77"})
+    with alone_in(root) as own:
+        erase_everywhere(root, {"zebra-77"}, own)
 
 
 def test_who_withdrew_is_erased_of_all_nights(root, dsn):
