@@ -8,7 +8,7 @@ from pipelines.notices import Notice
 from pipelines.reports import words
 from pipelines.sinks.catching_up import SinkReport, catch_up
 
-CALLED = {"postgres": "the PostgreSQL database"}
+CALLED = {"postgres": "The PostgreSQL database"}
 BEHIND = "sink_behind"
 
 
@@ -28,10 +28,10 @@ def sentence(report: SinkReport) -> str:
     name = CALLED[report.sink]
     if report.state == "up to date":
         if not report.deliveries_brought:
-            return f"{name[0].upper()}{name[1:]} has every delivery; nothing was written."
+            return f"{name} has every delivery; nothing was written."
         brought = words.counted(report.deliveries_brought, "delivery", "deliveries")
-        return f"{name[0].upper()}{name[1:]} got {brought} ({words.counted(report.rows, 'row')}) and has everything."
-    return f"{name[0].upper()}{name[1:]} {_lacks(report)}. {report.why} The delivery itself is published and whole."
+        return f"{name} got {brought} ({words.counted(report.rows, 'row')}) and has everything."
+    return f"{name} {_lacks(report)}. {report.why} The delivery itself is published and whole."
 
 
 def sentences(reports: Sequence[SinkReport]) -> list[str]:
@@ -43,7 +43,7 @@ def erased(report: SinkReport) -> str:
     """What became of a sink after a withdrawal."""
     name = CALLED[report.sink]
     if report.state == "up to date":
-        return f"{name[0].upper()}{name[1:]} holds nothing of them any more."
+        return f"{name} holds nothing of them any more."
     return f"{sentence(report)} Subjects who withdrew go from it as soon as it can be used, with the next night or withdrawal."
 
 
@@ -59,7 +59,7 @@ def _notice(report: SinkReport, night: str) -> Notice:
         kind=BEHIND,
         level="amber",
         night=night,
-        title=f"{CALLED[report.sink]} is behind".replace("the ", "The ", 1),
+        title=f"{CALLED[report.sink]} is behind",
         sentences=(sentence(report), "It catches up by itself with the next night, once it can be used again."),
         counts={"deliveries_brought": report.deliveries_brought, **known},
     )

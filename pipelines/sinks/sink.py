@@ -14,7 +14,6 @@ class Unreachable(Refused):
 class Sink(Protocol):
     """A place to which deliveries are brought, each whole or not at all."""
 
-    name: str
     nights_at_once: int
 
     def held(self) -> Mapping[str, str]:

@@ -13,8 +13,6 @@ from pipelines.sinks.published import Published
 class PostgresSink:
     """One database, connected to and brought to the newest schema when made; see `sinks.sink.Sink`."""
 
-    name = "postgres"
-
     def __init__(self, settings: Postgres) -> None:
         self.settings = settings
         self.nights_at_once = settings.nights_at_once
