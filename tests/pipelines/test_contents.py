@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from pipelines import contents
+from pipelines.door.intake import ingest
 from pipelines.lake import Lake
-from tests.pipelines.test_lake import DAY, START, lake_with
+from tests.pipelines.test_lake import DAY, START, lake_with, mood
 
 # PyArrow 25 calls what pandas 3.1 deprecates: its warning, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning")
@@ -35,7 +36,7 @@ def test_what_is_remembered_is_what_is_there(tmp_path):
     lake = lake_with(tmp_path, [("s-0", 1, 5.0, 2, False), ("s-0", 2, 6.0, 9, False), ("s-1", 1, 1.0, 3, False)])
     assert_as_by_all_rows(lake)
     assert_as_by_all_rows(Lake(tmp_path))
-    lake = lake_with(tmp_path, [], [("s-1", 1, 2.0, 5, False), ("s-2", 1, 2.0, 4, False)])
+    ingest(lake, [mood([("s-1", 1, 2.0, 5, False), ("s-2", 1, 2.0, 4, False)])], "delivery-1")
     assert_as_by_all_rows(lake)
     assert contents.ingest_ids(lake, "mood") == ["delivery-0", "delivery-1"]
     lake.delete_ingest("mood", "delivery-0")
@@ -51,6 +52,6 @@ def test_files_are_looked_through_once(tmp_path, monkeypatch):
     contents.version(lake, START + 300 * DAY)
     first = len(looked_at)
     contents.version(lake, START + 300 * DAY)
-    lake = lake_with(tmp_path, [], [("s-1", 1, 2.0, 5, False)])
+    ingest(lake, [mood([("s-1", 1, 2.0, 5, False)])], "delivery-1")
     contents.version(lake, START + 300 * DAY)
     assert 0 < first == len(looked_at) - 1
