@@ -64,7 +64,8 @@ def first_versions(daily: pd.DataFrame, *more: str) -> pd.DataFrame:
     sorted_dates = dates[order]
     is_first = begins([of[order] for of in groups])
     is_first[1:] |= sorted_dates[1:] != sorted_dates[:-1]
-    return daily.take(order[is_first]).reset_index(drop=True)
+    versions: pd.DataFrame = daily.take(order[is_first]).reset_index(drop=True)
+    return versions
 
 
 def in_order(daily: pd.DataFrame, *more: str) -> pd.DataFrame:
@@ -74,7 +75,8 @@ def in_order(daily: pd.DataFrame, *more: str) -> pd.DataFrame:
     # Groups rise, so that the earliest of what follows is never of a later group.
     known = day_number(rows["known_on"]) + (group.astype(np.int64) << 32)
     earliest = np.minimum.accumulate(known[::-1])[::-1]
-    return rows[known == earliest].reset_index(drop=True)
+    kept: pd.DataFrame = rows[known == earliest].reset_index(drop=True)
+    return kept
 
 
 def begins(groups: Sequence[Numbers]) -> NDArray[np.bool_]:

@@ -174,7 +174,7 @@ def hazards(model: HazardModel, matrix: pd.DataFrame) -> Values:
     Raises:
         ModelsError: the matrix lacks a feature of the model, or holds an infinite value.
     """
-    (margin,) = _hazards((model,), matrix)
+    margin: Values = _hazards((model,), matrix)[0]
     return margin
 
 

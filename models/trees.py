@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,8 @@ class Trees:
         bounds = np.linspace(0, len(x), THREADS + 1).astype(int)
         parts = (slice(*of) for of in zip(bounds, bounds[1:], strict=False))
         with ThreadPoolExecutor(THREADS) as pool:
-            for done in [pool.submit(_walk, *vars(self).values(), x[part], margin[part]) for part in parts]:
+            walk = partial(_walk, self.feature, self.threshold, self.is_right_unknown, self.leaf, self.asks_interval)
+            for done in [pool.submit(walk, x[part], margin[part]) for part in parts]:
                 done.result()
 
 

@@ -82,7 +82,7 @@ def _known_rows(lake: Lake, contents: Mapping[str, Content], known_at: pd.Timest
 
 def _split(contents: Mapping[str, Content], known_at: pd.Timestamp | None) -> tuple[list[str], list[str]]:
     """Files of which every row was received by an instant, and the others."""
-    latest = None if known_at is None else known_at.as_unit("us").value
+    latest = None if known_at is None else known_at.value // 1000
     is_whole = {path: latest is None or content.received_at <= latest for path, content in contents.items()}
     return [path for path, told in is_whole.items() if told], [path for path, told in is_whole.items() if not told]
 

@@ -1,5 +1,6 @@
 """Builds and stores what a model sees: the cohort, the day panel, and feature matrices for training or for a night."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
@@ -13,6 +14,7 @@ from models.baselines import LAST_MOOD
 from models.outcomes import Outcome
 from models.risk import HazardModel
 from pipelines import cohort as cohorts
+from pipelines import contents
 from pipelines import panel as panels
 from pipelines.cohort import Cohort
 from pipelines.errors import Refused
@@ -91,16 +93,30 @@ def training_index(installation: Installation, days: Panel, outcome: Outcome, un
 def night_matrices(installation: Installation, night: str) -> Shapes:
     """Build and store `night_matrix_<outcome>`, one row per subject on the roster; their shapes.
 
+    What is stored already and was made of the same is not made again.
+
     Raises:
         Refused: nobody is on the roster.
     """
     days = panel(installation, night)
     cohorts.refuse_an_empty_roster(days.cohort)
     index = days.cohort.roster[["subject_id"]].assign(index_date=days.cohort.as_of)
-    return {
-        o.name: _store(installation, days, o, index, "night", _scoring(installation, days.cohort, o))
-        for o in outcomes(installation)
-    }
+    content = contents.version(installation.lake, days.cohort.known_at)
+    shapes = {}
+    for outcome in outcomes(installation):
+        more = _scoring(installation, days.cohort, outcome)
+        # The panel's name tells of features' code, too.
+        made_of = [
+            days.name,
+            content,
+            repr(outcome),
+            repr(installation.settings.signals),
+            *needed(installation.settings),
+            *more,
+        ]
+        version = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
+        shapes[outcome.name] = _store(installation, days, outcome, index, "night", more, version)
+    return shapes
 
 
 def night_matrix(
@@ -186,7 +202,7 @@ def _store(
     installation: Installation, days: Panel, outcome: Outcome, index: pd.DataFrame, kind: str, more: Sequence[str] = (),
     version: str = "",
 ) -> tuple[int, int]:  # fmt: skip
-    features = tuple(dict.fromkeys([*needed(installation.settings), *more]))
-    parts = built(installation, days, outcome, index, features)
-    installation.lake.replace(f"{kind}_matrix_{outcome.name}", parts, version)
+    features, name = tuple(dict.fromkeys([*needed(installation.settings), *more])), f"{kind}_matrix_{outcome.name}"
+    if kind != "night" or installation.lake.derived_version(name) != version:
+        installation.lake.replace(name, built(installation, days, outcome, index, features), version)
     return len(index), len(features)

@@ -39,6 +39,8 @@ SCHEMA = pa.schema(
     ]
 )
 COLUMNS = tuple(SCHEMA.names)
+# Columns that deliveries of an earlier format do not have; what a reader gets in their place is nothing.
+ADDED = {2: ("alert", "action")}
 KEY = ["subject_id", "outcome", "horizon_days"]
 STATUSES = ("scored", "insufficient_data", "in_episode", "not_eligible", "withheld", "consent_withdrawn")
 TIERS = ("high", "elevated", "baseline")
@@ -87,6 +89,20 @@ class DeliveryContext:
 def instant_text(instant: pd.Timestamp) -> str:
     """An instant as FHIR writes it: UTC, microseconds only where there are any."""
     return instant.tz_convert("UTC").tz_localize(None).isoformat() + "Z"
+
+
+def columns_of(format_version: int) -> tuple[str, ...]:
+    """The columns of a delivery of a format."""
+    later = {name for version, names in ADDED.items() if version > format_version for name in names}
+    return tuple(name for name in COLUMNS if name not in later)
+
+
+def completed(table: pa.Table) -> pa.Table:
+    """A delivery's table in today's columns; those that its format did not have are empty."""
+    absent = {
+        name: pa.nulls(table.num_rows, SCHEMA.field(name).type) for name in COLUMNS if name not in table.column_names
+    }
+    return pa.table({name: absent[name] if name in absent else table[name] for name in COLUMNS})
 
 
 def score_ids(run_id: str, rows: pd.DataFrame) -> list[str]:

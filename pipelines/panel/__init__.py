@@ -8,6 +8,7 @@ who was not known, files that are gone. A night before the stored one is answere
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from pipelines.panel.news import News
 from pipelines.panel.state import State
 from pipelines.panel.store import Change
 from pipelines.panel.view import DAYS, NOTES, Panel, frames, stores
+from pipelines.side_by_side import side_by_side
 
 SUBJECTS = "panel_subjects"
 # Rows of all streams that are summarised at once, and how many a subject-day may have: its minutes, and those near it.
@@ -79,8 +81,7 @@ def _go_on(panel: Panel, told: News, since: pd.Timestamp | None, connection: duc
     lake, every = panel.lake, stores(panel.lake)
     panel = replace(panel, since=since)
     changes, fresh, computed = {name: Change() for name in every}, [flagging.NOBODY], 0
-    for buckets, extent in _portions(lake, told):
-        made = _computed(panel, extent, buckets, connection)
+    for buckets, extent, made in side_by_side(partial(_portion, panel), _portions(lake, told)):
         computed += len(made[DAYS][DAY_KEY].drop_duplicates())
         fresh.append(flagging.first_new(made[DAYS], made[NOTES], since))
         outgoing = Extent(extent.whole | {name for name in told.gone if bucket_of(name) in buckets}, extent.days)
@@ -92,7 +93,7 @@ def _go_on(panel: Panel, told: News, since: pd.Timestamp | None, connection: duc
     past = changes[DAYS].others | changes[NOTES].others
     changed = Changed(past - told.gone, pd.concat(fresh).groupby(level=0).min(), told.gone)
     former = lake.load(FLAGS)
-    found = flagging.renewed(panel, changed, former, connection)
+    found = flagging.renewed(panel, changed, former)
     lake.replace(FLAGS, found)
     lake.replace(
         SUBJECTS, pd.DataFrame({"subject_id": panel.cohort.zones.index, "zone": panel.cohort.zones.to_numpy()})
@@ -104,14 +105,14 @@ def _go_on(panel: Panel, told: News, since: pd.Timestamp | None, connection: duc
 
 def _look_back(panel: Panel, told: News, connection: duckdb.DuckDBPyConnection) -> Panel:
     """The panel of a night before the stored one: what the stored one does not tell is computed beside it."""
-    parts = [_computed(panel, extent, buckets, connection) for buckets, extent in _portions(panel.lake, told)]
+    parts = [made for _, _, made in side_by_side(partial(_portion, panel), _portions(panel.lake, told))]
     if parts:
         beside = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
         computed = len(beside[DAYS][DAY_KEY].drop_duplicates())
         panel = replace(panel, beside=beside, instead_of=told.extent, days_computed=computed)
     panel = replace(panel, is_looking_back=True)
     if not flagging.is_published(panel):
-        flagging.publish(panel, flagging.of_everybody(panel, connection), connection)
+        flagging.publish(panel, flagging.of_everybody(panel), connection)
     return panel
 
 
@@ -145,6 +146,15 @@ def _portions(lake: Lake, told: News) -> Iterator[tuple[tuple[int, ...], Extent]
         some, rows_of_some = (*some, bucket), rows_of_some + more
     if some:
         yield some, told.extent.among(some)
+
+
+def _portion(
+    panel: Panel, portion: tuple[tuple[int, ...], Extent]
+) -> tuple[tuple[int, ...], Extent, dict[str, pd.DataFrame]]:
+    """A portion with what is stored of it, by a connection of its own."""
+    buckets, extent = portion
+    with panel.lake.connection() as connection:
+        return buckets, extent, _computed(panel, extent, buckets, connection)
 
 
 def _computed(

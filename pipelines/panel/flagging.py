@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from threading import Lock
 
 import duckdb
 import numpy as np
@@ -17,6 +19,7 @@ from pipelines.lake import Lake, bucket_of
 from pipelines.panel import notes, rows
 from pipelines.panel.extent import DAY_KEY, Extent
 from pipelines.panel.view import DAYS, FINDINGS, NOTES, Panel
+from pipelines.side_by_side import side_by_side
 
 # Flags that go on from night to night; those of the night that was asked for last, and counts of it.
 FLAGS, OF_NIGHT, COUNTS, NAMES = "panel_flags", "flags", "plausibility_counts", "device_names"
@@ -28,6 +31,8 @@ NO_FLAGS = pd.DataFrame({name: pd.Series(dtype="str") for name in FLAG}).astype(
 )
 RECENT = pd.Timedelta(days=100)
 SUBJECTS_AT_ONCE = 4000
+# Names of devices are looked up and stored.
+ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True)
@@ -57,31 +62,34 @@ def first_new(panel: pd.DataFrame, notes_of_days: pd.DataFrame, since: pd.Timest
     return told[told["known_on"] > since].groupby("subject_id")["local_date"].min()
 
 
-def renewed(
-    panel: Panel, changed: Changed, former: pd.DataFrame, connection: duckdb.DuckDBPyConnection
-) -> pd.DataFrame:
+def renewed(panel: Panel, changed: Changed, former: pd.DataFrame) -> pd.DataFrame:
     """The night's flags, from those of the stored panel that it goes on from."""
     fresh = changed.fresh[~changed.fresh.index.isin(changed.anew)]
     begin = panel.cohort.as_of - RECENT
     anew = set(changed.anew).union(fresh.index[fresh < begin] if panel.since is not None else panel.cohort.zones.index)
     found, from_day = [], NOBODY
-    for some in _portions(frozenset(fresh.index).difference(anew)):
-        told = order.ordered(_told(panel, some, begin, connection))
-        reached = reach.flags_from(told, panel.since)
+    some = _portions(frozenset(fresh.index).difference(anew))
+    for made, reached in side_by_side(partial(_since, panel, begin), some):
         anew.update(reached.index[reached.isna()])
-        reached = reached.dropna()
-        from_day = pd.concat([from_day, reached])
-        made = flags.flags_of(told.among(told.names.isin(reached.index)))
-        found.append(made[made["on_date"] >= reached.reindex(made["subject_id"]).to_numpy()])
+        from_day = pd.concat([from_day, reached.dropna()])
+        found.append(made)
     is_kept = ~former["subject_id"].isin(anew | changed.gone)
     is_kept &= ~(former["on_date"] >= from_day.reindex(former["subject_id"]).to_numpy())
-    every = [former[is_kept], *found, _flags(panel, anew, connection)]
+    every = [former[is_kept], *found, _flags(panel, anew)]
     return pd.concat([part for part in every if len(part)] or [NO_FLAGS]).sort_values(FLAG, ignore_index=True)
 
 
-def of_everybody(panel: Panel, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def _since(panel: Panel, begin: pd.Timestamp, subjects: list[str]) -> tuple[pd.DataFrame, pd.Series]:
+    """New flags of some subjects from their days since `begin`, and from which day on they are new (`reach.flags_from`)."""
+    told = order.ordered(_told(panel, subjects, begin))
+    reached = reach.flags_from(told, panel.since)
+    made = flags.flags_of(told.among(told.names.isin(reached.index[reached.notna()])))
+    return made[made["on_date"] >= reached.reindex(made["subject_id"]).to_numpy()], reached
+
+
+def of_everybody(panel: Panel) -> pd.DataFrame:
     """The night's flags of all subjects."""
-    return _flags(panel, panel.cohort.zones.index, connection).sort_values(FLAG, ignore_index=True)
+    return _flags(panel, panel.cohort.zones.index).sort_values(FLAG, ignore_index=True)
 
 
 def publish(panel: Panel, found: pd.DataFrame, connection: duckdb.DuckDBPyConnection) -> None:
@@ -104,9 +112,9 @@ def others_known(former: pd.DataFrame, found: pd.DataFrame, since: pd.Timestamp 
     return frozenset(both[~both.duplicated(keep=False)]["subject_id"])
 
 
-def _flags(panel: Panel, subjects: Collection[str], connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def _flags(panel: Panel, subjects: Collection[str]) -> pd.DataFrame:
     """Flags of some subjects, from all that is stored of them."""
-    found = [flags.flags_of(_told(panel, some, None, connection)) for some in _portions(subjects)]
+    found = list(side_by_side(lambda some: flags.flags_of(_told(panel, some, None)), _portions(subjects)))
     return pd.concat(found, ignore_index=True) if found else NO_FLAGS
 
 
@@ -116,11 +124,13 @@ def _portions(subjects: Collection[str]) -> Iterator[list[str]]:
     return (ordered[start : start + SUBJECTS_AT_ONCE] for start in range(0, len(ordered), SUBJECTS_AT_ONCE))
 
 
-def _told(panel: Panel, subjects: list[str], begin: pd.Timestamp | None, connection: duckdb.DuckDBPyConnection) -> Days:
+def _told(panel: Panel, subjects: list[str], begin: pd.Timestamp | None) -> Days:
     """What flags of some subjects rest on, of all time or from a day on."""
-    held = panel.rows(DAYS, connection, subjects, begin, COLUMNS)
-    told = notes.told(panel.rows(NOTES, connection, subjects, begin), held)
-    return replace(told, origins=_named(panel, told.origins, connection))
+    with panel.lake.connection() as connection:
+        held = panel.rows(DAYS, connection, subjects, begin, COLUMNS)
+        told = notes.told(panel.rows(NOTES, connection, subjects, begin), held)
+        with ONE_AT_A_TIME:
+            return replace(told, origins=_named(panel, told.origins, connection))
 
 
 def _named(panel: Panel, origins: pd.DataFrame, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
