@@ -18,7 +18,8 @@ from pipelines.delivery.contract import DeliveryContext, instant_text
 from pipelines.errors import Refused
 
 MANIFEST_NAME = "manifest.json"
-FORMAT_VERSION = 1
+# 2: rows have `alert` and `action`, the manifest `alert_history`.
+FORMAT_VERSION = 2
 SEAL = "manifest_sha256"
 # The file by which one sees that a format was delivered.
 REFERENCE_FILES = {"parquet": parquet.NAME, "csv": csv.NAME, "fhir": fhir.ASSESSMENTS}
@@ -100,10 +101,8 @@ def context_of(body: dict[str, Any]) -> DeliveryContext:
         known_at=pd.Timestamp(body["transactionTime"]).as_unit("us"),
         formats=tuple(name for name, file in REFERENCE_FILES.items() if file in names),
         roster_size=body["roster"]["delivered"],
-        **{
-            key: body[key]
-            for key in ("model_versions", "policy_version", "input_content", "alert_history", "code_version")
-        },
+        alert_history=body.get("alert_history", ""),
+        **{key: body[key] for key in ("model_versions", "policy_version", "input_content", "code_version")},
     )
 
 

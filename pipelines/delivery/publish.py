@@ -101,7 +101,7 @@ def read_table(folder: Path) -> pa.Table:
         raise Refused(f"The delivery is damaged and was not read. {faults[0]}")
     if not (folder / parquet.NAME).is_file():
         raise Refused(f"The delivery holds no {parquet.NAME}. Put `parquet` among `delivery: formats:`.")
-    return parquet.table(folder / parquet.NAME)
+    return contract.completed(parquet.table(folder / parquet.NAME))
 
 
 @contextmanager

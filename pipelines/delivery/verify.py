@@ -91,7 +91,7 @@ def _row_faults(folder: Path, body: dict[str, Any]) -> list[str]:
     except Refused as refused:
         return [str(refused)]
     faults = []
-    if tuple(rows.columns) != contract.COLUMNS:
+    if tuple(rows.columns) != contract.columns_of(body["format_version"]):
         return [f"`{parquet.NAME}` does not have the contract's columns."]
     if len(rows) != body["rows"] or rows["subject_id"].nunique() != body["roster"]["delivered"]:
         faults.append(f"`{parquet.NAME}` has {len(rows)} rows of {rows['subject_id'].nunique()} subjects.")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from pipelines import locks
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.reports import words
@@ -60,16 +61,21 @@ def catch_up(installation: Installation) -> list[SinkReport]:
     if not opened:
         return []
     there = stock(installation.settings.deliveries_folder)
-    return [bring_to(name, open_sink, there) for name, open_sink in opened.items()]
+    fence = installation.lease.check
+    return [bring_to(name, open_sink, there, fence) for name, open_sink in opened.items()]
 
 
-def bring_to(name: str, open_sink: Opened, there: Stock) -> SinkReport:
-    """Bring one sink what it lacks of the deliveries there are."""
+def bring_to(name: str, open_sink: Opened, there: Stock, fence: Callable[[], None] = locks.unfenced) -> SinkReport:
+    """Bring one sink what it lacks of the deliveries there are.
+
+    Args:
+        fence: raises once another run took the place of this one in the installation.
+    """
     report = SinkReport(name)
     try:
         sink = open_sink()
         try:
-            _bring(sink, there, report)
+            _bring(sink, there, report, fence)
         finally:
             sink.close()
     except Refused as refused:
@@ -79,13 +85,14 @@ def bring_to(name: str, open_sink: Opened, there: Stock) -> SinkReport:
     return report
 
 
-def _bring(sink: Sink, there: Stock, report: SinkReport) -> None:
+def _bring(sink: Sink, there: Stock, report: SinkReport, fence: Callable[[], None]) -> None:
     held = sink.held()
     for notice in there.deliveries:
         if notice.tells_of_withdrawals and notice.run_id not in held:
             report.rows_erased += _forgotten(sink, notice)
     for delivery in _now(there.deliveries, held, sink.nights_at_once):
         try:
+            fence()
             report.rows += sink.bring(delivery)
             report.deliveries_brought += 1
             held = {**held, delivery.run_id: delivery.seal}
