@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from features import calendar
-from features.calendar import day_number, is_knowable_sql
+from features.calendar import day_number
 from features.tables import TABLES
 from models.outcomes import Outcome, Part, event_days
 from pipelines import contents
@@ -26,7 +26,6 @@ from pipelines.settings import Settings
 ToDay = Callable[[pd.Series, str, time], pd.Series]
 # Streams that make up the day panel.
 PANEL_STREAMS = ("mood", "sleep", "wearable", "wearable_days", "assessments", "signals")
-OBSERVED_AT = {"mood": "answered_at", "sleep": "offset_at", "wearable": "minute_at", "assessments": "completed_at"}
 # Care statuses under which nobody is scored; paused and inpatient subjects stay on the roster with that status.
 FOLLOW_UP_ENDS = ("deceased",)
 # Column of the day panel: whether a subject answered anything.
@@ -275,39 +274,3 @@ def newest_night(lake: Lake, sites: Sites) -> pd.Timestamp:
         raise Refused("The lake is empty. Declare `sources:` in foretide.yaml, or run `foretide ingest`.")
     newest = pd.Series([max(received).as_unit("us")])
     return min(calendar.index_date_knowing(newest, zone, sites.cutoff).iloc[0] for zone in sites.zones)
-
-
-def last_observations(lake: Lake, cohort: Cohort) -> pd.Series:
-    """Newest observation with a time of day of each subject known by their own cutoff, indexed by subject.
-
-    Months are looked through from the newest on, each only for those of whom no later one holds anything: what a night
-    costs does not grow with history, but for subjects who fell silent.
-    """
-    connection = lake.connection()
-    cutoffs = {zone: calendar.cutoff_of(cohort.as_of, zone, cohort.cutoff) for zone in cohort.zones.unique()}
-    own = pd.DataFrame({"subject_id": cohort.zones.index, "known_at": cohort.zones.map(cutoffs).to_numpy()})
-    own = own.astype({"known_at": "datetime64[us, UTC]"})
-    newest, months = [], _by_month(lake)
-    for month in sorted(months, reverse=True):
-        connection.register("own_cutoffs", own)
-        parts = [f"SELECT subject_id, {OBSERVED_AT[table]} AS observed_at, received_at FROM ({lake.scan_sql(table, files)})"
-                 for table, files in months[month].items()]  # fmt: skip
-        found = connection.sql(f"""
-            SELECT subject_id, max(observed_at) AS newest FROM ({" UNION ALL ".join(parts)}) JOIN own_cutoffs USING (subject_id)
-            WHERE {is_knowable_sql("own_cutoffs.known_at")} GROUP BY subject_id""").df()
-        newest.append(found)
-        own = own[~own["subject_id"].isin(found["subject_id"])]
-        if own.empty:
-            break
-    every = pd.concat(newest) if newest else pd.DataFrame({"subject_id": pd.Series(dtype="str"), "newest": None})
-    return every.set_index("subject_id")["newest"].astype("datetime64[us, UTC]").sort_index()
-
-
-def _by_month(lake: Lake) -> dict[str, dict[str, list[str]]]:
-    """Files by the month of their events and by table, of tables with a time of day."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for table in OBSERVED_AT:
-        for path in lake.files(table):
-            month = path.rpartition("month=")[2].partition("/")[0]
-            found.setdefault(month, {}).setdefault(table, []).append(path)
-    return found

@@ -18,8 +18,7 @@ from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.night import record
 from pipelines.progress import Counts
-from pipelines.release.registry import ServedModel
-from pipelines.scoring import Serving
+from pipelines.release import registered
 
 INGEST, DELIVERY = "ingest", "delivery"
 STAYS = "not delivered again"
@@ -96,7 +95,7 @@ def _again(installation: Installation, of: _Delivered) -> str:
     """Deliver a night as it is known by now; the run that is in force then."""
     known = engineering.cohort(installation, f"{of.night:%Y-%m-%d}")
     cohorts.refuse_an_empty_roster(known)
-    served = _recorded(installation, of.versions)
+    served = {outcome: registered.of_delivery(installation, told) for outcome, told in of.versions.items()}
     matrices = past_nights.matrices(installation, [known], served)
     basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of))
     decided = scoring.decide(basis, {name: nights[known.as_of] for name, nights in matrices.items()})
@@ -106,19 +105,3 @@ def _again(installation: Installation, of: _Delivered) -> str:
     )
     record(installation, basis.context, len(decided.rows))
     return folder.name
-
-
-def _recorded(installation: Installation, versions: Mapping[str, str]) -> Serving:
-    """The models that a delivery names.
-
-    Raises:
-        Refused: a version was deleted, or its files were altered.
-    """
-    served = {}
-    for outcome, told in versions.items():
-        name, number = told.split(" ")[0].rsplit("/", 1)
-        version = installation.registry.version(name, number)
-        if version is None:
-            raise Refused(f"`{name}` version {number}, which scored that night, is no longer in the registry.")
-        served[outcome] = ServedModel(version, installation.registry.fetch(version))
-    return served

@@ -9,7 +9,7 @@ import pandas as pd
 from features import phrases
 from models import alerting, explanation, outcomes, risk
 from models.outcomes import Outcome
-from pipelines import alerts, contents, engineering
+from pipelines import alerts, contents, engineering, observations
 from pipelines import cohort as cohorts
 from pipelines.cohort import Cohort
 from pipelines.delivery import rows as delivery_rows
@@ -136,7 +136,7 @@ def decide(of: Basis, matrices: Mapping[str, pd.DataFrame]) -> Decided:
 def _roster(of: Basis, matrix: pd.DataFrame) -> pd.DataFrame:
     """Roster subjects with `completeness` over 28 days and `last_observation_at`, as known at the cutoff."""
     roster = of.known.roster[["subject_id", "site"]].merge(matrix[["subject_id", engineering.COMPLETENESS]], how="left")
-    last = cohorts.last_observations(of.installation.lake, of.known)
+    last = observations.last_observations(of.installation.lake, of.known)
     return roster.rename(columns={engineering.COMPLETENESS: "completeness"}).assign(
         last_observation_at=lambda rows: rows["subject_id"].map(last)
     )

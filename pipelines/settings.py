@@ -24,26 +24,23 @@ from pydantic_settings import (
 )
 
 from features.errors import FeaturesError
-from pipelines.alert_sections import AlertPolicy, TierSettings
+from pipelines import settings_told
+from pipelines.alert_sections import AlertPolicy
 from pipelines.errors import Usage
-from pipelines.night_sections import Completeness, Freshness, NightSettings
+from pipelines.night_sections import NightSettings
 from pipelines.outcome_sections import OutcomeSettings
 from pipelines.sections import (
     AuditSettings,
     Consent,
     Door,
     FeatureChoice,
-    FileSource,
-    ModelSettings,
     ReleasePolicy,
     Signal,
-    SimulatedSource,
     Sites,
     Source,
     Training,
-    Waiver,
 )
-from pipelines.sink_sections import Delivery, Notices, Postgres, Smtp, Webhook
+from pipelines.sink_sections import Delivery, Notices
 from pipelines.watch_sections import Monitoring
 
 if TYPE_CHECKING:
@@ -52,12 +49,6 @@ if TYPE_CHECKING:
 CONFIG_NAME = "foretide.yaml"
 # Read elsewhere: which configuration, how to print faults, where tests find public cohorts.
 OWN_VARIABLES = ("FORETIDE_CONFIG", "FORETIDE_DEBUG", "FORETIDE_DATA_DIR")
-# What the parser calls by the names of Python's types.
-FORMS = {
-    "tuple_type": "be a list, such as `[one, two]`",
-    "dict_type": "hold keys, such as `key: value`",
-    "model_type": "hold keys of its own, such as `key: value`",
-}
 
 
 class Settings(BaseSettings):
@@ -267,7 +258,9 @@ def load_settings(given: Path | None = None, overrides: dict[str, Any] | None = 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Usage(f"`{path.name}` is not readable as YAML: {_first_line(error)}. Mend the line it names.") from error
+        raise Usage(
+            f"`{path.name}` is not readable as YAML: {settings_told.first_line(error)}. Mend the line it names."
+        ) from error
     if not isinstance(content, dict):
         raise Usage(f"`{path.name}` must hold keys such as `sources:` and `outcomes:` at its top level.")
     return settings_from({**content, **(overrides or {})}, path.parent, path.name)
@@ -278,7 +271,9 @@ def settings_from(content: dict[str, Any], home: Path, name: str = CONFIG_NAME) 
     try:
         return Settings(**{"home": home, **content})
     except ValidationError as error:
-        raise Usage(f"`{name}`: " + "; ".join(_cure(item) for item in error.errors()) + ".") from error
+        raise Usage(
+            f"`{name}`: " + "; ".join(settings_told.cure(item, Settings) for item in error.errors()) + "."
+        ) from error
     except SettingsError as error:
         if not isinstance(error.__cause__, _NoJson):
             raise
@@ -297,50 +292,3 @@ def _refuse_unknown_environment() -> None:
             raise Usage(
                 f"The environment variable `{name}` is not known" + (f"; perhaps `{near[0]}`." if near else ".")
             )
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-def _cure(item: Any) -> str:
-    """One validation error in words; the offending value is left out, for it may be anything."""
-    where = ".".join(str(part) for part in item["loc"]) or "the file"
-    if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(item["loc"][-1]), _known_keys(), 1)
-        return f"`{where}` is not a key" + (f"; perhaps `{near[0]}`" if near else "; remove it")
-    if item["type"] == "union_tag_invalid":  # its message quotes the value
-        return f"`{where}.format`: must be one of {item['ctx']['expected_tags']}"
-    if item["type"] in FORMS:
-        return f"`{where}`: must {FORMS[item['type']]}"
-    return f"`{where}`: {item['msg'].removeprefix('Value error, ')}"
-
-
-def _known_keys() -> list[str]:
-    groups = (
-        Settings,
-        Sites,
-        Door,
-        Signal,
-        Consent,
-        OutcomeSettings,
-        FeatureChoice,
-        Waiver,
-        Training,
-        ModelSettings,
-        AuditSettings,
-        ReleasePolicy,
-        AlertPolicy,
-        TierSettings,
-        Delivery,
-        NightSettings,
-        Freshness,
-        Completeness,
-        Monitoring,
-        Postgres,
-        Notices,
-        Webhook,
-        Smtp,
-    )
-    fields = [field for group in (*groups, SimulatedSource, FileSource) for field in group.model_fields.items()]
-    return [field.alias or key for key, field in fields]

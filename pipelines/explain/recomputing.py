@@ -18,11 +18,11 @@ from pipelines import alerts, engineering, scoring
 from pipelines.cohort import Cohort
 from pipelines.delivery import contract, manifest
 from pipelines.delivery.contract import KEY
-from pipelines.errors import Fault, Refused
+from pipelines.errors import Refused
 from pipelines.explain.finding import Delivered, Row
 from pipelines.installation import Installation
 from pipelines.kept_hours import kept_from
-from pipelines.release import tracking
+from pipelines.release import registered
 from pipelines.release.context import policy_version
 from pipelines.release.registry import ModelVersion, ServedModel
 from pipelines.scoring import Basis
@@ -69,29 +69,11 @@ def recompute(installation: Installation, delivered: Delivered) -> Recomputed:
     outcome = next((o for o in engineering.outcomes(installation) if o.name == row["outcome"]), None)
     if outcome is None:
         return Recomputed(IMPOSSIBLE, remarks=(f"The outcome `{row['outcome']}` is no longer declared.",))
-    named = row["model_version"].partition(" ")[0]
     try:
-        version = _version(installation, named)
-        if version is None:
-            return Recomputed(IMPOSSIBLE, remarks=(f"The model version {named} was deleted from the registry.",))
-        return _by_model(installation, delivered, outcome, ServedModel(version, installation.registry.fetch(version)))
+        served = registered.of_delivery(installation, row["model_version"])
+        return _by_model(installation, delivered, outcome, served)
     except (Refused, ModelsError) as error:
         return Recomputed(IMPOSSIBLE, remarks=(str(error),))
-
-
-def _version(installation: Installation, named: str) -> ModelVersion | None:
-    """The version that `NAME/VERSION` names.
-
-    Raises:
-        Fault: the registry cannot be asked.
-    """
-    name, _, number = named.rpartition("/")
-    try:
-        return installation.registry.version(name, number)
-    except tracking.unreachable() as error:
-        raise Fault(
-            "The model registry cannot be reached, so that no score can be computed again. Bring it back."
-        ) from error
 
 
 def _by_model(installation: Installation, delivered: Delivered, outcome: Outcome, served: ServedModel) -> Recomputed:

@@ -4,10 +4,10 @@ import re
 
 from models import risk
 from models.risk import HazardModel
-from pipelines.errors import Refused, Usage
+from pipelines.errors import Fault, Refused, Usage
 from pipelines.installation import Installation
 from pipelines.release import tracking
-from pipelines.release.registry import ModelVersion
+from pipelines.release.registry import ModelVersion, ServedModel
 
 NAMED = re.compile(r"(?P<name>[^/@]+)(?:/(?P<number>[0-9]+)|@(?P<alias>[^/@]+))")
 
@@ -34,6 +34,26 @@ def named(installation: Installation, told: str) -> ModelVersion:
             "(`foretide ui`) every version."
         )
     return found
+
+
+def of_delivery(installation: Installation, told: str) -> ServedModel:
+    """What made scores that a delivery tells of as `NAME/VERSION (...)`, whether or not it serves today; its files verified.
+
+    Raises:
+        Refused: the version was deleted, or its files were altered.
+        Fault: the registry cannot be asked.
+    """
+    label = told.partition(" ")[0]
+    name, _, number = label.rpartition("/")
+    try:
+        version = installation.registry.version(name, number)
+    except tracking.unreachable() as error:
+        raise Fault(
+            "The model registry cannot be reached, so that no past score can be computed again. Bring it back."
+        ) from error
+    if version is None:
+        raise Refused(f"The model version {label} was deleted from the registry.")
+    return ServedModel(version, installation.registry.fetch(version))
 
 
 def load(installation: Installation, version: ModelVersion) -> HazardModel:
