@@ -37,13 +37,10 @@ def last_observations(lake: Lake, cohort: Cohort) -> pd.Series:
 
 
 def _by_month(lake: Lake) -> dict[str, dict[str, list[str]]]:
-    """Files by the month in which what they hold may have been observed and by table, of tables with a time of day."""
+    """Files by the month in which what they hold was observed and by table, of tables with a time of day."""
     found: dict[str, dict[str, list[str]]] = {}
     for table in OBSERVED_AT:
         for path in lake.files(table):
             month = path.rpartition("month=")[2].partition("/")[0]
-            # Sleep is kept by its onset, and may end in the month after.
-            months = [month, f"{pd.Period(month) + 1}"] if table == "sleep" else [month]
-            for each in months:
-                found.setdefault(each, {}).setdefault(table, []).append(path)
+            found.setdefault(month, {}).setdefault(table, []).append(path)
     return found

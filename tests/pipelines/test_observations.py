@@ -27,7 +27,7 @@ def answer(subject: str, at: str, received: str) -> dict[str, object]:
 
 
 def test_the_newest_of_all_streams_that_was_known_wherever_it_is_kept(tmp_path):
-    """Sleep that began in June and ended in July is newer than an answer of July, though it is kept with June; what was not
+    """Sleep that began in June and ended in July is newer than an answer of July; what was not
     received by the cutoff is not seen; who fell silent in April is found there."""
     lake = Lake(tmp_path / "lake")
     ids = ("s-sleeper", "s-late", "s-silent")
