@@ -13,7 +13,7 @@ import pandas as pd
 
 from features.calendar import is_known_on_sql
 from pipelines import cohort as cohorts
-from pipelines import engineering, night_record
+from pipelines import contents, engineering, night_record
 from pipelines.installation import Installation
 from pipelines.night_record import Level, NightStatus
 from pipelines.night_sections import NightSettings
@@ -40,7 +40,7 @@ class Remark:
 def counts_of(installation: Installation, night: str) -> dict[str, int]:
     """Hours since each stream's newest row, as `hours_since_<stream>`, the roster, and of it who `had_data_in_<n>d`."""
     lake, instant = installation.lake, cohorts.known_at(installation.settings.sites, date.fromisoformat(night))
-    newest = {table: lake.last_received_at(table, instant) for table in cohorts.PANEL_STREAMS}
+    newest = {table: contents.last_received_at(lake, table, instant) for table in cohorts.PANEL_STREAMS}
     counts = {f"hours_since_{table}": int((instant - at) / HOUR) for table, at in newest.items() if at is not None}
     roster = engineering.cohort(installation, night).roster["subject_id"]
     last_day = _last_day_with_data(installation, pd.Timestamp(night))

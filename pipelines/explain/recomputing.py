@@ -14,7 +14,7 @@ from models.errors import ModelsError
 from models.explanation import Part
 from models.outcomes import Outcome
 from models.risk import HazardModel
-from pipelines import alerts, engineering, scoring
+from pipelines import alerts, contents, engineering, scoring
 from pipelines.cohort import Cohort
 from pipelines.delivery import contract, manifest
 from pipelines.delivery.contract import KEY
@@ -140,7 +140,7 @@ def _what_changed(of: Basis, body: dict[str, Any]) -> tuple[list[str], bool]:
             (body["alert_history"] != past, "The alerts of earlier nights, on which tonight's depend, are not those of then."),
             (pd.Timestamp(body["transactionTime"]) != known_at,
              "Cutoff or time zones of the sites were declared otherwise, so that another instant is looked back from."),
-            (body["input_content"] != of.installation.lake.content_version(known_at),
+            (body["input_content"] != contents.version(of.installation.lake, known_at),
              "What counts as known by that night is not what it was: rows were erased, or came in since with an earlier receipt."),
         ) if is_so
     ]  # fmt: skip
