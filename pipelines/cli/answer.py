@@ -98,14 +98,22 @@ def exit_with(command: str, error: BaseException, as_json: bool) -> int:
     return code
 
 
-def _is_disk_full(error: BaseException | None) -> bool:
+def _is_disk_full(error: BaseException) -> bool:
     """Whether an error, or what it came from, says so: each library does in its own way."""
-    while error is not None:
-        is_ours = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if is_ours or any(words in str(error) for words in ("No space left on device", "disk is full", "os error 28")):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return any(
+        (isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT))
+        or any(words in str(one) for words in ("No space left on device", "disk is full", "os error 28"))
+        for one in _with_causes(error)
+    )
+
+
+def _with_causes(error: BaseException) -> list[BaseException]:
+    """An error and what it came from; libraries that raise an error again within its own handler make circles of them."""
+    found: list[BaseException] = []
+    while error is not None and not any(error is one for one in found):
+        found.append(error)
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return found
 
 
 def _explain(error: BaseException) -> tuple[int, str]:
