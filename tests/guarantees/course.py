@@ -27,7 +27,8 @@ class Course(World):
         cared = pd.DataFrame({"subject_id": self.people, "received_at": FIRST + DAY})
         self.take_in([*(("events", event) for event in self.events),
                       ("care_status", cared.assign(since=FIRST, status="paused")),
-                      ("interventions", cared.assign(done_at=FIRST, kind="call"))])  # fmt: skip
+                      ("interventions", cared.assign(done_at=FIRST, kind="call")),
+                      ("feedback", cared.assign(given_at=FIRST, record_id=self.people, verdict="useful"))])  # fmt: skip
 
     def take_in(self, streams: Deliveries) -> None:
         """Keep what is handed in."""

@@ -71,7 +71,7 @@ def fingerprint(home: Path) -> dict[str, str]:
         str(path.relative_to(state)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(state.rglob("*"))
         if path.is_file() and not path.name.endswith(".lock") and path.name != "validated.json"
-        and path.relative_to(state).parts[0] not in ("dagster", "nights", "notices") and path != state / "reports" / "index.html"
+        and path.relative_to(state).parts[0] not in ("dagster", "nights", "notices", "notices.jsonl") and path != state / "reports" / "index.html"
     }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ SUBJECTS = ("s-0", "s-1", "s-2")
 SAMPLES = {
     "instant": START + DAY, "day": (START + DAY).date(), "real": 50.0, "integer": 60, "string": "word", "flag": False,
     "subject_id": "s-0", "scale_min": 0.0, "scale_max": 60.0, "onset_at": START + DAY / 2, "status": "active", "attributes": "{}",
-    "metric": "worn_minutes", "unit": "min",
+    "metric": "worn_minutes", "unit": "min", "verdict": "useful",
 }  # fmt: skip
 
 DECLARED = DoorPolicy(signals={"word": SignalLimits("min")})

@@ -130,7 +130,15 @@ def test_who_was_superseded_says_nothing_of_the_night(installation, told, tmp_pa
 def test_what_is_said_of_a_night_that_is_over_is_shown_on_its_page(installation):
     """A page that is written already is brought up to date, and so is the index."""
     folder = installation.settings.reports_folder
-    content = {"serving": [], "sections": [], "notices": [], "roster": "3", "delivered": "3", "is_whole": True}
+    content = {
+        "serving": [],
+        "sections": [],
+        "notices": [],
+        "roster": "3",
+        "delivered": "3",
+        "is_whole": True,
+        "feedback": None,
+    }
     before = NightStatus(NIGHT, is_over=True)
     night_record.write(installation.settings.state_folder, before)
     write_page(

@@ -21,7 +21,7 @@ from models.baselines import MODEL, Predictor
 from models.contest import Standing
 from models.gate import Shadowed
 from models.growth import Growth
-from pipelines import engineering, night, scoring
+from pipelines import by_night, engineering, night, scoring
 from pipelines.cli.main import app
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -518,10 +518,14 @@ def test_what_keeps_a_challenger_from_scoring_is_told_and_the_champions_night_go
 def test_a_full_disk_after_the_delivery_costs_the_shadow_night_only(shadowed, monkeypatch, error, why):
     """The night is delivered, the command ends well and says why; the check of the run warns; no row is kept."""
 
-    def full(*_: object, **__: object) -> None:
-        raise error
+    put = by_night.put
 
-    monkeypatch.setattr(shadow, "write_deltalake", full)
+    def full(lake: Lake, name: str, *rows: object) -> None:
+        if name == shadow.TABLE:
+            raise error
+        put(lake, name, *rows)
+
+    monkeypatch.setattr(by_night, "put", full)
     code, answer = command("score", "--as-of", SHADOW_NIGHTS[0])
     assert (code, answer["shadow_nights"]) == (
         0, {NAME: f"not scored: its scores could not be made or kept ({why}). Is the disk full? `foretide score` tries again"},
