@@ -58,6 +58,9 @@ def foretide(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([FORETIDE, *arguments], cwd=home, capture_output=True, text=True, check=False, env=clean)
 
 
+UNTOLD = ("dagster", "nights", "notices", "notices.jsonl")
+
+
 def fingerprint(home: Path) -> dict[str, str]:
     """Hash of every file of the installation's state: lake, registry, models, deliveries, reports, audit log.
 
@@ -71,7 +74,7 @@ def fingerprint(home: Path) -> dict[str, str]:
         str(path.relative_to(state)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(state.rglob("*"))
         if path.is_file() and not path.name.endswith(".lock") and path.name != "validated.json"
-        and path.relative_to(state).parts[0] not in ("dagster", "nights", "notices", "notices.jsonl") and path != state / "reports" / "index.html"
+        and path.relative_to(state).parts[0] not in UNTOLD and path != state / "reports" / "index.html"
     }  # fmt: skip
 
 

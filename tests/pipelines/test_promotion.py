@@ -520,7 +520,7 @@ def test_a_full_disk_after_the_delivery_costs_the_shadow_night_only(shadowed, mo
 
     put = by_night.put
 
-    def full(lake: Lake, name: str, *rows: object) -> None:
+    def full(lake: object, name: str, *rows: object) -> None:
         if name == shadow.TABLE:
             raise error
         put(lake, name, *rows)
