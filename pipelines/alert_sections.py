@@ -29,12 +29,14 @@ class AlertPolicy(Strict):
 
     `reserved_for_quiet` is the share of each capacity that only subjects without an event for 28 days can have. An alert stands
     for `refractory_days`, in which it is not repeated unless the odds grow by `worsens_by` or a higher tier is reached; it ceases
-    to stand when the risk falls below `holds_at` times what it lately took to get one.
+    to stand when the risk falls below `holds_at` times what it lately took to get one. `waiting_action` is the step for those whom
+    no tier has room for though their risk would be enough for the high one.
     """
 
     high: TierSettings = TierSettings(alerts_per_100_per_week=5, floor=0.08, action="same-day review")
     elevated: TierSettings = TierSettings(alerts_per_100_per_week=10, floor=0.03, action="check-in")
     baseline_action: str = Field("self-guided", min_length=1, max_length=80)
+    waiting_action: str = Field("look at when there is room", min_length=1, max_length=80)
     reserved_for_quiet: Share = 0.2
     refractory_days: int = Field(14, ge=1, le=90)
     worsens_by: float = Field(2.0, gt=1, allow_inf_nan=False)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from features import history
 from models import alerting, operational, resampling
+from models.fairness.disclosure import SMALLEST_SUBJECTS
 from models.outcomes import Outcome, at_horizon
 from pipelines import alerts, engineering
 from pipelines import cohort as cohorts
@@ -125,7 +126,11 @@ def _outcomes(
         alerted = np.zeros(len(label), dtype=bool)
         is_meant = decided["alert"].notna() & ((decided["tier"] == tier) | (tier == "all"))
         alerted[decided.loc[is_meant, "place"]] = True
-        for metric, (value, low, high) in operational.of_alerts(rows, told, alerted[is_known], weights).items():
+        found = operational.of_alerts(rows, told, alerted[is_known], weights)
+        if episodes.loc[alerted[is_known][told == 1], "subject_id"].nunique() < SMALLEST_SUBJECTS:
+            # Of a few it would be somebody's own.
+            found.pop("lead_time_days", None)
+        for metric, (value, low, high) in found.items():
             yield {"tier": tier, "metric": metric, "value": value, "low": low, "high": high, **counts}
 
 

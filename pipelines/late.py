@@ -9,18 +9,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines import alerts, engineering, past_nights, scoring
+from pipelines import alerts, engineering, night_status, notices, past_nights, scoring
 from pipelines import cohort as cohorts
 from pipelines.delivery import manifest
 from pipelines.delivery.publish import current, publish
-from pipelines.errors import Refused
+from pipelines.errors import Fault, Refused
 from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.night import record
+from pipelines.notices import Notice
 from pipelines.progress import Counts
 from pipelines.release import registered
 
 INGEST, DELIVERY = "ingest", "delivery"
+REDELIVERED = "night_redelivered"
 STAYS = "not delivered again"
 
 
@@ -44,7 +46,8 @@ def redeliver(installation: Installation, night: str) -> Counts:
     for of in (of for of in delivered if late and of.night >= late[0]):
         try:
             told[f"{of.night:%Y-%m-%d}"] = _again(installation, of)
-        except Refused as refused:
+        # A registry that is away, too: tonight is scored from the cache, past nights wait.
+        except (Refused, Fault) as refused:
             told[f"{of.night:%Y-%m-%d}"] = f"{STAYS}: {refused}"
     if told:
         # What is flagged tonight was put aside for those nights.
@@ -100,8 +103,19 @@ def _again(installation: Installation, of: _Delivered) -> str:
     basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of))
     decided = scoring.decide(basis, {name: nights[known.as_of] for name, nights in matrices.items()})
     alerts.keep(installation.lake, known.as_of, basis.context.run_id, decided.alerts)
+    former = current(installation.settings.deliveries_folder, known.as_of)
     folder = publish(
         installation.settings.deliveries_folder, decided.rows, basis.context, fence=installation.lease.check
     )
     record(installation, basis.context, len(decided.rows))
+    if former != folder:
+        _tell(installation, f"{known.as_of:%Y-%m-%d}", folder.name)
     return folder.name
+
+
+def _tell(installation: Installation, night: str, run_id: str) -> None:
+    """Let the night's page and whoever is responsible know that another delivery is in force."""
+    why = f"Data came in late: run {run_id} is in force now, and supersedes the one that this page is about."
+    night_status.add(installation, night, "amber", why)
+    title = "Scores of a past night were delivered again, for data came in late. Fetch them again."
+    notices.give(installation, Notice(REDELIVERED, "amber", night, title))

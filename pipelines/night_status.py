@@ -8,9 +8,12 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import pandas as pd
+
 from features.errors import FeaturesError
 from models.errors import ModelsError
 from pipelines import data_nights, night_record, notices
+from pipelines.delivery.publish import current
 from pipelines.errors import ForetideError, Refused
 from pipelines.installation import Installation
 from pipelines.night_record import Level, NightStatus
@@ -77,16 +80,32 @@ def _of_models(installation: Installation) -> list[str]:
 
 
 def fail(installation: Installation, night: str, error: BaseException | str) -> None:
-    """A night was refused or broke down: red, on record, on the index page, and told; the last delivery stands."""
-    former = of(installation, night)
+    """A night was refused or broke down: red, on record, on the index page, and told; the last delivery stands.
+
+    Scores of the night that are in force already make it amber: what failed came after them, or was another try.
+    """
+    former, why = of(installation, night), error if isinstance(error, str) else _in_words(error)
+    if current(installation.settings.deliveries_folder, pd.Timestamp(night)) is not None:
+        _fail_after_delivery(installation, former or NightStatus(night), why)
+        return
     status = NightStatus(night, counts={} if former is None else former.counts, is_over=True)
-    status = status.told("red", error if isinstance(error, str) else _in_words(error))
+    status = status.told("red", why)
     _show(installation, status)
-    title = "No new scores were delivered. The last delivery stands as it was."
+    title = "No new scores were delivered. The last delivery, if there is one, stands as it was."
     cure = (
         f"Cure what is named and give `foretide score --as-of {night}`; docs/operations.md says what each status means."
     )
     _tell(installation, Notice(FAILED, "red", night, title, (*status.reasons, cure), status.counts))
+
+
+def _fail_after_delivery(installation: Installation, former: NightStatus, why: str) -> None:
+    """The scores are there; say what did not follow them."""
+    status = former.told(
+        "amber", f"Scores of this night are delivered; what was to follow, or another try, failed: {why}"
+    )
+    _show(installation, status)
+    title = "Scores are delivered, but what was to follow them, or another try, failed."
+    _tell(installation, Notice(INCOMPLETE, "amber", status.night, title, status.reasons, status.counts))
 
 
 def _in_words(error: BaseException) -> str:

@@ -191,7 +191,8 @@ def _tiers(
     night = scored.assign(is_quiet=alerting.is_quiet(scored["subject_id"].map(since)))
     past = of.past[of.past["outcome"] == outcome]
     decided = alerting.decide(night, past, alerts.rules_of(policy), of.known.as_of)
-    return decided.assign(action=decided["tier"].map(policy.actions()))
+    waits = decided["waits"] & (decided["tier"] == alerting.BASELINE)
+    return decided.assign(action=decided["tier"].map(policy.actions()).mask(waits, policy.waiting_action))
 
 
 def _with_waiting(standings: pd.DataFrame, tiers: pd.DataFrame) -> pd.DataFrame:

@@ -4,13 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
-from dagster import RunRequest, ScheduleEvaluationContext, SkipReason, schedule
+from dagster import DagsterRunStatus, RunRequest, RunsFilter, ScheduleEvaluationContext, SkipReason, schedule
 
 from features.calendar import DAY
 from pipelines.cohort import known_at
+from pipelines.dagster_home import PARTITION
 from pipelines.defs.jobs import nightly, retrain
 from pipelines.delivery.publish import current
 from pipelines.settings import Settings, load_settings
+
+NOT_AGAIN = (
+    DagsterRunStatus.SUCCESS,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+)
 
 
 def _is_over(settings: Settings, night: pd.Timestamp, now: datetime) -> bool:
@@ -42,17 +51,28 @@ def _before_all(settings: Settings, over: Sequence[pd.Timestamp]) -> pd.Timestam
     return first - DAY if any(path.parent.name < f"{first:%Y-%m-%d}" for path in earlier) else pd.Timestamp.max
 
 
+def _ran(
+    context: ScheduleEvaluationContext,
+    job: str,
+    night: str,
+    statuses: Sequence[DagsterRunStatus] = tuple(DagsterRunStatus),
+) -> bool:
+    """Whether a job has a run for a night. The key of a run request is unique within a tick of the schedule only."""
+    of_night = RunsFilter(job_name=job, tags={PARTITION: night}, statuses=list(statuses))
+    return bool(context.instance.get_runs_count(of_night))
+
+
 @schedule(job=nightly, cron_schedule="30 * * * *", execution_timezone="UTC")
 def nightly_schedule(context: ScheduleEvaluationContext) -> list[RunRequest] | SkipReason:
     """Looks every hour whether tonight's last cutoff has passed, in whatever zone the sites are, and what was missed.
 
-    A night's key lets it run once, however often it is found due.
+    A night that ran well or is under way is asked for no more; one that failed is tried again an hour later.
     """
     now = context.scheduled_execution_time
-    nights = nights_due(load_settings(), now)
+    nights = [night for night in nights_due(load_settings(), now) if not _ran(context, nightly.name, night, NOT_AGAIN)]
     if not nights:
-        return SkipReason(f"The last cutoff of {now:%Y-%m-%d} lies ahead.")
-    return [RunRequest(run_key=night, partition_key=night) for night in nights]
+        return SkipReason(f"The last cutoff of {now:%Y-%m-%d} lies ahead, or its night is done.")
+    return [RunRequest(run_key=f"{night} {now:%H}", partition_key=night) for night in nights]
 
 
 @schedule(job=retrain, cron_schedule="30 * 1 * *", execution_timezone="UTC")
@@ -60,6 +80,6 @@ def retrain_schedule(context: ScheduleEvaluationContext) -> RunRequest | SkipRea
     """The same, on the first day of each month; a training that was missed is not made up for."""
     now = context.scheduled_execution_time
     night = f"{now:%Y-%m-%d}"
-    if not _is_over(load_settings(), pd.Timestamp(night), now):
-        return SkipReason(f"The last cutoff of {night} lies ahead.")
+    if not _is_over(load_settings(), pd.Timestamp(night), now) or _ran(context, retrain.name, night):
+        return SkipReason(f"The last cutoff of {night} lies ahead, or its training was begun.")
     return RunRequest(run_key=night, partition_key=night)

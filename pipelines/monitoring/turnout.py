@@ -6,24 +6,20 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from features.tables import TABLES
 from models.evaluation import at_headline
 from models.fairness.groups import levels_of
 from models.monitoring import prospective
 from models.monitoring.prospective import Promise
 from models.outcomes import Outcome, at_horizon
-from pipelines import cohort as cohorts
 from pipelines import durable, engineering
 from pipelines.by_night import NIGHT
-from pipelines.cohort import Cohort
 from pipelines.installation import Installation
 from pipelines.monitoring import past, published
 from pipelines.release import tracking
 from pipelines.release.registry import RESULTS_TAG, model_name
-from pipelines.training import labelling
+from pipelines.training import deeds, labelling
 
 PROMISES = "promises.json"
-FEEDBACK, ACTED = "feedback", "acted"
 
 
 def look(
@@ -74,29 +70,11 @@ def known(installation: Installation, night: str, rows: pd.DataFrame, outcome: O
     labels = labelling.as_known(installation, cohort, outcome, index, reports)
     onset = labels[labels["task"] == "onset"].reset_index(drop=True)
     label = at_horizon(onset, horizon)
-    acted = _acted_within(installation, cohort, index, horizon)
+    acted = deeds.known(installation.lake, cohort).marks(index, horizon, outcome.name)
     told = rows.assign(
         label=label, onset=rows[NIGHT] + pd.to_timedelta(onset["days_to_event"], unit="D"), is_acted_on=acted
     )
     return told[np.isfinite(label)].reset_index(drop=True)
-
-
-def _acted_within(installation: Installation, cohort: Cohort, index: pd.DataFrame, horizon: int) -> np.ndarray:
-    """Whether something was done for the subject, or a clinician says to have acted, within the horizon."""
-    acts = [cohorts.in_force(cohorts.dated(installation.lake, cohort, "interventions"), cohort.as_of)]
-    if FEEDBACK in TABLES:
-        feedback = cohorts.in_force(cohorts.dated(installation.lake, cohort, FEEDBACK), cohort.as_of)
-        acts.append(feedback[feedback["verdict"] == ACTED])
-    done = pd.concat([of[["subject_id", "event_on"]] for of in acts]).dropna().sort_values("event_on")
-    asked = index.assign(row=np.arange(len(index))).sort_values("index_date")
-    done = done.astype({"event_on": asked["index_date"].dtype, "subject_id": asked["subject_id"].dtype})
-    found = pd.merge_asof(
-        asked, done, left_on="index_date", right_on="event_on", by="subject_id", direction="forward",
-        tolerance=pd.Timedelta(days=horizon - 1),
-    )  # fmt: skip
-    is_acted = np.zeros(len(index), dtype=bool)
-    is_acted[found.loc[found["event_on"].notna(), "row"].to_numpy()] = True
-    return is_acted
 
 
 def note_promises(installation: Installation, versions: Mapping[str, str]) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 LEVELS = ("green", "amber", "red")
 LEFT_OUT = "[left out]"
 NAME = r"[a-z][a-z_]*"
+# Of counts also over a window of days: `had_data_in_1d`.
+COUNTED = rf"{NAME}(\d{{1,3}}d)?"
 # Words that mix letters and digits, and are nobody's id: days and times, measures, features by their windows, versions of models.
 HARMLESS = re.compile(
     r"\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:?\d{2})?)?"
@@ -19,6 +21,7 @@ HARMLESS = re.compile(
     r"|\d{1,3}(d|h|s|min|ms|st|nd|rd|th|-days?|-nights?|-hours?)"
     r"|[a-z]+(_[a-z]+)*(_(\d|\d{1,3}(d|h|min|sd)))*(_[a-z]+)*"
     r"|foretide(-[a-z_]+)*/\d+"
+    r"|docs/[a-z-]+\.md"
 )
 # Numbers of more digits are written with separators, or are ids.
 NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,3}|[1-9]\d{0,2}([,  ]\d{3})+)(\.\d{1,6})?%?")
@@ -36,7 +39,7 @@ class Notice:
         night: the as-of date, YYYY-MM-DD.
         title: one line.
         sentences: what else there is to say.
-        counts: whole numbers by name; names of letters and underscores.
+        counts: whole numbers by name; names of letters and underscores, perhaps with a window at the end.
 
     Raises:
         ValueError: kind, level, night or counts are not of this form: a mistake of whoever wrote the call.
@@ -53,7 +56,7 @@ class Notice:
         if not re.fullmatch(NAME, self.kind) or self.level not in LEVELS:
             raise ValueError("a notice's kind is letters and underscores, its level red, amber or green")
         date.fromisoformat(self.night)
-        if not all(re.fullmatch(NAME, name) for name in self.counts):
+        if not all(re.fullmatch(COUNTED, name) for name in self.counts):
             raise ValueError("a notice's counts have names of letters and underscores")
         # Masked, not refused: at three in the morning a notice with a word less is better than none.
         object.__setattr__(self, "title", masked(self.title))

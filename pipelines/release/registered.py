@@ -12,6 +12,9 @@ from pipelines.release.registry import ModelVersion, ServedModel
 NAMED = re.compile(r"(?P<name>[^/@]+)(?:/(?P<number>[0-9]+)|@(?P<alias>[^/@]+))")
 
 
+AWAY = "The model registry cannot be reached, so that no past score can be computed again. Bring it back."
+
+
 def named(installation: Installation, told: str) -> ModelVersion:
     """The version that a person means.
 
@@ -45,12 +48,13 @@ def of_delivery(installation: Installation, told: str) -> ServedModel:
     """
     label = told.partition(" ")[0]
     name, _, number = label.rpartition("/")
+    if not tracking.is_there(installation.registry.tracking_uri):
+        # Asked, MLflow would make an empty one.
+        raise Fault(AWAY)
     try:
         version = installation.registry.version(name, number)
     except tracking.unreachable() as error:
-        raise Fault(
-            "The model registry cannot be reached, so that no past score can be computed again. Bring it back."
-        ) from error
+        raise Fault(AWAY) from error
     if version is None:
         raise Refused(f"The model version {label} was deleted from the registry.")
     return ServedModel(version, installation.registry.fetch(version))

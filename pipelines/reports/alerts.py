@@ -43,7 +43,9 @@ def _of_outcome(rows: pd.DataFrame) -> AlertsNight:
 
 
 def _of_tier(rows: pd.DataFrame, tier: str) -> TierNight:
-    action = str(rows["action"].iloc[0]) if len(rows) else words.DASH
+    # Who waits has a step of care of their own.
+    usual = rows.loc[[WAITS not in reasons for reasons in rows["reason_codes"]], "action"]
+    action = str(usual.iloc[0]) if len(usual) else words.DASH
     return TierNight(
         tier, action, words.count(len(rows)), tuple(words.count((rows["alert"] == kind).sum()) for kind in ALERTS)
     )
