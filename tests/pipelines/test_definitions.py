@@ -3,7 +3,7 @@
 import datetime
 
 import pytest
-from dagster import AssetKey, DagsterInstance, DefaultSensorStatus, build_schedule_context
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus, DefaultSensorStatus, build_schedule_context
 
 from features.tables import TABLES
 from pipelines.definitions import defs
@@ -53,15 +53,34 @@ def test_the_jobs_select_what_they_need():
 
 
 @pytest.mark.parametrize(("hour", "is_over"), [(6, False), (7, True)])
-def test_the_nightly_schedule_waits_for_the_last_cutoff(hour: int, is_over: bool, monkeypatch):
+def test_the_nightly_schedule_waits_for_the_last_cutoff(hour: int, is_over: bool, monkeypatch, tmp_path):
     """New York's 3 o'clock is 7:00 UTC: before it the night is not over; after it that day's partition runs, once."""
     monkeypatch.chdir(ROOT)
     at = datetime.datetime(2026, 7, 1, hour, 30, tzinfo=datetime.UTC)
     schedule, repository = defs.resolve_schedule_def("nightly_schedule"), defs.get_repository_def()
-    with DagsterInstance.ephemeral() as instance:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
         context = build_schedule_context(instance, scheduled_execution_time=at, repository_def=repository)
         requests = schedule.evaluate_tick(context).run_requests
-    assert [(r.partition_key, r.run_key) for r in requests] == ([("2026-07-01", "2026-07-01")] if is_over else [])
+    assert [(r.partition_key, r.run_key) for r in requests] == ([("2026-07-01", "2026-07-01 07")] if is_over else [])
+
+
+@pytest.mark.parametrize(
+    ("status", "is_asked_for"),
+    [(DagsterRunStatus.SUCCESS, False), (DagsterRunStatus.STARTED, False), (DagsterRunStatus.FAILURE, True)],
+)
+def test_a_night_is_asked_for_again_only_if_it_failed(status, is_asked_for, monkeypatch, tmp_path):
+    """The schedule looks every hour; a night that ran well or is under way is left alone."""
+    monkeypatch.chdir(ROOT)
+    at = datetime.datetime(2026, 7, 1, 12, 30, tzinfo=datetime.UTC)
+    schedule, repository = defs.resolve_schedule_def("nightly_schedule"), defs.get_repository_def()
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run = instance.create_run_for_job(
+            defs.resolve_job_def("nightly"), tags={"dagster/partition": "2026-07-01"}, status=status
+        )
+        assert run.status == status
+        context = build_schedule_context(instance, scheduled_execution_time=at, repository_def=repository)
+        requests = schedule.evaluate_tick(context).run_requests
+    assert [r.partition_key for r in requests] == (["2026-07-01"] if is_asked_for else [])
 
 
 MISSED = [f"2026-07-{day:02}" for day in range(4, 11)]

@@ -105,7 +105,7 @@ def test_a_refused_night_is_red_and_told_with_counts(installation, told):
         NIGHT,
         {"on_the_roster": 3},
     )
-    assert "last delivery stands" in notice.title
+    assert "last delivery" in notice.title
 
 
 def test_an_unforeseen_fault_is_told_by_its_type_alone(installation, told):
@@ -198,3 +198,23 @@ def test_the_sensor_says_in_words_what_a_step_refused():
             raise RuntimeError("step failed") from error
         except RuntimeError:
             assert sensors.in_words(serializable_error_info_from_exc_info(sys.exc_info())) == words
+
+
+def test_what_a_night_counts_can_be_told(installation, told):
+    """The counts of a real night, windows of days among them, make a notice."""
+    night_status.begin(installation, NIGHT, counts())
+    night_status.add(installation, NIGHT, "amber", "Nothing of `mood` has come in for 3 days.")
+    night_status.fail(installation, NIGHT, Refused("No champion."))
+    (notice,) = told
+    assert notice.counts["had_data_in_1d"] == 90
+    assert any("docs/operations.md" in sentence for sentence in notice.sentences)
+
+
+def test_what_fails_after_the_scores_are_out_makes_no_night_without_scores(installation, told, monkeypatch):
+    """Scores of the night are in force: amber, and nobody is told that there are none."""
+    monkeypatch.setattr(night_status, "current", lambda root, night: root / "run")
+    night_status.fail(installation, NIGHT, Refused("The champion's files were altered."))
+    status = night_status.of(installation, NIGHT)
+    assert status.level == "amber"
+    assert "are delivered" in status.reasons[0]
+    assert [notice.level for notice in told] == ["amber"]
