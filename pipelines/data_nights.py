@@ -149,4 +149,6 @@ def _read(file: Path) -> DataNight:
         table: StreamNight(**{**stream, "broken": [Broken(**broken) for broken in stream["broken"]]})
         for table, stream in content["streams"].items()
     }
-    return DataNight(**{**content, "streams": streams})
+    # Earlier code knew fewer streams: nothing came in of the others.
+    nothing = {table: StreamNight(dict.fromkeys(KINDS, 0), 0) for table in TABLES if table not in streams}
+    return DataNight(**{**content, "streams": {**streams, **nothing}})

@@ -1,5 +1,6 @@
 """The night's data on record and on a page: counts as they are, what stands out first, no value and no subject."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import date
@@ -75,6 +76,19 @@ def test_a_night_that_runs_again_is_on_record_once(installation):
     assert file.read_bytes() == content
     take_in(installation, [1])
     assert take_stock(installation, NIGHTS[0]).streams["wearable"].counts["appended"] == 9
+
+
+def test_a_night_that_earlier_code_put_on_record_is_read(installation):
+    """It knew a stream less: nothing of that one came in; the page that looks back on it is written."""
+    bad_minutes(installation)
+    take_stock(installation, NIGHTS[0])
+    file = installation.settings.state_folder / "data_nights" / f"{NIGHTS[0]}.json"
+    content = json.loads(file.read_text())
+    del content["streams"]["feedback"]
+    file.write_text(json.dumps(content))
+    (former,) = on_record(installation, NIGHTS[0])
+    assert former.streams.keys() == TABLES.keys()
+    assert former.streams["feedback"].counts == dict.fromkeys(KINDS, 0)
 
 
 def test_a_record_that_was_cut_off_is_made_again(installation, monkeypatch):
