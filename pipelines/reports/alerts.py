@@ -43,8 +43,9 @@ def _of_outcome(rows: pd.DataFrame) -> AlertsNight:
 
 
 def _of_tier(rows: pd.DataFrame, tier: str) -> TierNight:
-    # Who waits has a step of care of their own.
-    usual = rows.loc[[WAITS not in reasons for reasons in rows["reason_codes"]], "action"]
+    # Who waits and stands in no tier has a step of care of their own.
+    is_usual = [tier != TIERS[-1] or WAITS not in reasons for reasons in rows["reason_codes"]]
+    usual = rows.loc[is_usual, "action"]
     action = str(usual.iloc[0]) if len(usual) else words.DASH
     return TierNight(
         tier, action, words.count(len(rows)), tuple(words.count((rows["alert"] == kind).sum()) for kind in ALERTS)

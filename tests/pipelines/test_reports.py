@@ -233,8 +233,8 @@ def test_a_night_tells_its_alerts_by_tier_and_who_waits(tmp_path):
     scores = pd.DataFrame(
         {"subject_id": list("abcd"), "outcome": "crisis", "horizon_days": 7, "status": "scored",
          "tier": ["high", "elevated", "baseline", "baseline"], "alert": ["new", None, None, None],
-         "action": ["same-day review", "check-in", "self-guided", "self-guided"],
-         "reason_codes": [(), (), ("waits_for_capacity",), ("waits_for_capacity",)]}
+         "action": ["same-day review", "check-in", "look", "self-guided"],
+         "reason_codes": [(), ("waits_for_capacity",), ("waits_for_capacity",), ()]}
     )  # fmt: skip
     text = write_nightly(tmp_path, count_rows(scores), alerts.of_night(scores), [], 4, CONTEXT, []).read_text()
     cells = re.findall(r"<tr><th scope=\"row\">(High|Elevated|Baseline)</th>(.*?)</tr>", text)
