@@ -149,18 +149,28 @@ def test_without_the_registry_the_night_is_scored_from_the_verified_cache_and_ma
 
 
 def test_a_stream_that_is_too_old_stops_the_night_where_that_is_declared(home):
-    """Exit code 1 with the stream and its age; red on record, on the index page and on the night's own; the delivery stands."""
+    """Exit code 1 with the stream and its age; red on record and on the index page; what was delivered stands."""
     before = deliveries(home)
     declare(home, "night", {"freshness": {"wearable_days": {"stop_after_hours": 12}}})
-    code, answer, _ = foretide(home, "score", "--as-of", NIGHT)
+    code, answer, _ = foretide(home, "score", "--as-of", NEXT)
     assert code == 1, answer
-    assert answer["error"].startswith("Nothing of `wearable_days` has come in for 33 hours. That stops the night")
+    assert answer["error"].startswith("Nothing of `wearable_days` has come in for 2 days. That stops the night")
     assert deliveries(home) == before
-    assert status(home, NIGHT).level == "red"
-    for page in ("index.html", f"nightly-{NIGHT}.html"):
-        text = (home / ".state" / "reports" / page).read_text()
-        assert "Red: no new scores; the last delivery stands" in text
-        assert "Nothing of wearable_days has come in for 33 hours" in text
+    assert status(home, NEXT).level == "red"
+    text = (home / ".state" / "reports" / "index.html").read_text()
+    assert "Red: no new scores; the last delivery stands" in text
+    assert "Nothing of wearable_days has come in for 2 days" in text
+
+
+def test_another_try_that_is_stopped_makes_no_red_of_a_night_that_was_delivered(home):
+    """Its scores are in force: amber, and the page says what failed."""
+    before = deliveries(home)
+    declare(home, "night", {"freshness": {"wearable_days": {"stop_after_hours": 12}}})
+    assert foretide(home, "score", "--as-of", NIGHT)[0] == 1
+    assert deliveries(home) == before
+    assert status(home, NIGHT).level == "amber"
+    text = (home / ".state" / "reports" / f"nightly-{NIGHT}.html").read_text()
+    assert "Scores of this night are delivered" in text
 
 
 def test_a_score_for_somebody_who_is_not_on_the_roster_is_never_published(home):
