@@ -86,7 +86,9 @@ def fail(installation: Installation, night: str, error: BaseException | str) -> 
     """
     former, why = of(installation, night), error if isinstance(error, str) else _in_words(error)
     if current(installation.settings.deliveries_folder, pd.Timestamp(night)) is not None:
-        _fail_after_delivery(installation, former or NightStatus(night), why)
+        _fail_after_delivery(
+            installation, NightStatus(night, counts={} if former is None else former.counts, is_over=True), why
+        )
         return
     status = NightStatus(night, counts={} if former is None else former.counts, is_over=True)
     status = status.told("red", why)
@@ -98,9 +100,9 @@ def fail(installation: Installation, night: str, error: BaseException | str) -> 
     _tell(installation, Notice(FAILED, "red", night, title, (*status.reasons, cure), status.counts))
 
 
-def _fail_after_delivery(installation: Installation, former: NightStatus, why: str) -> None:
-    """The scores are there; say what did not follow them."""
-    status = former.told(
+def _fail_after_delivery(installation: Installation, begun: NightStatus, why: str) -> None:
+    """The scores are there; say what did not follow them, instead of what that try had found."""
+    status = begun.told(
         "amber", f"Scores of this night are delivered; what was to follow, or another try, failed: {why}"
     )
     _show(installation, status)
