@@ -72,10 +72,10 @@ def running(settings: Settings, programs: tuple[Server, ...], config: Path) -> I
     started: list[subprocess.Popen[bytes]] = []
     try:
         for server in programs:
-            log = (logs / f"{server.name.lower().replace(' ', '-')}.log").open("wb")
-            started.append(
-                subprocess.Popen(server.command, cwd=settings.home, env=environment, stdout=log, stderr=log)  # noqa: S603
-            )
+            with (logs / f"{server.name.lower().replace(' ', '-')}.log").open("wb") as log:
+                started.append(
+                    subprocess.Popen(server.command, cwd=settings.home, env=environment, stdout=log, stderr=log)  # noqa: S603
+                )
         _wait_for(programs, started, logs)
         yield
     finally:

@@ -106,16 +106,18 @@ def _said(told: list[Told]) -> list[str]:
     return list(dict.fromkeys(f"{of.night} {of.kind} {of.name} {of.group} {of.statistic}" for of in told))[:6]
 
 
-def test_what_went_wrong_is_found_and_clean_nights_are_quiet(capsys: pytest.CaptureFixture[str]):
+@pytest.mark.benchmark(group=f"{TRIALS} trials of 60 nights")
+def test_what_went_wrong_is_found_and_clean_nights_are_quiet(benchmark, capsys: pytest.CaptureFixture[str]):
     """Every data fault is found within a fortnight; clean histories give no more false alarms than twice the budget, beyond chance."""
-    rows = []
-    for number in range(TRIALS):
-        rows += trial(number)
+
+    def told(number: int) -> list[dict[str, object]]:
+        found = trial(number)
         with capsys.disabled():
-            for of in rows:
-                if of["trial"] == number:
-                    print(json.dumps(of), flush=True)
-    table = pd.DataFrame(rows)
+            for of in found:
+                print(json.dumps(of), flush=True)
+        return found
+
+    table = pd.DataFrame(benchmark.pedantic(lambda: [of for number in range(TRIALS) for of in told(number)], rounds=1))
     with capsys.disabled():
         print(summary(table).to_string())
     faults = table[table["class"].notna()] if "class" in table else table[:0]

@@ -45,8 +45,10 @@ def daemon(home: Path, settings: Settings) -> "subprocess.Popen[bytes]":
     """The daemon, as `foretide ui` starts it, with everything that it starts in one group."""
     ui.free_the_queue(settings)
     command = next(server.command for server in ui.servers(settings, 0, 0, 0) if server.name == "Dagster daemon")
-    log = (home / "daemon.log").open("ab")
-    return subprocess.Popen(command, cwd=home, env=environment(home), stdout=log, stderr=log, start_new_session=True)
+    with (home / "daemon.log").open("ab") as log:
+        return subprocess.Popen(
+            command, cwd=home, env=environment(home), stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def queue(home: Path, night: str) -> None:

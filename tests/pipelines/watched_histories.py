@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from features import history
-from models import resampling, risk
+from models import alerting, resampling, risk
 from models.fairness.groups import levels_of
 from models.monitoring import counts, prospective, signals
 from models.monitoring.prospective import Promise
 from models.monitoring.series import series_of
 from models.outcomes import at_horizon
+from pipelines import alerts, engineering
 from pipelines import cohort as cohorts
-from pipelines import engineering
+from pipelines.alert_simulation import SINCE
 from pipelines.by_night import NIGHT as AS_OF
 from pipelines.installation import Installation
 from pipelines.monitoring import past, published, turnout
@@ -96,16 +97,27 @@ def told_of_scores(of: History, worsen: Worsen | None = None, onset: int = 30) -
     outcome, made = engineering.outcomes(of.installation)[0], of.installation
     days = engineering.panel(made, NIGHT)
     rows = past.past_scores(made, days, outcome, of.matrix, model, HORIZON)
-    rows = rows.assign(outcome=outcome.name, status="scored", alert=None, model_version=VERSION)
+    since = of.matrix.rename(columns={"index_date": AS_OF})[["subject_id", AS_OF, SINCE]]
+    rows = rows.merge(since, on=["subject_id", AS_OF], validate="1:1")
+    rows = rows.assign(outcome=outcome.name, status="scored", model_version=VERSION)
     edges = counts.edges_of(rows.loc[rows[AS_OF] < FIRST, ["probability"]].set_axis([published.RISK], axis=1))
     if worsen is not None:
         is_after = rows[AS_OF] >= FIRST + pd.Timedelta(days=onset)
         rows.loc[is_after, "probability"] = worsen(rows[is_after])
         rows.loc[is_after, "model_version"] = WORSE
-    rank = rows.groupby(AS_OF)["probability"].rank(ascending=False, pct=True)
-    rows = rows.assign(tier=np.where(rank <= made.settings.alert_policy.high_share, published.HIGH, "baseline"))
+    rows = _alerted(of, rows)
     found = _of_charts(published.count(rows, {outcome.name: edges}, of.attributes))
     return sorted([*found, *_of_looks(of, rows[rows[AS_OF] >= FIRST], promise)], key=lambda told: told.night)
+
+
+def _alerted(of: History, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with tier and alert, as the alert policy decides night after night."""
+    nights = rows.merge(of.attributes[["subject_id", "site"]], on="subject_id", how="left").rename(
+        columns={"probability": "risk"}
+    )
+    nights = nights.assign(is_quiet=alerting.is_quiet(nights[SINCE]))[[AS_OF, "subject_id", "site", "risk", "is_quiet"]]
+    decided = alerting.through(nights, alerts.rules_of(of.installation.settings.alert_policy))
+    return rows.merge(decided[[AS_OF, "subject_id", "tier", "alert"]], on=[AS_OF, "subject_id"], validate="1:1")
 
 
 def _of_looks(of: History, rows: pd.DataFrame, promise: Promise) -> list[Told]:
