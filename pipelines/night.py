@@ -39,14 +39,32 @@ def refuse_early(installation: Installation, night: str) -> None:
 
 
 def score(installation: Installation, night: str) -> Counts:
-    """Score the roster and store the delivery's rows as `scores`; rows by status."""
+    """Score the roster and store the delivery's rows as `scores`; rows by status.
+
+    Where the run is in force already its rows are read back: equal run, equal inputs and code, equal rows.
+
+    Raises:
+        Refused: the delivery in force is damaged, or as `scoring.basis` refuses.
+    """
     of = scoring.basis(installation, night)
-    decided = scoring.decide(of, scoring.stored_matrices(installation))
-    rows = decided.rows
-    alerts.keep(installation.lake, of.known.as_of, of.context.run_id, decided.alerts)
+    folder = _in_force(installation, of.context)
+    rows = _decided(installation, of) if folder is None else read_scores(folder)
     stored = rows.assign(reason_codes=rows["reason_codes"].map(list), drivers=rows["drivers"].map(list))
     installation.lake.replace("scores", stored)
     return {status: int(count) for status, count in rows["status"].value_counts().items()}
+
+
+def _decided(installation: Installation, of: scoring.Basis) -> pd.DataFrame:
+    """The rows of a run, whose alerts are kept for the nights to come."""
+    decided = scoring.decide(of, scoring.stored_matrices(installation))
+    alerts.keep(installation.lake, of.known.as_of, of.context.run_id, decided.alerts)
+    return decided.rows
+
+
+def _in_force(installation: Installation, made: DeliveryContext) -> Path | None:
+    """The delivery of this very run, if it is in force; without Parquet its rows could not be read back, and it is made again."""
+    folder = current(installation.settings.deliveries_folder, made.as_of)
+    return folder if folder is not None and folder.name == made.run_id and "parquet" in made.formats else None
 
 
 def deliver(installation: Installation, night: str) -> Counts:
@@ -63,7 +81,9 @@ def deliver(installation: Installation, night: str) -> Counts:
         raise Refused(
             f"The night was not published: {len(strangers)} subjects with a row are not on its roster. Score the night again."
         )
-    folder = publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
+    folder = _in_force(installation, made)
+    if folder is None:
+        folder = publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
     record(installation, made, len(rows))
     return {"run_id": folder.name, "rows": len(rows), "roster": made.roster_size}
 
