@@ -6,15 +6,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.fairness.groups import EVERYBODY
+from models.monitoring.agreement import LEAST, Agreement
 from models.monitoring.counts import ALERT, FEATURE, SCORE, STATUS
 from models.monitoring.limits import PERSISTENT_NIGHTS, Chart, chart
 from models.monitoring.prospective import RATIO
 from models.monitoring.series import ABSENT, Series
 
 # What is watched; each may give an equal part of the false alarms that are accepted.
-DRIFT, MISSINGNESS, SCORES, VOLUME, DECAY = "drift", "missingness", "scores", "volume", "decay"
-KINDS = (DRIFT, MISSINGNESS, SCORES, VOLUME, DECAY)
-CALIBRATION, RANKING = "calibration", "ranking"
+DRIFT, MISSINGNESS, SCORES, ORDER = "drift", "missingness", "scores", "order"
+VOLUME, DECAY = "volume", "decay"
+KINDS = (DRIFT, MISSINGNESS, SCORES, ORDER, VOLUME, DECAY)
+CALIBRATION, RANKING, AGREEMENT = "calibration", "ranking", "agreement"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Signal:
         outcome, name, group, statistic: which series.
         since: the first night of the stretch, the one before it was told.
         value, expected, reach: on the night it was told of: the figure, what was expected, how far from it is ordinary.
-        model: of decay, the version that published the scores.
+        model: of decay, the version that published the scores; of the order, the one that tonight is compared with.
     """
 
     kind: str
@@ -96,6 +99,14 @@ def _begin(is_alarm: NDArray[np.bool_]) -> int:
     """Where the last stretch of alarms begins."""
     quiet = np.flatnonzero(~is_alarm)
     return int(quiet[-1]) + 1 if len(quiet) else 0
+
+
+def of_order(found: Agreement, outcome: str, name: str, night: str) -> list[Signal]:
+    """The signal of an order that was lost; none where it holds."""
+    if not found.is_lost:
+        return []
+    reach = found.high - found.value
+    return [Signal(ORDER, outcome, name, EVERYBODY, AGREEMENT, night, found.value, LEAST, reach, found.with_version)]
 
 
 def of_look(figures: pd.DataFrame, night: str) -> list[Signal]:

@@ -11,7 +11,7 @@ from dagster import (
     asset,
 )
 
-from models.monitoring.signals import CALIBRATION, DECAY, DRIFT, MISSINGNESS, RANKING, SCORES, VOLUME
+from models.monitoring.signals import CALIBRATION, DECAY, DRIFT, MISSINGNESS, ORDER, RANKING, SCORES, VOLUME
 from pipelines.defs.engineer import INSTALLATION
 from pipelines.defs.partitions import nights
 from pipelines.defs.score import model_shadow_scores
@@ -22,13 +22,15 @@ MEANINGS = {
     "features_have_not_drifted": "What is measured is as in the weeks before, in everybody and in each group.",
     "nothing_went_missing": "As much is missing, and as many have a score, as in the weeks before.",
     "scores_have_not_drifted": "Risks are spread as in the weeks before.",
+    "risks_keep_their_order": "Risks order people much as on the nights before, or as the model before did.",
     "alerts_keep_to_their_volume": "As many are alerted at each site as in the weeks before.",
     "past_scores_were_calibrated": "As many events came as past scores said, as far as their horizons are over.",
     "past_scores_ranked_as_promised": "Past scores ordered people as well as the evaluation promised.",
 }
 # Kind and, of decay, statistic of the signals that fail each check.
 OF_CHECK = dict(
-    zip(MEANINGS, ((DRIFT, ""), (MISSINGNESS, ""), (SCORES, ""), (VOLUME, ""), (DECAY, CALIBRATION), (DECAY, RANKING)), strict=True)
+    zip(MEANINGS, ((DRIFT, ""), (MISSINGNESS, ""), (SCORES, ""), (ORDER, ""), (VOLUME, ""), (DECAY, CALIBRATION), (DECAY, RANKING)),
+        strict=True)
 )  # fmt: skip
 SPECS = [AssetCheckSpec(name, asset="report_monitoring", description=meaning) for name, meaning in MEANINGS.items()]
 

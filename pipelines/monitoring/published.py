@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from models.fairness.groups import levels_of
 from models.monitoring import counts
+from models.monitoring.agreement import COMPARED_DAYS
 from pipelines import by_night
 from pipelines.by_night import NIGHT
 from pipelines.delivery.publish import read_scores, run_in_force
@@ -28,6 +29,7 @@ SCHEMA = pa.schema(
 )
 # For so long scores are looked back on, beside the horizon until they are known: as outcomes are rare, far longer than data.
 WATCHED_DAYS = 84
+ORDERED = (NIGHT, "outcome", "subject_id", "status", "model_version", "probability")
 RISK, ALERTED, SCORED, HIGH = "risk", "alerted", "scored", "high"
 
 
@@ -70,6 +72,19 @@ def stored(installation: Installation, night: str) -> pd.DataFrame:
     """Rows of the nights looked back on, up to one."""
     last = pd.Timestamp(night)
     return by_night.between(installation.lake, TABLE, SCHEMA, last - reach(installation), last)
+
+
+def of_night(installation: Installation, night: str) -> pd.DataFrame:
+    """Rows of one night."""
+    return by_night.between(installation.lake, TABLE, SCHEMA, pd.Timestamp(night), pd.Timestamp(night))
+
+
+def lately(installation: Installation, night: str) -> pd.DataFrame:
+    """Scored rows of a night and of those before that its order is compared with, as far as that needs them."""
+    last = pd.Timestamp(night)
+    asked = pa.schema([SCHEMA.field(name) for name in ORDERED])
+    rows = by_night.between(installation.lake, TABLE, asked, last - pd.Timedelta(days=COMPARED_DAYS), last)
+    return rows[rows["status"] == SCORED].reset_index(drop=True)
 
 
 def below(root: Path, horizons: Mapping[str, int]) -> pd.DataFrame:

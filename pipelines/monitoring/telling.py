@@ -8,7 +8,7 @@ import numpy as np
 from models.fairness.groups import EVERYBODY
 from models.monitoring.limits import Chart
 from models.monitoring.series import LEVEL
-from models.monitoring.signals import CALIBRATION, DECAY, DRIFT, MISSINGNESS, SCORES, VOLUME, Signal
+from models.monitoring.signals import CALIBRATION, DECAY, DRIFT, MISSINGNESS, ORDER, SCORES, VOLUME, Signal
 from pipelines import night_status, notices
 from pipelines.installation import Installation
 from pipelines.monitoring.published import SCORED
@@ -19,6 +19,7 @@ TITLES = {
     DRIFT: "What is measured has changed",
     MISSINGNESS: "More or less is missing than usual",
     SCORES: "Scores have shifted",
+    ORDER: "Scores put people in quite another order",
     VOLUME: "There are more or fewer alerts than usual",
     DECAY: "Past scores turned out worse than promised",
 }
@@ -82,6 +83,12 @@ def _sentence(kind: str, thing: str, some: Sequence[Signal], told: Mapping[str, 
         return f"{thing.capitalize()}: {name} is {_moved(strongest)}, since {since}, {whom}{more}."
     if kind == SCORES:
         return f"Risks of {thing} are {_moved(strongest)}, since {since}, {whom}."
+    if kind == ORDER:
+        return (
+            f"Risks of {thing} order people quite otherwise than those of {strongest.model} before: rank agreement "
+            f"{strongest.value:.2f}, where at least {strongest.expected:.1f} is to be expected. Have somebody look at the model "
+            "before the order is relied on."
+        )
     shares = f"{_share(strongest.value)} {{}}, where {_share(strongest.expected)} are usual, since {since}, {whom}."
     if kind == MISSINGNESS:
         what = "have a score" if strongest.name == SCORED else f"have no value of {name}"

@@ -56,6 +56,12 @@ def of_deliveries(installation: Installation, root: Path) -> Tried:
     budget = installation.settings.monitoring.false_alarms_per_year
     charts = signals.charts(watching.series_of_nights(published.count(rows, edges, subjects), first), budget)
     told = [(f"{night:%Y-%m-%d}", of) for night in nights for of in signals.of_night(charts, night)]
+    scored = rows[rows["status"] == published.SCORED]
+    told += [
+        (at, of)
+        for at in (f"{night:%Y-%m-%d}" for night in nights)
+        for of in watching.order(installation, at, scored)[1]
+    ]
     figures = turnout.look(installation, _known_by(installation, last), rows, subjects, signals.share_of(budget))
     told += [(last, of) for of in signals.of_look(figures, last)]
     return Tried(first, last, len(nights), _first_told(told), figures)

@@ -9,6 +9,7 @@ import pandas as pd
 from features import history
 from models import risk
 from models.monitoring import counts, signals
+from models.monitoring.agreement import agreement
 from models.monitoring.limits import Chart
 from models.monitoring.series import Series, series_of
 from models.monitoring.signals import DECAY, Signal
@@ -47,12 +48,11 @@ def watch(installation: Installation, night: str) -> Watched:
     subjects = attributes(installation, night)
     of_features = _count_features(installation, night, bins, subjects)
     unreadable = published.follow(installation, night)
-    rows = published.stored(installation, night)
-    tonight = rows[rows[NIGHT] == pd.Timestamp(night)]
+    tonight = published.of_night(installation, night)
     of_scores = published.count(tonight, bins.scores, subjects)
     store.keep(installation, pd.concat([*of_features, of_scores], ignore_index=True))
     _note_promises(installation, tonight)
-    found = judge(installation, night, rows, subjects, bins)
+    found = _judge(installation, night, subjects, bins)
     why = retraining.ask(installation, night, found.record.new_signals)
     kept = replace(found.record, unreadable=unreadable, retrain_asked_for=why)
     record.keep(installation, kept)
@@ -72,17 +72,18 @@ def again(installation: Installation, night: str) -> Watched:
     return Watched(of_night, signals.charts(series, installation.settings.monitoring.false_alarms_per_year))
 
 
-def judge(installation: Installation, night: str, rows: pd.DataFrame, subjects: pd.DataFrame, bins: Bins) -> Watched:
+def _judge(installation: Installation, night: str, subjects: pd.DataFrame, bins: Bins) -> Watched:
     """What a night's counts and past scores say, given what earlier nights found; nothing is written."""
     series = series_of_nights(store.load(installation, night), bins.begun)
     found = signals.charts(series, installation.settings.monitoring.false_alarms_per_year)
     at, earlier = pd.Timestamp(night), record.before(installation, night)
-    of_night = signals.of_night(found, at)
-    looked_on, figures, of_look = _look(installation, night, rows, subjects, earlier)
-    told = [*of_night, *of_look]
+    n_compared, of_order = order(installation, night, published.lately(installation, night))
+    looked_on, figures, of_look = _look(installation, night, subjects, earlier)
+    told = [*signals.of_night(found, at), *of_order, *of_look]
     known = {of.identity for of in earlier.signals} if earlier else set()
     new = [k for k, of in enumerate(told) if of.identity not in known]
-    return Watched(NightRecord(night, _judged(found, at), told, new, looked_on, figures), found)
+    judged = _judged(found, at) | {signals.ORDER: n_compared}
+    return Watched(NightRecord(night, judged, told, new, looked_on, figures), found)
 
 
 def series_of_nights(counted: pd.DataFrame, begun: str) -> Series:
@@ -101,14 +102,29 @@ def _judged(charts: Mapping[str, Chart], night: pd.Timestamp) -> dict[str, int]:
     return judged
 
 
+def order(installation: Installation, night: str, scored: pd.DataFrame) -> tuple[int, list[Signal]]:
+    """How many outcomes' risks of a night could be compared in their order with those before, and signals of where it is lost.
+
+    Args:
+        scored: published rows with a score.
+    """
+    at, outcomes = pd.Timestamp(night), list(scored["outcome"].unique())
+    share = signals.share_of(installation.settings.monitoring.false_alarms_per_year) / max(len(outcomes), 1)
+    compared = {name: agreement(scored[scored["outcome"] == name], at, share) for name in outcomes}
+    found = {name: of for name, of in compared.items() if of is not None}
+    return len(found), [
+        of for name, told in found.items() for of in signals.of_order(told, name, published.RISK, night)
+    ]
+
+
 def _look(
-    installation: Installation, night: str, rows: pd.DataFrame, subjects: pd.DataFrame, earlier: NightRecord | None
+    installation: Installation, night: str, subjects: pd.DataFrame, earlier: NightRecord | None
 ) -> tuple[str, list[dict[str, object]], list[Signal]]:
     """The newest look at how scores turned out, a week after the last one at the earliest, and its signals."""
     if earlier and earlier.looked_on and pd.Timestamp(night) - pd.Timestamp(earlier.looked_on) < LOOK_EVERY:
         return earlier.looked_on, earlier.figures, [of for of in earlier.signals if of.kind == DECAY]
     budget = signals.share_of(installation.settings.monitoring.false_alarms_per_year)
-    figures = turnout.look(installation, night, rows, subjects, budget)
+    figures = turnout.look(installation, night, published.stored(installation, night), subjects, budget)
     if figures.empty:
         return "", [], []
     return night, record.rows_of(figures), signals.of_look(figures, night)

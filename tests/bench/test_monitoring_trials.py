@@ -76,7 +76,7 @@ def trial(number: int) -> list[dict[str, object]]:
             ("an order that means nothing", in_any_order),
         ):
             told = told_of_scores(history, worsen, RETRAINED_ON)
-            own = [of for of in told if of.kind in ("scores", "volume", "decay") and of.night >= RETRAINED_ON]
+            own = [of for of in told if of.kind in ("scores", "order", "volume", "decay") and of.night >= RETRAINED_ON]
             found.append(_line(f"a bad retrain: {name}", own, told, RETRAINED_ON))
             decay = [of for of in own if of.kind == "decay"]
             found.append(_line(f"the same by outcomes alone: {name}", decay, told, RETRAINED_ON))

@@ -7,6 +7,7 @@ from scipy.stats import norm
 
 from models.fairness.groups import EVERYBODY, levels_of
 from models.monitoring import counts, limits, prospective, signals
+from models.monitoring.agreement import LEAST, agreement
 from models.monitoring.counts import FEATURE
 from models.monitoring.prospective import AUROC, CAUGHT, PPV, RATIO, Promise
 from models.monitoring.series import ABSENT, LEVEL, Series, series_of, shifts
@@ -213,3 +214,77 @@ def test_fewer_nights_show_every_weekday():
     left = prospective.thinned(rows, most=len(rows) // 7)
     assert len(left) <= len(rows) / 7
     assert left["as_of_date"].dt.day_of_week.nunique() == 7
+
+
+def scored(night: str, version: str, risks: np.ndarray) -> pd.DataFrame:
+    """A published night of as many subjects as there are risks."""
+    return pd.DataFrame(
+        {
+            "as_of_date": pd.Timestamp(night),
+            "subject_id": subjects(len(risks)),
+            "model_version": version,
+            "probability": risks,
+        }
+    )
+
+
+def test_agreement_is_spearmans_by_hand():
+    """30 subjects whose risks are turned round agree by -1; with two neighbours swapped by 1 - 6 x 2 / (30 x 899)."""
+    risks = np.linspace(0.01, 0.3, 30)
+    swapped = risks[[1, 0, *range(2, 30)]]
+    night = pd.Timestamp("2026-07-02")
+    for then, expected in ((risks[::-1], -1.0), (swapped, 1 - 12 / (30 * 899))):
+        found = agreement(pd.concat([scored("2026-07-01", "1", then), scored("2026-07-02", "1", risks)]), night, 1)
+        assert found is not None
+        assert found.value == pytest.approx(expected)
+        assert found.n_subjects == 30
+
+
+def test_a_shuffled_order_is_lost_and_an_honest_retraining_is_not():
+    """Of 300 subjects: the risks of others are found on the first night; a model that agrees by about 0.6 is left in peace."""
+    generator = np.random.default_rng(1)
+    before, night = generator.normal(size=300), pd.Timestamp("2026-07-02")
+    honest = 0.6 * before + 0.8 * generator.normal(size=300)
+    for risks, is_lost in ((generator.permutation(before), True), (honest, False)):
+        rows = pd.concat([scored("2026-07-01", "1", norm.cdf(before)), scored("2026-07-02", "2", norm.cdf(risks))])
+        found = agreement(rows, night, 4 / 6)
+        assert found is not None
+        assert found.is_lost == is_lost
+
+
+def test_a_new_version_is_compared_with_the_last_night_of_the_one_before_it():
+    """Its own nights in between agree with it and say nothing; after a week they are what there is."""
+    generator = np.random.default_rng(2)
+    old, new = generator.random(100), generator.random(100)
+    nights = pd.date_range("2026-07-01", "2026-07-20")
+    rows = pd.concat(
+        [scored(f"{at:%Y-%m-%d}", "1" if k < 3 else "2", old if k < 3 else new) for k, at in enumerate(nights)]
+    )
+    told = [agreement(rows, at, 1) for at in nights]
+    assert told[0] is None
+    assert [found.with_version for found in told[1:]] == ["1"] * 9 + ["2"] * 10
+    assert [found.is_lost for found in told[1:]] == [False] * 2 + [True] * 7 + [False] * 10
+    assert {found.with_night for found in told[3:10]} == {pd.Timestamp("2026-07-03")}
+
+
+@pytest.mark.parametrize("risks", [np.full(100, 0.1), np.linspace(0, 1, 29)])
+def test_an_order_that_cannot_be_told_is_not_judged(risks):
+    """Equal risks have no order, and 29 subjects are too few."""
+    rows = pd.concat([scored("2026-07-01", "1", risks), scored("2026-07-02", "1", risks)])
+    assert agreement(rows, pd.Timestamp("2026-07-02"), 1) is None
+
+
+def test_an_order_at_the_line_is_seldom_called_lost():
+    """Pairs that truly agree by the least that is asked give no more alarms than are accepted."""
+    generator, lost, night = np.random.default_rng(3), 0, pd.Timestamp("2026-07-02")
+    # The Pearson correlation whose Spearman correlation it is.
+    rho = 2 * np.sin(np.pi * LEAST / 6)
+    for _ in range(400):
+        before = generator.normal(size=100)
+        risks = rho * before + np.sqrt(1 - rho**2) * generator.normal(size=100)
+        found = agreement(
+            pd.concat([scored("2026-07-01", "1", before), scored("2026-07-02", "1", risks)]), night, 365 * 0.01
+        )
+        assert found is not None
+        lost += found.is_lost
+    assert lost <= 10  # 4 expected; 11 or more are rarer than 1 in 300

@@ -4,13 +4,14 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from dagster import DagsterInstance, build_sensor_context
 
 from models.monitoring import counts
-from models.monitoring.signals import DECAY, DRIFT, Signal
+from models.monitoring.signals import DECAY, DRIFT, ORDER, Signal
 from pipelines import by_night
 from pipelines.cli import monitoring as command
 from pipelines.consent.erasure import erase_subjects
@@ -118,6 +119,25 @@ def test_a_damaged_delivery_is_left_out_and_named(installation):
     file.write_bytes(file.read_bytes()[:-10])
     assert published.follow(installation, f"{AS_OF:%Y-%m-%d}") == [f"{AS_OF:%Y-%m-%d}"]
     assert published.stored(installation, f"{AS_OF:%Y-%m-%d}").empty
+
+
+def test_a_model_that_shuffles_people_is_told_on_its_first_night_and_named(installation):
+    """Of forty subjects: the sentence says what the order is compared with; nothing is told where it holds."""
+    risks = np.linspace(0.01, 0.5, 40)
+    for at, version, told in (("2026-07-01", "m/1 (rule)", risks), ("2026-07-02", "m/2 (rule)", risks[::-1])):
+        rows = published.SCHEMA.empty_table().to_pandas()
+        rows["subject_id"] = [f"p{k}" for k in range(40)]
+        rows = rows.assign(**{by_night.NIGHT: pd.Timestamp(at).date()}, run_id=at, outcome="crisis", status="scored",
+                           model_version=version, probability=told)  # fmt: skip
+        published.put(installation.lake, pd.Timestamp(at), rows)
+    compared = [
+        watching.order(installation, at, published.lately(installation, at)) for at in ("2026-07-01", "2026-07-02")
+    ]
+    assert [n for n, _ in compared] == [0, 1]
+    assert compared[0][1] == []
+    (of,) = telling.findings(on("2026-07-02", *compared[1][1]), {})
+    assert of.kind == ORDER
+    assert "order people quite otherwise than those of m/1 (rule) before: rank agreement -1.00" in of.sentence
 
 
 def test_scores_that_are_no_longer_looked_back_on_are_forgotten(installation):

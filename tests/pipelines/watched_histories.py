@@ -10,8 +10,9 @@ import pandas as pd
 
 from features import history
 from models import alerting, resampling, risk
-from models.fairness.groups import levels_of
+from models.fairness.groups import EVERYBODY, levels_of
 from models.monitoring import counts, prospective, signals
+from models.monitoring.agreement import agreement
 from models.monitoring.prospective import Promise
 from models.monitoring.series import series_of
 from models.outcomes import at_horizon
@@ -107,7 +108,19 @@ def told_of_scores(of: History, worsen: Worsen | None = None, onset: int = 30) -
         rows.loc[is_after, "model_version"] = WORSE
     rows = _alerted(of, rows)
     found = _of_charts(published.count(rows, {outcome.name: edges}, of.attributes))
-    return sorted([*found, *_of_looks(of, rows[rows[AS_OF] >= FIRST], promise)], key=lambda told: told.night)
+    found += [*_of_order(rows), *_of_looks(of, rows[rows[AS_OF] >= FIRST], promise)]
+    return sorted(found, key=lambda told: told.night)
+
+
+def _of_order(rows: pd.DataFrame) -> Iterator[Told]:
+    """Nights on which the order of risks was lost, and was not on the night before."""
+    was_lost = False
+    for night in sorted(rows.loc[rows[AS_OF] >= FIRST, AS_OF].unique()):
+        compared = agreement(rows, pd.Timestamp(night), signals.share_of(BUDGET))
+        is_lost = compared is not None and compared.is_lost
+        if is_lost and not was_lost:
+            yield Told((night - FIRST).days, signals.ORDER, published.RISK, EVERYBODY, signals.AGREEMENT)
+        was_lost = is_lost
 
 
 def _alerted(of: History, rows: pd.DataFrame) -> pd.DataFrame:
