@@ -52,7 +52,7 @@ def watch(installation: Installation, night: str) -> Watched:
     of_scores = published.count(tonight, bins.scores, subjects)
     store.keep(installation, pd.concat([*of_features, of_scores], ignore_index=True))
     _note_promises(installation, tonight)
-    found = _judge(installation, night, subjects, bins)
+    found = judge(installation, night, subjects, bins)
     why = retraining.ask(installation, night, found.record.new_signals)
     kept = replace(found.record, unreadable=unreadable, retrain_asked_for=why)
     record.keep(installation, kept)
@@ -72,7 +72,7 @@ def again(installation: Installation, night: str) -> Watched:
     return Watched(of_night, signals.charts(series, installation.settings.monitoring.false_alarms_per_year))
 
 
-def _judge(installation: Installation, night: str, subjects: pd.DataFrame, bins: Bins) -> Watched:
+def judge(installation: Installation, night: str, subjects: pd.DataFrame, bins: Bins) -> Watched:
     """What a night's counts and past scores say, given what earlier nights found; nothing is written."""
     series = series_of_nights(store.load(installation, night), bins.begun)
     found = signals.charts(series, installation.settings.monitoring.false_alarms_per_year)

@@ -245,8 +245,7 @@ def watched(history, tmp_path):
     for night_of, part in rows.groupby("as_of_date"):
         published.put(made.lake, night_of, part)
     last = f"{pd.Timestamp(NIGHT) - pd.Timedelta(days=1):%Y-%m-%d}"
-    stored = published.stored(made, last)
-    yield made, last, watching.judge(made, last, stored, of.attributes, bins), of
+    yield made, last, watching.judge(made, last, of.attributes, bins), of
     shutil.rmtree(made.settings.monitoring_folder)
 
 
@@ -282,7 +281,7 @@ def test_a_look_is_taken_weekly(watched, monkeypatch):
     made, last, found, of = watched
     record.keep(made, found.record)
     monkeypatch.setattr(turnout, "look", lambda *_: pytest.fail("looked again"))
-    next_night = watching.judge(made, NIGHT, published.stored(made, NIGHT), of.attributes, Bins(f"{FIRST:%Y-%m-%d}"))
+    next_night = watching.judge(made, NIGHT, of.attributes, Bins(f"{FIRST:%Y-%m-%d}"))
     assert next_night.record.looked_on == last
     assert next_night.record.figures == record.of(made, last).figures
 
