@@ -28,6 +28,7 @@ class NightRecord:
         figures: what was found then, tidy rows.
         retrain_asked_for: why a retraining was asked for; empty where none was.
         unreadable: nights looked back on whose delivery could not be read.
+        made_of: what was watched, and how: the run in force, and the section `monitoring:`.
     """
 
     night: str
@@ -38,6 +39,7 @@ class NightRecord:
     figures: list[dict[str, Any]] = field(default_factory=list)
     retrain_asked_for: str = ""
     unreadable: list[str] = field(default_factory=list)
+    made_of: str = ""
 
     @property
     def new_signals(self) -> list[Signal]:

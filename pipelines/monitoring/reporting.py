@@ -14,7 +14,7 @@ from models.monitoring.limits import COMPARED_DAYS, LEFT_OUT_DAYS, Chart
 from models.monitoring.series import shifts
 from pipelines import night_status
 from pipelines.installation import Installation
-from pipelines.monitoring import store, telling, watching
+from pipelines.monitoring import record, store, telling, watching
 from pipelines.monitoring.record import NightRecord
 from pipelines.monitoring.watching import Watched
 from pipelines.progress import Counts
@@ -29,29 +29,35 @@ SPLIT = "published"
 def watch_and_report(installation: Installation, night: str) -> tuple[Counts, NightRecord | None]:
     """Watch a night, write the page, give notice of what is new; no record where something kept it from being watched.
 
-    The night is delivered by now, and does not fail for it.
+    The night is delivered by now, and does not fail for it. Where it was watched as it is in force nothing is computed again.
     """
     installation.report("watching")
-    try:
-        watched = watching.watch(installation, night)
-    except obstacles() as error:
-        reason = f"The night could not be watched: {in_words(error)}"
-        night_status.add(installation, night, "amber", reason)
-        return {"not watched": reason}, None
-    write(installation, watched)
-    unreached = telling.spread(installation, watched.record)
-    told: Counts = {"signals": len(watched.record.signals), "new": len(watched.record.new), **watched.record.judged}
-    return told | ({"not told": " ".join(unreached)} if unreached else {}), watched.record
+    found = watching.kept(installation, night)
+    if found is None:
+        try:
+            watched = watching.watch(installation, night)
+        except obstacles() as error:
+            reason = f"The night could not be watched: {in_words(error)}"
+            night_status.add(installation, night, "amber", reason)
+            return {"not watched": reason}, None
+        write(installation, watched)
+        # The page first: what is on record is not looked at again.
+        found = watched.record
+        record.keep(installation, found)
+    unreached = telling.spread(installation, found)
+    told: Counts = {"signals": len(found.signals), "new": len(found.new), **found.judged}
+    return told | ({"not told": " ".join(unreached)} if unreached else {}), found
 
 
 def write(installation: Installation, watched: Watched) -> Path:
     """Write the page of a watched night, and the index of the report site."""
-    settings, record = installation.settings, watched.record
+    settings, of_night = installation.settings, watched.record
     told = words_of(installation)
     page = write_monitoring(
-        settings.reports_folder, record, telling.findings(record, told), watched.charts, shifts_of(installation, record.night), told,
+        settings.reports_folder, of_night, telling.findings(of_night, told), watched.charts,
+        shifts_of(installation, of_night.night), told,
         settings.monitoring.false_alarms_per_year,
-        Context(date.fromisoformat(record.night), dataset_name(installation), code_version=code_version()),
+        Context(date.fromisoformat(of_night.night), dataset_name(installation), code_version=code_version()),
     )  # fmt: skip
     write_index(settings.reports_folder)
     return page

@@ -16,6 +16,7 @@ from models.monitoring.signals import DECAY, Signal
 from models.outcomes import Outcome
 from pipelines import engineering
 from pipelines.by_night import NIGHT
+from pipelines.delivery.publish import run_in_force
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.monitoring import past, published, record, retraining, store, turnout
@@ -39,7 +40,7 @@ class Watched:
 
 
 def watch(installation: Installation, night: str) -> Watched:
-    """Count a night that was scored and delivered, judge it, and put it on record.
+    """Count a night that was scored and delivered, and judge it.
 
     Raises:
         Refused: the night's matrices are not at hand, or nobody was known.
@@ -54,9 +55,19 @@ def watch(installation: Installation, night: str) -> Watched:
     _note_promises(installation, tonight)
     found = judge(installation, night, subjects, bins)
     why = retraining.ask(installation, night, found.record.new_signals)
-    kept = replace(found.record, unreadable=unreadable, retrain_asked_for=why)
-    record.keep(installation, kept)
-    return replace(found, record=kept)
+    made_of = _made_of(installation, night)
+    return replace(found, record=replace(found.record, unreadable=unreadable, retrain_asked_for=why, made_of=made_of))
+
+
+def kept(installation: Installation, night: str) -> NightRecord | None:
+    """The record of a night that was watched as it is in force; equal run, equal data."""
+    found = record.of(installation, night)
+    return found if found is not None and found.made_of == _made_of(installation, night) else None
+
+
+def _made_of(installation: Installation, night: str) -> str:
+    settings = installation.settings
+    return f"{run_in_force(settings.deliveries_folder / night)} {settings.monitoring.model_dump_json()}"
 
 
 def again(installation: Installation, night: str) -> Watched:

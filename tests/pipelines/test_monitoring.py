@@ -49,6 +49,11 @@ def installation(tmp_path) -> Installation:
     return installed(tmp_path, retrain_on=["drift"])
 
 
+def by_other_rules(installation: Installation, monitoring: object) -> Installation:
+    """The same installation with another section `monitoring:`."""
+    return Installation(installation.settings.model_copy(update={"monitoring": monitoring}))
+
+
 def on(date: str, *found: Signal, new: tuple[int, ...] = ()) -> NightRecord:
     """A record of a night with these signals."""
     return NightRecord(date, {DRIFT: 10}, list(found), list(new))
@@ -110,6 +115,25 @@ def test_each_delivery_is_read_once(installation, monkeypatch):
     assert len(read) == 2
     assert set(stored["run_id"]) == {read[-1]}
     assert stored["horizon_days"].unique().tolist() == [14] if "horizon_days" in stored else len(stored) == 6
+
+
+def test_a_night_is_watched_once_for_each_delivery_that_is_in_force(installation, tmp_path, monkeypatch):
+    """The same night again is taken from the record; one that was published anew, or by another budget, is watched anew."""
+    at, watched = f"{AS_OF:%Y-%m-%d}", []
+
+    def watch(made: Installation, night: str) -> watching.Watched:
+        watched.append(night)
+        return watching.Watched(replace(on(night, HIGHER, new=(0,)), made_of=watching._made_of(made, night)), {})
+
+    monkeypatch.setattr(watching, "watch", watch)
+    for changed in ({}, {}, {"input_content": "late data"}):
+        deliver(installation, **changed)
+        told, found = reporting.watch_and_report(installation, at)
+        assert (told["signals"], found.signals) == (1, [HIGHER])
+    assert len(watched) == 2
+    stricter = installation.settings.monitoring.model_copy(update={"false_alarms_per_year": 1})
+    reporting.watch_and_report(by_other_rules(installation, stricter), at)
+    assert len(watched) == 3
 
 
 def test_a_damaged_delivery_is_left_out_and_named(installation):
