@@ -20,6 +20,8 @@ Places = NDArray[np.int64]
 Metric = tuple[float, float, float]
 # What a clinician knows without a model; a yield is what this rule misses.
 RULE = "history_and_tenure"
+ALERTS, FALSE_ALERTS, CAUGHT = "alerts_per_100_subject_weeks", "false_alerts_per_subject_month", "episodes_caught"
+PPV, QUIET_YIELD, LEAD_TIME = "ppv", "quiet_onset_yield", "lead_time_days"
 DAYS_PER_MONTH = 30
 NET_BENEFIT = "net_benefit_"
 # What acting on everybody or on nobody is worth, beside what predictors are.
@@ -63,9 +65,17 @@ class _Test:
 
     def ratio(self, part: Values, whole: Values, scale: float = 1.0) -> Metric:
         """One sum over subjects by another, in every resample; the first is the estimate."""
+        return resampling.with_interval(scale * self._divided(part, whole))
+
+    def share(self, part: Values, whole: Values, scale: float = 1.0) -> Metric:
+        """The same where the first sum counts some of what the second counts."""
+        value, low, high = resampling.share_with_interval(self._divided(part, whole), int(np.count_nonzero(whole)))
+        return scale * value, scale * low, scale * high
+
+    def _divided(self, part: Values, whole: Values) -> Values:
         with np.errstate(invalid="ignore", divide="ignore"):
-            values = scale * (self.weights @ part) / (self.weights @ whole)
-        return float(values[0]), *resampling.interval(values[1:])
+            divided: Values = (self.weights @ part) / (self.weights @ whole)
+        return divided
 
 
 def measure(
@@ -94,14 +104,17 @@ def measure(
         }
         if RULE in flagged and name != RULE:
             new = test.caught(of & _is_quiet(rows)) & ~test.caught(flagged[RULE])
-            found[name]["new_information_yield"] = test.ratio(test.by_owner(new), test.by_subject(of), 100.0)
+            found[name]["new_information_yield"] = test.share(test.by_owner(new), test.by_subject(of), 100.0)
     for name, chance in ((TREAT_ALL, 1.0), (TREAT_NONE, 0.0)) if thresholds else ():
         found[name] = _worths(test, np.full(len(rows), chance), thresholds)
     return found
 
 
-def of_alerts(rows: pd.DataFrame, label: Values, alerted: Flags, weights: Values) -> dict[str, Metric]:
-    """What alerts that were given, or would have been, caught and cost, each with its 95 % interval over resampled subjects.
+def of_alerts(rows: pd.DataFrame, label: Values, alerted: Flags, weights: Values) -> pd.DataFrame:
+    """What alerts that were given, or would have been, caught and cost: `metric, value, low, high, n_subjects, n_episodes`.
+
+    Intervals are 95 % ones over resampled subjects. The numbers are of the subjects whose rows a metric divides by, and of the
+    episodes that these rows come before.
 
     Args:
         rows, label, weights: as of `measure`; every scored row whose outcome is known.
@@ -109,12 +122,23 @@ def of_alerts(rows: pd.DataFrame, label: Values, alerted: Flags, weights: Values
     """
     test = _test(rows.reset_index(drop=True), label, weights)
     alerts, quiet = test.by_subject(alerted), test.caught(alerted & _is_quiet(rows))
-    return {
+    found = {
         **_burden_and_gain(test, alerted),
-        "ppv": test.ratio(test.by_subject(alerted & (label == 1)), alerts),
-        "quiet_onset_yield": test.ratio(test.by_owner(quiet), alerts, 100.0),
+        PPV: test.share(test.by_subject(alerted & (label == 1)), alerts),
+        QUIET_YIELD: test.share(test.by_owner(quiet), alerts, 100.0),
         **_lead_time(test, alerted),
     }
+    every, ahead = np.ones(len(rows), dtype=bool), test.episode >= 0
+    rest_on = {ALERTS: every, FALSE_ALERTS: every, CAUGHT: ahead, LEAD_TIME: alerted & ahead}
+    told = []
+    for metric, (value, low, high) in found.items():
+        of = rest_on.get(metric, alerted)
+        counts = {
+            "n_subjects": len(np.unique(test.subject[of])),
+            "n_episodes": len(np.unique(test.episode[of & ahead])),
+        }
+        told.append({"metric": metric, "value": value, "low": low, "high": high, **counts})
+    return pd.DataFrame(told)
 
 
 def _is_quiet(rows: pd.DataFrame) -> Flags:
@@ -127,9 +151,9 @@ def _burden_and_gain(test: _Test, of: Flags) -> dict[str, Metric]:
     alerts, every = test.by_subject(of), test.by_subject(np.ones(len(of)))
     episodes = test.by_owner(np.ones(len(test.owner), dtype=bool))
     return {
-        "alerts_per_100_subject_weeks": test.ratio(alerts, every, 700.0),
-        "false_alerts_per_subject_month": test.ratio(test.by_subject(of & (test.label == 0)), every, DAYS_PER_MONTH),
-        "episodes_caught": test.ratio(test.by_owner(test.caught(of)), episodes),
+        ALERTS: test.ratio(alerts, every, 700.0),
+        FALSE_ALERTS: test.ratio(test.by_subject(of & (test.label == 0)), every, DAYS_PER_MONTH),
+        CAUGHT: test.share(test.by_owner(test.caught(of)), episodes),
     }
 
 
@@ -165,7 +189,7 @@ def _persistence(test: _Test, of: Flags) -> Metric:
     is_pair, is_again = np.zeros(len(of), dtype=bool), np.zeros(len(of), dtype=bool)
     is_pair[pairs["row"]] = True
     is_again[pairs.loc[pairs["of_after"], "row"]] = True
-    return test.ratio(test.by_subject(is_again), test.by_subject(is_pair))
+    return test.share(test.by_subject(is_again), test.by_subject(is_pair))
 
 
 def _lead_time(test: _Test, of: Flags) -> dict[str, Metric]:
@@ -175,4 +199,4 @@ def _lead_time(test: _Test, of: Flags) -> dict[str, Metric]:
         return {}
     first = test.rows.loc[before, "days_to_event"].groupby(test.episode[before]).max()
     low, middle, high = np.quantile(first, [0.25, 0.5, 0.75])
-    return {"lead_time_days": (float(middle), float(low), float(high))}
+    return {LEAD_TIME: (float(middle), float(low), float(high))}

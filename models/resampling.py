@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
+from scipy import stats
 
 Values = NDArray[np.float64]
 BINS = 400
@@ -41,6 +42,19 @@ def interval(values: Values) -> tuple[float, float]:
 def with_interval(values: Values) -> tuple[float, float, float]:
     """The first entry is the estimate, the others its resamples."""
     return float(values[0]), *interval(values[1:])
+
+
+def share_with_interval(values: Values, n_subjects: int) -> tuple[float, float, float]:
+    """As `with_interval`, of a share (0 to 1) that so many subjects carry.
+
+    If it is 0 or 1 every resample repeats it, as if nothing else were possible. Then it is Wilson's interval of as many
+    independent trials as subjects: their rows are not independent, so it is rather too wide than too narrow.
+    """
+    value = float(values[0])
+    if value not in (0, 1):
+        return with_interval(values)
+    found = stats.binomtest(round(value * n_subjects), n_subjects).proportion_ci(LEVEL, "wilson")
+    return value, float(found.low), float(found.high)
 
 
 @dataclass(frozen=True)

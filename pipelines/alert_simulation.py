@@ -25,7 +25,12 @@ SINCE = "history_days_since_last_event"
 
 @dataclass(frozen=True)
 class Simulated:
-    """Tidy rows (`policy, outcome, tier, metric, value, low, high, n_subjects, n_episodes`), and how many nights they rest on."""
+    """Tidy rows, and how many nights they rest on.
+
+    Attributes:
+        rows: `policy, outcome, tier, metric, value, low, high, n_subjects, n_episodes`; the numbers are of the subjects and
+            episodes that a figure rests on. All are missing where those are too few subjects to be told of.
+    """
 
     rows: pd.DataFrame
     nights: int
@@ -118,26 +123,30 @@ def _outcomes(
         return
     n_subjects = rows["subject_id"].nunique()
     weights = np.vstack([np.ones(n_subjects), resampling.draws(n_subjects, 1000, seed)])
-    episodes = rows.loc[told == 1].assign(
-        onset=lambda r: r["index_date"] + pd.to_timedelta(r["days_to_event"], unit="D")
-    )
-    counts = {"n_subjects": n_subjects, "n_episodes": len(episodes[["subject_id", "onset"]].drop_duplicates())}
     for tier in (alerting.HIGH, "all"):
         alerted = np.zeros(len(label), dtype=bool)
         is_meant = decided["alert"].notna() & ((decided["tier"] == tier) | (tier == "all"))
         alerted[decided.loc[is_meant, "place"]] = True
         found = operational.of_alerts(rows, told, alerted[is_known], weights)
-        if episodes.loc[alerted[is_known][told == 1], "subject_id"].nunique() < SMALLEST_SUBJECTS:
-            # Of a few it would be somebody's own.
-            found.pop("lead_time_days", None)
-        for metric, (value, low, high) in found.items():
-            yield {"tier": tier, "metric": metric, "value": value, "low": low, "high": high, **counts}
+        yield from (
+            _told(found, rows.loc[alerted[is_known], "subject_id"].nunique()).assign(tier=tier).to_dict("records")
+        )
+
+
+def _told(found: pd.DataFrame, n_alerted: int) -> pd.DataFrame:
+    """The figures without those of a few subjects: they would be somebody's own.
+
+    False alarms go with the alerts of so few, which would follow from them and from how many alerts there were.
+    """
+    is_of_few = found["n_subjects"] < SMALLEST_SUBJECTS
+    is_of_few |= (found["metric"] == operational.FALSE_ALERTS) & (0 < n_alerted < SMALLEST_SUBJECTS)
+    figures = ["value", "low", "high", "n_subjects", "n_episodes"]
+    return found.assign(**found[figures].astype(float).mask(is_of_few))
 
 
 def _workload(decided: pd.DataFrame) -> Iterator[dict[str, object]]:
     """What it asks of a site: alerts in its usual and its fullest 7 nights, subjects that stand, and those who wait."""
     nights = pd.date_range(decided["as_of_date"].min(), decided["as_of_date"].max())
-    n_subjects = decided["subject_id"].nunique()
     for site, rows in decided.groupby("site"):
         alerted = rows[rows["alert"].notna()].groupby("as_of_date").size().reindex(nights, fill_value=0)
         weeks = alerted.rolling(min(7, len(nights))).sum().dropna()
@@ -151,4 +160,4 @@ def _workload(decided: pd.DataFrame) -> Iterator[dict[str, object]]:
         }  # fmt: skip
         for metric, value in told.items():
             yield {"tier": f"site {site}", "metric": metric, "value": float(value), "low": np.nan, "high": np.nan,
-                   "n_subjects": n_subjects, "n_episodes": np.nan}  # fmt: skip
+                   "n_subjects": rows["subject_id"].nunique(), "n_episodes": np.nan}  # fmt: skip

@@ -140,7 +140,10 @@ def _of_alerts(rows: pd.DataFrame, subject: NDArray[np.int64], weights: Values) 
     with np.errstate(invalid="ignore", divide="ignore"):
         caught = _sums(of_each["alert"].to_numpy(), owner, weights) / _sums(np.ones(len(owner)), owner, weights)
         ppv = _sums(alert * label, subject, weights) / _sums(alert, subject, weights)
-    return {CAUGHT: resampling.with_interval(caught), PPV: resampling.with_interval(ppv)}
+    return {
+        CAUGHT: resampling.share_with_interval(caught, len(np.unique(owner))),
+        PPV: resampling.share_with_interval(ppv, len(np.unique(subject[alert > 0]))),
+    }
 
 
 def _sums(values: Values, subject: NDArray[np.int64], weights: Values) -> Values:

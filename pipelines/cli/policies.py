@@ -53,7 +53,8 @@ def policy_command(
         )
     sentences = [
         f"{found.nights} nights, begun with nobody on alert; of {found.nights_with_outcomes} what became of somebody is known.",
-        "Proportions with 95 % intervals of resampled subjects. Where intervals overlap, a difference is not proven.",
+        "In brackets 95 % intervals over subjects (of days of warning: the quartiles), then the episodes and subjects that a figure "
+        "rests on. Where intervals overlap, a difference is not proven.",
     ]
     rows = found.rows.to_dict("records") if as_json else _beside(found.rows)
     return Answer("policy", rows, sentences=sentences, is_told_first=True)
@@ -90,12 +91,23 @@ def _keys(policies: "dict[str, AlertPolicy]") -> dict[str, dict[str, Any]]:
 
 def _beside(rows: "pd.DataFrame") -> list[dict[str, object]]:
     """A line for each metric, a column for each policy, as people read them."""
-    import pandas as pd
-
-    told = rows.assign(
-        told=[f"{v:.2f} ({low:.2f} to {high:.2f})" if pd.notna(low) else f"{v:.1f}" for v, low, high in
-              zip(rows["value"], rows["low"], rows["high"], strict=True)]
-    )  # fmt: skip
+    told = rows.assign(told=[_told(row) for row in rows.itertuples()])
     table = told.pivot(index=["outcome", "tier", "metric"], columns="policy", values="told").fillna("-")
     order = told.drop_duplicates(["outcome", "tier", "metric"]).set_index(["outcome", "tier", "metric"]).index
     return table.reindex(order).reset_index().to_dict("records")
+
+
+def _told(row: Any) -> str:
+    """A figure with its interval, and what it rests on."""
+    import math
+
+    from models.fairness.disclosure import FEW_SUBJECTS
+
+    if math.isnan(row.value):
+        return FEW_SUBJECTS
+    if math.isnan(row.n_episodes):
+        # What is asked of a site: a count of these nights, and no estimate.
+        return f"{row.value:.1f} ({row.n_subjects:.0f} subjects)"
+    # No alert at all says nothing of how many there might have been.
+    interval = f" ({row.low:.2f} to {row.high:.2f})" if row.low < row.high else ""
+    return f"{row.value:.2f}{interval}, {row.n_episodes:.0f} episodes, {row.n_subjects:.0f} subjects"

@@ -69,3 +69,25 @@ def test_without_an_alert_nothing_is_divided_by_zero():
     assert np.isnan(none["alert_persistence"][0])
     assert none["episodes_caught"][0] == 0
     assert "lead_time_days" not in none
+
+
+def of_alerts(rows: list[int]) -> pd.DataFrame:
+    """What alerts on these rows did, by metric."""
+    return operational.of_alerts(ROWS, LABEL, np.isin(np.arange(9), rows), EVERYBODY).set_index("metric")
+
+
+def test_each_figure_names_the_subjects_and_episodes_it_rests_on():
+    """Ann's 1st and 2nd and Cleo's 3rd: two of three alerts were right, of two subjects; one of two subjects' episodes was caught."""
+    counts = of_alerts([0, 1, 8])[["n_subjects", "n_episodes"]].apply(tuple, axis=1)
+    assert counts["alerts_per_100_subject_weeks"] == counts["false_alerts_per_subject_month"] == (3, 2)
+    assert counts["episodes_caught"] == (2, 2)
+    assert counts["ppv"] == counts["quiet_onset_yield"] == (2, 1)
+    assert counts["lead_time_days"] == (1, 1)
+
+
+def test_a_share_of_none_or_all_is_not_certain():
+    """Both of two subjects' episodes are caught: at least a third might have been, and not all; none of them: at most two thirds."""
+    every, none = of_alerts([0, 3]).loc["episodes_caught"], of_alerts([8]).loc["episodes_caught"]
+    assert tuple(every[["value", "low", "high"]]) == pytest.approx((1, 0.3424, 1), abs=1e-4)
+    assert tuple(none[["value", "low", "high"]]) == pytest.approx((0, 0, 0.6576), abs=1e-4)
+    assert of_alerts([8]).loc["quiet_onset_yield", "high"] == pytest.approx(79.35, abs=0.01)

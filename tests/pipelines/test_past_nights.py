@@ -2,7 +2,11 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -11,6 +15,7 @@ from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
 from tests.pipelines.small_job import foretide, make_smallest_home
 
+FORETIDE = Path(sys.executable).with_name("foretide")
 NIGHTS = ["2026-06-24", "2026-06-25", "2026-06-26"]
 MAPPING = """
 source: ward
@@ -34,6 +39,15 @@ def home(tmp_path_factory):
     return made
 
 
+@pytest.fixture(scope="module")
+def backtested(home):
+    """Deliveries of a backtest of two nights before the training, and what was in force when it began."""
+    before = content(home / ".state" / "deliveries")
+    code, _, errors = foretide(home, "backtest", "--from", "2026-06-15", "--to", "2026-06-16")
+    assert code == 0, errors
+    return home / ".state" / "backtests" / "2026-06-15_2026-06-16" / "deliveries", before
+
+
 def content(folder) -> dict[str, bytes]:
     """Every file below a folder of deliveries that is in force."""
     return {
@@ -52,12 +66,10 @@ def test_a_backtest_gives_the_bytes_that_the_nights_gave(home):
     assert len(answer["rows"]) == len(NIGHTS)
 
 
-def test_a_backtest_of_nights_before_the_training_is_by_a_model_that_had_not_seen_them(home):
+def test_a_backtest_of_nights_before_the_training_is_by_a_model_that_had_not_seen_them(home, backtested):
     """The champion saw beyond; its recipe is fitted as of the first night, and what is in force stays."""
-    before = content(home / ".state" / "deliveries")
-    code, answer, errors = foretide(home, "backtest", "--from", "2026-06-15", "--to", "2026-06-16")
-    assert code == 0, errors
-    folder = current(home / ".state" / "backtests" / "2026-06-15_2026-06-16" / "deliveries", pd.Timestamp("2026-06-16"))
+    deliveries, before = backtested
+    folder = current(deliveries, pd.Timestamp("2026-06-16"))
     assert verify(folder).is_whole
     assert read_scores(folder)["model_version"].str.contains("as-of-2026-06-15").all()
     assert content(home / ".state" / "deliveries") == before
@@ -78,6 +90,26 @@ def test_a_policy_is_simulated_on_delivered_nights_beside_another(home, tmp_path
     rows = pd.DataFrame(answer["rows"])
     most = rows[rows["metric"] == "alerts_in_7_nights_most"].groupby("policy")["value"].sum()
     assert most["proposed"] == 0 < most["in force"]
+
+
+def test_a_simulated_figure_names_what_it_rests_on_and_is_never_of_a_few(home, backtested, tmp_path):
+    """How often alerts were given rests on everybody; of alerts that nobody got there is no share."""
+    (tmp_path / "other.yaml").write_text("alert_policy: {high: {alerts_per_100_per_week: 0.1, floor: 1, action: look}, "
+                                         "elevated: {alerts_per_100_per_week: 0.1, floor: 1, action: look}}")  # fmt: skip
+    asked = ["policy", str(tmp_path / "other.yaml"), "--simulate", "--deliveries", str(backtested[0])]
+    rows = pd.DataFrame(foretide(home, *asked)[1]["rows"])
+    figures = rows[~rows["tier"].str.startswith("site")]
+    assert figures["n_subjects"].dropna().ge(10).all()
+    assert figures.loc[figures["n_subjects"].isna(), ["value", "low", "high", "n_episodes"]].isna().all(axis=None)
+    by = figures[figures["tier"] == "all"].set_index(["policy", "metric"])
+    assert np.isnan(by.loc[("proposed", "ppv"), "value"])
+    none, some = (by.loc[(policy, "alerts_per_100_subject_weeks")] for policy in ("proposed", "in force"))
+    assert none["value"] == 0 < some["low"] < some["value"] < some["high"]
+    rests_on = f"{some['n_episodes']:.0f} episodes, {some['n_subjects']:.0f} subjects"
+    told = subprocess.run([FORETIDE, *asked], cwd=home, capture_output=True, text=True, check=True).stdout
+    assert f"0.00, {rests_on}" in told
+    assert f"{some['value']:.2f} ({some['low']:.2f} to {some['high']:.2f}), {rests_on}" in told
+    assert "fewer than 10 subjects" in told
 
 
 def test_a_wrong_proposal_is_named(home, tmp_path):
