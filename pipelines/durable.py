@@ -4,8 +4,11 @@ Every published file, pointer and log entry goes through here, so that there is 
 """
 
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
+
+KEY_BYTES = 32
 
 
 def write(path: Path, chunks: Iterable[bytes]) -> None:
@@ -25,6 +28,17 @@ def replace(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}.partial")
     write(fresh, [content])
     fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def new_key(path: Path) -> None:
+    """Make a file of random bytes that nobody but its owner may read; whoever calls has seen that there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    write(partial, [secrets.token_bytes(KEY_BYTES)])
+    partial.replace(path)
     sync_folder(path.parent)
 
 

@@ -20,8 +20,8 @@ from pipelines.cohort import Cohort
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.lake import BUCKETS
-from pipelines.panel import Panel
 from pipelines.panel.extent import buckets_of
+from pipelines.panel.view import Panel
 from pipelines.release import shadow
 from pipelines.release.registry import model_name
 from pipelines.settings import Settings
@@ -133,8 +133,13 @@ def night_matrix(
     days, catalog = panels.computed_anew(panel(installation, night), asked), installation.settings.catalog()
     cohorts.refuse_an_empty_roster(days.cohort)
     index = days.cohort.roster[["subject_id"]].assign(index_date=days.cohort.as_of)
-    features = dict.fromkeys([COMPLETENESS, *_told_with(catalog, model.features)])
-    return pd.concat(built(installation, days, outcome, index, tuple(features)), ignore_index=True)
+    features = looked_at(catalog, model)
+    return pd.concat(built(installation, days, outcome, index, features), ignore_index=True)
+
+
+def looked_at(catalog: Catalog, model: HazardModel) -> tuple[str, ...]:
+    """What a night's scores by a model need: its features, what drivers are told in, and how complete data are."""
+    return tuple(dict.fromkeys([COMPLETENESS, *_told_with(catalog, model.features)]))
 
 
 def _scoring(installation: Installation, known: Cohort, outcome: Outcome) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from pipelines.cohort import Cohort
-from pipelines.delivery import erasure, parquet
+from pipelines.delivery import contract, erasure, parquet
 from pipelines.installation import Installation
 from pipelines.lake import sql_list
 from pipelines.training import deeds
@@ -33,7 +33,7 @@ def verdicts(installation: Installation, known: Cohort) -> pd.DataFrame:
 
 
 def _tiers(installation: Installation, said: pd.DataFrame, since: str, until: str) -> pd.Series:
-    """Row by row the tier of what a verdict is about; missing where it is not known."""
+    """Row by row the tier of what a verdict is about, the gravest where it is about several; missing where it is not known."""
     folders = erasure.folders(installation.settings.deliveries_folder)
     paths = [
         f"{path}"
@@ -48,7 +48,8 @@ def _tiers(installation: Installation, said: pd.DataFrame, since: str, until: st
     with suppress(duckdb.Error), duckdb.connect() as connection:
         connection.register("asked", asked.astype(dict.fromkeys(("subject_id", "score_id", "outcome"), "object")))
         found = connection.execute(f"""
-            SELECT a.place, min(s.tier) AS tier FROM asked a JOIN read_parquet({sql_list(paths)}) s
+            SELECT a.place, arg_min(s.tier, list_position({list(contract.TIERS)}, s.tier)) AS tier
+            FROM asked a JOIN read_parquet({sql_list(paths)}) s
             ON s.score_id = a.score_id OR (a.score_id IS NULL AND s.subject_id = a.subject_id
                 AND s.as_of_date = a.as_of_date::DATE AND (a.outcome IS NULL OR s.outcome = a.outcome))
             GROUP BY a.place""").df()  # fmt: skip

@@ -111,7 +111,7 @@ def report(installation: Installation, night: str) -> Counts:
         overrides=overrides(installation),
     )  # fmt: skip
     write_nightly(
-        settings.reports_folder, count_rows(scores), alerts_page.of_night(scores), (), made.roster_size, page,
+        settings.reports_folder, count_rows(scores), alerts_page.of_night(scores), made.roster_size, page,
         serving(installation), status, feedback_page.section(said),
     )  # fmt: skip
     report_data(installation, night, installation.lake.load("plausibility_counts"))

@@ -8,7 +8,6 @@ from models import alerting, risk
 from pipelines import engineering
 from pipelines.cohort import Cohort
 from pipelines.installation import Installation
-from pipelines.release.registry import ServedModel
 from pipelines.scoring import Serving
 
 NO_ALERTS = alerting.NO_ALERTS.assign(outcome="")[["outcome", *alerting.ALERT_COLUMNS]]
@@ -23,21 +22,14 @@ def matrices(installation: Installation, known: Sequence[Cohort], served: Servin
         served: what is to score, and so which features.
     """
     index = pd.concat([of.roster[["subject_id"]].assign(index_date=of.as_of) for of in known], ignore_index=True)
-    days = engineering.panel(installation, f"{known[-1].as_of:%Y-%m-%d}")
-    return {
-        outcome.name: dict(_by_night(engineering.built(installation, days, outcome, index,
-                                                       _needed(installation, served[outcome.name]))))
-        for outcome in engineering.outcomes(installation)
-    }  # fmt: skip
+    days, catalog = engineering.panel(installation, f"{known[-1].as_of:%Y-%m-%d}"), installation.settings.catalog()
+    found: Matrices = {}
+    for outcome in engineering.outcomes(installation):
+        features = engineering.looked_at(catalog, risk.load(served[outcome.name].folder))
+        found[outcome.name] = dict(_by_night(engineering.built(installation, days, outcome, index, features)))
+    return found
 
 
 def _by_night(parts: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.Timestamp, pd.DataFrame]]:
     for night, rows in pd.concat(parts, ignore_index=True).groupby("index_date"):
         yield pd.Timestamp(str(night)).as_unit("us"), rows.reset_index(drop=True)
-
-
-def _needed(installation: Installation, served: ServedModel) -> tuple[str, ...]:
-    """Features of what serves, what drivers are told in, and how complete data are."""
-    catalog, found = installation.settings.catalog(), list(risk.load(served.folder).features)
-    found += [catalog.in_units[name] for name in found if name in catalog.in_units]
-    return tuple(dict.fromkeys([*found, engineering.COMPLETENESS]))

@@ -4,18 +4,16 @@ A token is random. Which subject it stands for is told by `subjects.json` alone,
 about: ids are kept as keyed hashes. Taking a line out of it leaves a token that stands for nobody, in the ledger for good.
 """
 
-import hmac
 import json
-import os
 import secrets
 from collections.abc import Collection
 from pathlib import Path
 
 from pipelines import durable
 from pipelines.errors import Fault, Refused
-from pipelines.pseudonyms import plain
+from pipelines.pseudonyms import keyed_hash
 
-KEY_BYTES, TOKEN_BYTES = 32, 16
+TOKEN_BYTES = 16
 KEY_NAME, LINKS_NAME = "key", "subjects.json"
 
 
@@ -35,7 +33,7 @@ class Tokens:
             Refused: two ids are spelled so alike that they would be one subject.
         """
         key, links = self._key(), self._links()
-        hashes = {name: _hash(key, name) for name in ids}
+        hashes = {name: keyed_hash(key, name) for name in ids}
         alike = len(hashes) - len(set(hashes.values()))
         if alike:
             raise Refused(
@@ -53,7 +51,7 @@ class Tokens:
     def keep(self, tokens: dict[str, str]) -> None:
         """Link the subjects with their tokens; on disk when this returns."""
         key = self._key()
-        self._write({**self._links(), **{_hash(key, name): token for name, token in tokens.items()}})
+        self._write({**self._links(), **{keyed_hash(key, name): token for name, token in tokens.items()}})
 
     def forget(self, ids: Collection[str]) -> int:
         """Destroy the link of the subjects, however their ids are spelled; how many were linked."""
@@ -63,7 +61,7 @@ class Tokens:
         if not links:
             return 0
         key = self._key()
-        gone = {_hash(key, name) for name in ids} & links.keys()
+        gone = {keyed_hash(key, name) for name in ids} & links.keys()
         if gone:
             self._write({name: token for name, token in links.items() if name not in gone})
         return len(gone)
@@ -88,15 +86,5 @@ class Tokens:
                 f"The key of the ledger's tokens in `{self._path.parent.name}` is gone, so nobody can tell by whom releases differ, "
                 f"nor whose score was asked about. Restore the file `{KEY_NAME}`, or release nothing more of this cohort."
             )
-        partial = self._key_path.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        durable.write(partial, [secrets.token_bytes(KEY_BYTES)])
-        partial.replace(self._key_path)
-        durable.sync_folder(partial.parent)
+        durable.new_key(self._key_path)
         return self._key_path.read_bytes()
-
-
-def _hash(key: bytes, subject_id: str) -> str:
-    return hmac.digest(key, plain(subject_id).encode(), "sha256").hex()

@@ -6,9 +6,7 @@ They lie apart from the state, which a backup would restore to before the withdr
 nobody can find out whom they stand for by trying ids; with it, only whether a given id is among them.
 """
 
-import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -17,9 +15,8 @@ from pathlib import Path
 
 from pipelines import durable
 from pipelines.errors import Fault
-from pipelines.pseudonyms import plain
+from pipelines.pseudonyms import keyed_hash
 
-KEY_BYTES = 32
 TOKEN_BYTES = 16
 
 
@@ -57,20 +54,20 @@ class Tombstones:
             return set()
         known = {tombstone.subject for tombstone in self.all}
         key = self.key()
-        return {name for name in ids if _keyed_hash(key, name) in known}
+        return {name for name in ids if keyed_hash(key, name) in known}
 
     def find(self, subject_id: str) -> Tombstone | None:
         """The subject's tombstone, if there is one."""
         if not self.all:
             return None
-        sought = _keyed_hash(self.key(), subject_id)
+        sought = keyed_hash(self.key(), subject_id)
         return next((tombstone for tombstone in self.all if tombstone.subject == sought), None)
 
     def bury(self, ids: Iterable[str], at: str, retrain_by: str) -> None:
         """Set a tombstone for each subject that has none; it is on disk when this returns."""
         key = self.key()
         known = {tombstone.subject for tombstone in self.all}
-        subjects = dict.fromkeys(_keyed_hash(key, name) for name in ids)
+        subjects = dict.fromkeys(keyed_hash(key, name) for name in ids)
         fresh = [Tombstone(subject, secrets.token_hex(TOKEN_BYTES), at, retrain_by)
                  for subject in subjects if subject not in known]  # fmt: skip
         lines = "".join(json.dumps(asdict(tombstone)) + "\n" for tombstone in [*self.all, *fresh])
@@ -90,16 +87,5 @@ class Tombstones:
                 f"The key of the tombstones in `{self._key_path.parent.name}` is gone, so nobody can tell who withdrew. "
                 "Restore the file `key`, or move the folder away and withdraw everybody again."
             )
-        folder = self._key_path.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = self._key_path.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        durable.write(partial, [secrets.token_bytes(KEY_BYTES)])
-        partial.replace(self._key_path)
-        durable.sync_folder(folder)
+        durable.new_key(self._key_path)
         return self._key_path.read_bytes()
-
-
-def _keyed_hash(key: bytes, subject_id: str) -> str:
-    return hmac.digest(key, plain(subject_id).encode(), "sha256").hex()

@@ -55,7 +55,6 @@ def write_nightly(
     folder: Path,
     counts: pd.DataFrame,
     alerts: Mapping[str, AlertsNight],
-    notices: Sequence[str],
     roster: int,
     context: Context,
     serving: Sequence[Serving],
@@ -67,7 +66,6 @@ def write_nightly(
     Args:
         counts: as of `count_rows`.
         alerts: by outcome, as of `alerts.of_night`.
-        notices: sentences about the night: streams that were empty, a model from the cache.
         roster: subjects that had to have a row.
         serving: what scored each outcome.
         status: what is on record about the night.
@@ -83,7 +81,6 @@ def write_nightly(
         context,
         serving=[_serving(of) for of in serving],
         sections=[_section(str(name), part, alerts[str(name)]) for name, part in counts.groupby("outcome", sort=True)],
-        notices=[notice.replace("`", "") for notice in notices],
         roster=words.count(roster),
         delivered=words.count(delivered),
         is_whole=delivered == roster,

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -53,20 +54,25 @@ def killed_at(step: int) -> Any:
     return count
 
 
-def main(folder: Path) -> None:
-    """Publish and be killed at every step in turn."""
-    of = context("new")
-    rows = night(of)
+def at_every_step(folder: Path, work: Callable[[Path], object]) -> None:
+    """Do the work in copies of FOLDER/before, killed at every step in turn, until one gets to the end alive."""
     for step in range(1, 1000):
         root = folder / f"killed-{step:03}"
         shutil.copytree(folder / "before", root)
         child = os.fork()
         if child == 0:
             sys.setprofile(killed_at(step))
-            publish(root, rows, of)
+            work(root)
             os._exit(0)
         if os.waitpid(child, 0)[1] == 0:
             return
+
+
+def main(folder: Path) -> None:
+    """Publish and be killed at every step in turn."""
+    of = context("new")
+    rows = night(of)
+    at_every_step(folder, lambda root: publish(root, rows, of))
 
 
 if __name__ == "__main__":

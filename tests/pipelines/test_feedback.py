@@ -1,11 +1,14 @@
 """Clinicians' verdicts as counts: by month, and by the tier of the score that they are about; who is few is not shown."""
 
+import shutil
+
 import pandas as pd
 import pytest
 
 from models.acted_on import AUROC
 from models.baselines import MODEL
 from pipelines import cohort, feedback
+from pipelines.delivery.publish import publish
 from pipelines.installation import Installation
 from pipelines.reports import acted_on
 from pipelines.reports.feedback import FEW, section
@@ -57,6 +60,16 @@ def test_a_verdict_has_the_tier_of_the_score_that_it_is_about(clinic):
     assert set(found.loc[("ox-3", "acted"), "tier"]) == {"elevated", "not told"}
     assert set(found.loc[("ox-2", "acted"), "tier"]) == {"not told"}
     assert set(found["month"]) == {"2026-06"}
+
+
+def test_what_a_verdict_is_about_counts_at_its_gravest(clinic, tmp_path):
+    """A night that was delivered again with ox-3 in the high tier, elevated before: whichever was seen, the graver is meant."""
+    shutil.copytree(clinic.settings.home, tmp_path / "clinic")
+    of = Installation(load_settings(tmp_path / "clinic" / "foretide.yaml"))
+    again = made.context("2026-06-28", "again")
+    publish(of.settings.deliveries_folder, made.scored(again).replace({"tier": {"elevated": "high"}}), again)
+    found = feedback.verdicts(of, known(of, "2026-06-30"))
+    assert set(found.loc[(found["subject_id"] == "ox-3") & (found["tier"] != "not told"), "tier"]) == {"high"}
 
 
 def test_a_night_knows_only_the_verdicts_received_by_its_cutoff(clinic):

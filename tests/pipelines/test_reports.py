@@ -225,7 +225,7 @@ def night_page(folder, scores, roster, context, serving):
     words_of = {"subject_id": [f"s{n}" for n in range(len(scores))], "alert": None, "action": "look",
                 "reason_codes": [()] * len(scores)}  # fmt: skip
     rows = pd.DataFrame(words_of).join(scores)
-    return write_nightly(folder, count_rows(rows), alerts.of_night(rows), [], roster, context, serving)
+    return write_nightly(folder, count_rows(rows), alerts.of_night(rows), roster, context, serving)
 
 
 def test_a_night_tells_its_alerts_by_tier_and_who_waits(tmp_path):
@@ -236,7 +236,7 @@ def test_a_night_tells_its_alerts_by_tier_and_who_waits(tmp_path):
          "action": ["same-day review", "check-in", "look", "self-guided"],
          "reason_codes": [(), ("waits_for_capacity",), ("waits_for_capacity",), ()]}
     )  # fmt: skip
-    text = write_nightly(tmp_path, count_rows(scores), alerts.of_night(scores), [], 4, CONTEXT, []).read_text()
+    text = write_nightly(tmp_path, count_rows(scores), alerts.of_night(scores), 4, CONTEXT, []).read_text()
     cells = re.findall(r"<tr><th scope=\"row\">(High|Elevated|Baseline)</th>(.*?)</tr>", text)
     told = [(tier, *re.findall(r">([^<]+)</td>", row)) for tier, row in cells]
     assert told == [("High", "same-day review", "1", "1", "0", "0"), ("Elevated", "check-in", "1", "0", "0", "0"),
