@@ -33,6 +33,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file mypy-pipelines.ini
 	$(BIN)/lint-imports
 	$(BIN)/python -c "from pipelines.definitions import defs; defs.get_repository_def().load_all_definitions()"
 

@@ -52,7 +52,7 @@ def backtest(installation: Installation, first: str, last: str) -> Backtest:
     known = [engineering.cohort(installation, f"{night:%Y-%m-%d}") for night in nights]
     served = _served(installation, known[0], home / "models")
     matrices = past_nights.matrices(installation, known, served)
-    past, told = [past_nights.NO_ALERTS], []
+    past, told = [past_nights.NO_ALERTS], list[pd.DataFrame]()
     for of_night in known:
         installation.report("backtesting", len(told) / len(known))
         basis = scoring.based_on(installation, of_night, served, _lately(past, installation))

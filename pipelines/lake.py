@@ -147,7 +147,7 @@ class Lake:
             str(folder), schema, partition_by=list(PARTITION), configuration=DELTA
         )
         self.check_turn()
-        delta.create_write_transaction(pieces, "append", schema, list(PARTITION))
+        delta.create_write_transaction([*pieces], "append", schema, list(PARTITION))
 
     def delete_ingest(self, table: str, ingest_id: str) -> None:
         """Take back every row of an ingest that did not finish."""
@@ -240,7 +240,7 @@ class Lake:
             )
             stored = DeltaTable(str(folder))
             self.check_turn()
-            stored.create_write_transaction(parts, "append", stored.schema())
+            stored.create_write_transaction([*parts], "append", stored.schema())
             stored = DeltaTable(str(folder))
             self.check_turn()
             stored.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)

@@ -98,7 +98,7 @@ def _whole(time: pa.DataType) -> pa.DataType:
     return pa.int32() if pa.types.is_date32(time) else pa.int64()
 
 
-def _is_sorted(subjects: Codes, times: Codes) -> bool:
+def _is_sorted(subjects: Codes, times: NDArray[np.number]) -> bool:
     """Whether each subject's rows stand together in the order of their times."""
     changes = np.diff(subjects) != 0
     runs = int(changes.sum()) + 1

@@ -57,7 +57,7 @@ class Truth:
     @property
     def is_of_presence(self) -> bool:
         """Whether all that is asked is that something is there."""
-        return self.low is self.high is self.above is self.allowed is None
+        return all(asked is None for asked in (self.low, self.high, self.above, self.allowed))
 
 
 # Looked at once per delivery over all of its rows, not row by row.

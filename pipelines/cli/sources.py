@@ -90,7 +90,7 @@ def _source(format: str, path: Path | None, mapping: Path | None, settings: "Set
         raise Usage(f"`foretide ingest {format}` needs a PATH.")
     try:
         return FileSource(
-            format=format,  # type: ignore[arg-type]
+            format=format,
             path=path.resolve(),
             mapping=mapping.resolve() if mapping else None,
         )

@@ -108,7 +108,8 @@ def rewrite(table: Path, files: Collection[Path], change: Callable[[pa.Table], p
         if left is None:
             continue
         removed += rows.num_rows - left.num_rows
-        values = dict(part.split("=", 1) for part in path.relative_to(table).parts[:-1])
+        parts = (part.partition("=") for part in path.relative_to(table).parts[:-1])
+        values: dict[str, str | None] = {name: value for name, _, value in parts}
         # Removed long ago, as far as any retention is concerned.
         former = path.relative_to(table).as_posix()
         actions.append(RemoveAction(former, True, 0, path.stat().st_size, values))

@@ -12,7 +12,7 @@ from pipelines.release import fairness, reporting
 def report_fairness(context: AssetExecutionContext) -> MaterializeResult:
     """Whom the challenger serves better or worse, with intervals and verdicts, as one page and as tables."""
     told = fairness.audit(context.resources.installation, context.partition_key)
-    metadata = {}
+    metadata: dict[str, MetadataValue] = {}
     for of in told:
         rows = [TableRecord(row) for row in fairness.compared(of.shown)]
         metadata |= {of.outcome: MetadataValue.text(fairness.counted(of.audit)), f"{of.outcome}: verdicts": MetadataValue.table(rows),

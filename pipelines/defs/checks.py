@@ -1,6 +1,6 @@
 """Asset checks: what must hold of raw tables stops everything downstream, the rest warns; metadata are counts only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -106,7 +106,7 @@ def _few_bad(table: str, stream: StreamNight, most: float) -> AssetCheckResult:
 
 
 def _result(
-    table: str, check: str, passed: bool, metadata: dict[str, object], is_error: bool = False
+    table: str, check: str, passed: bool, metadata: Mapping[str, float | list[str]], is_error: bool = False
 ) -> AssetCheckResult:
     severity = AssetCheckSeverity.ERROR if is_error else AssetCheckSeverity.WARN
     return AssetCheckResult(

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from typing import cast
 
 from dagster import DagsterExecutionStepExecutionError, DagsterInstance, DagsterRun, ResourceDefinition, RetryRequested
 
@@ -114,7 +115,10 @@ def _execute(installation: Installation, instance: DagsterInstance, job: str, ni
             "reason and an end under `door: waivers:`."
         ) from None
     made = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
-    return {of.asset_key.to_user_string(): {name: told.value for name, told in of.metadata.items()} for of in made}
+    return {
+        of.asset_key.to_user_string(): {name: cast("float | str", told.value) for name, told in of.metadata.items()}
+        for of in made
+    }
 
 
 def _lacking(installation: Installation, night: str) -> str:

@@ -15,7 +15,7 @@ from dagster import (
     sensor,
 )
 from dagster._core.storage.tags import WILL_RETRY_TAG
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from features import errors as feature_errors
 from models import errors as model_errors

@@ -102,10 +102,11 @@ def chosen(lake: Lake, choice: Choice) -> pa.Table:
 
 def summary(lake: Lake, choice: Choice) -> list[dict[str, object]]:
     """What is kept, by table, rule, file and ingest: how many rows, and on which lines the first of them stand."""
-    rows = chosen(lake, choice)
-    found = duckdb.from_arrow(rows).query("rows", f"""
-        SELECT "table", rule, file, left(ingest_id, 12), count(*), list_sort(list(row_number))[1:{LINES_SHOWN}]
-        FROM rows GROUP BY ALL ORDER BY "table", rule, file, 4""").fetchall()  # fmt: skip
+    with lake.connection() as connection:
+        connection.register("rows", chosen(lake, choice))
+        found = connection.sql(f"""
+            SELECT "table", rule, file, left(ingest_id, 12), count(*), list_sort(list(row_number))[1:{LINES_SHOWN}]
+            FROM rows GROUP BY ALL ORDER BY "table", rule, file, 4""").fetchall()
     return [{"table": table, "rule": rule, "file": file, "ingest": ingest, "rows": count,
              "lines": ", ".join(map(str, lines)) + (", ..." if count > len(lines) else "")}
             for table, rule, file, ingest, count, lines in found]  # fmt: skip

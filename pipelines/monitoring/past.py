@@ -13,8 +13,8 @@ from pipelines import cohort as cohorts
 from pipelines import engineering
 from pipelines.installation import Installation
 from pipelines.lake import BUCKETS
-from pipelines.panel import Panel
 from pipelines.panel.extent import buckets_of
+from pipelines.panel.view import Panel
 
 Edges = Mapping[str, tuple[float, ...]]
 # Past nights that are counted when watching begins: what is compared with, and how distances usually are, are known at once.

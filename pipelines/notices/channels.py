@@ -116,7 +116,7 @@ def _note(path: Path, notice: Notice) -> None:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect would carry the bearer token to whomever it names."""
 
-    def redirect_request(self, *_: object) -> None:  # type: ignore[override]
+    def redirect_request(self, *_: object) -> None:
         return None
 
 

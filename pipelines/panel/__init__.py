@@ -91,7 +91,7 @@ def _go_on(panel: Panel, told: News, since: pd.Timestamp | None, connection: duc
     for name, store in every.items():
         store.commit(changes[name])
     past = changes[DAYS].others | changes[NOTES].others
-    changed = Changed(past - told.gone, pd.concat(fresh).groupby(level=0).min(), told.gone)
+    changed = Changed(frozenset(past - told.gone), pd.concat(fresh).groupby(level=0).min(), frozenset(told.gone))
     former = lake.load(FLAGS)
     found = flagging.renewed(panel, changed, former)
     lake.replace(FLAGS, found)

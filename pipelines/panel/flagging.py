@@ -171,6 +171,6 @@ def _looked_up(panel: Panel, unknown: pd.DataFrame, connection: duckdb.DuckDBPyC
     kept = rows.kept(panel.lake, panel.cohort, days, days.every_bucket, connection)
     columns = f"subject_id, {', '.join(DEVICE)}"
     every = told.project(columns) if kept is None else told.project(columns).union(kept.project(columns))
-    names = every.query("every", f"SELECT DISTINCT {columns}, {DEVICE_SQL} AS device FROM every").df()
+    names = every.project(f"{columns}, {DEVICE_SQL} AS device").distinct().df()
     names = names.assign(device=names["device"].to_numpy().astype(np.uint64).view(np.int64))
     return names.merge(first[["subject_id", "device"]])[["subject_id", "device", *DEVICE]]

@@ -105,10 +105,7 @@ def _known_new(
     rows = connection.sql(f"SELECT DISTINCT {columns}, received_at, is_added FROM panel_fresh WHERE {where}")
     dated = with_known_on(connection, "panel_fresh", rows, cohort.zones, cohort.cutoff, cohort.as_of)
     is_told = is_known_on_sql(f"DATE '{state.night}'")
-    found: pd.DataFrame = dated.query(
-        "dated", f"SELECT DISTINCT {columns} FROM dated WHERE is_added OR NOT {is_told}"
-    ).df()
-    return found
+    return dated.filter(f"is_added OR NOT {is_told}").project(columns).distinct().df()
 
 
 def _days_of(
@@ -136,9 +133,9 @@ def _kept(lake: Lake, cohort: Cohort, state: State, connection: duckdb.DuckDBPyC
     rows = kept_hours.kept_hours(lake, cohort.as_of, "TRUE", connection)
     if rows is None:
         return NO_DAYS
-    found = rows.query("kept", f"""
-        SELECT DISTINCT subject_id, DATE '1970-01-01' + (hour // 24)::INTEGER AS local_date FROM kept
-        WHERE NOT {is_known_on_sql(f"DATE '{state.night}'")}""").df()  # fmt: skip
+    was_known = is_known_on_sql(f"DATE '{state.night}'")
+    days = "subject_id, DATE '1970-01-01' + (hour // 24)::INTEGER AS local_date"
+    found = rows.filter(f"NOT ({was_known})").project(days).distinct().df()
     return _in_days(found[found["subject_id"].isin(cohort.zones.index)])
 
 

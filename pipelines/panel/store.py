@@ -136,7 +136,7 @@ class Store:
             return
         names = sorted({name for piece in change.added for name in pq.read_schema(self.folder / piece.path).names})
         delta = self._delta(names)
-        actions = [*change.removed, *change.added]
+        actions: list[AddAction | RemoveAction] = [*change.removed, *change.added]
         self._lake.check_turn()
         delta.create_write_transaction(actions, "append", delta.schema(), list(PARTITION))
         for former in change.removed:

@@ -1,6 +1,7 @@
 """Tries a registered model on the cohort of another installation, which it never saw; stores nothing in either but the look."""
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,7 +180,7 @@ def _missing(model: HazardModel, matrix: pd.DataFrame) -> list[str]:
     return [told] if empty else []
 
 
-def _too_few(risks: dict[str, object]) -> list[str]:
+def _too_few(risks: Collection[str]) -> list[str]:
     if external_validation.REFITTED in risks:
         return []
     return ["Too few subjects have an event to fit anything here: no refitted model, no simple rule to compare with."]

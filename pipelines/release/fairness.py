@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -77,7 +78,7 @@ def release(installation: Installation, told: Told) -> Release:
     return made
 
 
-def compared(shown: showing.Shown) -> list[dict[str, object]]:
+def compared(shown: showing.Shown) -> list[dict[str, Any]]:
     """The verdict of each comparison of two groups of one attribute, as far as they are large enough to be shown."""
     verdicts = shown.tables["verdicts"]
     rows = verdicts.loc[~verdicts["is_crossed"], list(COMPARED)].astype(object)

@@ -225,7 +225,8 @@ def _history(nights: Sequence[DataNight]) -> list[dict[str, Any]]:
     calendar = _calendar(nights)
     lines = []
     for name in nights[-1].streams:
-        charts = [_chart(label, [night and measure(night.streams[name]) for night in calendar.values()])
+        streams = [None if night is None else night.streams[name] for night in calendar.values()]
+        charts = [_chart(label, [None if stream is None else measure(stream) for stream in streams])
                   for label, measure in MEASURES.items()]  # fmt: skip
         if any(chart["highest"] for chart in charts):
             lines.append({"stream": words.plain(name), "charts": charts})

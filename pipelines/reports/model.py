@@ -213,7 +213,7 @@ def _surest(rows: pd.DataFrame) -> pd.DataFrame:
 def _gain(row: dict[str, Any], split: str) -> dict[str, str | bool]:
     """Whether the model beats the best baseline, in one sentence, and whether that is the gain that decides."""
     where = f"{words.TASKS.get(row['task'], row['task'])}, {words.SPLITS.get(row['split'], row['split'])}"
-    told = {"where": where, "is_deciding": (row["task"], row["split"]) == ("onset", split)}
+    told: dict[str, str | bool] = {"where": where, "is_deciding": (row["task"], row["split"]) == ("onset", split)}
     if not math.isfinite(row["value"]):
         return {**told, "verdict": INSUFFICIENT, "text": "Not estimable: too few subjects with an event."}
     verdict = words.proven(row, 0, PASS, FAIL, INSUFFICIENT)

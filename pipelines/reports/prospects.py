@@ -44,7 +44,7 @@ def _named(row: Mapping[str, Any]) -> str:
     return f"{words.plain(row['attribute'])}: {row['group']}"
 
 
-def _count(value: object) -> str:
+def _count(value: float) -> str:
     return words.DASH if pd.isna(value) else words.count(value)
 
 

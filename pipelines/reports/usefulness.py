@@ -99,7 +99,7 @@ def _of_late(own: pd.DataFrame) -> list[dict[str, str]]:
 
 def _months(rows: pd.DataFrame, rule: str | None) -> dict[str, Any]:
     """Months down; the metrics of the model and of the best rule across."""
-    models = [name for name in (MODEL, rule) if name in set(rows["model"])]
+    models = [name for name in (MODEL, rule) if name is not None and name in set(rows["model"])]
     by = rows.set_index(["group", "model", "metric"])
     asked = [(model, metric) for model in models for metric in MONTHLY]
     lines = []

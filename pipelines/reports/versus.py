@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from models.contest import DIFFERENCE, EVERYBODY
+from models.contest import DIFFERENCE
+from models.power import EVERYBODY
 from pipelines.release.comparing import Compared
 from pipelines.reports import words
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from models.baselines import CALLED, MODEL, called
+from models.fairness import disclosure
 from models.fairness.disclosure import (
-    DECIMALS,
     LEAST_DIFFERENCE,
     SMALLEST_SUBJECTS,
     TOO_NEAR,
@@ -19,6 +19,7 @@ from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, MANY, NOBODY, PASS
 from models.operational import NET_BENEFIT
 
 DASH = "–"
+DECIMALS = disclosure.DECIMALS
 
 
 class Word(NamedTuple):

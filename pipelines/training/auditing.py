@@ -75,7 +75,7 @@ def _is_assessed(installation: Installation, night: str, rows: pd.DataFrame) -> 
     """Whether a questionnaire was completed in the days before each row, as known by the night; 0 or 1."""
     known = engineering.cohort(installation, night)
     history = installation.lake.history("assessments", known.known_at, installation.lake.connection())
-    done = history.query("known", "SELECT DISTINCT subject_id, completed_at::DATE AS done_on FROM known").df()
+    done = history.project("subject_id, completed_at::DATE AS done_on").distinct().df()
     done = done.assign(done_on=pd.to_datetime(done["done_on"]).astype(rows["index_date"].dtype)).sort_values("done_on")
     keyed = rows[KEY].assign(row=np.arange(len(rows))).sort_values("index_date", kind="stable")
     last = pd.merge_asof(

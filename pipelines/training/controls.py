@@ -158,9 +158,9 @@ def _recomputed(
     what = f"{len(stored)} rows of {stored['subject_id'].nunique()} subjects on {stored['index_date'].nunique()} dates"
     if not differs.any():
         return _row(RECOMPUTED, 0.0, True, f"{len(features)} features of {what} are what raw rows of their time give")
-    changed = [name for name, differ in zip(features, differs.any(axis=0), strict=True) if differ]
+    changed = [name for name, differ in zip(features, np.any(differs, axis=0), strict=True) if differ]
     later = stored[KEY].merge(raw.of_later_knowledge(stored, changed), on=KEY)
-    is_else = (differs[:, differs.any(axis=0)] & _differs(stored, later, changed)).any(axis=0)
+    is_else = np.any(differs[:, differs.any(axis=0)] & _differs(stored, later, changed), axis=0)
     leaks: dict[str, list[str]] = {}
     for name, not_by_later in zip(changed, is_else, strict=True):
         of_time = FUTURE_ROW if not_by_later else LATER_REVISION
@@ -213,7 +213,7 @@ def _refitted(
     what = f"{len(expected)} test rows of one fold by {len(names)} predictors"
     if not differs.any():
         return _row(REFITTED, 0.0, True, f"risks of {what} are those of fits that cannot see test rows")
-    of = ", ".join(name for name, differ in zip(names, differs.any(axis=0), strict=True) if differ)
+    of = ", ".join(name for name, differ in zip(names, np.any(differs, axis=0), strict=True) if differ)
     told = (
         f"{int(differs.sum())} risks of {what} are not those of fits that cannot see test rows: {FULL_DATA_FIT} of {of}"
     )

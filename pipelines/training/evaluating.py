@@ -189,7 +189,7 @@ def evaluate_outcome(
             report(f"evaluating {outcome.name}, {task}", share)
 
         predicted = protocol.cross_predict(
-            matrix, of_task, outcome.horizons_days, predictors, planned, training.train_every_days, training.seed,
+            matrix, of_task, outcome.horizons_days, tuple(predictors), planned, training.train_every_days, training.seed,
             training.threads, progress,
         )  # fmt: skip
         found += predicted
@@ -249,7 +249,7 @@ def _aurocs(
     own = training.seed + seed
     planned = [planned for planned in planned_splits(onset, outcome, training, own) if planned.name == split]
     predicted = protocol.cross_predict(
-        matrix, onset, outcome.horizons_days, predictors, planned, training.train_every_days, own, training.threads,
+        matrix, onset, outcome.horizons_days, tuple(predictors), planned, training.train_every_days, own, training.threads,
         lambda share: report(f"seed {seed + 1} of {training.seeds}, {outcome.name}", share),
     )  # fmt: skip
     return pd.concat([evaluation.aurocs(p) for p in predicted])

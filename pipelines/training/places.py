@@ -24,13 +24,8 @@ def device_models(lake: Lake, cohort: Cohort) -> pd.Series:
     connection, counts = lake.connection(), []
     for table in WORN:
         rows = lake.history(table, cohort.known_at, connection)
-        found = rows.query(
-            "known",
-            """
-            SELECT subject_id, device_model, count(*) AS n FROM known
-            WHERE device_model IS NOT NULL AND device_model <> '' GROUP BY ALL""",
-        )
-        counts.append(found.df())
+        worn = rows.filter("device_model IS NOT NULL AND device_model <> ''")
+        counts.append(worn.aggregate("subject_id, device_model, count(*) AS n").df())
     of = pd.concat(counts).groupby(["subject_id", "device_model"], as_index=False)["n"].sum()
     most = of.sort_values(["n", "device_model"], ascending=[False, True]).drop_duplicates("subject_id")
     return most.set_index("subject_id")["device_model"]

@@ -42,7 +42,7 @@ class Recomputation:
         self._buckets = ", ".join(str(bucket) for bucket in sorted({bucket_of(name) for name in subjects}))
         for table in PANEL_STREAMS:
             rows = self._lake.history(table, night.known_at, self._connection).filter(f"bucket IN ({self._buckets})")
-            rows.query("known", "SELECT * FROM known SEMI JOIN asked USING (subject_id)").create(f"raw_{table}")
+            rows.filter("subject_id IN (SELECT subject_id FROM asked)").create(f"raw_{table}")
 
     def of(self, index: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
         """Features of index rows from what was known at their own cutoffs; missing for subjects nobody knew by then.

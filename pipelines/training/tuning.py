@@ -205,7 +205,7 @@ def _found(
     installation.report(f"testing what was chosen, {outcome.name}")
     predicted = tuning.tested(search, planned, left_out, baselines, how.threads)
     rows = tuning.gains(predicted, search, dataset_name(installation), outcome.name, how.resamples)
-    whole = [float(t.value) for t in done[EVERYBODY][:among] if t.state == TrialState.COMPLETE]
+    whole = [t.value for t in done[EVERYBODY][:among] if t.value is not None and t.state == TrialState.COMPLETE]
     tried = [trial for of in done.values() for trial in of]
     return Tuned(
         rows=rows,

@@ -14,7 +14,7 @@ from models.fairness.audit import REFERENCE, REST, Audited
 from models.fairness.groups import EVERYBODY
 from models.fairness.showing import COUNTS, Shown
 from models.fairness.thresholds import RISK, TOP_SHARE
-from models.fairness.verdicts import FAIL
+from models.fairness.verdicts import FAIL, INSUFFICIENT
 from pipelines.reports import plots, words
 from pipelines.reports.fairness import findings, references
 from pipelines.reports.fairness import former as formers
@@ -93,8 +93,14 @@ def sentences(shown: Shown) -> list[str]:
     """What was found by each attribute, for a terminal."""
     view = View(shown)
     found = [findings.of_attribute(view, name) for name in view.attributes]
-    lines = [(of, *(f"{of.name} {group}: {said}" for group, said in of.sentences)) for of in found]
-    return [line for of, *said in lines for line in (f"{of.name}: {of.headline} {of.hidden}".strip(), *said)]
+    return [
+        line
+        for of in found
+        for line in (
+            f"{of.name}: {of.headline} {of.hidden}".strip(),
+            *(f"{of.name} {group}: {said}" for group, said in of.sentences),
+        )
+    ]
 
 
 def verdicts(shown: Shown) -> list[dict[str, object]]:
@@ -232,7 +238,7 @@ def _crossed(view: View) -> dict[str, Any]:
         "tally": made.crossed_tally(view),
         "n_groups": n,
         "n_hidden": view.n_crossed_hidden,
-        "verdict": FAIL if gaps.rows else findings.INSUFFICIENT,
+        "verdict": FAIL if gaps.rows else INSUFFICIENT,
     }
 
 

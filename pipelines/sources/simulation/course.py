@@ -124,7 +124,7 @@ def _states(who: People, season_of_day: Array, luck: Array, start: Array) -> NDA
     state = np.zeros(luck.shape, dtype=np.int8)
     state[:, 0] = np.where((start < 0.08) & (who.susceptibility > 0.001), RECOVERY, STABLE)
     rows = np.arange(len(who))
-    for day in range(state.shape[1] - 1):
+    for day in range(luck.shape[1] - 1):
         upto = transitions(who.susceptibility, season_of_day[:, day]).cumsum(axis=-1)[rows, state[:, day]]
         state[:, day + 1] = (luck[:, day, None] >= upto[:, :-1]).sum(axis=1)
     return state

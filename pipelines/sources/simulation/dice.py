@@ -9,7 +9,8 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+# Of 32 bits; what numpy says of a quotient is that it may have more.
+Array = NDArray[np.floating]
 
 
 class Dice:

@@ -35,7 +35,7 @@ def sleep(g: Group) -> tuple[pd.DataFrame, pd.DataFrame]:
     naps = _episodes(
         g, has_nap, begins, begins + 0.4 + (LONGEST_NAP_H - 0.4) * luck[:, 4], noise, luck[:, 5], kind="nap"
     )
-    return tuple(pd.concat(parts, ignore_index=True) for parts in zip(nights, naps, strict=True))  # type: ignore[return-value]
+    return tuple(pd.concat(parts, ignore_index=True) for parts in zip(nights, naps, strict=True))
 
 
 def _episodes(

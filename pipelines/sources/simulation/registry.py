@@ -97,8 +97,8 @@ def care_status(g: Group) -> tuple[pd.DataFrame, pd.DataFrame]:
     for status, ended in ((DISCHARGED, life.discharged), (DECEASED, life.deceased)):
         subject = np.flatnonzero(ended >= 0)
         changes.append((subject, ended[subject], np.full(len(subject), status)))
-    subject, day, status = (np.concatenate(part) for part in zip(*changes, strict=True))
-    return _statuses(g, subject, day, status), pd.DataFrame()
+    subjects, days, statuses = (np.concatenate(part) for part in zip(*changes, strict=True))
+    return _statuses(g, subjects, days, statuses), pd.DataFrame()
 
 
 def _in_care(g: Group) -> np.ndarray:

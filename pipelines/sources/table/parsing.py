@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-Values = pa.ChunkedArray | pa.Array
+Values: TypeAlias = pa.ChunkedArray | pa.Array
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Particles(NamedTuple):
     `past` 14 of it are by strength, as is the `mean` of the traits; `covariance` is by day only.
     """
 
-    count: Codes
+    count: Codes  # type: ignore[assignment] # nobody counts in the tuple
     stage: Codes
     ill: Codes
     share: Values

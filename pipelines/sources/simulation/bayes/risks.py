@@ -105,7 +105,7 @@ def _events(events: pd.DataFrame, first: pd.Timestamp, enrolled: int, days: int)
     news = pd.DataFrame({"known": _days(known, first), "day": _days(day, first)})
     news["change"] = np.repeat([1, -1], [len(events), len(gone)])
     news = news[(news["day"] >= enrolled) & (news["day"] < days)].sort_values("known", kind="stable")
-    return tuple(news[name].to_numpy() for name in ("known", "day", "change"))  # type: ignore[return-value]
+    return tuple(news[name].to_numpy() for name in ("known", "day", "change"))
 
 
 def _statuses(care: pd.DataFrame, first: pd.Timestamp, days: int) -> np.ndarray:

@@ -101,7 +101,7 @@ def _effects(seen, white, signal):  # type: ignore[no-untyped-def]
                 spread[one] = 1 / inverse[place, place]
                 sleep[one] = white[:, place] * spread[one]
     noise = np.array([reading.asleep_noise(signal), reading.middle_noise(signal)])
-    return Effects(seen.weights @ white.T, np.any(seen.place == evidence.PHQ), sleep, spread, noise)
+    return Effects(seen.weights @ white.T, bool(np.any(seen.place == evidence.PHQ)), sleep, spread, noise)
 
 
 @njit(nogil=True, error_model="numpy")
