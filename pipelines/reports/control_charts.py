@@ -10,8 +10,10 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from pipelines.reports import words
 from pipelines.reports.plots import BLUE, GREY, LOOK, ORANGE, PALE, WIDTH_IN, svg
 
 IN_A_ROW = 3
@@ -20,13 +22,17 @@ PANEL_HEIGHT_IN = 1.7
 
 @dataclass(frozen=True)
 class Panel:
-    """One series: its nights, values, what was expected and how far from it is ordinary, and alarms; of shape (n_nights,) each."""
+    """One series: its nights, values, what was expected and how far from it is ordinary, and alarms; of shape (n_nights,) each.
+
+    `is_share` tells that values are shares of people, 0 to 1.
+    """
 
     nights: pd.DatetimeIndex
     value: NDArray[np.float64]
     expected: NDArray[np.float64]
     reach: NDArray[np.float64]
     is_alarm: NDArray[np.bool_]
+    is_share: bool = False
 
 
 def draw(panels: Mapping[str, Panel], alt: str) -> Markup:
@@ -44,7 +50,10 @@ def draw(panels: Mapping[str, Panel], alt: str) -> Markup:
 
 def _panel(axis: Axes, title: str, of: Panel) -> None:
     nights = of.nights.to_numpy()
-    axis.fill_between(nights, of.expected - of.reach, of.expected + of.reach, color=PALE, lw=0)
+    # No share is below none or beyond all.
+    least, most = (0.0, 1.0) if of.is_share else (-np.inf, np.inf)
+    low, high = (np.clip(end, least, most) for end in (of.expected - of.reach, of.expected + of.reach))
+    axis.fill_between(nights, low, high, color=PALE, lw=0)
     axis.plot(nights, of.expected, color=GREY, lw=0.8, ls=(0, (4, 3)))
     axis.plot(nights, of.value, color=BLUE, lw=1.2)
     axis.plot(nights[of.is_alarm], of.value[of.is_alarm], "^", color=ORANGE, ms=4)
@@ -55,3 +64,5 @@ def _panel(axis: Axes, title: str, of: Panel) -> None:
     axis.set_title(title, fontsize=8)
     axis.tick_params(labelsize=7)
     axis.locator_params(axis="y", nbins=4)
+    if of.is_share:
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda share, _: words.percent(round(share, 4))))

@@ -37,19 +37,10 @@ LONGEST_TITLE = 46
 # A chart of fewer nights shows nothing.
 FEWEST_DRAWN = 7
 NAMES = {"risk": "Risk", "scored": "Have a score", "alerted": "Alerted"}
-COLUMNS = (
-    "Thing",
-    "What of it",
-    "In whom",
-    "Subjects",
-    "Tonight",
-    "Expected",
-    "Ordinary within ±",
-    "Distance in limits",
-    "Shift (PSI)",
-)
+# Whose values are shares of people.
+OF_SHARES = (MISSINGNESS, VOLUME)
 OF_SCORES = {
-    "auroc": "AUROC", "observed_to_expected": "Events, observed to expected", "calibration_slope": "Calibration slope",
+    "auroc": "AUROC", "observed_to_expected": "Events for each foreseen", "calibration_slope": "Calibration slope",
     "calibration_intercept": "Calibration intercept", "brier": "Brier score", "episodes_caught": "Episodes caught",
     "alert_ppv": "Alerts followed by an event",
 }  # fmt: skip
@@ -114,8 +105,9 @@ def _charts(of: Chart, order: pd.DataFrame, told: Mapping[str, str]) -> Markup:
         k = row["place"]
         whom = "everybody" if row["group"] == EVERYBODY else row["group"]
         panels[f"{_short(_name(row, told))}\n{STATISTICS[row['statistic']]}, {whom}"] = Panel(
-            of.series.nights, of.series.value[:, k], of.expected[:, k], of.reach[:, k], of.is_alarm[:, k]
-        )
+            of.series.nights, of.series.value[:, k], of.expected[:, k], of.reach[:, k], of.is_alarm[:, k],
+            is_share=row["statistic"] in (ABSENT, SHARE),
+        )  # fmt: skip
     if not panels or np.isfinite(of.series.value).any(axis=1).sum() < FEWEST_DRAWN:
         return Markup()
     return control_charts.draw(
@@ -134,18 +126,24 @@ def _short(name: str) -> str:
 
 
 def _table(kind: str, order: pd.DataFrame, told: Mapping[str, str]) -> Table:
-    rows = []
+    rows, is_share = [], kind in OF_SHARES
+    unit, scale, decimals = (" (%)", 100, 1) if is_share else ("", 1, words.DECIMALS)
+    columns = (
+        "Thing", "What of it", "In whom", "Subjects", f"Tonight{unit}", f"Expected{unit}", f"Ordinary within ±{unit}",
+        "Distance in limits", "Shift (PSI)",
+    )  # fmt: skip
     for row in order.head(LINES).to_dict("records"):
+        value, expected, reach = (scale * row[name] for name in ("value", "expected", "reach"))
         cells = (
             tables.text(_name(row, told)), tables.text(STATISTICS[row["statistic"]]),
             tables.text("everybody" if row["group"] == EVERYBODY else row["group"]), tables.count(row["subjects"]),
-            tables.figure(row["value"], is_signed=row["statistic"] in (LEVEL, SPREAD)),
-            tables.figure(row["expected"], is_signed=row["statistic"] in (LEVEL, SPREAD)), tables.figure(row["reach"]),
+            tables.figure(value, is_signed=not is_share, decimals=decimals),
+            tables.figure(expected, is_signed=not is_share, decimals=decimals), tables.figure(reach, decimals=decimals),
             tables.figure(row["ratio"], is_signed=True), tables.figure(row["psi"]),
         )  # fmt: skip
         rows.append(Row(cells, is_own=bool(row["is_alarm"])))
     return Table(HEADINGS[kind], f"The {words.count(len(rows))} farthest from what is expected; beyond ±1 is out of the ordinary.",
-                 COLUMNS, tuple(rows))  # fmt: skip
+                 columns, tuple(rows))  # fmt: skip
 
 
 def _turnout(record: NightRecord) -> list[Table]:

@@ -166,6 +166,7 @@ def metric(name: str) -> Word:
     """The metric's words; its own name, spaced, where none are written."""
     kind, _, share = name.partition("_top_")
     if share and kind in TOP:
+        share = f"{share.removesuffix('%')} %"
         return Word(f"{TOP[kind].short}, top {share}", f"{TOP[kind].meaning}, when the top {share} are flagged")
     if name.startswith(NET_BENEFIT):
         risk = f"{name.removeprefix(NET_BENEFIT).removesuffix('%')} %"

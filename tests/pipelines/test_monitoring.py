@@ -282,6 +282,11 @@ def test_the_page_says_what_changed_and_names_nobody(watched):
     rows = reporting.rows(made, found)
     assert "The heart" in text
     assert "<svg" in text
+    missing = text[text.index("What is missing, and who") :]
+    # Shares are told in per cent, in figures as in charts; what is measured is not.
+    assert "Tonight (%)" in missing
+    assert "Tonight (%)" not in text[: text.index("What is missing, and who")]
+    assert " %</" in missing[: missing.index("</svg>")]
     for name in of.attributes["subject_id"]:
         assert name not in text
         assert name not in path.read_text()
