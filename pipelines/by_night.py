@@ -5,7 +5,8 @@ import pandas as pd
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from pipelines.lake import DELTA, WRITER, Lake, sql_list
+from pipelines.lake import DELTA, WRITER, Lake
+from pipelines.raw_rows import sql_list
 
 NIGHT = "as_of_date"
 

@@ -16,7 +16,8 @@ import pandas as pd
 from features.calendar import is_knowable_sql
 from features.tables import TABLES
 from pipelines import durable
-from pipelines.lake import RAW, Lake, sql_list
+from pipelines.lake import Lake
+from pipelines.raw_rows import RAW, sql_list
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pandas as pd
 from pipelines.cohort import Cohort
 from pipelines.delivery import contract, erasure, parquet
 from pipelines.installation import Installation
-from pipelines.lake import sql_list
+from pipelines.raw_rows import sql_list
 from pipelines.training import deeds
 
 # Months with the night's own; a verdict is on a score of that time, or of some weeks before.

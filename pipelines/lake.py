@@ -3,12 +3,12 @@
 Raw tables live in `raw/<table>`, partitioned by `bucket` (a stable hash of the subject) and `month` of the event;
 derived tables are overwritten whole in `derived/<name>`, but for those that grow by what is new (`panel/`). DuckDB reads
 the files of a Delta version: the Arrow readers of the Delta package abort the process at exit. What may get in is the
-door's affair (`door/`).
+door's affair (`door/`); the SQL over raw rows is `raw_rows`.
 """
 
 import uuid
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +20,11 @@ from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_delt
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from features.calendar import is_knowable_sql
-from features.tables import ARROW_TYPES, TABLES, Table
-from pipelines import locks
+from features.tables import TABLES, Table
+from pipelines import locks, raw_rows
 from pipelines.locks import Lock
 from pipelines.pieces import PARTITION, remove_pieces, write_parts, write_pieces
+from pipelines.raw_rows import FAMILIES, RAW, REPEATS, sql_list
 
 LOCK_NAME = "writing.lock"
 # A property of every table, changed whenever a process that was stopped is superseded.
@@ -32,10 +32,6 @@ TURN = "foretide.turn"
 # In the place of what a derived table was derived from, while it is being written.
 UNFINISHED = "unfinished"
 BUCKETS = 16
-# Families of raw tables: the rows, and the keys of rows that a later delivery said again.
-RAW, REPEATS = "raw", "repeats"
-FAMILIES = (RAW, REPEATS)
-US_PER_DAY = 86_400_000_000
 # Nothing may survive an erasure: no log or file is kept longer than its successor, and statistics, which would hold
 # identifiers, are not collected.
 DELTA = {
@@ -50,10 +46,6 @@ WRITER = WriterProperties(
     default_column_properties=ColumnProperties(statistics_enabled="NONE"),
 )
 MEMORY_LIMIT = "1GB"
-SQL_TYPES = {
-    ARROW_TYPES["string"]: "VARCHAR", ARROW_TYPES["integer"]: "INTEGER", ARROW_TYPES["real"]: "DOUBLE",
-    ARROW_TYPES["instant"]: "TIMESTAMPTZ", ARROW_TYPES["day"]: "DATE", ARROW_TYPES["flag"]: "BOOLEAN",
-}  # fmt: skip
 
 
 def bucket_of(subject_id: str) -> int:
@@ -165,63 +157,30 @@ class Lake:
         Latest is the greatest (received_at, version, ingest_id). Only subject-days with a correction are compared.
         """
         connection = connection or self.connection()
-        known = self._history_sql(table, known_at)
+        known = raw_rows.known_sql(table, self.files(table), known_at)
         # A deletion is never version 0, so the footers of most files tell that nothing in them was corrected.
         if not connection.sql(f"SELECT 1 FROM ({known}) WHERE version > 0 LIMIT 1").fetchall():
             return connection.sql(known)
-        key, latest_first = ", ".join(TABLES[table].key), "received_at DESC, version DESC, ingest_id DESC"
-        place = place_of(TABLES[table], "known")
-        revised_in = ", ".join(f"{expression} AS {name}" for name, expression in place.items())
-        is_in_it = " AND ".join(f"{expression} = revised.{name}" for name, expression in place.items())
-        # Inlined, not a view: a second read at another instant must not change what this relation yields.
-        return connection.sql(f"""
-            WITH known AS NOT MATERIALIZED ({known}),
-            revised AS MATERIALIZED (SELECT DISTINCT {revised_in} FROM known WHERE version > 0),
-            latest AS (
-                SELECT known.* FROM known SEMI JOIN revised ON {is_in_it}
-                QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {latest_first}) = 1)
-            SELECT known.* FROM known ANTI JOIN revised ON {is_in_it}
-            UNION ALL SELECT * FROM latest WHERE NOT is_deleted""")
+        return connection.sql(raw_rows.latest_sql(table, known))
 
     def history(
         self, table: str, known_at: pd.Timestamp, connection: duckdb.DuckDBPyConnection
     ) -> duckdb.DuckDBPyRelation:
         """Every version of every row received by `known_at`, deletions included."""
-        return connection.sql(self._history_sql(table, known_at))
+        return connection.sql(raw_rows.known_sql(table, self.files(table), known_at))
 
     def rows(self, table: str, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Every stored row, whenever received: for the door, never for features; a table nobody wrote is empty."""
-        return connection.sql(self._rows_sql(table))
+        return connection.sql(raw_rows.scan_sql(table, self.files(table)))
 
     def repeats(self, table: str, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Keys of rows that a delivery said again without news, with that receipt; for the door (see `versions.py`)."""
-        return connection.sql(self._rows_sql(table, REPEATS))
-
-    def _history_sql(self, table: str, known_at: pd.Timestamp) -> str:
-        instant = f"'{pd.Timestamp(known_at).isoformat()}'::TIMESTAMPTZ"
-        return f"SELECT * FROM ({self._rows_sql(table)}) WHERE {is_knowable_sql(instant)}"
+        return connection.sql(raw_rows.scan_sql(table, self.files(table, REPEATS), REPEATS))
 
     def files(self, table: str, family: str = RAW) -> list[str]:
         """The files that hold a raw table's rows; none if nobody wrote it."""
         delta = self._open(self.root / family / table)
         return [] if delta is None else delta.file_uris()
-
-    def _rows_sql(self, table: str, family: str = RAW) -> str:
-        return self.scan_sql(table, self.files(table, family), family)
-
-    def scan_sql(self, table: str, files: Collection[str], family: str = RAW) -> str:
-        """SQL of the rows in some files of a raw table."""
-        schema = TABLES[table].arrow_schema()
-        if family == REPEATS:
-            schema = pa.schema([schema.field(name) for name in (*TABLES[table].key, "received_at", "ingest_id")])
-        if not files:
-            nothing = ", ".join(f"NULL::{SQL_TYPES[field.type]} AS {field.name}" for field in schema)
-            return f"SELECT {nothing}, NULL::INTEGER AS bucket, NULL::VARCHAR AS month WHERE FALSE"
-        columns = ", ".join([*schema.names, "bucket", "month"])
-        return (
-            f"SELECT {columns} FROM read_parquet({sql_list(files)}, union_by_name = true, "
-            "hive_partitioning = true, hive_types = {'bucket': INTEGER, 'month': VARCHAR})"
-        )
 
     def replace(self, name: str, frames: pd.DataFrame | Iterable[pd.DataFrame], version: str = "") -> None:
         """Store a derived table, or its parts as they come, instead of an earlier one; `version`: what it came from."""
@@ -282,9 +241,6 @@ class Lake:
         delta = self._open(self.root / RAW / table)
         return 0 if delta is None else sum(pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist())
 
-    def _raw(self, table: str) -> Path:
-        return self.root / RAW / table
-
     @staticmethod
     def _open(folder: Path) -> DeltaTable | None:
         try:
@@ -301,20 +257,3 @@ def _one_ahead(portions: Iterable[pa.Table]) -> Iterator[pa.Table]:
         while (portion := ready.result()) is not None:
             ready = pool.submit(next, coming, None)
             yield portion
-
-
-def place_of(table: Table, row: str) -> dict[str, str]:
-    """Where all versions of a row's key stand together: in its subject-day; as SQL expressions by name.
-
-    Where the time is not part of the key a correction can move it, and the key itself is the place.
-    """
-    if table.time not in table.key:
-        return {name: f"{row}.{name}" for name in table.key}
-    is_day = table.column(str(table.time)).kind == "day"
-    day = f"{row}.{table.time}" if is_day else f"epoch_us({row}.{table.time}) // {US_PER_DAY}"
-    return {"subject_id": f"{row}.subject_id", "day": day}
-
-
-def sql_list(paths: Iterable[str]) -> str:
-    """Paths of files as a SQL list."""
-    return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"

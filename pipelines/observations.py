@@ -6,6 +6,7 @@ from features import calendar
 from features.calendar import is_knowable_sql
 from pipelines.cohort import Cohort
 from pipelines.lake import Lake
+from pipelines.raw_rows import scan_sql
 
 OBSERVED_AT = {"mood": "answered_at", "sleep": "offset_at", "wearable": "minute_at", "assessments": "completed_at"}
 
@@ -23,7 +24,7 @@ def last_observations(lake: Lake, cohort: Cohort) -> pd.Series:
     newest, months = [], _by_month(lake)
     for month in sorted(months, reverse=True):
         connection.register("own_cutoffs", own)
-        parts = [f"SELECT subject_id, {OBSERVED_AT[table]} AS observed_at, received_at FROM ({lake.scan_sql(table, files)})"
+        parts = [f"SELECT subject_id, {OBSERVED_AT[table]} AS observed_at, received_at FROM ({scan_sql(table, files)})"
                  for table, files in months[month].items()]  # fmt: skip
         found = connection.sql(f"""
             SELECT subject_id, max(observed_at) AS newest FROM ({" UNION ALL ".join(parts)}) JOIN own_cutoffs USING (subject_id)

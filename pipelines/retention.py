@@ -25,8 +25,9 @@ from pipelines.cohort import Cohort
 from pipelines.consent.erasure import rewrite_without, scrub
 from pipelines.installation import Installation
 from pipelines.kept_hours import intent, kept_from, mark, table
-from pipelines.lake import BUCKETS, DELTA, FAMILIES, RAW, WRITER, Lake
+from pipelines.lake import BUCKETS, DELTA, WRITER, Lake
 from pipelines.panel import state
+from pipelines.raw_rows import FAMILIES, RAW
 
 KIND = "retention"
 KEEPING, REMOVING = "keeping hours", "removing minutes"

@@ -22,8 +22,9 @@ from pipelines.door import quarantine, settling
 from pipelines.door.policy import DoorPolicy, Origin
 from pipelines.door.staging import Staging
 from pipelines.errors import Refused
-from pipelines.lake import RAW, REPEATS, Lake
+from pipelines.lake import Lake
 from pipelines.progress import Report, silent
+from pipelines.raw_rows import RAW, REPEATS
 from pipelines.sources.batch import Batch
 
 KINDS = ("received", "appended", "duplicate", "quarantined", "withdrawn", "expired")

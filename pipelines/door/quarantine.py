@@ -19,7 +19,8 @@ from deltalake.exceptions import TableNotFoundError
 from features.tables import TABLES, Table
 from pipelines.consent.erasure import rewrite_without, scrub
 from pipelines.errors import Usage
-from pipelines.lake import DELTA, SQL_TYPES, WRITER, Lake
+from pipelines.lake import DELTA, WRITER, Lake
+from pipelines.raw_rows import SQL_TYPES
 from pipelines.sources.batch import Batch
 
 ROWS_PER_BATCH = 200_000

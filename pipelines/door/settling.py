@@ -20,8 +20,9 @@ from pipelines.door.spans import Span, subjects_that_meet, subjects_that_reach
 from pipelines.door.staging import StagedBatch, Staging
 from pipelines.door.versions import Comparison
 from pipelines.errors import Refused
-from pipelines.lake import RAW, Lake
+from pipelines.lake import Lake
 from pipelines.pseudonyms import plain
+from pipelines.raw_rows import RAW
 
 # Rows that one write sorts and cuts into partitions: the more, the fewer files; some 60 bytes each.
 ROWS_PER_WRITE = 1_500_000

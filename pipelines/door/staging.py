@@ -19,9 +19,10 @@ from pipelines.door.policy import DoorPolicy
 from pipelines.door.rules import CLEAN_ID, UNCLEAN_ID, rules
 from pipelines.door.spans import Span, key_hashes, spans_of, whole_times
 from pipelines.door.typed import repeated, typed_rows
-from pipelines.lake import US_PER_DAY, bucket_of
+from pipelines.lake import bucket_of
 from pipelines.progress import Report
 from pipelines.pseudonyms import plain
+from pipelines.raw_rows import US_PER_DAY
 from pipelines.sources.batch import Batch
 
 WORKERS = 2

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from features.tables import Table
 from pipelines.door.spans import whole_times
-from pipelines.lake import BUCKETS, RAW, REPEATS, Lake, place_of
+from pipelines.lake import BUCKETS, Lake
+from pipelines.raw_rows import RAW, REPEATS, place_of
 
 ROWS_AT_ONCE = 1_000_000
 

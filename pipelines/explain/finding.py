@@ -14,7 +14,7 @@ from pipelines.delivery.erasure import folders, rows_held
 from pipelines.delivery.publish import run_in_force
 from pipelines.delivery.verify import verify
 from pipelines.errors import Refused
-from pipelines.lake import sql_list
+from pipelines.raw_rows import sql_list
 
 Row = dict[str, Any]
 

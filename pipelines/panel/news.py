@@ -16,9 +16,10 @@ from features.tables import TABLES
 from features.versions import with_known_on
 from pipelines import kept_hours
 from pipelines.cohort import PANEL_STREAMS, Cohort
-from pipelines.lake import RAW, Lake, bucket_of
+from pipelines.lake import Lake, bucket_of
 from pipelines.panel.extent import DAY_KEY, NO_DAYS, Extent
 from pipelines.panel.state import Held, State, bucket_in
+from pipelines.raw_rows import RAW, scan_sql
 
 Files = Mapping[str, Mapping[str, Held]]
 
@@ -82,7 +83,7 @@ def _touched(
     if not added and not pending:
         return NO_DAYS
     folder = lake.root / RAW / table
-    parts = [f"SELECT *, {is_added} AS is_added FROM ({lake.scan_sql(table, [str(folder / name) for name in names])})"
+    parts = [f"SELECT *, {is_added} AS is_added FROM ({scan_sql(table, [str(folder / name) for name in names])})"
              for is_added, names in (("TRUE", added), ("FALSE", pending)) if names]  # fmt: skip
     known_at = f"'{cohort.known_at.isoformat()}'::TIMESTAMPTZ"
     earliest = f"'{min(cutoffs).isoformat()}'::TIMESTAMPTZ"
@@ -116,7 +117,7 @@ def _days_of(
     places, buckets = set(zip(keys["bucket"], keys["month"], strict=True)), set(keys["bucket"])
     held = [name for name in files if bucket_in(name) in buckets and (not is_timed or place_in(name) in places)]
     connection.register("panel_keys", keys[list(key)].drop_duplicates())
-    scan = lake.scan_sql(table, [str(lake.root / RAW / table / name) for name in held])
+    scan = scan_sql(table, [str(lake.root / RAW / table / name) for name in held])
     rows = connection.sql(f"""
         SELECT DISTINCT rows.subject_id, {_day_sql(table)} AS local_date FROM ({scan}) AS rows
         SEMI JOIN panel_keys USING ({", ".join(key)})""")

@@ -14,10 +14,11 @@ from features.calendar import is_knowable_sql
 from features.tables import TABLES
 from pipelines import kept_hours
 from pipelines.cohort import PANEL_STREAMS, Cohort
-from pipelines.lake import RAW, Lake
+from pipelines.lake import Lake
 from pipelines.panel.extent import Extent, months_of
 from pipelines.panel.news import Files, place_in
 from pipelines.panel.state import Held, bucket_in
+from pipelines.raw_rows import RAW, scan_sql
 
 # Instants are looked for by pieces of a day.
 SLOT_H = 6
@@ -77,7 +78,7 @@ def _stream_sql(
     connection: duckdb.DuckDBPyConnection,
 ) -> str:  # fmt: skip
     def scan(names: Collection[str]) -> str:
-        return lake.scan_sql(table, [str(lake.root / RAW / table / name) for name in names])
+        return scan_sql(table, [str(lake.root / RAW / table / name) for name in names])
 
     held = [name for name in files if bucket_in(name) in buckets]
     # Strangers among them are left out later.

@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from pipelines import durable, kept_hours
-from pipelines.lake import RAW, Lake
+from pipelines.lake import Lake
+from pipelines.raw_rows import RAW
 
 # Where a file does not say what its rows hold at most, it may hold anything.
 UNTOLD = 2**62

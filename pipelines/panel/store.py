@@ -24,9 +24,10 @@ from deltalake.transaction import AddAction, RemoveAction
 from numpy.typing import NDArray
 
 from features.calendar import is_known_on
-from pipelines.lake import DELTA, Lake, sql_list
+from pipelines.lake import DELTA, Lake
 from pipelines.panel.extent import Extent, buckets_of
 from pipelines.pieces import PARTITION, WRITERS
+from pipelines.raw_rows import sql_list
 
 # Columns by type; all others are measures.
 TYPES = dict.fromkeys(("local_date", "known_on"), pa.date32()) | {"device": pa.int64()}

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from deltalake import DeltaTable
 
-from pipelines.lake import RAW, Lake
+from pipelines.lake import Lake
+from pipelines.raw_rows import RAW
 from pipelines.release import tracking
 
 if TYPE_CHECKING:
