@@ -15,7 +15,8 @@ import pandas as pd
 from models import resampling
 from models.evaluation import COLUMNS as COLUMNS_OF_RESULTS
 from models.fairness import disclosure
-from models.fairness.audit import REFERENCE, Audit
+from models.fairness.audit import Audit
+from models.fairness.comparisons import REFERENCE
 from models.fairness.verdicts import POWER_FACTOR
 
 # How closely the model's AUROC is assumed to go along with the rule's over resampled subjects; what it rests on, in

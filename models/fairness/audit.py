@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 
 from models.errors import ModelsError
 from models.fairness import bootstrap, metrics, parts, thresholds
-from models.fairness.alerts import AlertRule, AtLeast, Flags, Queue, Scope, TopShare, flags_of
+from models.fairness.alerts import AlertRule, AtLeast, Flags, Scope, TopShare, flags_of
 from models.fairness.bootstrap import Weights
 from models.fairness.calibration import calibrate
 from models.fairness.cells import COUNTED, Cells, all_cells, cells_of
+from models.fairness.comparisons import comparisons
 from models.fairness.coverage import coverage
-from models.fairness.groups import EVERYBODY, Grouping, everybody, group_subjects
+from models.fairness.groups import Grouping, everybody, group_subjects
 from models.fairness.parts import Parts
 from models.fairness.rows import Rows, Values, refuse_unusable, rows_of
 from models.fairness.verdicts import FAIL, by_margin, judge
 
-# What a comparison is made with.
-REFERENCE, REST = "reference", "rest"
 VERDICTS = (
     "cell", "reference_cell", "attribute", "group", "reference", "versus", "metric", "group_value", "reference_value",
     "difference", "low", "high", "verdict", "mdd", "p_adjusted", "why", "passes_from", "is_crossed", "n_subjects",
@@ -200,7 +199,7 @@ def audit(
         )
     _set_points(drawn, rows, groupings, is_flagged)
     cells = cells_of(rows, groupings)
-    compared = _comparisons(cells, groupings, drawn, flags)
+    compared = comparisons(cells, groupings, drawn, flags)
     return Audit(
         audited, Design(rule, margin, resamples, seed, scope, len(scored)),
         _figures(cells, drawn), groups, _told(judge(compared, margin)),
@@ -270,46 +269,7 @@ def _figures(cells: pd.DataFrame, drawn: Mapping[str, Values]) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def _comparisons(
-    cells: pd.DataFrame, groupings: Sequence[Grouping], drawn: Mapping[str, Values], flags: Flags
-) -> pd.DataFrame:
-    """Every group against its reference group and, where there are more than two, against all others together.
-
-    Not the share flagged where the capacity is spent within each group: it is the same by construction.
-    """
-    found, first = [], 0
-    for g in groupings:
-        n = len(g.levels)
-        here = np.arange(first, first + n)
-        first += g.n_cells
-        pairs = [(REFERENCE, np.delete(here, g.reference), np.full(n - 1, here[g.reference]))]
-        if g.has_rest:
-            pairs.append((REST, here, here + n))
-        same = ("selection_rate",) if isinstance(flags, Queue) and flags.is_spent_within(g.codes) else ()
-        for versus, own, other in pairs if g.attributes != (EVERYBODY,) else ():
-            asked = [name for name in metrics.JUDGED if name not in same]
-            found += [_compare(cells, own, other, name, drawn[name]).assign(versus=versus) for name in asked]
-    return pd.concat(found, ignore_index=True)
-
-
 def _told(judged: pd.DataFrame) -> pd.DataFrame:
     """`VERDICTS` of each comparison; its counts are those of the smaller side, which limits what it can tell."""
     counts = {name: judged[[name, f"reference_{name}"]].min(axis=1) for name in ("n_subjects", "n_event_subjects")}
     return judged.assign(**counts)[list(VERDICTS)]
-
-
-def _compare(
-    cells: pd.DataFrame, own: NDArray[np.int64], other: NDArray[np.int64], name: str, drawn: Values
-) -> pd.DataFrame:
-    """Paired differences: both cells in the same resamples."""
-    differences = drawn[:, own] - drawn[:, other]
-    n = np.minimum(metrics.carriers(name, cells.loc[own]), metrics.carriers(name, cells.loc[other]))
-    low, high = bootstrap.interval(differences[1:], n)
-    against = cells.loc[other, ["cell", "group", "n_subjects", "n_event_subjects"]].reset_index(drop=True)
-    kept = ["cell", "attribute", "group", "is_crossed", "n_subjects", "n_event_subjects"]
-    return cells.loc[own, kept].reset_index(drop=True).assign(
-        reference_cell=against["cell"], reference=against["group"], metric=name,
-        group_value=drawn[0, own], reference_value=drawn[0, other], difference=differences[0], low=low, high=high,
-        n_carriers=n, standard_error=bootstrap.spread(differences[1:]), own_standard_error=bootstrap.spread(drawn[1:, own]),
-        reference_n_subjects=against["n_subjects"], reference_n_event_subjects=against["n_event_subjects"],
-    )  # fmt: skip

@@ -1,24 +1,24 @@
 """Resampling subjects: every metric of every cell in all redrawn cohorts at once, from counts.
 
 A resample changes how often each subject counts, and who is flagged; nothing else. So rows are sorted and coded once, and
-a batch of resamples is one walk through them: each step adds a short vector, one number a resample.
+a batch of resamples is one walk through them (`walks`): each step adds a short vector, one number a resample.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from models import resampling
 from models.calibration import log_odds
-from models.fairness import metrics
+from models.fairness import metrics, walks
 from models.fairness.alerts import Flags
 from models.fairness.groups import Grouping
 from models.fairness.metrics import Sums
 from models.fairness.rows import Places, Rows, Values
+from models.fairness.walks import Walk
 
 Weights = NDArray[np.int32]
 # For AUPRC, slope and distances, which are shown and not judged; ranks are counted exactly.
@@ -90,7 +90,7 @@ def resample(rows: Rows, flags: Flags, view: View, weights: Weights, *, with_sco
 def ahead(rows: Rows, flags: Flags, view: View, weights: Weights, least_days: int) -> Values:
     """Share of each cell's episodes flagged at least so many days before their onset, shape (n_weightings, n_cells)."""
     tally = _Tally(rows, view, None)
-    walk = Walk.of(rows, view, rows.days_ahead >= least_days)
+    walk = Walk.of(rows, view.unit, rows.days_ahead >= least_days)
     found = []
     for drawn in _batches(weights):
         caught, _ = walk.caught(flags.flagged(drawn), len(view.owner))
@@ -103,37 +103,6 @@ def _batches(weights: Weights) -> Iterator[Weights]:
         yield np.ascontiguousarray(weights[:, start : start + AT_ONCE])
 
 
-@dataclass(frozen=True)
-class Walk:
-    """Positive rows by episode and unit, the earliest first: `rows`, the `starts` of each such run, its `unit`, and `days` ahead."""
-
-    rows: Places
-    starts: Places
-    unit: Places
-    days: Values
-
-    @classmethod
-    def of(cls, rows: Rows, view: View, is_in: NDArray[np.bool_]) -> "Walk":
-        """The walk through those of the positive rows that are in, and count in the view."""
-        place = np.flatnonzero((rows.episode >= 0) & (view.unit >= 0) & is_in)
-        episode, unit, days = rows.episode[place], view.unit[place], np.nan_to_num(rows.days_ahead[place])
-        order = np.lexsort((-days, unit, episode))
-        place, episode, unit, days = place[order], episode[order], unit[order], days[order]
-        is_first = np.append(True, (np.diff(episode) != 0) | (np.diff(unit) != 0))[: len(place)]
-        first = np.flatnonzero(is_first)
-        return cls(place, np.append(first, len(place)), unit[first], days)
-
-    def caught(self, chosen: NDArray[np.int32], n_units: int) -> tuple[Values, Values]:
-        """Episodes caught and the days of their first flags ahead of the onset, summed by unit: (n_units, n_weightings) each.
-
-        Of a subject drawn several times some copies may be flagged and others not; each copy has its own first flag.
-        """
-        caught = np.zeros((n_units, chosen.shape[1]))
-        days = np.zeros((n_units, chosen.shape[1]))
-        _walk(self.rows, self.starts, self.unit, self.days, chosen, caught, days)
-        return caught, days
-
-
 class _Tally:
     """What stays the same over resamples."""
 
@@ -144,7 +113,7 @@ class _Tally:
         self._unit_if_positive = np.where(rows.label == 1, view.unit, -1)
         self._each = np.arange(len(rows.label))
         every = np.ones(len(rows.label), dtype=bool)
-        self._episodes, self._quiet = Walk.of(rows, view, every), Walk.of(rows, view, rows.is_quiet)
+        self._episodes, self._quiet = Walk.of(rows, view.unit, every), Walk.of(rows, view.unit, rows.is_quiet)
         self.n_episodes = np.bincount(self._episodes.unit, minlength=n_units).astype(float)
         self._members = [
             sparse.csr_matrix((np.ones(n_units), (d.level, np.arange(n_units))), shape=(d.n_levels, n_units))
@@ -175,8 +144,8 @@ class _Tally:
         chosen, n_units = flags.flagged(weights), len(self._view.owner)
         drawn = weights[self._view.owner].astype(float)
         flagged, caught = (np.zeros((n_units, weights.shape[1]), np.int32) for _ in range(2))
-        _add(self._view.unit, self._each, chosen, flagged)
-        _add(self._unit_if_positive, self._each, chosen, caught)
+        walks.add(self._view.unit, self._each, chosen, flagged)
+        walks.add(self._unit_if_positive, self._each, chosen, caught)
         episodes, days = self._episodes.caught(chosen, n_units)
         quiet, _ = self._quiet.caught(chosen, n_units)
         sums = Sums(
@@ -202,7 +171,7 @@ class _Tally:
         tables = []
         for where in (place, np.where(rows.label == 1, place, -1)):
             summed = np.zeros((division.n_levels * SCORE_BINS, n), np.int32)
-            _add(where, rows.subject, weights, summed)
+            walks.add(where, rows.subject, weights, summed)
             table = summed.reshape(division.n_levels, SCORE_BINS, -1).transpose(0, 2, 1)
             tables.append(np.concatenate([table, table.sum(axis=0) - table]) if division.has_rest else table)
         size, positive = (of.reshape(-1, SCORE_BINS).astype(float) for of in tables)
@@ -218,7 +187,7 @@ class _Tally:
     def _right_pairs(self, bins: "Bins", level: Places, n_levels: int, weights: Weights) -> Values:
         """Pairs of a positive and a negative row of one level ranked rightly, ties as half, shape (n_levels, n)."""
         rows, right = self._rows, np.zeros((n_levels, weights.shape[1]))
-        _count_pairs(bins.order, bins.ties, level, rows.label, rows.subject, weights, np.zeros_like(right), right)
+        walks.count_pairs(bins.order, bins.ties, level, rows.label, rows.subject, weights, np.zeros_like(right), right)
         return right
 
 
@@ -254,60 +223,6 @@ def bin_scores(rows: Rows) -> Bins:
 def _mean(total: Values, size: Values) -> Values:
     """Of bins without a row, which weigh nothing, 0."""
     return np.divide(total, size, out=np.zeros_like(total), where=size > 0)
-
-
-@njit(nogil=True, cache=True)
-def _count_pairs(order, ties, level, label, subject, weights, below, right):  # type: ignore[no-untyped-def]
-    """Walk rows of rising score: each positive one outranks the negative ones below it, and half of those of its own score."""
-    n = weights.shape[1]
-    for tie in range(len(ties) - 1):
-        first, last = ties[tie], ties[tie + 1]
-        half = 0.5 if last > first + 1 else 1.0
-        for step in range(2):
-            for place in range(first, last):
-                row = order[place]
-                if level[row] >= 0 and label[row] == 0:
-                    times, under = weights[subject[row]], below[level[row]]
-                    for k in range(n):
-                        under[k] += half * times[k]
-            if step == 0:
-                for place in range(first, last):
-                    row = order[place]
-                    if level[row] >= 0 and label[row] == 1:
-                        times, under, found = weights[subject[row]], below[level[row]], right[level[row]]
-                        for k in range(n):
-                            found[k] += times[k] * under[k]
-            if last == first + 1:
-                break
-
-
-@njit(nogil=True, cache=True)
-def _add(place, source, values, out):  # type: ignore[no-untyped-def]
-    """Add to each place (none where negative) the values of its source, resample by resample."""
-    for i in range(len(place)):
-        if place[i] >= 0:
-            more, here = values[source[i]], out[place[i]]
-            for k in range(out.shape[1]):
-                here[k] += more[k]
-
-
-@njit(nogil=True, cache=True)
-def _walk(rows, starts, unit, days, chosen, caught, days_ahead):  # type: ignore[no-untyped-def]
-    """Add to each episode's unit how many copies are flagged on any of its days, and how far ahead each copy first is."""
-    n = chosen.shape[1]
-    most = np.empty(n, np.int32)
-    for run in range(len(starts) - 1):
-        most[:] = 0
-        total = days_ahead[unit[run]]
-        for place in range(starts[run], starts[run + 1]):
-            flagged = chosen[rows[place]]
-            for k in range(n):
-                more = max(flagged[k] - most[k], 0)
-                total[k] += more * days[place]
-                most[k] += more
-        found = caught[unit[run]]
-        for k in range(n):
-            found[k] += most[k]
 
 
 def interval(resampled: Values, n: Places) -> tuple[Values, Values]:

@@ -1,12 +1,19 @@
 """From the cohort to the rows that a model learns from: a table, and the same figures as a diagram."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import pandas as pd
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from models.fairness.disclosure import SMALLEST_SUBJECTS
 from models.flow import ADMITTED, CENSORED, COMPETING, DATES, LABELLED, MASKED, POSITIVE, STEPS, UNREPORTED
-from pipelines.reports import plots, words
+from pipelines.reports import words
+from pipelines.reports.plots import GREY, LOOK, PALE, svg
 
 
 def section(flow: pd.DataFrame, outcome: str, horizon_days: int, n_known: int | None = None) -> dict[str, Any]:
@@ -63,7 +70,45 @@ def _diagram(own: pd.DataFrame, horizon_days: int, n_known: int | None) -> Any:
     alt = f"Flow of subjects and rows, the start of a new episode within {within}: " + "; ".join(
         box.replace("\n", ", ") for box in (*main, *aside, *ends)
     )
-    return plots.flow(main, aside, ends, f"{alt}. The same figures are in the table.")
+    return _drawn(main, aside, ends, f"{alt}. The same figures are in the table.")
+
+
+def _drawn(main: Sequence[str], aside: Sequence[str], ends: Sequence[str], alt: str) -> Markup:
+    """Boxes from the cohort down to what is labelled, what drops out beside the way, and how labelled rows end.
+
+    Texts may have several lines. What drops out leaves between the last two boxes of the main line.
+    """
+    step, half = 1.25, 0.36
+    places = [-step * k for k in range(len(main))]
+    # What drops out needs room of its own between the last two boxes.
+    places[-1] -= len(aside) - half
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(7.4, 0.55 * (2 * step - places[-1])), layout="constrained")
+        axis = figure.subplots()
+        axis.set(xlim=(-2.6, 4.6), ylim=(places[-1] - step - 2 * half, 2 * half))
+        axis.axis("off")
+        for text, y in zip(main, places, strict=True):
+            _box(axis, 0, y, text)
+        for above, below in itertools.pairwise(places):
+            _arrow(axis, (0, above - half), (0, below + half))
+        for k, text in enumerate(aside):
+            y = places[-2] - 1 - k
+            _arrow(axis, (0, y), (1.42, y))
+            _box(axis, 1.5, y, text, face=PALE, ha="left")
+        for x, text in zip((-1.35, 1.35), ends, strict=True):
+            _arrow(axis, (0, places[-1] - half), (x, places[-1] - step + half))
+            _box(axis, x, places[-1] - step, text)
+        return svg(figure, alt)
+
+
+def _box(axis: Axes, x: float, y: float, text: str, face: str = "white", ha: str = "center") -> None:
+    look = {"boxstyle": "square,pad=0.6", "facecolor": face, "edgecolor": GREY, "linewidth": 1}
+    axis.text(x, y, text, ha=ha, va="center", fontsize=8.5, bbox=look)
+
+
+def _arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    look = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
+    axis.annotate("", end, start, arrowprops=look)
 
 
 def _counted(step: pd.Series) -> str:

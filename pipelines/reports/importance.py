@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+import matplotlib as mpl
 import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from models.baselines import MODEL
 from models.importance import AGREEMENT, BORNE_OUT, FEATURE, IN_TOP, SIZE, TOP, contradicted
-from pipelines.reports import plots, words
+from pipelines.reports import words
+from pipelines.reports.plots import BLUE, GREY, LOOK, WIDTH_IN, svg
 
 SHOWN = 15
 DECIMALS = 3
@@ -36,7 +40,7 @@ def section(rows: pd.DataFrame, outcome: str, told: Mapping[str, str], served: s
     return {
         "sentences": [*rule, *_sentences(own, shown, in_top, n_fits), _against_the_data(rows, outcome, served, told)],
         "lines": [_line(row, in_top, borne_out, n_fits) for row in shown.to_dict("records")],
-        "plot": plots.importance(shown, f"The {len(shown)} features that move scores most; the table holds the same."),
+        "plot": _plot(shown, f"The {len(shown)} features that move scores most; the table holds the same."),
     }
 
 
@@ -90,3 +94,22 @@ def _sentences(own: pd.DataFrame, shown: pd.DataFrame, in_top: pd.Series, n_fits
         f"{words.span(agreement['low'], agreement['high'])}); {always} of the {min(TOP, len(in_top))} largest are among "
         f"the {TOP} largest of every fit.",
     ]
+
+
+def _plot(rows: pd.DataFrame, alt: str) -> Markup:
+    """Size of each feature's part of the log-odds with its interval, largest on top.
+
+    `rows`: name, value, low, high.
+    """
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(WIDTH_IN, 0.75 + 0.28 * len(rows)), layout="constrained")
+        axis = figure.subplots()
+        axis.tick_params(left=False)
+        axis.spines["left"].set_visible(False)
+        places = range(len(rows))
+        axis.hlines(places, rows["low"], rows["high"], color=BLUE, lw=1.8)
+        axis.plot(rows["value"], places, "o", color=BLUE, ms=6.5)
+        axis.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, None))
+        axis.set_yticks(places, [*rows["name"]])
+        axis.set_xlabel("mean size of its part of the log-odds, with 95 % interval", fontsize=8, color=GREY)
+        return svg(figure, alt)

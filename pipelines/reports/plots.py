@@ -248,25 +248,6 @@ def decision(rows: pd.DataFrame, own: str, alt: str) -> Markup:
         return svg(figure, alt)
 
 
-def importance(rows: pd.DataFrame, alt: str) -> Markup:
-    """Size of each feature's part of the log-odds with its interval, largest on top.
-
-    `rows`: name, value, low, high.
-    """
-    with mpl.rc_context(LOOK):
-        figure = Figure(figsize=(WIDTH_IN, 0.75 + 0.28 * len(rows)), layout="constrained")
-        axis = figure.subplots()
-        axis.tick_params(left=False)
-        axis.spines["left"].set_visible(False)
-        places = range(len(rows))
-        axis.hlines(places, rows["low"], rows["high"], color=BLUE, lw=1.8)
-        axis.plot(rows["value"], places, "o", color=BLUE, ms=6.5)
-        axis.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, None))
-        axis.set_yticks(places, [*rows["name"]])
-        axis.set_xlabel("mean size of its part of the log-odds, with 95 % interval", fontsize=8, color=GREY)
-        return svg(figure, alt)
-
-
 def frontier(points: pd.DataFrame, alt: str) -> Markup:
     """Widest gap between groups against the share caught of everybody, a cross of intervals for each way to mitigate.
 
@@ -288,44 +269,6 @@ def frontier(points: pd.DataFrame, alt: str) -> Markup:
         axis.set_ylabel("share caught of everybody")
         figure.legend(loc="outside right center", frameon=False, fontsize=8.5, labelspacing=1.1)
         return svg(figure, alt)
-
-
-def flow(main: Sequence[str], aside: Sequence[str], ends: Sequence[str], alt: str) -> Markup:
-    """Boxes from the cohort down to what is labelled, what drops out beside the way, and how labelled rows end.
-
-    Texts may have several lines. What drops out leaves between the last two boxes of the main line.
-    """
-    step, half = 1.25, 0.36
-    places = [-step * k for k in range(len(main))]
-    # What drops out needs room of its own between the last two boxes.
-    places[-1] -= len(aside) - half
-    with mpl.rc_context(LOOK):
-        figure = Figure(figsize=(7.4, 0.55 * (2 * step - places[-1])), layout="constrained")
-        axis = figure.subplots()
-        axis.set(xlim=(-2.6, 4.6), ylim=(places[-1] - step - 2 * half, 2 * half))
-        axis.axis("off")
-        for text, y in zip(main, places, strict=True):
-            _box(axis, 0, y, text)
-        for above, below in itertools.pairwise(places):
-            _arrow(axis, (0, above - half), (0, below + half))
-        for k, text in enumerate(aside):
-            y = places[-2] - 1 - k
-            _arrow(axis, (0, y), (1.42, y))
-            _box(axis, 1.5, y, text, face=PALE, ha="left")
-        for x, text in zip((-1.35, 1.35), ends, strict=True):
-            _arrow(axis, (0, places[-1] - half), (x, places[-1] - step + half))
-            _box(axis, x, places[-1] - step, text)
-        return svg(figure, alt)
-
-
-def _box(axis: Axes, x: float, y: float, text: str, face: str = "white", ha: str = "center") -> None:
-    look = {"boxstyle": "square,pad=0.6", "facecolor": face, "edgecolor": GREY, "linewidth": 1}
-    axis.text(x, y, text, ha=ha, va="center", fontsize=8.5, bbox=look)
-
-
-def _arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    look = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
-    axis.annotate("", end, start, arrowprops=look)
 
 
 def svg(figure: Figure, alt: str) -> Markup:

@@ -17,7 +17,8 @@ from scipy.stats import binomtest, norm
 from models.fairness import audit as audits
 from models.fairness import bootstrap
 from models.fairness.alerts import TopShare, flags_of
-from models.fairness.audit import REFERENCE, Audited
+from models.fairness.audit import Audited
+from models.fairness.comparisons import REFERENCE
 from models.fairness.groups import group_subjects
 from models.fairness.rows import rows_of
 from models.fairness.verdicts import FAIL, INSUFFICIENT

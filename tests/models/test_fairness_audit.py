@@ -9,7 +9,8 @@ from sklearn.metrics import precision_score, roc_auc_score
 from models.errors import ModelsError
 from models.fairness import bootstrap, metrics
 from models.fairness.alerts import AtLeast, TopShare, queue_rows
-from models.fairness.audit import REST, Audit, Audited, audit
+from models.fairness.audit import Audit, Audited, audit
+from models.fairness.comparisons import REST
 from models.fairness.groups import group_subjects
 from models.fairness.rows import rows_of
 from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, MANY, NOBODY, PASS, WIDE

@@ -10,13 +10,14 @@ import pandas as pd
 from markupsafe import Markup
 
 from models.fairness import disclosure
-from models.fairness.audit import REFERENCE, REST, Audited
+from models.fairness.audit import Audited
+from models.fairness.comparisons import REFERENCE, REST
 from models.fairness.groups import EVERYBODY
 from models.fairness.showing import COUNTS, Shown
 from models.fairness.thresholds import RISK, TOP_SHARE
 from models.fairness.verdicts import FAIL, INSUFFICIENT
 from pipelines.reports import plots, words
-from pipelines.reports.fairness import findings, references
+from pipelines.reports.fairness import findings, limits, references
 from pipelines.reports.fairness import former as formers
 from pipelines.reports.fairness import tables as made
 from pipelines.reports.fairness.findings import Finding
@@ -135,10 +136,10 @@ def _page(shown: Shown, former: Former | None) -> dict[str, Any]:
         "coverage": [found for name in view.attributes if (found := _coverage(view, name)).tables],
         "has_strata": len(shown.tables["strata"]) > 0,
         "course": [found for name in view.attributes if (found := _course(view, name)).tables],
-        "sensitivity": made.sensitivity(view),
+        "sensitivity": limits.sensitivity(view),
         "former": _former(view, former),
-        "to_gather": made.to_gather(view),
-        "suppressed": made.suppressed(view),
+        "to_gather": limits.to_gather(view),
+        "suppressed": limits.suppressed(view),
         "terms": [words.metric(name) for name in first_known(IN_TERMS, view.metrics)],
         "measures": [words.measure(name) for name in dict.fromkeys(shown.tables["coverage"]["measure"])],
         "enough": findings.enough_to_judge(),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from models.fairness import disclosure
-from models.fairness.audit import REST
+from models.fairness.comparisons import REST
 from models.fairness.verdicts import FAIL, FEW, INSUFFICIENT, NOBODY, OPEN, PASS, POWER_FACTOR
 from pipelines.reports import words
 from pipelines.reports.fairness.view import View

@@ -1,17 +1,17 @@
 """The tables of a fairness report, each made of what may be shown and of nothing else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from models.fairness.audit import REST
+from models.fairness.comparisons import REST
 from models.fairness.coverage import MEASURES
 from models.fairness.groups import CROSS, EVERYBODY
 from models.fairness.parts import IN_STRATA, OVER_TIME
 from models.fairness.thresholds import OVER_THRESHOLDS, TOP_SHARE
-from models.fairness.verdicts import FAIL, INSUFFICIENT, OPEN, PASS
+from models.fairness.verdicts import FAIL, INSUFFICIENT, PASS
 from pipelines.reports import tables, words
 from pipelines.reports.fairness import findings
 from pipelines.reports.fairness.view import View, first_known
@@ -135,7 +135,7 @@ def crossed_gaps(view: View) -> Table:
 def crossed_tally(view: View) -> Table:
     """How the comparisons of each pair of attributes came out."""
     rows = [
-        Row((tables.text(pair(str(name))), *_tally(part["verdict"])))
+        Row((tables.text(pair(str(name))), *tally(part["verdict"])))
         for name, part in view.crossed.groupby("attribute", sort=False)
     ]
     return Table(
@@ -148,7 +148,7 @@ def crossed_tally(view: View) -> Table:
 TALLY = ("Gap", "Within margin", "Cannot tell")
 
 
-def _tally(verdicts: pd.Series) -> list[Cell]:
+def tally(verdicts: pd.Series) -> list[Cell]:
     return [tables.count(int((verdicts == verdict).sum())) for verdict in (FAIL, PASS, INSUFFICIENT)]
 
 
@@ -267,68 +267,3 @@ def course(view: View, attribute: str) -> Table:
         f"{name}: over time", "Each group’s figures by the period of the day scored; 95 % intervals stand below",
         ("Group", "Period", *(words.metric(m).short for m in metrics)), tuple(rows),
     )  # fmt: skip
-
-
-def sensitivity(view: View) -> Table:
-    """How the comparisons of each attribute would come out at other margins."""
-    table = view.table("sensitivity")
-    table = table[table["metric"].isin(view.judged)]
-    rows = []
-    for attribute in view.attributes:
-        for margin, part in table[table["attribute"] == attribute].groupby("margin"):
-            is_own = abs(float(margin) - view.margin) < 1e-9
-            cells = (tables.text(words.plain(attribute)), Cell(f"{margin:g}", key=float(margin), is_number=True))
-            rows.append(Row((*cells, *_tally(part["verdict"])), "the margin declared" if is_own else "", is_own=is_own))
-    return Table(
-        "If the margin were another", "How many comparisons would come out how, by margin", ("Attribute", "Margin", *TALLY),
-        tuple(rows),
-    )  # fmt: skip
-
-
-def to_gather(view: View) -> Table:
-    """Subjects with an event that each unanswered comparison with a reference would need for either answer."""
-    needed = findings.to_gather(view)
-    rows = [
-        Row(
-            (tables.text(row["group"]), tables.text(words.plain(row["attribute"])), tables.text(row["reference"]),
-             tables.count(row["n_event_subjects"]), tables.figure(row["mdd"]),
-             tables.count(row["to_pass"]), tables.count(row["to_fail"]),
-             tables.text("" if row["why"] in OPEN else findings.why(row)))
-        )
-        for row in needed.to_dict("records")
-    ]  # fmt: skip
-    asked = words.metric(needed["metric"].iloc[0]).short.lower() if len(needed) else ""
-    return Table(
-        "Data to gather",
-        f"Subjects with an event that an answer would need, by {asked}, if the reference grows alike", (
-            "Group", "Attribute", "Compared with", "With an event now", "Told from none",
-            "Needed to show no gap, if there is none", f"Needed to prove a gap of {2 * view.margin:g}", "Why nothing follows",
-        ), tuple(rows),
-    )  # fmt: skip
-
-
-def suppressed(view: View) -> Table:
-    """What is not shown: how much of what, and why."""
-    order = [EVERYBODY, *view.attributes]
-    log = view.shown.suppressed.sort_values(
-        "attribute",
-        key=lambda of: of.map(lambda name: order.index(name) if name in order else len(order)),
-        kind="stable",
-    )
-    rows = []
-    for (attribute, what, why), part in log.groupby(["attribute", "what", "why"], sort=False):
-        n, places = int(part["n_cells"].sum()), _listed(part["table"])
-        rows.append(
-            Row((
-                tables.text("everybody" if attribute == EVERYBODY else pair(attribute)),
-                tables.text(words.KEPT_BACK[what]), tables.count(n), tables.text(words.HELD_BACK.get(why, why)), tables.text(places),
-            ))
-        )  # fmt: skip
-    return Table(
-        "What is not shown", "Groups, crossed groups, complements, and parts by period or by data, of which something is held back",
-        ("By", "Not shown", "How many", "Why", "Where"), tuple(rows),
-    )  # fmt: skip
-
-
-def _listed(names: Iterable[str]) -> str:
-    return words.listing([words.plain(name) for name in dict.fromkeys(names)])
