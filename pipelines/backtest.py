@@ -20,7 +20,8 @@ from pipelines.cohort import Cohort
 from pipelines.delivery.publish import publish
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.release.registry import ModelVersion, ServedModel, content_hash, model_name
+from pipelines.release.registry import ModelVersion, ServedModel, model_name
+from pipelines.release.stored import content_hash
 from pipelines.scoring import Serving
 from pipelines.training.candidates import candidates
 from pipelines.training.fitting import fit_final

@@ -72,8 +72,8 @@ def _of_models(installation: Installation) -> list[str]:
     """Champions that had to be taken from the cache."""
     served = [installation.registry.champion(model_name(outcome)) for outcome in installation.settings.outcomes]
     return [
-        f"The model registry cannot be reached: {one.name} version {one.version}, the last champion that was verified here, "
-        "scored from the cache."
+        f"The model registry cannot be reached, or has no files of {one.name} version {one.version}: as it was verified here "
+        "last, that champion scored from the cache."
         for one in served
         if one.is_from_cache
     ]

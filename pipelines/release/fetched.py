@@ -6,7 +6,8 @@ import yaml
 
 from pipelines.errors import Refused
 from pipelines.release import tracking
-from pipelines.release.registry import CONTENT_TAG, content_hash
+from pipelines.release.registry import CONTENT_TAG
+from pipelines.release.stored import content_hash
 
 # MLflow writes it beside what it fetched, anew each time: which version was asked for, if one was.
 ASKED_FOR = "registered_model_meta"

@@ -2,14 +2,14 @@
 
 A version's files are hashed when they are registered; the hash lies in MLflow's database, apart from the files, and
 is compared before a model is handed out. What was verified is kept in a cache, from which the last champion is served
-when the database cannot be reached. Promotions are recorded in the audit log by whoever decides them, since MLflow
-keeps no history of aliases.
+when the database or the files cannot be reached; files that were altered are refused, whatever the cache holds.
+Promotions are recorded in the audit log by whoever decides them, since MLflow keeps no history of aliases.
 """
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ import pandas as pd
 from pipelines import durable, locks
 from pipelines.errors import Fault, Refused
 from pipelines.release import tracking
+from pipelines.release.stored import content_hash, verified_copy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +50,8 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A version whose files were verified and lie in `folder`; `is_from_cache` if the registry could not be asked."""
+    """A version whose files were verified and lie in `folder`; `is_from_cache` if the registry, or its files, could not be
+    reached."""
 
     model: ModelVersion
     folder: Path
@@ -71,15 +73,6 @@ def model_name(outcome: str) -> str:
     return f"foretide-{outcome}"
 
 
-def content_hash(folder: Path) -> str:
-    """Hash of the names and bytes of all files in a model folder."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
-    return digest.hexdigest()
-
-
 class Registry:
     """The MLflow store at `tracking_uri`, its artifacts, and the cache of verified models.
 
@@ -93,6 +86,8 @@ class Registry:
         self.tracking_uri = tracking_uri
         self.artifact_root = artifact_root
         self.cache = cache
+        # Champions whose files were compared as they lie in the store, and whether they were there: asked once in a process.
+        self._compared: dict[tuple[str, str, str], bool] = {}
 
     @cached_property
     def _store(self) -> tuple["MlflowClient", str]:
@@ -190,10 +185,10 @@ class Registry:
         self._client.set_registered_model_alias(model.name, alias, model.version)
 
     def champion(self, name: str) -> ServedModel:
-        """The serving model, its files verified before anything reads them.
+        """The serving model, its files verified before anything reads them, those in the artifact store too.
 
         Raises:
-            Refused: nothing was promoted yet, or the files were altered.
+            Refused: nothing was promoted yet, or the files were altered, be it in the artifact store alone.
             Fault: the registry cannot be reached, and no champion was ever verified here.
         """
         if not tracking.is_there(self.tracking_uri) and self._memory(name).is_file():
@@ -208,8 +203,9 @@ class Registry:
                 "release policy holds a model back, its report says why."
             )
         folder = self.fetch(found)
+        is_there = self._is_stored(found)
         self._remember(found, folder)
-        return ServedModel(found, folder)
+        return ServedModel(found, folder, is_from_cache=not is_there)
 
     def fetch(self, model: ModelVersion) -> Path:
         """A folder with the version's files, verified against the hash that was registered with it.
@@ -224,28 +220,45 @@ class Registry:
                 self._download(model, folder)
         return folder
 
-    def _download(self, model: ModelVersion, folder: Path) -> None:
-        fresh = folder.with_name(f".{folder.name}.partial")
-        for stale in (fresh, folder):
-            shutil.rmtree(stale, ignore_errors=True)
+    def _is_stored(self, model: ModelVersion) -> bool:
+        """Whether the registered files lie in the artifact store; False if they are gone or cannot be reached.
+
+        Raises:
+            Refused: other files lie there.
+        """
+        key = model.name, model.version, model.content_sha256
+        if key not in self._compared:
+            try:
+                with locks.in_turn(self.cache / ".lock"), self._stored(model) as found:
+                    self._compared[key] = found is not None
+            except tracking.unreachable():
+                self._compared[key] = False
+        return self._compared[key]
+
+    @contextmanager
+    def _stored(self, model: ModelVersion) -> Iterator[Path | None]:
+        """A copy of the version's files as they lie in the artifact store, gone after the block; None if none lie there.
+
+        Raises:
+            Refused: they are not those that were registered.
+        """
+        fresh = self.cache / model.name / f".{model.content_sha256}.partial"
+        shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        uri, artifacts = f"models:/{model.name}/{model.version}", tracking.import_mlflow().artifacts
-        whole = Path(artifacts.download_artifacts(uri, dst_path=str(fresh), tracking_uri=self.tracking_uri))
-        found = [path for path in (whole / "artifacts").glob("*") if path.is_dir()]
-        if not found:
-            shutil.rmtree(fresh)
-            raise Refused(
-                f"No files of `{model.name}` version {model.version} lie where the registry says. Put the state folder back where it "
-                "was when the model was trained, restore MLflow's artifacts from a backup, or train and promote again."
-            )
-        if [content_hash(path) for path in found] != [model.content_sha256]:
-            shutil.rmtree(fresh)
-            raise Refused(
-                f"The files of `{model.name}` version {model.version} are not those that were registered: altered or "
-                "swapped. Restore MLflow's artifacts from a backup, or train and promote again."
-            )
-        found[0].rename(folder)
-        shutil.rmtree(fresh)
+        try:
+            yield verified_copy(self.tracking_uri, model.name, model.version, model.content_sha256, fresh)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _download(self, model: ModelVersion, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        with self._stored(model) as found:
+            if found is None:
+                raise Refused(
+                    f"No files of `{model.name}` version {model.version} lie where the registry says. Put the state folder back "
+                    "where it was when the model was trained, restore MLflow's artifacts from a backup, or train and promote again."
+                )
+            found.rename(folder)
         durable.sync_folder(folder.parent)
 
     def _memory(self, name: str) -> Path:

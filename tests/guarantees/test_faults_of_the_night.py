@@ -1,7 +1,7 @@
 """What can go wrong in a night: the last delivery stands, what is wrong is said, and the same command again finishes the job.
 
 Real commands in copies of one home, whose champion serves and whose first night is delivered. The faults of publishing alone are
-in `test_delivery_is_whole`, a reboot is in `test_reboot_in_mid_run`.
+in `test_delivery_is_whole`, a reboot is in `test_reboot_in_mid_run`, damaged files are in `test_damage_is_refused`.
 """
 
 import json
@@ -15,19 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 import yaml
-from deltalake import DeltaTable
 
-from pipelines import night, night_record
+from pipelines import night
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.settings import load_settings
 from tests.guarantees import night_that_is_killed as killed
-from tests.pipelines.small_job import NIGHT, foretide, make_smallest_home
+from tests.guarantees.served_home import delivered, deliveries, make_served, status
+from tests.pipelines.small_job import NIGHT, foretide
 
 NEXT = killed.NIGHT
 # More of them with TRIALS_OF_KILLING=60.
@@ -37,34 +36,13 @@ TRIALS = int(os.environ.get("TRIALS_OF_KILLING", "4"))
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home that was trained and scored once."""
-    home = make_smallest_home(tmp_path_factory.mktemp("served") / "before")
-    for command in ("train", "score"):
-        code, answer, said = foretide(home, command, "--as-of", NIGHT)
-        assert code == 0, (answer, said)
-    return home
+    return make_served(tmp_path_factory.mktemp("served") / "before")
 
 
 @pytest.fixture
 def home(served: Path, tmp_path: Path) -> Path:
     """A copy of it."""
     return Path(shutil.copytree(served, tmp_path / "home"))
-
-
-def delivered(folder: Path) -> dict[str, bytes]:
-    """Everything that a consumer finds in a folder of deliveries; nothing hidden is meant for anybody."""
-    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name: path.read_bytes() for name, path in files.items() if not name.startswith(".")}
-
-
-def deliveries(home: Path) -> dict[str, bytes]:
-    return delivered(home / ".state" / "deliveries")
-
-
-def status(home: Path, of: str) -> night_record.NightStatus:
-    """What is on record about a night."""
-    found = night_record.read(home / ".state", of)
-    assert found is not None
-    return found
 
 
 def declare(home: Path, section: str, content: object) -> None:
@@ -184,31 +162,6 @@ def test_a_score_for_somebody_who_is_not_on_the_roster_is_never_published(home):
         night.deliver(of, NIGHT)
     assert "a-stranger" not in str(refused.value)
     assert deliveries(home) == before
-
-
-def flipped(path: Path, at: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[at] ^= 0x10
-    path.write_bytes(content)
-
-
-def test_a_flipped_byte_in_the_lake_is_found_and_named(home):
-    """Whatever page of whatever file it is in: `foretide verify` exits 1, names the file, and says what to do."""
-    lake = home / ".state" / "lake"
-    code, answer, _ = foretide(home, "verify", str(lake))
-    assert (code, answer["rows"][0]["state"]) == (0, "ok"), answer
-    (path, *_) = sorted(DeltaTable(str(lake / "raw" / "mood")).file_uris())
-    (stored, *_) = sorted(DeltaTable(str(lake / "derived" / "days")).file_uris())
-    for damaged in (Path(path), Path(stored)):
-        column = pq.ParquetFile(damaged).metadata.row_group(0).column(0)
-        start = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
-        flipped(damaged, start + column.total_compressed_size - 2)
-    code, answer, _ = foretide(home, "verify", str(lake))
-    told = " ".join(row["finding"] for row in answer["rows"])
-    assert code == 1
-    assert all(Path(damaged).name in told for damaged in (path, stored)), told
-    Path(path).unlink()
-    assert "is gone" in str(foretide(home, "verify", str(lake))[1]["rows"])
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from mlflow.exceptions import MlflowException
 from models import risk
 from models.errors import ModelsError
 from pipelines.errors import Refused
-from pipelines.release.registry import CHALLENGER, CHAMPION, content_hash
+from pipelines.release.registry import CHALLENGER, CHAMPION
+from pipelines.release.stored import content_hash
 from tests.pipelines.small_registry import NAME, Made, fitted, make_registry, train
 
 OF_VERSION, OF_LOGGED_MODEL, OF_RUN = "models:/{name}/{version}", "models:/{model_id}", "runs:/{run_id}/model"

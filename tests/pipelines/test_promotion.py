@@ -27,7 +27,8 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.release import contest, judgement, ledger, promotion, reporting, shadow
 from pipelines.release.ledger import PROMOTION, ROLLBACK
-from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion, content_hash
+from pipelines.release.registry import CHALLENGER, CHAMPION, ModelVersion
+from pipelines.release.stored import content_hash
 from pipelines.settings import load_settings
 from pipelines.training import fitting, looks
 from pipelines.training.candidates import candidates

@@ -15,7 +15,8 @@ from pipelines.door.intake import ingest
 from pipelines.errors import Fault, Refused
 from pipelines.lake import Lake
 from pipelines.release import datasets
-from pipelines.release.registry import CHALLENGER, CHAMPION, CONTENT_TAG, Registry, content_hash
+from pipelines.release.registry import CHALLENGER, CHAMPION, CONTENT_TAG, Registry
+from pipelines.release.stored import content_hash
 from pipelines.release.tracking import metrics_of
 from pipelines.sources.batch import Batch
 from tests.pipelines.small_registry import NAME, ROWS, Made, fitted, make_registry, train
@@ -120,6 +121,33 @@ def test_an_altered_model_is_refused_and_never_parsed(made):
     stored.write_bytes(original)
     hashes.write_bytes(before)
     assert made.again().champion(NAME).version == "1"
+
+
+def test_a_champion_altered_in_the_artifact_store_alone_is_refused(made):
+    """What was verified lies whole in the cache, and still an altered file beside the registry is not passed over."""
+    assert not made.again().champion(NAME).is_from_cache
+    stored = next(made.registry.artifact_root.rglob("*/artifacts/artifacts/trees/model.ubj"))
+    original = stored.read_bytes()
+    try:
+        for altered in (original[:-1] + b"x", original[: len(original) // 2]):
+            stored.write_bytes(altered)
+            with pytest.raises(Refused, match="altered or swapped. Restore MLflow's artifacts"):
+                made.again().champion(NAME)
+    finally:
+        stored.write_bytes(original)
+    assert not made.again().champion(NAME).is_from_cache
+
+
+def test_without_its_files_in_the_store_the_champion_is_served_from_the_cache_and_marked(made):
+    """Files that are gone are no altered ones: as with the registry away."""
+    stored = next(made.registry.artifact_root.rglob("*/artifacts/artifacts/trees"))
+    kept = stored.rename(made.registry.artifact_root.parent / "away")
+    try:
+        served = made.again().champion(NAME)
+        assert (served.version, served.is_from_cache) == ("1", True)
+    finally:
+        kept.rename(stored)
+    assert not made.again().champion(NAME).is_from_cache
 
 
 def test_a_state_that_was_moved_is_not_called_altered(made):
