@@ -19,12 +19,11 @@ class FileDigests:
 
     def of(self, file: Path) -> str:
         """Hash of a file's content."""
-        told = file.stat()
-        mark = f"{told.st_ino} {told.st_size} {told.st_mtime_ns} {told.st_ctime_ns}"
+        mark = mark_of(file)
         # By a hash of its path: folders of an export are often named after a subject.
         place = hashlib.sha256(str(file).encode()).hexdigest()
         known = self._known.get(place)
-        digest = known[1] if known and known[0] == mark else _sha256(file)
+        digest = known[1] if known and known[0] == mark else sha256_of(file)
         self._seen[place] = [mark, digest]
         return digest
 
@@ -41,7 +40,14 @@ def files_below(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
-def _sha256(file: Path) -> str:
+def mark_of(file: Path) -> str:
+    """Inode, size and times of change: whoever touches a file changes one of them; a disk that rots does not."""
+    told = file.stat()
+    return f"{told.st_ino} {told.st_size} {told.st_mtime_ns} {told.st_ctime_ns}"
+
+
+def sha256_of(file: Path) -> str:
+    """Hash of a file's content, read in pieces."""
     digest = hashlib.sha256()
     with file.open("rb") as handle:
         while chunk := handle.read(CHUNK):

@@ -185,7 +185,7 @@ class Lake:
     def replace(self, name: str, frames: pd.DataFrame | Iterable[pd.DataFrame], version: str = "") -> None:
         """Store a derived table, or its parts as they come, instead of an earlier one; `version`: what it came from."""
         folder = self.derived(name)
-        mark = folder.with_suffix(".version")
+        mark = self.mark_of(name)
         folder.mkdir(parents=True, exist_ok=True)
         with self.writing():
             locks.sweep_partials(mark)
@@ -224,7 +224,7 @@ class Lake:
 
     def derived_version(self, name: str) -> str | None:
         """What the stored derived table was derived from; None if there is none, or its writing was cut off."""
-        mark = self.derived(name).with_suffix(".version")
+        mark = self.mark_of(name)
         version = mark.read_text() if mark.exists() else UNFINISHED
         return None if version == UNFINISHED else version
 
@@ -235,6 +235,10 @@ class Lake:
     def derived(self, name: str) -> Path:
         """Folder of a derived table."""
         return self.root / "derived" / name
+
+    def mark_of(self, name: str) -> Path:
+        """The file that says what a derived table, stored whole, was derived from."""
+        return self.derived(name).with_suffix(".version")
 
     def count(self, table: str) -> int:
         """How many rows are stored, by the log alone."""

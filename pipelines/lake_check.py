@@ -1,7 +1,7 @@
 """Looks for damage in the lake: every page of every file that counts is read and compared with its checksum.
 
-The night itself reads by DuckDB, which does not compare checksums (docs/decisions/0039): this is for once in a while, and for
-whenever a disk is in doubt.
+The night itself reads by DuckDB, which does not compare checksums (docs/decisions/0041). It looks at what is new or was touched
+(`scrubbing`); this is for whenever a disk is in doubt.
 """
 
 from collections.abc import Iterator
@@ -31,11 +31,12 @@ def damaged(root: Path) -> tuple[int, list[str]]:
             faults.append(f"The log of `{table.relative_to(root)}` is damaged: nothing of that table can be read.")
             continue
         files += len(paths)
-        faults += [f"`{path.relative_to(root)}` {why}." for path in paths for why in _faults(path)]
+        faults += [f"`{path.relative_to(root)}` {why}." for path in paths for why in faults_of(path)]
     return files, faults
 
 
-def _faults(path: Path) -> Iterator[str]:
+def faults_of(path: Path) -> Iterator[str]:
+    """Why a file of Parquet cannot be read as it was written, in words; nothing if it can."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.tables import TABLES
-from pipelines import alerts, data_nights, engineering, feedback, night_status, scoring
+from pipelines import alerts, data_nights, engineering, feedback, night_status, scoring, scrubbing
 from pipelines import cohort as cohorts
 from pipelines.delivery import manifest
 from pipelines.delivery.contract import DeliveryContext
@@ -27,12 +27,14 @@ from pipelines.validation import held
 
 
 def refuse_early(installation: Installation, night: str) -> None:
-    """Find out whether the night can be scored before anything is written.
+    """Find out whether the night can be scored before anything is delivered.
 
     Raises:
-        Refused: nobody was known by then or is on the roster, an outcome has no champion, its files were altered, no promotion on
-            record made it champion, or it was trained on what came to be known after that night.
+        Refused: files of the lake are damaged, nobody was known by then or is on the roster, an outcome has no champion, its
+            files were altered, no promotion on record made it champion, or it was trained on what came to be known after
+            that night.
     """
+    scrubbing.refuse_damage(installation)
     known = engineering.cohort(installation, night)
     cohorts.refuse_an_empty_roster(known)
     scoring.champions(installation, known)

@@ -14,6 +14,9 @@ import pytest
 from deltalake import DeltaTable
 
 from pipelines.delivery.publish import read_scores
+from pipelines.installation import Installation
+from pipelines.scrubbing import damaged
+from pipelines.settings import load_settings
 from tests.guarantees import night_that_is_killed as killed
 from tests.guarantees.served_home import deliveries, make_served, status
 from tests.pipelines.small_job import foretide
@@ -77,20 +80,107 @@ def test_a_champion_whose_files_are_gone_scores_from_the_verified_cache_and_is_m
     assert read_scores(Path(answer["paths"][0]))["model_version"].str.contains("from the verified cache").all()
 
 
+def a_file_of(home: Path, table: str) -> Path:
+    """The largest file that counts of a table, such as `raw/mood`."""
+    return max(
+        map(Path, DeltaTable(str(home / ".state" / "lake" / table)).file_uris()), key=lambda path: path.stat().st_size
+    )
+
+
+def pages(path: Path) -> tuple[int, int]:
+    """Where a file's first page header begins, and where its first column's data end."""
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    start = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
+    return start, start + column.total_compressed_size
+
+
+def harm(path: Path, fault: str) -> None:
+    """Do to a Parquet file what disks and hands do."""
+    start, end = pages(path)
+    if fault == "gone":
+        path.unlink()
+    elif fault == "truncated":
+        path.write_bytes(path.read_bytes()[: end + 1])
+    else:
+        flipped(path, {"page": end - 2, "header": start + 1, "footer": path.stat().st_size - 20}[fault])
+
+
+def test_a_night_reads_nothing_of_a_damaged_lake(home):
+    """Exit code 1, the table and no subject named, a red night, the last delivery as it was; put back, the night is delivered."""
+    before, path, names = deliveries(home), a_file_of(home, "raw/mood"), subjects(home)
+    for fault in ("page", "header", "footer", "truncated", "gone"):
+        with put_back(path):
+            harm(path, fault)
+            code, answer, said = foretide(home, "score", "--as-of", NEXT)
+        assert code == 1, (fault, answer, said)
+        assert "Damaged or gone in the lake: 1 file of `raw/mood`. Nothing was read of it. Restore" in answer["error"]
+        told = f"{answer} {said} {(home / '.state' / 'nights' / f'{NEXT}.json').read_text()}"
+        assert not [name for name in names if name in told]
+        assert deliveries(home) == before
+        assert status(home, NEXT).level == "red"
+    code, answer, said = foretide(home, "score", "--as-of", NEXT)
+    assert code == 0, (answer, said)
+    assert answer["status"] != "red"
+
+
+def subjects(home: Path) -> set[str]:
+    """Ids of everybody in the lake."""
+    lake = Installation(load_settings(home / "foretide.yaml")).lake
+    with lake.connection() as connection:
+        return {name for (name,) in lake.rows("subjects", connection).project("subject_id").distinct().fetchall()}
+
+
+def test_what_can_be_made_anew_is_removed_and_the_same_command_makes_it(home, tmp_path):
+    """A damaged day panel or matrix costs one refused try; the next delivers the bytes that an undamaged lake gives."""
+    whole = Path(shutil.copytree(home, tmp_path / "whole"))
+    for table in ("derived/days", "derived/night_matrix_crisis", "derived/flags"):
+        path = a_file_of(home, table)
+        flipped(path, path.stat().st_size // 2)
+    code, answer, _ = foretide(home, "score", "--as-of", NEXT)
+    assert code == 1, answer
+    assert (
+        "Removed, to be made anew from the rest: `derived/days`, `derived/flags` and `derived/night_matrix"
+        in answer["error"]
+    )
+    for place in (home, whole):
+        code, answer, said = foretide(place, "score", "--as-of", NEXT)
+        assert code == 0, (answer, said)
+    assert deliveries(home) == deliveries(whole)
+
+
+def test_earlier_alerts_are_not_made_up(home):
+    """Tonight's alerts rest on those of before, which nothing gives anew: refused until they are restored."""
+    path, root = a_file_of(home, "derived/alerts"), home / ".state" / "lake"
+    # Delta writes them, without checksums: what a first look has seen is compared with its digest.
+    assert not damaged(root, 0)
+    with put_back(path):
+        flipped(path, path.stat().st_size // 2)
+        code, answer, _ = foretide(home, "score", "--as-of", NEXT)
+    assert code == 1, answer
+    assert "Restore `derived/alerts` from a backup" in answer["error"]
+    assert not damaged(root, 0)
+
+
+def test_a_training_reads_nothing_of_a_damaged_lake(home):
+    """Nor is anything registered."""
+    path = a_file_of(home, "raw/events")
+    harm(path, "header")
+    code, answer, _ = foretide(home, "train", "--as-of", NEXT)
+    assert code == 1, answer
+    assert "1 file of `raw/events`" in answer["error"]
+
+
 def test_a_flipped_byte_in_the_lake_is_found_and_named(home):
     """Whatever page of whatever file it is in: `foretide verify` exits 1, names the file, and says what to do."""
     lake = home / ".state" / "lake"
     code, answer, _ = foretide(home, "verify", str(lake))
     assert (code, answer["rows"][0]["state"]) == (0, "ok"), answer
-    (path, *_) = sorted(DeltaTable(str(lake / "raw" / "mood")).file_uris())
-    (stored, *_) = sorted(DeltaTable(str(lake / "derived" / "days")).file_uris())
-    for damaged in (Path(path), Path(stored)):
-        column = pq.ParquetFile(damaged).metadata.row_group(0).column(0)
-        start = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
-        flipped(damaged, start + column.total_compressed_size - 2)
+    path, stored = a_file_of(home, "raw/mood"), a_file_of(home, "derived/days")
+    for one in (path, stored):
+        harm(one, "page")
     code, answer, _ = foretide(home, "verify", str(lake))
     told = " ".join(row["finding"] for row in answer["rows"])
     assert code == 1
-    assert all(Path(damaged).name in told for damaged in (path, stored)), told
-    Path(path).unlink()
+    assert all(one.name in told for one in (path, stored)), told
+    path.unlink()
     assert "is gone" in str(foretide(home, "verify", str(lake))[1]["rows"])

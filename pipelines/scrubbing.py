@@ -1,0 +1,164 @@
+"""Damage in the lake, found before a night or a training reads it: every file that counts is as it was written.
+
+DuckDB compares no checksums. So a file that is seen for the first time is read with its pages' checksums compared, and a digest
+of it is kept. It is compared with that digest whenever anything touched the file, and once in `PERIOD_DAYS` in turn, for rot
+leaves no mark. The cost grows with what is new, and with a small share of history. What is remembered names no subject, and may
+be thrown away at any time: then every file counts as new.
+"""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from zlib import crc32
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from pipelines import durable, lake_check
+from pipelines.errors import Refused
+from pipelines.file_digests import mark_of, sha256_of
+from pipelines.installation import Installation
+from pipelines.lake import Lake
+from pipelines.panel import state
+from pipelines.panel.view import stores
+from pipelines.reports import words
+
+PERIOD_DAYS = 28
+READERS = 2
+DERIVED = "derived"
+# Not the quarantine: nothing is computed from it.
+FAMILIES = ("raw", "repeats", "retained", DERIVED)
+LOG = "_delta_log"
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A file that was as it was written: its mark, the digest of its content, and the period of its last look."""
+
+    mark: str
+    digest: str
+    period: int
+
+
+def refuse_damage(installation: Installation) -> None:
+    """Look for damage; what can be made anew is removed, so that the same command again makes it.
+
+    Raises:
+        Refused: files are damaged or gone; by table and count, with the cure.
+    """
+    installation.report("looking for damage in the lake")
+    lake, now = installation.lake, installation.now
+    found = damaged(lake.root, now.toordinal() if now else 0)
+    if found:
+        anew = [table for table in found if _is_made_anew(lake, table)]
+        _remove(lake, anew)
+        raise Refused(" ".join(_cures(found, anew)))
+
+
+def _cures(found: Counter[str], anew: list[str]) -> Iterator[str]:
+    every = words.listing([_told(table, found[table]) for table in sorted(found)])
+    yield f"Damaged or gone in the lake: {every}. Nothing was read of it."
+    if len(anew) < len(found):
+        lost = words.listing([f"`{table}`" for table in sorted(found) if table not in anew])
+        yield (
+            f"Restore {lost} from a backup of the state folder, or have the streams sent again into a new lake (docs/operations.md)."
+        )
+    if anew:
+        removed = words.listing([f"`{table}`" for table in sorted(anew)])
+        yield (
+            f"Removed, to be made anew from the rest: {removed}. Give the command again; what a training stores comes with "
+            "the next `foretide train`."
+        )
+
+
+def _told(table: str, files: int) -> str:
+    return f"{words.counted(files, 'file')} of `{table}`"
+
+
+def damaged(root: Path, day: int) -> Counter[str]:
+    """By table, such as `raw/mood`, how many of its files are not as they were written; what is sound is remembered.
+
+    Args:
+        day: the day of looking, as a number that rises by one a day.
+    """
+    known, found = _remembered(root), Counter[str]()
+    names: list[str] = []
+    for log in (log for family in FAMILIES for log in sorted(root.glob(f"{family}/*/{LOG}"))):
+        table = log.parent.relative_to(root).as_posix()
+        try:
+            names += _counting(log, table)
+        except DeltaError:
+            found[table] += 1
+    with ThreadPoolExecutor(READERS) as pool:
+        looked_at = pool.map(lambda name: _looked_at(root, name, known.get(name), day), names)
+        seen = dict(zip(names, looked_at, strict=True))
+    found.update(_table_of(name) for name, sound in seen.items() if sound is None)
+    # What is damaged is remembered as it was, so that it stays damaged until it is put back.
+    _remember(root, known, {name: sound or known.get(name) for name, sound in seen.items()})
+    return found
+
+
+def _counting(log: Path, table: str) -> Iterator[str]:
+    """The files of a table that count, and those of its log, which never change either; named below the lake."""
+    for uri in DeltaTable(str(log.parent)).file_uris():
+        yield f"{table}/{uri.rpartition(f'/{table}/')[2]}"
+    for path in log.glob("*.json"):
+        yield f"{table}/{LOG}/{path.name}"
+
+
+def _table_of(name: str) -> str:
+    return "/".join(name.split("/")[:2])
+
+
+def _looked_at(root: Path, name: str, known: Sound | None, day: int) -> Sound | None:
+    """What is to be remembered of a file; None if it is damaged or gone."""
+    path, period = root / name, (day + crc32(name.encode())) // PERIOD_DAYS
+    try:
+        mark = mark_of(path)
+        if known is not None:
+            is_due = (known.mark, known.period) != (mark, period)
+            is_sound = not is_due or sha256_of(path) == known.digest
+            return Sound(mark, known.digest, period) if is_sound else None
+        is_sound = path.parent.name == LOG or not list(lake_check.faults_of(path))
+        return Sound(mark, sha256_of(path), period) if is_sound else None
+    except OSError:
+        return None
+
+
+def _is_made_anew(lake: Lake, table: str) -> bool:
+    """Whether a table is stored whole, and by the next run of what stores it: a night, or a training."""
+    family, _, name = table.partition("/")
+    return family == DERIVED and (name in stores(lake) or lake.mark_of(name).is_file())
+
+
+def _remove(lake: Lake, tables: list[str]) -> None:
+    """Take tables away, with the word that the day panel is whole, which rests on several of them."""
+    if not tables:
+        return
+    with lake.writing():
+        lake.check_turn()
+        state.forget(lake)
+        for table in tables:
+            lake.mark_of(table.partition("/")[2]).unlink(missing_ok=True)
+            shutil.rmtree(lake.root / table)
+
+
+def _file(root: Path) -> Path:
+    return root / DERIVED / "digests.json"
+
+
+def _remembered(root: Path) -> dict[str, Sound]:
+    file = _file(root)
+    told = json.loads(file.read_bytes()) if file.is_file() else {}
+    return {name: Sound(*of) for name, of in told.items()}
+
+
+def _remember(root: Path, known: dict[str, Sound], seen: dict[str, Sound | None]) -> None:
+    sound = {name: of for name, of in seen.items() if of is not None}
+    if sound != known:
+        _file(root).parent.mkdir(parents=True, exist_ok=True)
+        durable.replace(_file(root), json.dumps({name: astuple(of) for name, of in sorted(sound.items())}).encode())
