@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines import alerts, engineering, night_status, notices, past_nights, scoring
+from pipelines import alerts, engineering, night, night_status, notices, past_nights, scoring
 from pipelines import cohort as cohorts
 from pipelines.delivery import manifest
-from pipelines.delivery.publish import current, publish
+from pipelines.delivery.publish import current
 from pipelines.errors import Fault, Refused
 from pipelines.installation import Installation
 from pipelines.lake import Lake
-from pipelines.night import record
 from pipelines.notices import Notice
 from pipelines.progress import Counts
 from pipelines.release import registered
+from pipelines.scoring import Basis
 
 INGEST, DELIVERY = "ingest", "delivery"
 REDELIVERED = "night_redelivered"
@@ -35,12 +35,12 @@ class _Delivered:
     came_after: tuple[str, ...]
 
 
-def redeliver(installation: Installation, night: str) -> Counts:
+def redeliver(installation: Installation, tonight: str) -> Counts:
     """Deliver past nights again that late data concern, oldest first; by night the run that is in force now, or why it is not.
 
     At most the last `delivery: late_nights` are looked at. A night whose model cannot be had any more stays as it is, and is told.
     """
-    delivered = _delivered(installation, pd.Timestamp(night))
+    delivered = _delivered(installation, pd.Timestamp(tonight))
     late = [of.night for of in delivered if _is_late(installation, of)]
     told: Counts = {}
     for of in (of for of in delivered if late and of.night >= late[0]):
@@ -51,15 +51,15 @@ def redeliver(installation: Installation, night: str) -> Counts:
             told[f"{of.night:%Y-%m-%d}"] = f"{STAYS}: {refused}"
     if told:
         # What is flagged tonight was put aside for those nights.
-        engineering.panel(installation, night)
+        engineering.panel(installation, tonight)
     return told
 
 
 def sentences(told: Counts) -> list[str]:
     """What `redeliver` told, a sentence for each night."""
     return [
-        f"Late data: the night of {night} was {what if str(what).startswith(STAYS) else f'delivered again as run {what}'}."
-        for night, what in told.items()
+        f"Late data: the night of {of_night} was {what if str(what).startswith(STAYS) else f'delivered again as run {what}'}."
+        for of_night, what in told.items()
     ]
 
 
@@ -101,21 +101,19 @@ def _again(installation: Installation, of: _Delivered) -> str:
     served = {outcome: registered.of_delivery(installation, told) for outcome, told in of.versions.items()}
     matrices = past_nights.matrices(installation, [known], served)
     basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of))
-    decided = scoring.decide(basis, {name: nights[known.as_of] for name, nights in matrices.items()})
-    alerts.keep(installation.lake, known.as_of, basis.context.run_id, decided.alerts)
+    rows = night.decide(basis, {name: nights[known.as_of] for name, nights in matrices.items()})
     former = current(installation.settings.deliveries_folder, known.as_of)
-    folder = publish(
-        installation.settings.deliveries_folder, decided.rows, basis.context, fence=installation.lease.check
-    )
-    record(installation, basis.context, len(decided.rows))
+    folder = night.put_in_force(installation, rows, basis.context)
     if former != folder:
-        _tell(installation, f"{known.as_of:%Y-%m-%d}", folder.name)
+        _tell(basis, rows)
     return folder.name
 
 
-def _tell(installation: Installation, night: str, run_id: str) -> None:
-    """Let the night's page and whoever is responsible know that another delivery is in force."""
-    why = f"Data came in late: run {run_id} is in force now, and supersedes the one that this page is about."
-    night_status.add(installation, night, "amber", why)
+def _tell(basis: Basis, rows: pd.DataFrame) -> None:
+    """Write the night's page from the new rows, and let whoever is responsible know that another delivery is in force."""
+    installation, of_night = basis.installation, f"{basis.known.as_of:%Y-%m-%d}"
+    night.write_page(basis, rows, night_status.of(installation, of_night))
+    why = f"Data came in late: the night was delivered again, and run {basis.context.run_id} is in force now."
+    night_status.add(installation, of_night, "amber", why)
     title = "Scores of a past night were delivered again, for data came in late. Fetch them again."
-    notices.give(installation, Notice(REDELIVERED, "amber", night, title))
+    notices.give(installation, Notice(REDELIVERED, "amber", of_night, title))

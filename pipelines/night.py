@@ -1,5 +1,6 @@
 """One night: the champion scores everybody who may be scored, and the delivery is published whole or not at all."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.night_status import NightStatus
 from pipelines.progress import Counts
 from pipelines.release import ledger
 from pipelines.release.registry import model_name
@@ -22,6 +24,7 @@ from pipelines.reports import feedback as feedback_page
 from pipelines.reports.data_page import write_data_page
 from pipelines.reports.nightly import count_rows, write_nightly
 from pipelines.reports.site import Context, write_index
+from pipelines.scoring import Basis
 from pipelines.training.provenance import code_version, dataset_name
 from pipelines.validation import held
 
@@ -50,16 +53,16 @@ def score(installation: Installation, night: str) -> Counts:
     """
     of = scoring.basis(installation, night)
     folder = _in_force(installation, of.context)
-    rows = _decided(installation, of) if folder is None else read_scores(folder)
+    rows = decide(of, scoring.stored_matrices(installation)) if folder is None else read_scores(folder)
     stored = rows.assign(reason_codes=rows["reason_codes"].map(list), drivers=rows["drivers"].map(list))
     installation.lake.replace("scores", stored)
     return {status: int(count) for status, count in rows["status"].value_counts().items()}
 
 
-def _decided(installation: Installation, of: scoring.Basis) -> pd.DataFrame:
+def decide(of: Basis, matrices: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The rows of a run, whose alerts are kept for the nights to come."""
-    decided = scoring.decide(of, scoring.stored_matrices(installation))
-    alerts.keep(installation.lake, of.known.as_of, of.context.run_id, decided.alerts)
+    decided = scoring.decide(of, matrices)
+    alerts.keep(of.installation.lake, of.known.as_of, of.context.run_id, decided.alerts)
     return decided.rows
 
 
@@ -83,41 +86,47 @@ def deliver(installation: Installation, night: str) -> Counts:
         raise Refused(
             f"The night was not published: {len(strangers)} subjects with a row are not on its roster. Score the night again."
         )
-    folder = _in_force(installation, made)
-    if folder is None:
-        folder = publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
-    record(installation, made, len(rows))
+    folder = put_in_force(installation, rows, made)
     return {"run_id": folder.name, "rows": len(rows), "roster": made.roster_size}
 
 
-def record(installation: Installation, made: DeliveryContext, rows: int) -> None:
-    """Put a delivery on record."""
+def put_in_force(installation: Installation, rows: pd.DataFrame, made: DeliveryContext) -> Path:
+    """Publish rows whole or not at all, and put the delivery on record; the same inputs again publish nothing new."""
+    folder = _in_force(installation, made)
+    if folder is None:
+        folder = publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
     seal = manifest.read(installation.settings.deliveries_folder / made.night / made.run_id)[manifest.SEAL]
     installation.audit_log.append(
         "delivery",
-        {"night": made.night, "run_id": made.run_id, "rows": rows, "model": dict(made.model_versions), "policy": made.policy_version,
-         "inputs": made.input_content, "code": made.code_version, "sha256": seal},
+        {"night": made.night, "run_id": made.run_id, "rows": len(rows), "model": dict(made.model_versions),
+         "policy": made.policy_version, "inputs": made.input_content, "code": made.code_version, "sha256": seal},
         made.known_at,
     )  # fmt: skip
+    return folder
 
 
 def report(installation: Installation, night: str) -> Counts:
     """Write the page that says how the night went: counts only."""
-    settings, of = installation.settings, scoring.basis(installation, night)
-    made, said = of.context, feedback.verdicts(installation, of.known)
-    scores = installation.lake.load("scores")
+    of = scoring.basis(installation, night)
     status = night_status.conclude(installation, night)
-    page = Context(
-        as_of=date.fromisoformat(night), dataset=dataset_name(installation), code_version=made.code_version,
-        model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
-        overrides=overrides(installation),
-    )  # fmt: skip
-    write_nightly(
-        settings.reports_folder, count_rows(scores), alerts_page.of_night(scores), made.roster_size, page,
-        serving(installation), status, feedback_page.section(said),
-    )  # fmt: skip
+    write_page(of, installation.lake.load("scores"), status)
     report_data(installation, night, installation.lake.load("plausibility_counts"))
     return {"status": status.level, "reasons": len(status.reasons)}
+
+
+def write_page(of: Basis, scores: pd.DataFrame, status: NightStatus | None) -> None:
+    """Write a night's page from its delivered rows: counts only."""
+    installation, made = of.installation, of.context
+    said = feedback.verdicts(installation, of.known)
+    page = Context(
+        as_of=of.known.as_of.date(), dataset=dataset_name(installation), code_version=made.code_version,
+        model_version=", ".join(made.model_versions.values()), policy_version=made.policy_version, run_id=made.run_id,
+        overrides=ledger.overrides(installation.audit_log, [served.model for served in of.served.values()]),
+    )  # fmt: skip
+    write_nightly(
+        installation.settings.reports_folder, count_rows(scores), alerts_page.of_night(scores), made.roster_size, page,
+        serving(installation, of.served), status, feedback_page.section(said),
+    )  # fmt: skip
 
 
 def overrides(installation: Installation) -> tuple[str, ...]:

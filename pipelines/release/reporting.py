@@ -1,5 +1,6 @@
 """Writes what people read about the challenger and about what the release policy says of it."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipelines.progress import Counts
 from pipelines.release import card, judgement, ledger
 from pipelines.release.context import context_of, overrides
 from pipelines.release.fairness import audited_of
-from pipelines.release.registry import CHALLENGER, CHAMPION, model_name
+from pipelines.release.registry import CHALLENGER, CHAMPION, ServedModel, model_name
 from pipelines.reports import tuning as tuning_report
 from pipelines.reports import words
 from pipelines.reports.fairness import page_name as fairness_name
@@ -137,11 +138,10 @@ def _standing(installation: Installation, outcome: str) -> list[str]:
     return []
 
 
-def serving(installation: Installation) -> list[Serving]:
-    """What scores each outcome now, as far as the verified cache where need be."""
+def serving(installation: Installation, by_outcome: Mapping[str, ServedModel]) -> list[Serving]:
+    """What scores each outcome, in terms of the reports."""
     found = []
-    for outcome in installation.settings.outcomes:
-        served = installation.registry.champion(model_name(outcome))
+    for outcome, served in by_outcome.items():
         is_outside = ledger.override_of(installation.audit_log, served.model) is not None
         model = risk.load(served.folder)
         found.append(Serving(outcome, model.name, served.name, served.version, is_outside, model.reweighed_by))

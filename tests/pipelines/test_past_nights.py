@@ -126,6 +126,7 @@ def test_late_data_supersede_the_nights_they_concern(home, tmp_path):
     shutil.copytree(home, copy)
     root = copy / ".state" / "deliveries"
     former = {night: current(root, pd.Timestamp(night)) for night in NIGHTS}
+    page = copy / ".state" / "reports" / f"nightly-{NIGHTS[2]}.html"
     scored = read_scores(former[NIGHTS[2]]).query("status == 'scored'")["subject_id"].iloc[0]
     (copy / "care").mkdir()
     (copy / "care" / "care.csv").write_text(f"id,since,status\n{scored},2026-06-24T10:00:00Z,inpatient\n")
@@ -144,4 +145,9 @@ def test_late_data_supersede_the_nights_they_concern(home, tmp_path):
     assert verify(former[NIGHTS[2]]).is_whole
     rows = read_scores(now[NIGHTS[2]]).query("subject_id == @scored")
     assert set(rows["status"]) == {"not_eligible"}
+    everybody = read_scores(now[NIGHTS[2]]).drop_duplicates("subject_id")
+    n_scored, text = int((everybody["status"] == "scored").sum()), page.read_text()
+    assert f"{n_scored} of {len(everybody)} subjects have a score" in text
+    assert f"run {now[NIGHTS[2]].name} is in force now" in text
+    assert former[NIGHTS[2]].name not in text
     assert answer["late_nights"] == {NIGHTS[2]: now[NIGHTS[2]].name}
