@@ -89,8 +89,9 @@ class Lock:
             os.fsync(handle.fileno())
 
     def write(self, content: bytes) -> None:
-        """Say in the file who holds it."""
-        self._handle.truncate(0)
+        """Say in the file who holds it, instead of what was said before."""
+        self._handle.seek(0)
+        self._handle.truncate()
         self._handle.write(content)
         self._handle.flush()
 
@@ -130,6 +131,11 @@ class Lease:
             yield
         finally:
             self._lock = None
+
+    def say(self, content: bytes) -> None:
+        """Say in the lock's file who holds it; whoever holds none says nothing."""
+        if self._lock is not None:
+            self._lock.write(content)
 
     def check(self) -> None:
         """Nothing is asked of a process that never took the installation, as tests and readers do not.

@@ -1,6 +1,7 @@
 """What is on record about how each night went: one small file a night, `<state>/nights/<date>.json`, counts and sentences only."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,11 +64,32 @@ def read(state: Path, night: str) -> NightStatus | None:
 
 def write(state: Path, status: NightStatus) -> None:
     """Put a night on record, in the place of what was."""
+    (state / FOLDER).mkdir(parents=True, exist_ok=True)
+    durable.replace(state / FOLDER / f"{status.night}.json", _content(status))
+
+
+def write_first(state: Path, status: NightStatus) -> bool:
+    """Put a night on record unless anything is on record of it, by a process that holds nothing; whether it was put."""
+    (state / FOLDER).mkdir(parents=True, exist_ok=True)
+    path = state / FOLDER / f"{status.night}.json"
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    durable.write(fresh, [_content(status)])
+    try:
+        # Unlike a rename, a link fails where the night began in the meantime.
+        os.link(fresh, path)
+    except FileExistsError:
+        return False
+    finally:
+        fresh.unlink()
+    durable.sync_folder(path.parent)
+    return True
+
+
+def _content(status: NightStatus) -> bytes:
     said = [{"level": level, "reason": reason} for level, reason in zip(status.levels, status.reasons, strict=True)]
     content = {"night": status.night, "level": status.level, "is_over": status.is_over, "reasons": said,
                "counts": dict(status.counts)}  # fmt: skip
-    (state / FOLDER).mkdir(parents=True, exist_ok=True)
-    durable.replace(state / FOLDER / f"{status.night}.json", (json.dumps(content, indent=1) + "\n").encode())
+    return (json.dumps(content, indent=1) + "\n").encode()
 
 
 def recent(state: Path, before: str, nights: int) -> list[NightStatus]:

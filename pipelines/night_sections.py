@@ -1,4 +1,4 @@
-"""The section `night:` of the configuration: when data are too old or too few, and how many missed nights are caught up."""
+"""The section `night:` of the configuration: when data are too old or too few, what is waited for, and what is caught up."""
 
 from pydantic import Field, model_validator
 
@@ -24,12 +24,14 @@ class NightSettings(Strict):
     """What a night needs, beside a champion.
 
     Streams without a line of their own under `freshness:` are held to its defaults. `catch_up_nights` is how many nights that
-    passed while the machine was off are run once it is back.
+    passed while the machine was off are run once it is back. `wait_minutes` is for how long `score`, `run` and those who only ask
+    (`monitor`, `policy --simulate`, `explain`) wait while another command is at work; 0 has them leave at once.
     """
 
     freshness: dict[str, Freshness] = {}
     completeness: Completeness = Completeness()
     catch_up_nights: int = Field(7, ge=0, le=60)
+    wait_minutes: float = Field(30, ge=0, le=1440)
 
     @model_validator(mode="after")
     def _streams_exist(self) -> "NightSettings":

@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.errors import FeaturesError
 from models.errors import ModelsError
-from pipelines import data_nights, night_record, notices
+from pipelines import data_nights, night_record, notices, turn
 from pipelines.delivery.publish import current
 from pipelines.errors import ForetideError, Refused
 from pipelines.installation import Installation
@@ -21,9 +21,9 @@ from pipelines.notices import Notice
 from pipelines.release.registry import model_name
 from pipelines.reports.nightly import show_status
 
-__all__ = ["NightStatus", "add", "begin", "conclude", "fail", "of", "watched"]
+__all__ = ["NightStatus", "add", "begin", "conclude", "fail", "of", "waits", "watched"]
 
-FAILED, INCOMPLETE = "night_failed", "night_incomplete"
+FAILED, INCOMPLETE, WAITS = "night_failed", "night_incomplete", "night_waits"
 
 
 def of(installation: Installation, night: str) -> NightStatus | None:
@@ -98,6 +98,30 @@ def fail(installation: Installation, night: str, error: BaseException | str) -> 
         f"Cure what is named and give `foretide score --as-of {night}`; docs/operations.md says what each status means."
     )
     _tell(installation, Notice(FAILED, "red", night, title, (*status.reasons, cure), status.counts))
+
+
+def waits(installation: Installation, night: str) -> None:
+    """A night could not begin, for another command was at work all the time: not finished, on record, and told.
+
+    Said by a process that holds nothing. Where that other one is at work on this very night, or anything is on record of it,
+    it is not said: whoever is at work on it tells how it went, and what was told before stands.
+    """
+    settings = installation.settings
+    if turn.night_at_work_on(settings) == night or current(settings.deliveries_folder, pd.Timestamp(night)) is not None:
+        return
+    reason = "It could not begin: another command was at work in the installation."
+    status = NightStatus(night).told("amber", reason)
+    if not night_record.write_first(settings.state_folder, status):
+        return
+    show_status(settings.reports_folder, status)
+    cure = (
+        f"Look for a training or a command that hangs; once it is over, give `foretide score --as-of {night}`. A later night "
+        "that is scored without a date brings this one too."
+    )
+    _tell(
+        installation,
+        Notice(WAITS, "amber", night, "There are no scores yet: the night could not begin.", (reason, cure)),
+    )
 
 
 def _fail_after_delivery(installation: Installation, begun: NightStatus, why: str) -> None:

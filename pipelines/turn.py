@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pipelines import consent, ingestion, locks, retention
 from pipelines.delivery import publish
@@ -20,17 +21,31 @@ SUPERSEDED = "superseded"
 
 
 class AtWork(Refused):
-    """Another process is at work in the installation."""
+    """Another process is at work in the installation.
+
+    Args:
+        holder: who it is, as far as they said.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(
+            f"Another command or Dagster run is at work in this installation ({holder}). Wait for it to end, then try again."
+        )
+        self.holder = holder
 
 
 @contextmanager
-def alone(installation: Installation) -> Iterator[None]:
+def alone(installation: Installation, night: str | None = None) -> Iterator[None]:
     """Hold the installation's lock while the block runs; it is gone when the process is.
 
     A holder that was stopped and gives no sign of life is superseded, by a command that was told what time it is: once it
     wakes, it cannot make anything visible. Before anything is read, an ingest that was cut off is taken back or put on
     record, subjects who withdrew and came back with a restored copy are erased again, and a removal of old minutes that
     was cut off is finished.
+
+    Args:
+        installation: which is held.
+        night: which one it is held for, where that is known (`say_which_night`).
 
     Raises:
         AtWork: another process holds it.
@@ -45,8 +60,8 @@ def alone(installation: Installation) -> Iterator[None]:
         lock = locks.take_place(path)
         _clear_the_way(installation)
     try:
-        lock.write(json.dumps(_own(installation.now)).encode())
         with installation.lease.of(lock), lock.beating():
+            say_which_night(installation, night)
             if former:
                 installation.audit_log.append(SUPERSEDED, {"holder": former}, installation.now)
             ingestion.finish(installation)
@@ -55,6 +70,18 @@ def alone(installation: Installation) -> Iterator[None]:
             yield
     finally:
         lock.close()
+
+
+def say_which_night(installation: Installation, night: str | None) -> None:
+    """Have the lock tell which process holds it, since when, and which night it is at work on, if any."""
+    since = None if installation.now is None else installation.now.isoformat(timespec="seconds")
+    installation.lease.say(json.dumps({"process": os.getpid(), "since": since, "night": night}).encode())
+
+
+def night_at_work_on(settings: Settings) -> str | None:
+    """The night that the holder of the lock said it is at work on; None where it said none."""
+    night = _told(settings.state_folder / LOCK_NAME).get("night")
+    return night if isinstance(night, str) else None
 
 
 @contextmanager
@@ -69,25 +96,28 @@ def if_free(settings: Settings) -> Iterator[bool]:
             lock.close()
 
 
-def _own(now: datetime | None) -> dict[str, object]:
-    return {"process": os.getpid(), "since": None if now is None else now.isoformat(timespec="seconds")}
+def _told(path: Path) -> dict[str, Any]:
+    """What the lock's file says; nothing where it says nothing that can be read."""
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _holder(path: Path) -> str:
-    """Who holds the lock, as far as they said: the process and since when."""
-    try:
-        told = json.loads(path.read_bytes())
-        return f"process {int(told['process'])}" + (f", since {told['since']}" if told["since"] else "")
-    except (OSError, ValueError, KeyError, TypeError):
+    """Who holds the lock, as far as they said: the process, since when, and for which night."""
+    told = _told(path)
+    if "process" not in told:
         return "a process that has not said who it is"
+    since = f", since {told['since']}" if told.get("since") else ""
+    return f"process {told['process']}{since}" + (f", for the night of {told['night']}" if told.get("night") else "")
 
 
 def _refuse_the_living(path: Path, holder: str, now: datetime | None) -> None:
     quiet = None if now is None else now.timestamp() - path.stat().st_mtime
     if quiet is None or quiet <= QUIET_AFTER.total_seconds():
-        raise AtWork(
-            f"Another command or Dagster run is at work in this installation ({holder}). Wait for it to end, then try again."
-        )
+        raise AtWork(holder)
 
 
 def _clear_the_way(installation: Installation) -> None:

@@ -1,27 +1,99 @@
 """What a command that changes an installation begins with."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from pipelines.installation import Installation
+    from pipelines.progress import Report
     from pipelines.settings import Settings
+
+GLANCE_S = 2.0
 
 
 @contextmanager
-def held(settings: "Settings", as_json: bool) -> Iterator["Installation"]:
+def held(settings: "Settings", as_json: bool, wait_minutes: float = 0) -> Iterator["Installation"]:
     """The installation of these settings, held alone while the block runs, its progress as a bar on a terminal.
 
+    Args:
+        settings: which installation.
+        as_json: whether a machine reads the answer; then there is no bar.
+        wait_minutes: for how long another process that holds it is waited for.
+
     Raises:
-        Refused: another process holds it.
+        Refused: another process holds it, and held it all that time.
     """
+    from pipelines.progress import progress_bar
+
+    with progress_bar(as_json) as report, ExitStack() as stack:
+        yield _taken(settings, report, wait_minutes, stack)
+
+
+@contextmanager
+def held_for_a_night(settings: "Settings", as_json: bool, as_of: str | None) -> Iterator["Installation"]:
+    """The same for a night, which waits as long as is declared; that it waited in vain is put on record, and told.
+
+    Raises:
+        Usage: the night asked for is none, which is said before anything is waited for.
+        Refused: as `held`.
+    """
+    from pipelines.cli.night_of import night_of
     from pipelines.installation import Installation
     from pipelines.progress import progress_bar
-    from pipelines.turn import alone
+    from pipelines.turn import AtWork
 
-    with progress_bar(as_json) as report:
+    bystander = Installation(settings)
+    if as_of is not None:
+        night_of(bystander, as_of)
+    with progress_bar(as_json) as report, ExitStack() as stack:
+        try:
+            installation = _taken(settings, report, settings.night.wait_minutes, stack)
+        except AtWork:
+            _waited_in_vain(bystander, as_of)
+            raise
+        yield installation
+
+
+def _taken(settings: "Settings", report: "Report", wait_minutes: float, stack: ExitStack) -> "Installation":
+    """The installation, taken as soon as it is free; each try is a command given at that instant."""
+    from pipelines.installation import Installation
+    from pipelines.turn import AtWork, alone
+
+    end, has_said = time.monotonic() + 60 * wait_minutes, False
+    while True:
         installation = Installation(settings, report, datetime.now(UTC))
-        with alone(installation):
-            yield installation
+        try:
+            stack.enter_context(alone(installation))
+        except AtWork as at_work:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise
+            if not has_said:
+                typer.echo(
+                    f"Another command or Dagster run is at work ({at_work.holder}); waiting for it, up to {wait_minutes:g} "
+                    "minutes.",
+                    err=True,
+                )
+                has_said = True
+            report("waiting for another command")
+            time.sleep(min(GLANCE_S, left))
+        else:
+            return installation
+
+
+def _waited_in_vain(bystander: "Installation", as_of: str | None) -> None:
+    """Put on record that a night could not begin, where any time was waited; of an empty lake there is no night."""
+    from contextlib import suppress
+
+    from pipelines import night_status
+    from pipelines.cli.night_of import night_of
+    from pipelines.errors import Refused
+
+    if bystander.settings.night.wait_minutes:
+        with suppress(Refused):
+            night_status.waits(bystander, night_of(bystander, as_of))

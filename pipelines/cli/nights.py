@@ -6,7 +6,7 @@ import typer
 
 from pipelines.cli.answer import Answer
 from pipelines.cli.app import AsOf, Config, Json, answering, app
-from pipelines.cli.held import held
+from pipelines.cli.held import held, held_for_a_night
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +28,13 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
     from pipelines.night_status import of, watched
     from pipelines.release.reporting import findings
     from pipelines.settings import load_settings
+    from pipelines.turn import say_which_night
 
-    with held(load_settings(config), as_json) as installation:
+    with held_for_a_night(load_settings(config), as_json, as_of) as installation:
         if as_of is None:
             execute(installation, "take_in")
         night = night_of(installation, as_of)
+        say_which_night(installation, night)
         with watched(installation, night):
             execute(installation, "retrain", night)
             done = execute(installation, "nightly", night)
@@ -53,9 +55,11 @@ def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = Fal
     from pipelines.night import delivered, overrides, refuse_early
     from pipelines.night_status import of, watched
     from pipelines.settings import load_settings
+    from pipelines.turn import say_which_night
 
-    with held(load_settings(config), as_json) as installation:
+    with held_for_a_night(load_settings(config), as_json, as_of) as installation:
         night = night_of(installation, as_of)
+        say_which_night(installation, night)
         with watched(installation, night):
             refuse_early(installation, night)
             done = execute(installation, "nightly", night)

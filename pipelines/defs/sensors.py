@@ -46,7 +46,13 @@ def night_failed(context: RunFailureSensorContext) -> None:
     if night is None or not _is_last_word(context.instance, run):
         return
     installation = Installation(load_settings())
-    said = [event.event_specific_data.error for event in context.get_step_failure_events()]  # type: ignore[union-attr]
+    # What is refused before any step, as a place that is taken, is said of the run alone.
+    events = [*context.get_step_failure_events(), context.failure_event]
+    said = [getattr(event.event_specific_data, "error", None) for event in events]
+    if any(_is(error, turn.AtWork) for error in said):
+        # It is tried again every hour, and was no fault of the night's.
+        night_status.waits(installation, night)
+        return
     stopped = _stopped_by_its_data(night_status.of(installation, night))
     why = next((words for error in said if (words := in_words(error))), None) or stopped
     night_status.fail(installation, night, why or (CUT_OFF if context.failure_event.message == CUT_OFF else UNFORESEEN))
@@ -70,6 +76,15 @@ def _stopped_by_its_data(status: NightStatus | None) -> str | None:
     """What the night's own checks found, where they stopped it."""
     reds = [] if status is None else [r for of, r in zip(status.levels, status.reasons, strict=True) if of == "red"]
     return " ".join(reds) or None
+
+
+def _is(error: SerializableErrorInfo | None, kind: type[Exception]) -> bool:
+    """Whether an error, or what it came from, is of a kind."""
+    while error is not None:
+        if error.cls_name == kind.__name__:
+            return True
+        error = error.cause
+    return False
 
 
 def in_words(error: SerializableErrorInfo | None) -> str | None:

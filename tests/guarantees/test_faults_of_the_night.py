@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,7 @@ from pipelines.delivery.verify import verify
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.settings import load_settings
+from pipelines.turn import alone
 from tests.guarantees import night_that_is_killed as killed
 from tests.guarantees.served_home import delivered, deliveries, make_served, status
 from tests.pipelines.small_job import NIGHT, foretide
@@ -92,21 +94,55 @@ def test_a_half_written_night_is_cleared_away_and_keeps_nobody_waiting(home):
         assert verify(folder).is_whole
 
 
-def test_of_two_nights_at_once_one_is_delivered_and_the_other_leaves(home):
-    """On a home whose Dagster records are still to be made: exit codes 0 and 1, clear words, and a home in order."""
+@pytest.mark.parametrize("wait_minutes", [30, 0])
+def test_of_two_nights_at_once_the_second_waits_or_leaves_as_is_declared(home, wait_minutes):
+    """On a home whose Dagster records are still to be made: one delivery, clear words, a home in order, and nobody alarmed.
+
+    Who waits does the same night after the first, to the same bytes; who may not wait leaves with exit code 1.
+    """
+    declare(home, "night", {"wait_minutes": wait_minutes})
     shutil.rmtree(home / ".state" / "dagster")
     command = [Path(sys.executable).with_name("foretide"), "score", "--as-of", NEXT]
     both = [
         subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
     told = sorted((program.communicate()[1], program.returncode) for program in both)
-    assert sorted(code for _, code in told) == [0, 1], told
-    assert any("at work in this installation" in said for said, code in told if code == 1), told
+    assert sorted(code for _, code in told) == ([0, 0] if wait_minutes else [0, 1]), told
+    words = "waiting for it, up to 30 minutes" if wait_minutes else "at work in this installation"
+    assert sum(words in said for said, _ in told) == 1, told
     assert status(home, NEXT).level != "red"
+    assert "night_waits" not in (home / ".state" / "notices.jsonl").read_text()
+    assert len([path for path in (home / ".state" / "deliveries" / NEXT).iterdir() if path.is_dir()]) == 1
     for database in (home / ".state" / "dagster").rglob("*.db"):
         connection = sqlite3.connect(database)
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.close()
+
+
+def test_a_night_that_waited_in_vain_is_on_record_and_told_and_cured_by_the_next(home):
+    """Exit code 1, not finished instead of red, one notice; a night that could begin then leaves nothing of it."""
+    declare(home, "night", {"wait_minutes": 0.02})
+    before = deliveries(home)
+    with alone(Installation(load_settings(home / "foretide.yaml"), now=datetime.now(UTC))):
+        for _ in range(2):
+            code, answer, said = foretide(home, "score", "--as-of", NEXT)
+            assert (code, answer["error"][:31]) == (1, "Another command or Dagster run "), (answer, said)
+    found = status(home, NEXT)
+    assert (found.is_over, found.level, found.headline) == (False, "amber", "not finished")
+    assert found.reasons == ("It could not begin: another command was at work in the installation.",)
+    told = [json.loads(line) for line in (home / ".state" / "notices.jsonl").read_text().splitlines()]
+    assert [one["night"] for one in told if one["kind"] == "night_waits"] == [NEXT]
+    assert deliveries(home) == before
+    code, answer, said = foretide(home, "score", "--as-of", NEXT)
+    assert code == 0, (answer, said)
+    assert not any("could not begin" in reason for reason in status(home, NEXT).reasons)
+
+
+def test_a_mistyped_night_is_refused_without_waiting(home):
+    """Exit code 2 at once, though another command is at work."""
+    with alone(Installation(load_settings(home / "foretide.yaml"), now=datetime.now(UTC))):
+        code, answer, said = foretide(home, "score", "--as-of", "2026-13-01")
+    assert (code, said) == (2, ""), answer
 
 
 @pytest.mark.parametrize("fault", ["gone", "locked"])

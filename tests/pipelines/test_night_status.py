@@ -6,11 +6,11 @@ import sys
 from datetime import date
 
 import pytest
-from dagster import RetryRequested
+from dagster import DagsterInstance, RetryRequested, build_run_status_sensor_context, job, op, resource
 from dagster._utils.error import serializable_error_info_from_exc_info
 from sqlalchemy.exc import OperationalError
 
-from pipelines import locks, night_record, night_status, supply
+from pipelines import dagster_home, locks, night_record, night_status, supply, turn
 from pipelines.defs import retries, sensors
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -19,6 +19,7 @@ from pipelines.night_sections import NightSettings
 from pipelines.notices import Notice
 from pipelines.reports.site import Context, write_index, write_page
 from pipelines.settings import settings_from
+from pipelines.turn import alone
 
 NIGHT = "2026-07-01"
 OUTCOMES = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
@@ -218,3 +219,51 @@ def test_what_fails_after_the_scores_are_out_makes_no_night_without_scores(insta
     assert status.level == "amber"
     assert "are delivered" in status.reasons[0]
     assert [notice.level for notice in told] == ["amber"]
+
+
+@pytest.mark.parametrize("at_work_on", ["2026-06-30", NIGHT, None])
+def test_a_night_that_could_not_begin_is_told_unless_the_other_is_at_work_on_it(at_work_on, installation, told):
+    """Not finished, never red; of the night that the holder of the lock says it is for, nothing is said."""
+    with alone(installation, at_work_on):
+        night_status.waits(Installation(installation.settings), NIGHT)
+    status = night_status.of(installation, NIGHT)
+    if at_work_on == NIGHT:
+        assert (status, told) == (None, [])
+        return
+    assert (status.level, status.is_over) == ("amber", False)
+    assert [(notice.kind, notice.level) for notice in told] == [("night_waits", "amber")]
+
+
+def test_a_night_that_could_not_begin_takes_nothing_from_what_is_on_record(installation, told):
+    """It may be under way, or over: what that one says stands."""
+    night_status.begin(installation, NIGHT, {"on_the_roster": 3})
+    night_status.waits(installation, NIGHT)
+    assert (night_status.of(installation, NIGHT).counts, told) == ({"on_the_roster": 3}, [])
+    assert [path.name for path in (installation.settings.state_folder / "nights").iterdir()] == [f"{NIGHT}.json"]
+
+
+def test_under_the_daemon_a_place_that_is_taken_is_no_fault_of_the_night(tmp_path, monkeypatch, told):
+    """The run that found another at work fails before any step; the sensor says that it could not begin, and not red."""
+    settings = settings_from({"outcomes": OUTCOMES}, tmp_path)
+    monkeypatch.setattr(sensors, "load_settings", lambda: settings)
+
+    @resource
+    def taken():
+        raise turn.AtWork("process 12")
+
+    @op(required_resource_keys={"taken"})
+    def step():
+        pytest.fail("it began")
+
+    @job(resource_defs={"taken": taken}, tags={dagster_home.PARTITION: NIGHT})
+    def nightly():
+        step()
+
+    with DagsterInstance.ephemeral() as instance:
+        result = nightly.execute_in_process(instance=instance, raise_on_error=False)
+        (event,) = [event for event in result.all_events if event.event_type_value == "PIPELINE_FAILURE"]
+        sensors.night_failed(build_run_status_sensor_context(
+            "night_failed", event, instance, result.dagster_run).for_run_failure())  # fmt: skip
+    status = night_record.read(settings.state_folder, NIGHT)
+    assert (status.level, status.is_over) == ("amber", False)
+    assert [notice.kind for notice in told] == ["night_waits"]
