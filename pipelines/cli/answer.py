@@ -89,7 +89,7 @@ def _cell(value: Any) -> str:
 
 def exit_with(command: str, error: BaseException, as_json: bool) -> int:
     """Say what went wrong and return the exit code for it."""
-    code, message = _explain(error)
+    code, message = explained(error)
     if as_json:
         print(json.dumps({"command": command, "ok": False, "rows": [], "paths": [], "error": message}))
     else:
@@ -116,7 +116,8 @@ def _with_causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def _explain(error: BaseException) -> tuple[int, str]:
+def explained(error: BaseException) -> tuple[int, str]:
+    """The exit code of an error and its words, which hold nobody's data."""
     if isinstance(error, KeyboardInterrupt):
         # A plain one's text is nobody's word.
         kept = f" {error}" if isinstance(error, Stopped) else ""

@@ -91,9 +91,10 @@ def _waited_in_vain(bystander: "Installation", as_of: str | None) -> None:
     from contextlib import suppress
 
     from pipelines import night_status
-    from pipelines.cli.night_of import night_of
+    from pipelines.cli.night_of import nights_of
     from pipelines.errors import Refused
 
     if bystander.settings.night.wait_minutes:
         with suppress(Refused):
-            night_status.waits(bystander, night_of(bystander, as_of))
+            nights, _ = nights_of(bystander, as_of)
+            night_status.waits(bystander, nights[-1])

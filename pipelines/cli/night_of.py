@@ -8,6 +8,7 @@ from features.calendar import DAY
 from pipelines.cohort import known_at, newest_night
 from pipelines.errors import Usage
 from pipelines.installation import Installation
+from pipelines.nights_due import is_in_service, nights_due
 
 
 def night_of(installation: Installation, as_of: str | None, option: str = "--as-of") -> str:
@@ -33,3 +34,19 @@ def night_of(installation: Installation, as_of: str | None, option: str = "--as-
             "known then. Ask for an earlier one."
         )
     return f"{night:%Y-%m-%d}"
+
+
+def nights_of(installation: Installation, as_of: str | None) -> tuple[list[str], bool]:
+    """The nights that `foretide score` is for, oldest first, and whether the newest is tonight's.
+
+    That is the night asked for, and only that. Where none was asked for it is tonight's, and before it those that were missed;
+    of a study that is over, whose data end long before tonight, it is the newest night that the lake has data for.
+
+    Raises:
+        Usage, Refused: as `night_of`.
+    """
+    newest, now, settings = night_of(installation, as_of), datetime.now(UTC), installation.settings
+    if as_of is not None:
+        return [newest], True
+    is_tonight = is_in_service(settings, newest, now)
+    return (nights_due(settings, now) if is_tonight else []) or [newest], is_tonight

@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.answer import Answer
+from pipelines.cli.answer import Answer, explained
 from pipelines.cli.app import AsOf, Config, Json, answering, app
 from pipelines.cli.held import held, held_for_a_night
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from pipelines.installation import Installation
     from pipelines.night_record import NightStatus
     from pipelines.progress import Counts
 
@@ -49,25 +51,67 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
 @app.command("score")
 @answering
 def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = False) -> Answer:
-    """One night's delivery by the champion."""
-    from pipelines.cli.night_of import night_of
+    """One night's delivery by the champion; without a date tonight's, after the nights that were missed."""
+    from pipelines.cli.night_of import nights_of
     from pipelines.defs.run import execute
-    from pipelines.night import delivered, overrides, refuse_early
+    from pipelines.night import overrides
     from pipelines.night_status import of, watched
     from pipelines.settings import load_settings
-    from pipelines.turn import say_which_night
 
     with held_for_a_night(load_settings(config), as_json, as_of) as installation:
-        night = night_of(installation, as_of)
-        say_which_night(installation, night)
-        with watched(installation, night):
-            refuse_early(installation, night)
-            done = execute(installation, "nightly", night)
-            counts, folder = delivered(installation, night)
+        nights, is_tonight = nights_of(installation, as_of)
+        if not is_tonight:
+            # What has come in since may show that tonight's is due, as after weeks without power.
+            with watched(installation, nights[-1]):
+                execute(installation, "take_in")
+            nights, is_tonight = nights_of(installation, as_of)
+        missed = [_catch_up(installation, night) for night in nights[:-1]]
+        done, counts, folder = _score(installation, nights[-1])
         outside = overrides(installation)
-        status = of(installation, night)
+        status = of(installation, nights[-1])
     told, extra = _told(done)
-    return Answer("score", counts, [folder], [*outside, *told, *_in_words(status)], extra={**extra, **_as_json(status)})
+    said = [*outside, *_of_missed(missed), *told, *_in_words(status)]
+    if not is_tonight:
+        said.append(f"Data end with the night of {nights[-1]}; for another night give `--as-of`.")
+    return Answer("score", counts, [folder], said, extra={**extra, "missed_nights": missed, **_as_json(status)})
+
+
+def _score(installation: "Installation", night: str) -> "tuple[Mapping[str, Counts], list[dict[str, object]], Path]":
+    """One night to its delivery: what each asset told, subjects by status and tier, and the delivery's folder."""
+    from pipelines.defs.run import execute
+    from pipelines.night import delivered, refuse_early
+    from pipelines.night_status import watched
+    from pipelines.turn import say_which_night
+
+    say_which_night(installation, night)
+    with watched(installation, night):
+        refuse_early(installation, night)
+        done = execute(installation, "nightly", night)
+        return done, *delivered(installation, night)
+
+
+def _catch_up(installation: "Installation", night: str) -> dict[str, str]:
+    """A night that was missed: how it went. One that fails is on record, and keeps no later one from being scored.
+
+    Raises:
+        Refused: another run took this one's place.
+    """
+    from pipelines.night_status import of
+
+    try:
+        _score(installation, night)
+    except Exception as error:  # noqa: BLE001 (whatever it is, tonight's scores are more urgent)
+        installation.lease.check()
+        return {"night": night, "status": "red", "error": explained(error)[1]}
+    status = of(installation, night)
+    return {"night": night, "status": "" if status is None else status.level}
+
+
+def _of_missed(missed: "list[dict[str, str]]") -> list[str]:
+    """Which nights were caught up, in sentences."""
+    nights = [one["night"] for one in missed if "error" not in one]
+    failed = [f"The night of {one['night']}, missed too, failed: {one['error']}" for one in missed if "error" in one]
+    return [*([f"Caught up, having been missed: {', '.join(nights)}."] if nights else []), *failed]
 
 
 def _told(done: "Mapping[str, Counts]") -> tuple[list[str], dict[str, Any]]:

@@ -18,8 +18,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from pipelines import night
+from pipelines import night, night_record
+from pipelines.cli.main import app
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
 from pipelines.errors import Refused
@@ -143,6 +145,35 @@ def test_a_mistyped_night_is_refused_without_waiting(home):
     with alone(Installation(load_settings(home / "foretide.yaml"), now=datetime.now(UTC))):
         code, answer, said = foretide(home, "score", "--as-of", "2026-13-01")
     assert (code, said) == (2, ""), answer
+
+
+def test_a_night_without_a_date_brings_those_that_were_missed(home, monkeypatch):
+    """Oldest first, up to tonight's; one that is refused is red, keeps no later one back, and does not change the exit code."""
+
+    class ThreeNightsLater(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 7, 4, 12, tzinfo=UTC)
+
+    def refuse(installation, of):
+        if of == NEXT:
+            raise Refused("The champion was away.")
+
+    monkeypatch.setattr("pipelines.cli.night_of.datetime", ThreeNightsLater)
+    monkeypatch.setattr("pipelines.night.refuse_early", refuse)
+    done = CliRunner().invoke(app, ["score", "--json", "--config", str(home / "foretide.yaml")])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout.strip().splitlines()[-1])
+    assert [(of["night"], of["status"], of.get("error")) for of in answer["missed_nights"]] == [
+        (NEXT, "red", "The champion was away."),
+        ("2026-07-03", answer["missed_nights"][1]["status"], None),
+    ]
+    assert answer["missed_nights"][1]["status"] != "red"
+    assert [bool(current(home / ".state" / "deliveries", pd.Timestamp(f"2026-07-0{day}"))) for day in range(1, 6)] == [
+        True, False, True, True, False
+    ]  # fmt: skip
+    assert Path(answer["paths"][0]).parent.name == "2026-07-04"
+    assert status(home, NEXT).level == "red"
 
 
 @pytest.mark.parametrize("fault", ["gone", "locked"])

@@ -6,8 +6,9 @@ import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus, DefaultSensorStatus, build_schedule_context
 
 from features.tables import TABLES
+from pipelines import night_record
 from pipelines.definitions import defs
-from pipelines.defs.schedules import nights_due
+from pipelines.nights_due import is_in_service, nights_due
 from pipelines.settings import settings_from
 from tests.pipelines.small_job import ROOT
 
@@ -106,3 +107,16 @@ def test_nights_that_were_missed_are_run_too(delivered: list[str], due: list[str
 def test_a_failed_night_under_the_daemon_is_told_without_being_switched_on():
     """The sensor that says so runs from the start."""
     assert defs.resolve_sensor_def("night_failed").default_status == DefaultSensorStatus.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("newest", "on_record", "is_so"),
+    [("2026-07-02", None, True), ("2026-07-01", None, False), ("2026-05-01", "2026-07-02", True),
+     ("2026-05-01", "2026-05-01", False)],
+)  # fmt: skip
+def test_a_study_that_is_over_has_no_tonight(newest: str, on_record: str | None, is_so: bool, tmp_path):
+    """Tonight is scored where data came in or a night was begun lately, so that nobody takes an outage of weeks for the end."""
+    settings = settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}}}, tmp_path)
+    if on_record is not None:
+        night_record.write(settings.state_folder, night_record.NightStatus(on_record, "red"))
+    assert is_in_service(settings, newest, datetime.datetime(2026, 7, 10, 12, tzinfo=datetime.UTC)) == is_so
