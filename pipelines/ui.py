@@ -1,9 +1,13 @@
-"""Dagster (webserver and daemon), MLflow and the report site, started together on 127.0.0.1 and stopped together."""
+"""Dagster (webserver and daemon), MLflow and the report site, started together on 127.0.0.1 and stopped together.
+
+One that ends by itself ends all: a daemon that is gone would be missed on the first night that nobody scores.
+"""
 
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +18,8 @@ from pipelines.errors import Fault, Refused
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"
-START_WITHIN_S = 90
+START_WITHIN_S, END_WITHIN_S = 90, 30
+GLANCE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,11 @@ class Server:
     name: str
     port: int | None
     command: tuple[str, ...]
+
+    @property
+    def log(self) -> str:
+        """The file of its log, in the state folder."""
+        return f"logs/{self.name.lower().replace(' ', '-')}.log"
 
     @property
     def address(self) -> str:
@@ -54,7 +64,9 @@ def servers(settings: Settings, dagster_port: int, mlflow_port: int, reports_por
 
 
 @contextmanager
-def running(settings: Settings, programs: tuple[Server, ...], config: Path) -> Iterator[None]:
+def running(
+    settings: Settings, programs: tuple[Server, ...], config: Path
+) -> Iterator[list[tuple[Server, "subprocess.Popen[bytes]"]]]:
     """Start the programs, wait until each with a port answers, and stop them all at the end.
 
     Raises:
@@ -65,24 +77,53 @@ def running(settings: Settings, programs: tuple[Server, ...], config: Path) -> I
         if server.port and _answers(server.port):
             raise Refused(f"Port {server.port} is taken, {server.name} cannot use it. Choose another with the options.")
     free_the_queue(settings)
-    logs = settings.state_folder / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    (settings.state_folder / "logs").mkdir(parents=True, exist_ok=True)
     settings.reports_folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "DAGSTER_HOME": str(settings.home), "FORETIDE_CONFIG": str(config)}
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[tuple[Server, subprocess.Popen[bytes]]] = []
     try:
         for server in programs:
-            with (logs / f"{server.name.lower().replace(' ', '-')}.log").open("wb") as log:
-                started.append(
-                    subprocess.Popen(server.command, cwd=settings.home, env=environment, stdout=log, stderr=log)  # noqa: S603
-                )
-        _wait_for(programs, started, logs)
-        yield
+            path = settings.state_folder / server.log
+            if path.is_file():
+                # Whoever starts it again, as systemd does, must still find why it ended.
+                path.replace(path.with_suffix(".before.log"))
+            with path.open("wb") as log:
+                process = subprocess.Popen(server.command, cwd=settings.home, env=environment, stdout=log, stderr=log)  # noqa: S603
+            started.append((server, process))
+        _wait_for(started)
+        yield started
     finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.wait(timeout=30)
+        _stop([process for _, process in started])
+
+
+def watch(started: "list[tuple[Server, subprocess.Popen[bytes]]]", stop: threading.Event) -> None:
+    """Wait until somebody asks for the end.
+
+    Raises:
+        Fault: a program ended by itself before; it and its log are named.
+    """
+    while not stop.wait(GLANCE_S):
+        for server, process in started:
+            code = process.poll()
+            if code is not None and not stop.is_set():
+                how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+                raise Fault(
+                    f"{server.name} ended by itself, {how}; the others were stopped. Its log: {server.log} in the state folder "
+                    "(once started again: the one named `.before.log`)."
+                )
+
+
+def _stop(processes: "list[subprocess.Popen[bytes]]") -> None:
+    """End programs, and those by force that do not end."""
+    for process in processes:
+        process.terminate()
+    end = time.monotonic() + END_WITHIN_S
+    for process in processes:
+        try:
+            process.wait(timeout=max(end - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def free_the_queue(settings: Settings) -> None:
@@ -97,13 +138,13 @@ def free_the_queue(settings: Settings) -> None:
             dagster_home.reap(instance, None)
 
 
-def _wait_for(programs: tuple[Server, ...], started: list[subprocess.Popen[bytes]], logs: Path) -> None:
+def _wait_for(started: "list[tuple[Server, subprocess.Popen[bytes]]]") -> None:
     patience = START_WITHIN_S * 10
-    for server, process in zip(programs, started, strict=True):
+    for server, process in started:
         while server.port and not _answers(server.port):
             patience -= 1
             if process.poll() is not None or patience == 0:
-                raise Fault(f"{server.name} did not start; {logs.name}/ in the state folder holds its log.")
+                raise Fault(f"{server.name} did not start. Its log: {server.log} in the state folder.")
             time.sleep(0.1)
 
 

@@ -63,10 +63,10 @@ def ui_command(
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     console = Console(stderr=True)
     console.print("Starting Dagster, MLflow and the reports ...")
-    with ui.running(settings, programs, config_path(config)):
+    with ui.running(settings, programs, config_path(config)) as started:
         for server in programs:
             if server.address:
                 console.print(f"  {server.name:<9}{server.address}", highlight=False)
         console.print("Ctrl-C ends them.")
-        stop.wait()
+        ui.watch(started, stop)
     return Answer("ui", sentences=["Stopped."])
