@@ -20,11 +20,14 @@ def explain_command(
     as_json: Json = False,
 ) -> Answer:
     """Why this score on that night: from recorded versions, computed again. Who asks stays on record."""
-    from pipelines.explain import explain, telling
+    from pipelines.explain import checked, explain, telling
     from pipelines.release.promotion import name_of
     from pipelines.settings import load_settings
 
-    with held(load_settings(config), as_json) as installation:
+    settings = load_settings(config)
+    # A mistyped id must not wait for another command to end.
+    checked(score_id)
+    with held(settings, as_json, settings.night.wait_minutes) as installation:
         account = explain(installation, score_id, name_of(installation, by or _login()))
     if account is None:
         return Answer("explain", sentences=[telling.ERASED], extra={"state": "erased"})

@@ -20,6 +20,9 @@ GLANCE_S = 2.0
 def held(settings: "Settings", as_json: bool, wait_minutes: float = 0) -> Iterator["Installation"]:
     """The installation of these settings, held alone while the block runs, its progress as a bar on a terminal.
 
+    Who only asks holds it too: tables are tidied as they are written, under the feet of whoever reads beside, and finding out why
+    a score was given may have to make the day panel again.
+
     Args:
         settings: which installation.
         as_json: whether a machine reads the answer; then there is no bar.

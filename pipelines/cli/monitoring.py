@@ -29,7 +29,8 @@ def monitor_command(
     """What changed over the weeks, and how past scores turned out: of the newest watched night, or of the one asked for."""
     from pipelines.settings import load_settings
 
-    with held(load_settings(config), as_json) as installation:
+    settings = load_settings(config)
+    with held(settings, as_json, settings.night.wait_minutes) as installation:
         if deliveries is not None:
             return _tried(installation, deliveries, as_json)
         return _watched(installation, as_of, as_json)

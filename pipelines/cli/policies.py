@@ -47,7 +47,7 @@ def policy_command(
     from pipelines.alert_simulation import simulate as simulated
     from pipelines.cli.night_of import night_of
 
-    with held(settings, as_json) as installation:
+    with held(settings, as_json, settings.night.wait_minutes) as installation:
         found = simulated(
             installation, policies, deliveries or settings.deliveries_folder, night_of(installation, as_of)
         )

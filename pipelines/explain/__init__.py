@@ -55,10 +55,10 @@ def explain(installation: Installation, score_id: str, by: str) -> Account | Non
     """The account of a score; None where it was erased with its subject. The caller holds the installation.
 
     Raises:
-        Usage: it does not look like an id of a score.
+        Usage: as `checked`.
         Refused: no delivery has it, or the one that has it is damaged.
     """
-    score_id = _checked(score_id)
+    score_id = checked(score_id)
     delivered, told = _looked_up(installation, score_id, by)
     if delivered is None:
         return None
@@ -74,7 +74,12 @@ def explain(installation: Installation, score_id: str, by: str) -> Account | Non
     )  # fmt: skip
 
 
-def _checked(score_id: str) -> str:
+def checked(score_id: str) -> str:
+    """An id as deliveries write it.
+
+    Raises:
+        Usage: it does not look like an id of a score.
+    """
     score_id = score_id.strip().lower()
     if len(score_id) != SCORE_ID_LENGTH or not set(score_id) <= set("0123456789abcdef"):
         raise Usage(

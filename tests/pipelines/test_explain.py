@@ -2,7 +2,9 @@
 
 import json
 import shutil
-from datetime import date
+import subprocess
+import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +25,7 @@ from pipelines.release.registry import CHAMPION, CONTENT_TAG
 from pipelines.retention import retain
 from pipelines.settings import load_settings
 from pipelines.tokens import Tokens
+from pipelines.turn import alone
 from tests.pipelines.small_job import foretide, make_smallest_home
 
 FIRST, SECOND = "2026-06-25", "2026-06-28"
@@ -234,3 +237,18 @@ def test_what_was_done_is_in_the_log_with_what_it_was_made_of(lived):
         body["input_content"],
         body["code_version"],
     )
+
+
+def test_a_question_waits_while_another_command_is_at_work(home):
+    """It says for whom, on standard error, and is answered once the other is gone; one that is mistyped waits for nobody."""
+    score_id = one(home, FIRST, status="scored")["score_id"]
+    command = [Path(sys.executable).with_name("foretide"), "explain", "--json"]
+    with alone(Installation(load_settings(home / "foretide.yaml"), now=datetime.now(UTC))):
+        assert foretide(home, "explain", "zebra")[0] == 2
+        asked = subprocess.Popen(
+            [*command, score_id], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert asked.stderr is not None
+        assert "waiting for it" in asked.stderr.readline()
+    answer, said = asked.communicate()
+    assert (asked.returncode, json.loads(answer)["state"]) == (0, SAME), said
