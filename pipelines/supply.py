@@ -3,7 +3,7 @@
 Counts only. What is usual is the median of the nights on record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import median
@@ -25,6 +25,8 @@ SPANS = (1, 3)
 NIGHTS, FEWEST = 28, 5
 ROSTER = "on_the_roster"
 HOUR, TWO_DAYS = pd.Timedelta(hours=1), 48
+# From so large a share of the streams that are looked after on, silence has one cause, as a rule: nothing arrives here at all.
+OUTAGE_SHARE, FEWEST_STREAMS = 0.75, 2
 FRESH, COMPLETE = "streams_are_fresh", "the_roster_has_its_usual_data"
 
 
@@ -41,7 +43,7 @@ def counts_of(installation: Installation, night: str) -> dict[str, int]:
     """Hours since each stream's newest row, as `hours_since_<stream>`, the roster, and of it who `had_data_in_<n>d`."""
     lake, instant = installation.lake, cohorts.known_at(installation.settings.sites, date.fromisoformat(night))
     newest = {table: contents.last_received_at(lake, table, instant) for table in cohorts.PANEL_STREAMS}
-    counts = {f"hours_since_{table}": int((instant - at) / HOUR) for table, at in newest.items() if at is not None}
+    counts = {_hours(table): int((instant - at) / HOUR) for table, at in newest.items() if at is not None}
     roster = engineering.cohort(installation, night).roster["subject_id"]
     last_day = _last_day_with_data(installation, pd.Timestamp(night))
     days_ago = (pd.Timestamp(night) - last_day.reindex(roster)).dt.days
@@ -69,18 +71,64 @@ def remarks(counts: dict[str, int], declared: NightSettings, earlier: Sequence[N
     return [*_stale(counts, declared), *_incomplete(counts, declared, earlier)]
 
 
-def _stale(counts: dict[str, int], declared: NightSettings) -> list[Remark]:
-    found = []
+@dataclass(frozen=True)
+class Silence:
+    """Streams that are older at the cutoff than declared, each with its level, and how many are looked after at all.
+
+    A stream of which nothing ever came, and one without a limit, are not looked after.
+    """
+
+    silent: Mapping[str, Level]
+    looked_after: int
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether next to nothing comes in from anywhere."""
+        return len(self.silent) >= max(FEWEST_STREAMS, OUTAGE_SHARE * self.looked_after)
+
+
+def silence(counts: Mapping[str, int], declared: NightSettings) -> Silence:
+    """Which streams are silent, by the counts of a night."""
+    silent: dict[str, Level] = {}
+    looked_after = 0
     for table in cohorts.PANEL_STREAMS:
-        hours, limits = counts.get(f"hours_since_{table}"), declared.of_stream(table)
-        if hours is None:
+        hours, limits = counts.get(_hours(table)), declared.of_stream(table)
+        told: tuple[tuple[Level, float | None], ...] = (
+            ("red", limits.stop_after_hours), ("amber", limits.warn_after_hours),
+        )  # fmt: skip
+        if hours is None or all(limit is None for _, limit in told):
             continue
-        for level, limit in (("red", limits.stop_after_hours), ("amber", limits.warn_after_hours)):
-            if limit is not None and hours > limit:
-                ago = f"{hours // 24} days" if hours >= TWO_DAYS else f"{hours} hours"
-                found.append(Remark(FRESH, level, f"Nothing of `{table}` has come in for {ago}."))  # type: ignore[arg-type]
-                break
-    return found
+        looked_after += 1
+        worst = next((level for level, limit in told if limit is not None and hours > limit), None)
+        if worst is not None:
+            silent[table] = worst
+    return Silence(silent, looked_after)
+
+
+def _stale(counts: Mapping[str, int], declared: NightSettings) -> list[Remark]:
+    """A sentence for each silent stream; one before them all where next to nothing comes in."""
+    found = silence(counts, declared)
+    hours = {table: counts[_hours(table)] for table in found.silent}
+    told = [
+        Remark(FRESH, level, f"Nothing of `{table}` has come in for {_ago(hours[table])}.")
+        for table, level in found.silent.items()
+    ]
+    if not found.is_outage:
+        return told
+    n, worst = len(told), max(found.silent.values(), key=night_record.LEVELS.index)
+    whence = "any stream" if n == found.looked_after else "nearly any stream"
+    words = (
+        f"Nothing has come in from {whence} for {_ago(min(hours.values()))}: {n} of {found.looked_after} are silent."
+    )
+    return [Remark(FRESH, worst, words), *told]
+
+
+def _ago(hours: int) -> str:
+    return f"{hours // 24} days" if hours >= TWO_DAYS else f"{hours} hours"
+
+
+def _hours(table: str) -> str:
+    return f"hours_since_{table}"
 
 
 def _incomplete(counts: dict[str, int], declared: NightSettings, earlier: Sequence[NightStatus]) -> list[Remark]:

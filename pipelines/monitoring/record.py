@@ -29,6 +29,9 @@ class NightRecord:
         retrain_asked_for: why a retraining was asked for; empty where none was.
         unreadable: nights looked back on whose delivery could not be read.
         made_of: what was watched, and how: the run in force, and the section `monitoring:`.
+        silent: streams that were silent at its cutoff.
+        is_outage: whether next to nothing came in.
+        following: places in `signals` of those that follow from a silence; none of them is new.
     """
 
     night: str
@@ -40,11 +43,19 @@ class NightRecord:
     retrain_asked_for: str = ""
     unreadable: list[str] = field(default_factory=list)
     made_of: str = ""
+    silent: list[str] = field(default_factory=list)
+    is_outage: bool = False
+    following: list[int] = field(default_factory=list)
 
     @property
     def new_signals(self) -> list[Signal]:
         """Signals that the night before did not have."""
         return [self.signals[k] for k in self.new]
+
+    @property
+    def told_identities(self) -> set[tuple[str, ...]]:
+        """What makes out the signals that somebody was told of, tonight or before; not of those that follow from a silence."""
+        return {of.identity for k, of in enumerate(self.signals) if k not in self.following}
 
 
 def keep(installation: Installation, record: NightRecord) -> Path:
@@ -66,6 +77,12 @@ def newest(installation: Installation) -> str | None:
     """The newest watched night."""
     nights = sorted(file.stem for file in (installation.settings.monitoring_folder / NIGHTS).glob("*.json"))
     return nights[-1] if nights else None
+
+
+def recent(installation: Installation, since: str) -> list[NightRecord]:
+    """The records from a night on, oldest first."""
+    files = sorted((installation.settings.monitoring_folder / NIGHTS).glob("*.json"))
+    return [_read(file) for file in files if file.stem >= since]
 
 
 def before(installation: Installation, night: str) -> NightRecord | None:

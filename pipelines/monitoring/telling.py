@@ -37,7 +37,8 @@ MOST_GROUPS = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """Signals of one kind about one thing: since when, in a sentence, and whether any is new on the night."""
+    """Signals of one kind about one thing: since when, in a sentence, whether any is new on the night, and whether all of them
+    follow from a stream that is silent, which is told already."""
 
     kind: str
     about: str
@@ -45,6 +46,7 @@ class Finding:
     sentence: str
     signals: tuple[Signal, ...]
     is_new: bool
+    follows: bool = False
 
 
 def findings(record: NightRecord, told: Mapping[str, str]) -> list[Finding]:
@@ -56,13 +58,13 @@ def findings(record: NightRecord, told: Mapping[str, str]) -> list[Finding]:
     together: dict[tuple[str, str], list[Signal]] = {}
     for of in record.signals:
         together.setdefault((of.kind, about(of)), []).append(of)
-    new = {of.identity for of in record.new_signals}
+    new, own = {of.identity for of in record.new_signals}, record.told_identities
     found = [
         Finding(kind, thing, min(of.since for of in some), _sentence(kind, thing, some, told), tuple(some),
-                any(of.identity in new for of in some))
+                any(of.identity in new for of in some), own.isdisjoint(of.identity for of in some))
         for (kind, thing), some in together.items()
     ]  # fmt: skip
-    return sorted(found, key=lambda of: (not of.is_new, of.kind, of.about))
+    return sorted(found, key=lambda of: (not of.is_new, of.follows, of.kind, of.about))
 
 
 def about(of: Signal) -> str:
@@ -143,7 +145,11 @@ def lead(record: NightRecord, found: Sequence[Finding]) -> str:
     new = sum(of.is_new for of in found)
     since = min(of.since for of in found)
     stands = f"{words.counted(len(found), 'thing is', 'things are')} out of the ordinary, the oldest since {since}"
-    return f"{stands}; {words.counted(new, 'is', 'are')} new tonight." if new else f"{stands}; none is new tonight."
+    told = f"{stands}; {words.counted(new, 'is', 'are')} new tonight." if new else f"{stands}; none is new tonight."
+    follow = sum(of.follows for of in found)
+    return (
+        f"{told} {words.counted(follow, 'follows', 'follow')} from streams that are or were silent." if follow else told
+    )
 
 
 def unjudged(record: NightRecord, charts: Mapping[str, Chart]) -> list[str]:
@@ -163,7 +169,10 @@ def unjudged(record: NightRecord, charts: Mapping[str, Chart]) -> list[str]:
 
 
 def spread(installation: Installation, record: NightRecord) -> list[str]:
-    """Give notice of what is new on a night, and colour its status; in words, what could not be told."""
+    """Give notice of what is new on a night, and colour its status; in words, what could not be told.
+
+    What follows from a silence is on the page alone: the silence itself coloured the night, and was told.
+    """
     told = {name: feature.words for name, feature in installation.settings.catalog().by_name.items()}
     unreached: list[str] = []
     new = [of for of in findings(record, told) if of.is_new]
@@ -178,5 +187,6 @@ def spread(installation: Installation, record: NightRecord) -> list[str]:
         title = f"A retraining was asked for: {record.retrain_asked_for}."
         unreached += notices.give(installation, notices.Notice("retrain", "amber", record.night, title))
     for of in findings(record, told):
-        night_status.add(installation, record.night, "amber", of.sentence)
+        if not of.follows:
+            night_status.add(installation, record.night, "amber", of.sentence)
     return unreached

@@ -19,7 +19,7 @@ from pipelines.by_night import NIGHT
 from pipelines.delivery.publish import run_in_force
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.monitoring import past, published, record, retraining, store, turnout
+from pipelines.monitoring import past, published, record, retraining, silence, store, turnout
 from pipelines.monitoring.record import NightRecord
 from pipelines.monitoring.store import Bins
 from pipelines.release.registry import model_name
@@ -91,10 +91,16 @@ def judge(installation: Installation, night: str, subjects: pd.DataFrame, bins: 
     n_compared, of_order = order(installation, night, published.lately(installation, night))
     looked_on, figures, of_look = _look(installation, night, subjects, earlier)
     told = [*signals.of_night(found, at), *of_order, *of_look]
-    known = {of.identity for of in earlier.signals} if earlier else set()
-    new = [k for k, of in enumerate(told) if of.identity not in known]
-    judged = _judged(found, at) | {signals.ORDER: n_compared}
-    return Watched(NightRecord(night, judged, told, new, looked_on, figures), found)
+    tonight = silence.of_night(installation, night)
+    explained = silence.lately(installation, night, tonight)
+    known = earlier.told_identities if earlier else set()
+    following = [k for k, of in enumerate(told) if explained.explains(of) and of.identity not in known]
+    new = [k for k, of in enumerate(told) if k not in following and of.identity not in known]
+    of_record = NightRecord(
+        night, _judged(found, at) | {signals.ORDER: n_compared}, told, new, looked_on, figures,
+        silent=list(tonight.streams), is_outage=tonight.is_outage, following=following,
+    )  # fmt: skip
+    return Watched(of_record, found)
 
 
 def series_of_nights(counted: pd.DataFrame, begun: str) -> Series:

@@ -25,6 +25,7 @@ from pipelines.reports.site import Context, write_page
 from pipelines.reports.tables import Row, Table
 
 NEW, STANDS = ("▲", "new tonight", "fail"), ("◆", "stands", "unsure")
+FOLLOWS = ("◌", "follows from a stream that is or was silent", "unsure")
 ABOUT = {
     DRIFT: "Levels and spreads in standard deviations of all subjects before watching began: those that changed most tonight.",
     MISSINGNESS: "Share of subjects without a value, or with a score: those that changed most tonight.",
@@ -69,13 +70,19 @@ def write_monitoring(
     return write_page(
         folder, "monitoring", "monitoring", "Monitoring", lead(record, found), context,
         facts=facts,
-        findings=[{"title": TITLES[of.kind], "text": of.sentence, "mark": NEW if of.is_new else STANDS} for of in found],
+        findings=[{"title": TITLES[of.kind], "text": of.sentence, "mark": _mark(of)} for of in found],
         unjudged=unjudged(record, charts),
         retrain=record.retrain_asked_for, unreadable=record.unreadable,
         sections=[_section(kind, of, night, record, shifts, told) for kind, of in charts.items() if night in of.series.nights],
         turnout=_turnout(record), looked_on=record.looked_on,
         compared=(COMPARED_DAYS, LEFT_OUT_DAYS), words=words,
     )  # fmt: skip
+
+
+def _mark(of: Finding) -> tuple[str, str, str]:
+    if of.follows:
+        return FOLLOWS
+    return NEW if of.is_new else STANDS
 
 
 def _section(

@@ -11,17 +11,29 @@ import yaml
 from dagster import DagsterInstance, build_sensor_context
 
 from models.monitoring import counts
-from models.monitoring.signals import DECAY, DRIFT, ORDER, Signal
-from pipelines import by_night
+from models.monitoring.signals import DECAY, DRIFT, MISSINGNESS, ORDER, SCORES, Signal
+from pipelines import by_night, night_status
 from pipelines.cli import monitoring as command
 from pipelines.consent.erasure import erase_subjects
 from pipelines.defs import monitor, sensors
 from pipelines.delivery.publish import publish
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.monitoring import published, record, reporting, retraining, store, telling, trial, turnout, watching
+from pipelines.monitoring import (
+    published,
+    record,
+    reporting,
+    retraining,
+    silence,
+    store,
+    telling,
+    trial,
+    turnout,
+    watching,
+)
 from pipelines.monitoring.record import NightRecord
 from pipelines.monitoring.store import Bins
+from pipelines.reports import monitoring as monitoring_page
 from pipelines.settings import settings_from
 from tests.pipelines.small_job import ROOT
 from tests.pipelines.spoilt_histories import HEART, NIGHT, Fault
@@ -204,6 +216,63 @@ def test_what_belongs_together_is_one_sentence(installation):
     assert "since 2026-06-20, in everybody, most in site=south" in found[0].sentence
     assert "AUROC 0.55, where 0.72 was promised" in found[1].sentence
     assert telling.lead(on("2026-06-21"), []) == "Nothing is out of the ordinary."
+
+
+def begun(installation: Installation, date: str, *silent: str) -> None:
+    """A night on record of which some streams are silent."""
+    hours = {f"hours_since_{name}": 100 if name in silent else 1 for name in ("mood", "sleep", "wearable", "signals")}
+    night_status.begin(installation, date, hours)
+
+
+def test_what_a_silent_stream_feeds_follows_from_it_and_asks_for_nobody(installation, monkeypatch):
+    """Neither notice nor colour, on the page with a mark of its own; whatever another stream feeds is told."""
+    given = []
+    monkeypatch.setattr("pipelines.notices.give", lambda of, notice: given.append(notice) or [])
+    begun(installation, "2026-06-21", "wearable")
+    assert silence.of_night(installation, "2026-06-21").explains(HIGHER)
+    of_night = replace(on("2026-06-21", HIGHER, UNSURE, new=(1,)), following=[0], silent=["wearable"])
+    telling.spread(installation, of_night)
+    assert [notice.kind for notice in given] == ["decay"]
+    assert not any("The heart" in reason for reason in night_status.of(installation, "2026-06-21").reasons)
+    found = telling.findings(of_night, reporting.words_of(installation))
+    assert [(of.kind, of.follows, monitoring_page._mark(of)[0]) for of in found] == [
+        ("decay", False, "▲"), ("drift", True, "◌"),
+    ]  # fmt: skip
+    assert "1 follows from streams that are or were silent" in telling.lead(of_night, found)
+
+
+@pytest.mark.parametrize(
+    ("silent", "name", "kind", "is_so"),
+    [(("mood",), "heart_resting_mean_7d_bpm", DRIFT, False), (("mood",), "mood_valence_mean_7d", DRIFT, True),
+     (("sleep",), "own_past_distance_7d", DRIFT, True), (("wearable",), "risk", SCORES, False),
+     (("wearable",), "scored", MISSINGNESS, False), (("mood", "sleep", "wearable"), "risk", SCORES, True),
+     (("mood", "sleep", "wearable"), "scored", MISSINGNESS, True), (("mood", "sleep", "wearable"), "x", DECAY, False),
+     (("mood", "sleep", "wearable"), "x", ORDER, False)],
+)  # fmt: skip
+def test_a_silence_explains_what_it_feeds_and_an_outage_the_night(silent, name, kind, is_so, installation):
+    """Who has a score and which is told unless next to nothing comes in; how past scores turned out always."""
+    begun(installation, "2026-06-21", *silent)
+    assert silence.of_night(installation, "2026-06-21").explains(replace(HIGHER, name=name, kind=kind)) == is_so
+
+
+def test_what_stands_a_week_after_the_silence_is_new(installation, monkeypatch):
+    """Not before, and once; what was told before the silence is not told again."""
+    before = replace(HIGHER, group="told before")
+    monkeypatch.setattr(watching.signals, "of_night", lambda *_: [before, HIGHER])
+    monkeypatch.setattr(watching.signals, "charts", lambda *_: {})
+    monkeypatch.setattr(watching.store, "load", lambda *_: None)
+    monkeypatch.setattr(watching, "series_of_nights", lambda *_: None)
+    monkeypatch.setattr(watching, "order", lambda *_: (0, []))
+    monkeypatch.setattr(watching, "_look", lambda *_: ("", [], []))
+    record.keep(installation, on("2026-06-09", before, new=(0,)))
+    new = {}
+    for day in range(10, 23):
+        date = f"2026-06-{day}"
+        begun(installation, date, *(["wearable"] if day < 13 else []))
+        watched = watching.judge(installation, date, None, Bins("2026-06-09", {}, {})).record
+        record.keep(installation, watched)
+        new[day] = [of.group for of in watched.new_signals]
+    assert {day: groups for day, groups in new.items() if groups} == {20: [HIGHER.group]}
 
 
 def test_a_young_installation_says_that_it_cannot_judge(installation):

@@ -63,6 +63,25 @@ def test_nothing_stops_a_night_unless_it_is_declared():
     assert found[0].words == "Nothing of `wearable` has come in for 30 days."
 
 
+@pytest.mark.parametrize(
+    ("silent", "first"),
+    [(4, "Nothing has come in from any stream for 3 days: 4 of 4 are silent."),
+     (3, "Nothing has come in from nearly any stream for 3 days: 3 of 4 are silent."),
+     (2, "Nothing of `mood` has come in for 3 days.")],
+)  # fmt: skip
+def test_a_total_outage_is_one_sentence_before_the_others(silent, first):
+    """Of streams that are looked after; it is as grave as the gravest of them."""
+    names = ("mood", "sleep", "wearable", "signals")
+    of = {f"hours_since_{name}": 80 + k if k < silent else 1 for k, name in enumerate(names)}
+    declared = NightSettings.model_validate(
+        {"freshness": {"sleep": {"stop_after_hours": 72}, "wearable_days": {"warn_after_hours": None}}}
+    )
+    found = supply.remarks(of | {"hours_since_wearable_days": 900}, declared, [])
+    assert found[0].words == first
+    assert len(found) == silent + (silent > 2)
+    assert found[0].level == ("red" if silent > 2 else "amber")
+
+
 @pytest.mark.parametrize(("had", "level"), [(73, None), (71, "amber"), (44, "red")])
 def test_completeness_is_judged_by_what_is_usual(had, level):
     """The median of the nights on record is usual: 90 of 100, of which 80 % and 50 % are the limits here."""
