@@ -28,6 +28,10 @@ ToDay = Callable[[pd.Series, str, time], pd.Series]
 PANEL_STREAMS = ("mood", "sleep", "wearable", "wearable_days", "assessments", "signals")
 # Care statuses under which nobody is scored; paused and inpatient subjects stay on the roster with that status.
 FOLLOW_UP_ENDS = ("deceased",)
+NOTHING_YET = (
+    "Nothing has been ingested yet, so the lake is empty. First declare `sources:` in foretide.yaml and give `foretide run`, or give "
+    "`foretide ingest FORMAT PATH`; docs/bring-your-data.md says how."
+)
 # Column of the day panel: whether a subject answered anything.
 ANSWERS = "adherence_answers"
 
@@ -74,7 +78,7 @@ def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
     """The cohort known for the night of `as_of`.
 
     Raises:
-        Refused: nobody was known by then.
+        Refused: nothing was ever taken in, or nobody was known by then.
     """
     instant, night = known_at(settings.sites, as_of), pd.Timestamp(as_of).as_unit("us")
     rows = lake.history("subjects", instant, lake.connection()).df()
@@ -82,6 +86,8 @@ def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
     told = _one_at_a_time(rows[calendar.is_known_on(rows["known_on"], night)])
     subjects = in_force(told, night)
     if subjects.empty:
+        if not lake.tables():
+            raise Refused(NOTHING_YET)
         raise Refused(
             f"No subject was known on {night:%Y-%m-%d}: the lake's `subjects` table has no row received "
             "by then. Ingest a source, or ask for a later date."
@@ -271,6 +277,6 @@ def newest_night(lake: Lake, sites: Sites) -> pd.Timestamp:
     """
     received = [instant for table in lake.tables() if (instant := contents.last_received_at(lake, table)) is not None]
     if not received:
-        raise Refused("The lake is empty. Declare `sources:` in foretide.yaml, or run `foretide ingest`.")
+        raise Refused(NOTHING_YET)
     newest = pd.Series([max(received).as_unit("us")])
     return min(calendar.index_date_knowing(newest, zone, sites.cutoff).iloc[0] for zone in sites.zones)

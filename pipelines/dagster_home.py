@@ -13,9 +13,10 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.events import JobFailureData, RunFailureReason
 
 from pipelines import locks
+from pipelines.errors import Usage
 from pipelines.settings import Settings
 
-LOCK_NAME = "dagster.lock"
+LOCK_NAME, CONFIG_NAME = "dagster.lock", "dagster.yaml"
 # Queued runs are none of them: a daemon that comes back takes them up.
 IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 CUT_OFF = (
@@ -29,7 +30,16 @@ BY_COMMAND = {"foretide/by": "command", "dagster/max_retries": "0"}
 
 @contextlib.contextmanager
 def opened(settings: Settings) -> Iterator[DagsterInstance]:
-    """The home's instance; paths in dagster.yaml are relative to the home, which is the working directory meanwhile."""
+    """The home's instance; paths in dagster.yaml are relative to the home, which is the working directory meanwhile.
+
+    Raises:
+        Usage: there is no dagster.yaml.
+    """
+    if not (settings.home / CONFIG_NAME).is_file():
+        raise Usage(
+            f"There is no `{CONFIG_NAME}` beside the configuration. Copy the project's: without it Dagster would send telemetry, "
+            "and keep its records among your files."
+        )
     settings.state_folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(settings.home):
         os.environ["DAGSTER_HOME"] = str(settings.home)
