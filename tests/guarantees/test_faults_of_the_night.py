@@ -20,7 +20,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from pipelines import night, night_record
+from pipelines import night
 from pipelines.cli.main import app
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
