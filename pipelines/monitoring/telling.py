@@ -81,7 +81,7 @@ def _sentence(kind: str, thing: str, some: Sequence[Signal], told: Mapping[str, 
     name = told.get(strongest.name, words.plain(strongest.name))
     if kind == DRIFT:
         n = len({of.name for of in some})
-        more = f"; so are {words.counted(n - 1, 'further feature')}" if n > 1 else ""
+        more = f"; {words.counted(n - 1, 'further feature has', 'further features have')} changed, too" if n > 1 else ""
         return f"{thing.capitalize()}: {name} is {_moved(strongest)}, since {since}, {whom}{more}."
     if kind == SCORES:
         return f"Risks of {thing} are {_moved(strongest)}, since {since}, {whom}."
@@ -105,11 +105,16 @@ def _of_decay(thing: str, some: Sequence[Signal]) -> str:
     for of in some:
         of_whom = "" if of.group == EVERYBODY else f" in {of.group}"
         if of.statistic == CALIBRATION:
-            parts.append(f"{of.value:.1f} times as many had an event as scores said{of_whom}")
+            parts.append(f"for every 10 events that the scores foresaw{of_whom}, {_of_ten(of.value)} came to pass")
         else:
             parts.append(f"scores order people by AUROC {of.value:.2f}, where {of.expected:.2f} was promised")
     more = f" and in {words.counted(len(parts) - MOST_GROUPS, 'further group')}" if len(parts) > MOST_GROUPS else ""
     return f"{thing.capitalize()}, {some[0].model}: {words.listing(parts[:MOST_GROUPS])}{more}."
+
+
+def _of_ten(ratio: float) -> str:
+    """How many events came for every 10 foreseen, in whole ones; below 1 with a decimal, for none would be too few."""
+    return f"{10 * ratio:.0f}" if ratio >= 0.1 else f"{10 * ratio:.1f}"
 
 
 def _moved(of: Signal) -> str:

@@ -275,6 +275,17 @@ def test_what_stands_a_week_after_the_silence_is_new(installation, monkeypatch):
     assert {day: groups for day, groups in new.items() if groups} == {20: [HIGHER.group]}
 
 
+def test_what_came_of_scores_is_told_by_tens(installation):
+    """Of those that the scores foresaw 7 in 10 came, in women 13; what else changed has the verb of its number."""
+    told = reporting.words_of(installation)
+    few = replace(UNSURE, name="observed_to_expected", statistic="calibration", value=0.7, expected=1.0)
+    (found,) = telling.findings(on("2026-06-21", few, replace(few, group="sex=F", value=1.34)), told)
+    assert "for every 10 events that the scores foresaw, 7 came to pass" in found.sentence
+    assert "for every 10 events that the scores foresaw in sex=F, 13 came to pass" in found.sentence
+    (found,) = telling.findings(on("2026-06-21", HIGHER, replace(HIGHER, name="heart_resting_z_3d", value=0.5)), told)
+    assert found.sentence.endswith("; 1 further feature has changed, too.")
+
+
 def test_a_young_installation_says_that_it_cannot_judge(installation):
     """With no night nothing can be told; with one that judges nothing, that is what it says."""
     with pytest.raises(Refused, match="not enough history yet: no night was watched"):
