@@ -32,7 +32,7 @@ READERS = 2
 DERIVED = "derived"
 # Not the quarantine: nothing is computed from it.
 FAMILIES = ("raw", "repeats", "retained", DERIVED)
-LOG = "_delta_log"
+LOG, OF_TABLE = "_delta_log", "?table="
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,12 @@ def damaged(root: Path, day: int) -> Counter[str]:
 
 def _counting(log: Path, table: str) -> Iterator[str]:
     """The files of a table that count, and those of its log, which never change either; named below the lake."""
-    for uri in DeltaTable(str(log.parent)).file_uris():
+    stored = DeltaTable(str(log.parent))
+    for uri in stored.file_uris():
         yield f"{table}/{uri.rpartition(f'/{table}/')[2]}"
+    # A table that was begun anew has other commits by the same names.
     for path in log.glob("*.json"):
-        yield f"{table}/{LOG}/{path.name}"
+        yield f"{table}/{LOG}/{path.name}{OF_TABLE}{stored.metadata().id}"
 
 
 def _table_of(name: str) -> str:
@@ -116,7 +118,7 @@ def _table_of(name: str) -> str:
 
 def _looked_at(root: Path, name: str, known: Sound | None, day: int) -> Sound | None:
     """What is to be remembered of a file; None if it is damaged or gone."""
-    path, period = root / name, (day + crc32(name.encode())) // PERIOD_DAYS
+    path, period = root / name.partition(OF_TABLE)[0], (day + crc32(name.encode())) // PERIOD_DAYS
     try:
         mark = mark_of(path)
         if known is not None:

@@ -1,6 +1,7 @@
 """Looking for damage in the lake: whatever changed is found, and nothing is read twice but in its turn."""
 
 import json
+import shutil
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -74,6 +75,17 @@ def test_what_is_damaged_stays_so_until_it_is_put_back(lake):
         assert damaged(lake.root, TODAY) == Counter({"raw/subjects": 1})
     path.write_bytes(content)
     assert damaged(lake.root, TODAY) == Counter()
+
+
+def test_a_table_that_was_begun_anew_is_no_damage(lake):
+    """As the day panel is after an upgrade: its commits have the names of those before, and are others; each is guarded again."""
+    assert damaged(lake.root, TODAY) == Counter()
+    shutil.rmtree(lake.derived("served"))
+    lake.replace("served", pd.DataFrame({"subject_id": ["zebra-9"]}))
+    assert damaged(lake.root, TODAY) == Counter()
+    commit = min((lake.derived("served") / "_delta_log").glob("*.json"))
+    commit.write_text(commit.read_text() + "\n")
+    assert damaged(lake.root, TODAY) == Counter({"derived/served": 1})
 
 
 def test_only_what_is_new_or_touched_is_read(lake, read):
