@@ -54,8 +54,9 @@ def score(installation: Installation, night: str) -> Counts:
     of = scoring.basis(installation, night)
     folder = _in_force(installation, of.context)
     rows = decide(of, scoring.stored_matrices(installation)) if folder is None else read_scores(folder)
-    stored = rows.assign(reason_codes=rows["reason_codes"].map(list), drivers=rows["drivers"].map(list))
-    installation.lake.replace("scores", stored)
+    if folder is None or installation.lake.derived_version("scores") != of.context.run_id:
+        stored = rows.assign(reason_codes=rows["reason_codes"].map(list), drivers=rows["drivers"].map(list))
+        installation.lake.replace("scores", stored, of.context.run_id)
     return {status: int(count) for status, count in rows["status"].value_counts().items()}
 
 
