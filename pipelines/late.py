@@ -102,11 +102,11 @@ def _again(installation: Installation, of: _Delivered) -> str:
     matrices = past_nights.matrices(installation, [known], served)
     basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of))
     rows = night.decide(basis, {name: nights[known.as_of] for name, nights in matrices.items()})
-    former = current(installation.settings.deliveries_folder, known.as_of)
-    folder = night.put_in_force(installation, rows, basis.context)
-    if former != folder:
+    run_id, former = basis.context.run_id, current(installation.settings.deliveries_folder, known.as_of)
+    night.put_in_force(installation, rows, basis.context)
+    if former is None or former.name != run_id:
         _tell(basis, rows)
-    return folder.name
+    return run_id
 
 
 def _tell(basis: Basis, rows: pd.DataFrame) -> None:

@@ -81,29 +81,39 @@ def deliver(installation: Installation, night: str) -> Counts:
     """
     installation.report("delivering")
     of = scoring.basis(installation, night)
-    made, rows = of.context, installation.lake.load("scores")
+    if _in_force(installation, of.context) is None:
+        rows = put_in_force(installation, _on_the_roster(of, installation.lake.load("scores")), of.context)
+    else:
+        rows = _record(installation, of.context)
+    return {"run_id": of.context.run_id, "rows": rows, "roster": of.context.roster_size}
+
+
+def _on_the_roster(of: Basis, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, if they are of nobody else."""
     strangers = set(rows["subject_id"]) - set(of.known.roster["subject_id"])
     if strangers:
         raise Refused(
             f"The night was not published: {len(strangers)} subjects with a row are not on its roster. Score the night again."
         )
-    folder = put_in_force(installation, rows, made)
-    return {"run_id": folder.name, "rows": len(rows), "roster": made.roster_size}
+    return rows
 
 
-def put_in_force(installation: Installation, rows: pd.DataFrame, made: DeliveryContext) -> Path:
-    """Publish rows whole or not at all, and put the delivery on record; the same inputs again publish nothing new."""
-    folder = _in_force(installation, made)
-    if folder is None:
-        folder = publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
-    seal = manifest.read(installation.settings.deliveries_folder / made.night / made.run_id)[manifest.SEAL]
+def put_in_force(installation: Installation, rows: pd.DataFrame, made: DeliveryContext) -> int:
+    """Publish rows whole or not at all, and put the delivery on record; how many they are."""
+    publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
+    return _record(installation, made)
+
+
+def _record(installation: Installation, made: DeliveryContext) -> int:
+    """Put a delivery that is in force on record; how many rows it has."""
+    body = manifest.read(installation.settings.deliveries_folder / made.night / made.run_id)
     installation.audit_log.append(
         "delivery",
-        {"night": made.night, "run_id": made.run_id, "rows": len(rows), "model": dict(made.model_versions),
-         "policy": made.policy_version, "inputs": made.input_content, "code": made.code_version, "sha256": seal},
+        {"night": made.night, "run_id": made.run_id, "rows": body["rows"], "model": dict(made.model_versions),
+         "policy": made.policy_version, "inputs": made.input_content, "code": made.code_version, "sha256": body[manifest.SEAL]},
         made.known_at,
     )  # fmt: skip
-    return folder
+    return int(body["rows"])
 
 
 def report(installation: Installation, night: str) -> Counts:
