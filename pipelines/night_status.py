@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.errors import FeaturesError
 from models.errors import ModelsError
-from pipelines import data_nights, night_record, notices, turn
+from pipelines import data_nights, night_record, notices, scrubbing, turn
 from pipelines.delivery.publish import current
 from pipelines.errors import ForetideError, Refused
 from pipelines.installation import Installation
@@ -45,8 +45,10 @@ def add(installation: Installation, night: str, level: Level, reason: str) -> No
 
 def conclude(installation: Installation, night: str) -> NightStatus:
     """A night is delivered: what its data and its model give to say is said, and somebody is told where there is anything."""
-    for reason in [*_of_data(installation, night), *_of_models(installation)]:
+    of_lake = scrubbing.removed(installation.lake)
+    for reason in [*_of_data(installation, night), *_of_models(installation), *of_lake]:
         add(installation, night, "amber", reason)
+    scrubbing.say_no_more(installation.lake)
     former = of(installation, night) or NightStatus(night)
     status = NightStatus(night, former.level, former.reasons, former.counts, former.levels, is_over=True)
     _show(installation, status)

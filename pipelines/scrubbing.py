@@ -45,34 +45,37 @@ class Sound:
 
 
 def refuse_damage(installation: Installation) -> None:
-    """Look for damage; what can be made anew is removed, so that the same command again makes it.
+    """Look for damage. What can be made anew is removed, so that this very run makes it; the next night says so (`removed`).
 
     Raises:
-        Refused: files are damaged or gone; by table and count, with the cure.
+        Refused: of what nothing gives anew files are damaged or gone; by table and count, with the cure.
     """
     installation.report("looking for damage in the lake")
     lake, now = installation.lake, installation.now
     found = damaged(lake.root, now.toordinal() if now else 0)
-    if found:
-        anew = [table for table in found if _is_made_anew(lake, table)]
-        _remove(lake, anew)
-        raise Refused(" ".join(_cures(found, anew)))
-
-
-def _cures(found: Counter[str], anew: list[str]) -> Iterator[str]:
-    every = words.listing([_told(table, found[table]) for table in sorted(found)])
-    yield f"Damaged or gone in the lake: {every}. Nothing was read of it."
-    if len(anew) < len(found):
-        lost = words.listing([f"`{table}`" for table in sorted(found) if table not in anew])
-        yield (
-            f"Restore {lost} from a backup of the state folder, or have the streams sent again into a new lake (docs/operations.md)."
-        )
+    anew = [table for table in found if _is_made_anew(lake, table)]
     if anew:
-        removed = words.listing([f"`{table}`" for table in sorted(anew)])
-        yield (
-            f"Removed, to be made anew from the rest: {removed}. Give the command again; what a training stores comes with "
-            "the next `foretide train`."
+        _remove(lake, anew, _named(found, anew))
+    if lost := [table for table in found if table not in anew]:
+        raise Refused(
+            f"Damaged or gone in the lake: {_named(found, lost)}. Nothing was read of it. Restore it from a backup of the state "
+            "folder, or have the streams sent again into a new lake (docs/operations.md)."
         )
+
+
+def removed(lake: Lake) -> list[str]:
+    """What was removed since it was said last, in a sentence; nothing if there is nothing to say."""
+    file = _note(lake)
+    return [file.read_text()] if file.is_file() else []
+
+
+def say_no_more(lake: Lake) -> None:
+    """What was removed is said."""
+    _note(lake).unlink(missing_ok=True)
+
+
+def _named(found: Counter[str], tables: list[str]) -> str:
+    return words.listing([_told(table, found[table]) for table in sorted(tables)])
 
 
 def _told(table: str, files: int) -> str:
@@ -137,16 +140,25 @@ def _is_made_anew(lake: Lake, table: str) -> bool:
     return family == DERIVED and (name in stores(lake) or lake.mark_of(name).is_file())
 
 
-def _remove(lake: Lake, tables: list[str]) -> None:
-    """Take tables away, with the word that the day panel is whole, which rests on several of them."""
-    if not tables:
-        return
+def _remove(lake: Lake, tables: list[str], named: str) -> None:
+    """Take tables away, with the word that the day panel is whole, which rests on several of them; what they were stays to be said."""
     with lake.writing():
         lake.check_turn()
+        durable.replace(
+            _note(lake),
+            (
+                f"Damaged or gone in the lake, removed and made anew from the rest: {named}; what a training stores comes with the "
+                "next `foretide train`. Look at the disk."
+            ).encode(),
+        )
         state.forget(lake)
         for table in tables:
             lake.mark_of(table.partition("/")[2]).unlink(missing_ok=True)
             shutil.rmtree(lake.root / table)
+
+
+def _note(lake: Lake) -> Path:
+    return lake.root / DERIVED / "removed.txt"
 
 
 def _file(root: Path) -> Path:

@@ -130,21 +130,22 @@ def subjects(home: Path) -> set[str]:
         return {name for (name,) in lake.rows("subjects", connection).project("subject_id").distinct().fetchall()}
 
 
-def test_what_can_be_made_anew_is_removed_and_the_same_command_makes_it(home, tmp_path):
-    """A damaged day panel or matrix costs one refused try; the next delivers the bytes that an undamaged lake gives."""
+def test_what_can_be_made_anew_is_removed_and_made_by_the_same_night(home, tmp_path):
+    """A damaged day panel, matrix or result of a training: the night says so, once, and delivers what an undamaged lake gives."""
     whole = Path(shutil.copytree(home, tmp_path / "whole"))
-    for table in ("derived/days", "derived/night_matrix_crisis", "derived/flags"):
+    for table in ("derived/days", "derived/night_matrix_crisis", "derived/flags", "derived/results", "derived/served"):
         path = a_file_of(home, table)
         flipped(path, path.stat().st_size // 2)
-    code, answer, _ = foretide(home, "score", "--as-of", NEXT)
-    assert code == 1, answer
-    assert (
-        "Removed, to be made anew from the rest: `derived/days`, `derived/flags` and `derived/night_matrix"
-        in answer["error"]
-    )
-    for place in (home, whole):
-        code, answer, said = foretide(place, "score", "--as-of", NEXT)
-        assert code == 0, (answer, said)
+    code, answer, said = foretide(home, "score", "--as-of", NEXT)
+    assert (code, answer["status"]) == (0, "amber"), (answer, said)
+    of_lake = [reason for reason in answer["reasons"] if "made anew from the rest: 1 file of `derived/days`" in reason]
+    assert len(of_lake) == 1, answer["reasons"]
+    assert "1 file of `derived/served`" in of_lake[0]
+    assert of_lake[0] in status(home, NEXT).reasons
+    code, answer, said = foretide(home, "score", "--as-of", NEXT)
+    assert code == 0, (answer, said)
+    assert of_lake[0] not in answer["reasons"]
+    assert foretide(whole, "score", "--as-of", NEXT)[0] == 0
     assert deliveries(home) == deliveries(whole)
 
 
@@ -157,7 +158,7 @@ def test_earlier_alerts_are_not_made_up(home):
         flipped(path, path.stat().st_size // 2)
         code, answer, _ = foretide(home, "score", "--as-of", NEXT)
     assert code == 1, answer
-    assert "Restore `derived/alerts` from a backup" in answer["error"]
+    assert "1 file of `derived/alerts`. Nothing was read of it. Restore it from a backup" in answer["error"]
     assert not damaged(root, 0)
 
 
