@@ -56,7 +56,7 @@ def backtest(installation: Installation, first: str, last: str) -> Backtest:
     past, told = [past_nights.NO_ALERTS], list[pd.DataFrame]()
     for of_night in known:
         installation.report("backtesting", len(told) / len(known))
-        basis = scoring.based_on(installation, of_night, served, _lately(past, installation))
+        basis = scoring.based_on(installation, of_night, served, _lately(past, installation), home / "deliveries")
         decided = scoring.decide(basis, {name: rows[of_night.as_of] for name, rows in matrices.items()})
         publish(home / "deliveries", decided.rows, basis.context)
         past.append(decided.alerts)
@@ -109,7 +109,9 @@ def _fitted_then(
     shutil.rmtree(place, ignore_errors=True)
     risk.save(fitted, place)
     tags = {"known_at": first.known_at.isoformat()}
-    return ServedModel(ModelVersion(champion.name, f"as-of-{night}", "", content_hash(place), tags), place)
+    # Its content is part of the name, so that another fit makes other runs.
+    content = content_hash(place)
+    return ServedModel(ModelVersion(champion.name, f"as-of-{night}-{content[:8]}", "", content, tags), place)
 
 
 def refuse_a_range(installation: Installation, first: pd.Timestamp, last: pd.Timestamp) -> None:

@@ -100,7 +100,8 @@ def _again(installation: Installation, of: _Delivered) -> str:
     cohorts.refuse_an_empty_roster(known)
     served = {outcome: registered.of_delivery(installation, told) for outcome, told in of.versions.items()}
     matrices = past_nights.matrices(installation, [known], served)
-    basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of))
+    root = installation.settings.deliveries_folder
+    basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of), root)
     rows = night.decide(basis, {name: nights[known.as_of] for name, nights in matrices.items()})
     run_id, former = basis.context.run_id, current(installation.settings.deliveries_folder, known.as_of)
     night.put_in_force(installation, rows, basis.context)

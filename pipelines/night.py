@@ -12,6 +12,7 @@ from pipelines import cohort as cohorts
 from pipelines.delivery import manifest
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import current, publish, read_scores
+from pipelines.delivery.verify import verify_files
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.night_status import NightStatus
@@ -49,7 +50,7 @@ def score(installation: Installation, night: str) -> Counts:
     Where the run is in force already its rows are read back: equal run, equal inputs and code, equal rows.
 
     Raises:
-        Refused: the delivery in force is damaged, or as `scoring.basis` refuses.
+        Refused: as `scoring.basis` refuses.
     """
     of = scoring.basis(installation, night)
     folder = _in_force(installation, of.context)
@@ -68,9 +69,14 @@ def decide(of: Basis, matrices: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _in_force(installation: Installation, made: DeliveryContext) -> Path | None:
-    """The delivery of this very run, if it is in force; without Parquet its rows could not be read back, and it is made again."""
+    """The delivery of this very run, if it is in force and whole; without Parquet its rows could not be read back.
+
+    A damaged one is made again, and put in its place.
+    """
     folder = current(installation.settings.deliveries_folder, made.as_of)
-    return folder if folder is not None and folder.name == made.run_id and "parquet" in made.formats else None
+    if folder is None or folder.name != made.run_id or "parquet" not in made.formats:
+        return None
+    return None if verify_files(folder).faults else folder
 
 
 def deliver(installation: Installation, night: str) -> Counts:
@@ -100,8 +106,19 @@ def _on_the_roster(of: Basis, rows: pd.DataFrame) -> pd.DataFrame:
 
 def put_in_force(installation: Installation, rows: pd.DataFrame, made: DeliveryContext) -> int:
     """Publish rows whole or not at all, and put the delivery on record; how many they are."""
+    _tell_of_damage(installation, made)
     publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
     return _record(installation, made)
+
+
+def _tell_of_damage(installation: Installation, made: DeliveryContext) -> None:
+    """Where this run was published before and is damaged, put that on record before it is put back: somebody may have altered it."""
+    folder = installation.settings.deliveries_folder / made.night / made.run_id
+    if folder.exists() and (faults := verify_files(folder).faults):
+        told = {"night": made.night, "run_id": made.run_id, "faults": list(faults)}
+        installation.audit_log.append("delivery_damaged", told, made.known_at)
+        why = f"The delivery {made.run_id} was damaged and was made again, the same: {faults[0]}"
+        night_status.add(installation, made.night, "amber", why)
 
 
 def _record(installation: Installation, made: DeliveryContext) -> int:

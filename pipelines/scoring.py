@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from pipelines.cohort import Cohort
 from pipelines.delivery import rows as delivery_rows
 from pipelines.delivery import standing
 from pipelines.delivery.contract import DeliveryContext
+from pipelines.delivery.publish import in_place_of
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.release import ledger
@@ -82,11 +84,12 @@ def basis(installation: Installation, night: str, served: Serving | None = None)
     known = engineering.cohort(installation, night)
     cohorts.refuse_an_empty_roster(known)
     served = champions(installation, known) if served is None else served
-    return based_on(installation, known, served, alerts.past(installation, known.as_of))
+    past, root = alerts.past(installation, known.as_of), installation.settings.deliveries_folder
+    return based_on(installation, known, served, past, root)
 
 
-def based_on(installation: Installation, known: Cohort, served: Serving, past: pd.DataFrame) -> Basis:
-    """The same of a cohort, what scores it, and its past alerts."""
+def based_on(installation: Installation, known: Cohort, served: Serving, past: pd.DataFrame, root: Path) -> Basis:
+    """The same of a cohort, what scores it, its past alerts, and the folder of the deliveries among which it is to be."""
     settings = installation.settings
     context = DeliveryContext(
         as_of=known.as_of,
@@ -99,7 +102,7 @@ def based_on(installation: Installation, known: Cohort, served: Serving, past: p
         formats=settings.delivery.formats,
         alert_history=alerts.content_of(past),
     )
-    return Basis(installation, known, served, past, context)
+    return Basis(installation, known, served, past, in_place_of(root, context))
 
 
 def stored_matrices(installation: Installation) -> dict[str, pd.DataFrame]:

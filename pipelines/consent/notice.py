@@ -82,6 +82,7 @@ def publish_notice(
         manifest.context_of(body),
         input_content=short_hash(body["input_content"], *used),
         roster_size=rows["subject_id"].nunique() + len(labels),
+        supersedes=folder.name,
     )
     deleted = [name for each in erasure.folders(root) for name in erasure.assessment_ids(each, tokens)]
     made = _stacked(rows, _notices(grid, held, labels, context), context)

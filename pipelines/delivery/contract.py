@@ -57,8 +57,9 @@ class DeliveryContext:
     """Everything that decides a night's bytes besides its rows; `run_id` is its hash.
 
     `model_versions` maps each delivered outcome to what made its scores; `input_content` is the lake's content hash
-    at `known_at`, and `alert_history` that of the past alerts which decide tonight's; `roster_size` is how many subjects
-    must have rows and, being implied by the input, is not hashed.
+    at `known_at`, and `alert_history` that of the past alerts which decide tonight's; `supersedes` is the run in whose place this
+    one is put in force (`publish.in_place_of`), so that a night which comes back to earlier inputs is another run; `roster_size` is
+    how many subjects must have rows and, being implied by the input, is not hashed.
     """
 
     as_of: pd.Timestamp
@@ -70,6 +71,7 @@ class DeliveryContext:
     roster_size: int
     formats: tuple[str, ...] = field(default=FORMATS)
     alert_history: str = ""
+    supersedes: str | None = None
 
     @cached_property
     def run_id(self) -> str:
@@ -78,6 +80,7 @@ class DeliveryContext:
             self.night, instant_text(self.known_at), sorted(self.model_versions.items()), self.policy_version,
             self.input_content, self.code_version, sorted(self.formats), self.alert_history,
         ]  # fmt: skip
+        identity += [] if self.supersedes is None else [self.supersedes]
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:RUN_ID_LENGTH]
 
     @property

@@ -7,7 +7,7 @@ checkable, and seals itself with a hash of its own content. It names no subject.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ def subjects_erased(body: dict[str, Any]) -> int:
 def context_of(body: dict[str, Any]) -> DeliveryContext:
     """What decided the bytes of a delivery, from its manifest."""
     names = {file["name"] for file in body["files"]}
-    return DeliveryContext(
+    found = DeliveryContext(
         as_of=pd.Timestamp(body["as_of_date"]).as_unit("us"),
         known_at=pd.Timestamp(body["transactionTime"]).as_unit("us"),
         formats=tuple(name for name, file in REFERENCE_FILES.items() if file in names),
@@ -104,6 +104,8 @@ def context_of(body: dict[str, Any]) -> DeliveryContext:
         alert_history=body.get("alert_history", ""),
         **{key: body[key] for key in ("model_versions", "policy_version", "input_content", "code_version")},
     )
+    # What a run supersedes was no part of its identity in deliveries of before.
+    return found if found.run_id == body["run_id"] else replace(found, supersedes=body["supersedes"])
 
 
 def _by_type(files: Sequence[DeliveredFile]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -49,7 +49,8 @@ def publish(
     """Put a night's rows in force, in every format of the context, and return their folder.
 
     The same inputs again change nothing. Other inputs for the same night make a new folder that names the one it
-    supersedes; no published folder is ever edited, but for the erasure of subjects who withdrew (`delivery.erasure`).
+    supersedes; no published folder is ever edited, but for the erasure of subjects who withdrew (`delivery.erasure`), and one that
+    was damaged is put back by the same run.
 
     Args:
         root: folder of all deliveries.
@@ -59,9 +60,8 @@ def publish(
         fence: raises once another run took the place of this one in the installation.
 
     Raises:
-        Refused: the rows break the contract, another process is publishing or took this one's place, or the published folder
-            is damaged.
-        Fault: this run was published before with other bytes.
+        Refused: the rows break the contract, or another process is publishing or took this one's place.
+        Fault: this run was published before with other bytes, or was superseded since: it cannot come back under the same name.
     """
     contract.check(rows, context)
     night = root / context.night
@@ -69,12 +69,49 @@ def publish(
         night.mkdir(exist_ok=True)
         durable.sync_folder(root)
         folder = night / context.run_id
-        supersedes = manifest.read(folder)["supersedes"] if folder.exists() else run_in_force(night)
+        supersedes = _superseded(night, context)
         unfinished = _write(own / context.run_id, rows.assign(supersedes=supersedes), context, supersedes, withdrawn)
         fence()
         _place(unfinished, folder)
         point(night, folder, own)
     return folder
+
+
+def in_place_of(root: Path, context: DeliveryContext) -> DeliveryContext:
+    """The context of a run as it may be put in force now: with the run that it supersedes, which is part of its identity.
+
+    The same inputs as those of the run in force are that run. Those of an earlier one are another run: consumers and sinks
+    know the earlier one as superseded, for good.
+    """
+    night = root / context.night
+    former = run_in_force(night)
+    if former is None:
+        return context
+    same = replace(context, supersedes=_named_by(night / former))
+    return same if same.run_id == former else replace(context, supersedes=former)
+
+
+def _superseded(night: Path, context: DeliveryContext) -> str | None:
+    """What a run supersedes: as it says itself, if it was published before and can be read."""
+    in_force, folder = run_in_force(night), night / context.run_id
+    if not folder.exists():
+        return context.supersedes if in_force == context.run_id else in_force
+    before = _named_by(folder) or context.supersedes
+    if in_force not in (context.run_id, before):
+        raise Fault(
+            "This run was superseded since it was published, and cannot come back under the same name; nothing was changed. Put "
+            "what it takes the place of into its context (`in_place_of`)."
+        )
+    return before
+
+
+def _named_by(folder: Path) -> str | None:
+    """The run that a delivery says it supersedes; none if it cannot be read."""
+    try:
+        named: str | None = manifest.read(folder)["supersedes"]
+    except Refused:
+        return None
+    return named
 
 
 def current(root: Path, as_of: pd.Timestamp) -> Path | None:
@@ -217,7 +254,10 @@ def written(folder: Path, plan: PlannedFile) -> DeliveredFile:
 
 
 def _place(unfinished: Path, folder: Path) -> None:
-    """Rename the finished folder into place; if the run was published before, it must have been the same."""
+    """Rename the finished folder into place; if the run was published before and is whole, it must have been the same."""
+    if folder.exists() and verify_files(folder).faults:
+        # Whoever comes between finds no delivery, instead of a damaged one.
+        folder.rename(unfinished.with_name(f"{folder.name}-damaged"))
     if not folder.exists():
         unfinished.rename(folder)
         durable.sync_folder(folder.parent)

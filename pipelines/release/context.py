@@ -27,10 +27,13 @@ def context_of(installation: Installation, night: str, outcome: str) -> Context:
 
 
 def policy_version(settings: Settings) -> str:
-    """A short hash of the release and alert policies."""
+    """A short hash of the release and alert policies and of the declared outcomes: all that is declared and decides rows."""
     from pipelines.delivery.contract import short_hash
 
-    return short_hash(settings.release_policy.model_dump_json(), settings.alert_policy.model_dump_json())[:12]
+    outcomes = (f"{name} {declared.model_dump_json()}" for name, declared in settings.outcomes.items())
+    return short_hash(settings.release_policy.model_dump_json(), settings.alert_policy.model_dump_json(), *outcomes)[
+        :12
+    ]
 
 
 def overrides(installation: Installation, outcome: str) -> tuple[str, ...]:

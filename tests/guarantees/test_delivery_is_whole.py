@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.delivery import parquet
-from pipelines.delivery.publish import LOCK_NAME, UNFINISHED, current, publish, read_scores
+from pipelines.delivery.manifest import MANIFEST_NAME, context_of, read
+from pipelines.delivery.publish import LOCK_NAME, UNFINISHED, current, in_place_of, publish, read_scores
 from pipelines.delivery.verify import verify
-from pipelines.errors import Refused
+from pipelines.errors import Fault, Refused
 
 PROGRAM = Path(__file__).with_name("publishing_that_is_killed.py")
 SPEC = importlib.util.spec_from_file_location(PROGRAM.stem, PROGRAM)
@@ -136,14 +137,50 @@ def test_a_flipped_page_is_found_without_the_manifest(old_and_new, tmp_path):
         parquet.read(path)
 
 
-def test_a_published_delivery_that_was_damaged_stops_publishing_and_is_not_written_over(old_and_new, tmp_path):
-    """Evidence of tampering is kept: publishing the same run over a damaged manifest is refused."""
-    shutil.copytree(old_and_new / "after", tmp_path / "root")
-    manifest = tmp_path / "root" / "2026-06-30" / run_ids()[1] / "manifest.json"
-    manifest.write_bytes(manifest.read_bytes().replace(b'"rows": 300', b'"rows": 299'))
+def harmed(root: Path, name: str, *, is_gone: bool) -> None:
+    """Take a file of the delivery in force away, or its last byte."""
+    path = current(root, killed.AS_OF) / name
+    path.unlink() if is_gone else path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_delivery_that_was_damaged_is_put_back_by_the_same_run(tmp_path, is_gone):
+    """Whatever is damaged or gone in it, the same inputs again give the same bytes; without a manifest to tell what it took the
+    place of, another run takes its own. What is in force is whole."""
+    for inputs in ("old", "new"):
+        of = in_place_of(tmp_path, killed.context(inputs))
+        publish(tmp_path, killed.night(of), of)
     before = content(tmp_path)
-    with pytest.raises(Refused, match="altered"):
-        publish(tmp_path / "root", killed.night(killed.context("new")), killed.context("new"))
+    names = sorted(path.name for path in current(tmp_path, killed.AS_OF).iterdir())
+    for name in [*(name for name in names if name != MANIFEST_NAME), MANIFEST_NAME]:
+        harmed(tmp_path, name, is_gone=is_gone)
+        of = in_place_of(tmp_path, killed.context("new"))
+        publish(tmp_path, killed.night(of), of)
+        assert verify(current(tmp_path, killed.AS_OF)).is_whole
+        assert content(tmp_path) == before or name == MANIFEST_NAME
+
+
+def test_a_night_that_comes_back_to_earlier_inputs_is_another_run(tmp_path):
+    """A, B, and A's inputs again: three runs, each superseding the one before it; the same again is the third one."""
+    runs = []
+    for inputs in ("old", "new", "old", "old"):
+        of = in_place_of(tmp_path, killed.context(inputs))
+        publish(tmp_path, killed.night(of), of)
+        runs.append(current(tmp_path, killed.AS_OF).name)
+        assert context_of(read(tmp_path / of.night / of.run_id)) == of
+    assert len(set(runs)) == 3
+    assert runs[2] == runs[3]
+    told = [read(tmp_path / "2026-06-30" / run)["supersedes"] for run in runs[:3]]
+    assert told == [None, *runs[:2]]
+
+
+def test_a_superseded_run_cannot_come_back_under_its_own_name(tmp_path):
+    """Consumers and sinks know it as superseded for good: it is a fault, and nothing changes."""
+    for inputs in ("old", "new"):
+        publish(tmp_path, killed.night(killed.context(inputs)), killed.context(inputs))
+    before = content(tmp_path)
+    with pytest.raises(Fault, match="superseded since"):
+        publish(tmp_path, killed.night(killed.context("old")), killed.context("old"))
     assert content(tmp_path) == before
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.delivery.contract import DeliveryContext
-from pipelines.delivery.publish import Withdrawn, publish
+from pipelines.delivery.publish import Withdrawn, in_place_of, publish
 from pipelines.delivery.rows import build
 
 SUBJECTS = ("ox-1", 'o"x, {2}\\', "öx-3", "zebra-77", "ill", "away")
@@ -46,5 +46,5 @@ def publish_night(
     root: Path, night: str, content: str = "a", subjects: tuple[str, ...] = SUBJECTS, withdrawn: Withdrawn | None = None
 ) -> Path:
     """Publish a night; its folder."""
-    of = context(night, content, subjects)
+    of = in_place_of(root, context(night, content, subjects))
     return publish(root, rows(of, subjects), of, *([withdrawn] if withdrawn else []))

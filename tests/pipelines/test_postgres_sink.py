@@ -120,6 +120,14 @@ def test_a_second_call_touches_no_row(root, dsn):
     assert (versions(dsn), ask(dsn, catalogue)) == before
 
 
+def test_a_night_that_comes_back_to_earlier_inputs_is_in_the_sink_as_it_is_in_force(root, dsn):
+    """As after a policy that was put back: what the views show is what the files' pointer names."""
+    for inputs in ("a", "b", "a"):
+        in_force = publish_night(root, NIGHTS[0], inputs).name
+        assert bring(root, dsn).deliveries_brought == 1
+        assert ask(dsn, "SELECT DISTINCT run_id FROM latest_scores") == [(in_force,)]
+
+
 def test_a_superseding_delivery_replaces_the_old_one_and_keeps_it(root, dsn):
     """The views show the new one, whole, and nothing of the old one, which stays on record as no longer in force."""
     first = publish_night(root, NIGHTS[0]).name
