@@ -41,7 +41,7 @@ def alone(installation: Installation, night: str | None = None) -> Iterator[None
     A holder that was stopped and gives no sign of life is superseded, by a command that was told what time it is: once it
     wakes, it cannot make anything visible. Before anything is read, an ingest that was cut off is taken back or put on
     record, subjects who withdrew and came back with a restored copy are erased again, and a removal of old minutes that
-    was cut off is finished.
+    was cut off is finished, and what was about to be delivered is cleared away.
 
     Args:
         installation: which is held.
@@ -67,6 +67,7 @@ def alone(installation: Installation, night: str | None = None) -> Iterator[None
             ingestion.finish(installation)
             consent.enforce(installation)
             retention.finish(installation)
+            publish.sweep(settings.deliveries_folder)
             yield
     finally:
         lock.close()
