@@ -19,7 +19,7 @@ from pipelines.scrubbing import damaged
 from pipelines.settings import load_settings
 from tests.guarantees import night_that_is_killed as killed
 from tests.guarantees.served_home import deliveries, make_served, status
-from tests.pipelines.small_job import foretide
+from tests.pipelines.small_job import NIGHT, foretide
 
 NEXT = killed.NIGHT
 
@@ -185,3 +185,18 @@ def test_a_flipped_byte_in_the_lake_is_found_and_named(home):
     assert all(one.name in told for one in (path, stored)), told
     path.unlink()
     assert "is gone" in str(foretide(home, "verify", str(lake))[1]["rows"])
+
+
+def test_a_damaged_delivery_in_force_is_made_again_and_put_on_record(home):
+    """A byte flipped, or a file gone: the same night gives the same bytes, is amber and says why, and the audit log has it."""
+    before, settings = deliveries(home), load_settings(home / "foretide.yaml")
+    (folder,) = [path.parent for path in (home / ".state" / "deliveries").glob(f"{NIGHT}/*/scores.csv")]
+    # The code that scored the night is this one, so that the run in force is this run.
+    for harm_to in (lambda path: flipped(path, path.stat().st_size // 2), Path.unlink):
+        harm_to(folder / "scores.csv")
+        code, answer, said = foretide(home, "score", "--as-of", NIGHT)
+        assert (code, answer["status"]) == (0, "amber"), (answer, said)
+        assert any("was damaged and was made again, the same" in reason for reason in answer["reasons"])
+        assert deliveries(home) == before
+    log = [entry for entry in Installation(settings).audit_log.entries() if entry["kind"] == "delivery_damaged"]
+    assert [entry["details"]["run_id"] for entry in log] == [folder.name] * 2
