@@ -66,14 +66,14 @@ def fingerprint(home: Path) -> dict[str, str]:
 
     Left out, for they record that a command ran and hold nothing of what it is about: lock files, which are opened
     by every command; Dagster's record of runs, in which a refused run must stand; what says that a night was refused, on record,
-    on the index page and as a notice; and the note of which ingests passed validation (`validated.json`), which saves work and
-    decides nothing.
+    on the index page and as a notice; the note of which ingests passed validation (`validated.json`) and of which files of the lake
+    were looked at (`digests.json`), which save work and decide nothing.
     """
     state = home / ".state"
     return {
         str(path.relative_to(state)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(state.rglob("*"))
-        if path.is_file() and not path.name.endswith(".lock") and path.name != "validated.json"
+        if path.is_file() and not path.name.endswith(".lock") and path.name not in ("validated.json", "digests.json")
         and path.relative_to(state).parts[0] not in UNTOLD and path != state / "reports" / "index.html"
     }  # fmt: skip
 

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from pipelines import night
 from pipelines.cli.main import app
-from pipelines.delivery.publish import current, read_scores
+from pipelines.delivery.publish import POINTER_NAME, current, read_scores
 from pipelines.delivery.verify import verify
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -220,7 +220,8 @@ def test_another_try_that_is_stopped_makes_no_red_of_a_night_that_was_delivered(
 
 
 def test_a_score_for_somebody_who_is_not_on_the_roster_is_never_published(home):
-    """A stranger among the night's rows: refused with a count, and nothing is delivered."""
+    """A stranger among the rows of a night that is to be delivered: refused with a count, and nothing is delivered."""
+    (home / ".state" / "deliveries" / NIGHT / POINTER_NAME).unlink()
     of = Installation(load_settings(home / "foretide.yaml"))
     rows, before = of.lake.load("scores"), deliveries(home)
     stranger = rows["subject_id"].iloc[0]
