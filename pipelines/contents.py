@@ -1,11 +1,11 @@
 """What the files of the raw tables hold, in counts: which ingest brought how many rows, and when the newest was received.
 
 A file never changes and its name never comes again. So each is looked through once and remembered, and what is asked of all
-history costs what is new of it. No subject stands here; what is remembered can be thrown away at any time.
+history costs what is new of it. No subject stands here; what is remembered can be thrown away at any time,
+and does not count once it is damaged.
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import pandas as pd
 
 from features.calendar import is_knowable_sql
 from features.tables import TABLES
-from pipelines import durable
+from pipelines import memory
 from pipelines.lake import Lake
 from pipelines.raw_rows import RAW, sql_list
 
@@ -113,16 +113,14 @@ def _looked_through(lake: Lake, places: Mapping[str, str]) -> dict[str, Content]
 
 
 def _remembered(lake: Lake) -> dict[str, dict[str, Content]]:
-    file = _file(lake)
-    told = json.loads(file.read_bytes()) if file.is_file() else {}
+    told = memory.recall(_file(lake))
     return {table: {name: Content(*of) for name, of in files.items()} for table, files in told.items()}
 
 
 def _remember(lake: Lake, every: Mapping[str, Mapping[str, Content]]) -> None:
     told = {table: {name: (of.received_at, dict(of.rows)) for name, of in sorted(files.items())}
             for table, files in sorted(every.items()) if files}  # fmt: skip
-    _file(lake).parent.mkdir(parents=True, exist_ok=True)
-    durable.replace(_file(lake), json.dumps(told).encode())
+    memory.remember(_file(lake), told)
 
 
 def _file(lake: Lake) -> Path:

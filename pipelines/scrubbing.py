@@ -3,13 +3,12 @@
 DuckDB compares no checksums. So a file that is seen for the first time is read with its pages' checksums compared, and a digest
 of it is kept. It is compared with that digest whenever anything touched the file, and once in `PERIOD_DAYS` in turn, for rot
 leaves no mark. The cost grows with what is new, and with a small share of history. What is remembered names no subject, and may
-be thrown away at any time: then every file counts as new.
+be thrown away at any time, or damaged: then every file counts as new.
 """
 
-import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -18,20 +17,21 @@ from zlib import crc32
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from pipelines import durable, lake_check
+from pipelines import durable, lake_check, memory
 from pipelines.errors import Refused
 from pipelines.file_digests import mark_of, sha256_of
 from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.panel import state
 from pipelines.panel.view import stores
+from pipelines.raw_rows import RAW
 from pipelines.reports import words
 
 PERIOD_DAYS = 28
 READERS = 2
 DERIVED = "derived"
 # Not the quarantine: nothing is computed from it.
-FAMILIES = ("raw", "repeats", "retained", DERIVED)
+FAMILIES = (RAW, "repeats", "retained", DERIVED)
 LOG, OF_TABLE = "_delta_log", "?table="
 
 
@@ -90,29 +90,40 @@ def damaged(root: Path, day: int) -> Counter[str]:
     """
     known, found = _remembered(root), Counter[str]()
     names: list[str] = []
-    for log in (log for family in FAMILIES for log in sorted(root.glob(f"{family}/*/{LOG}"))):
-        table = log.parent.relative_to(root).as_posix()
+    unread: dict[str, Sound | None] = {}
+    for table in _tables(root, known):
         try:
-            names += _counting(log, table)
+            names += _counting(root, table, known)
         except DeltaError:
             found[table] += 1
+            unread |= {name: sound for name, sound in known.items() if _table_of(name) == table}
     with ThreadPoolExecutor(READERS) as pool:
         looked_at = pool.map(lambda name: _looked_at(root, name, known.get(name), day), names)
         seen = dict(zip(names, looked_at, strict=True))
     found.update(_table_of(name) for name, sound in seen.items() if sound is None)
     # What is damaged is remembered as it was, so that it stays damaged until it is put back.
-    _remember(root, known, {name: sound or known.get(name) for name, sound in seen.items()})
+    _remember(root, known, unread | {name: sound or known.get(name) for name, sound in seen.items()})
     return found
 
 
-def _counting(log: Path, table: str) -> Iterator[str]:
+def _tables(root: Path, known: Iterable[str]) -> list[str]:
+    """Tables that are there, and raw ones that were: those nobody ever removes."""
+    there = {log.parent.relative_to(root).as_posix() for family in FAMILIES for log in root.glob(f"{family}/*/{LOG}")}
+    return sorted(there | {_table_of(name) for name in known if name.startswith(f"{RAW}/")})
+
+
+def _counting(root: Path, table: str, known: Iterable[str]) -> Iterator[str]:
     """The files of a table that count, and those of its log, which never change either; named below the lake."""
-    stored = DeltaTable(str(log.parent))
+    stored = DeltaTable(str(root / table))
     for uri in stored.file_uris():
         yield f"{table}/{uri.rpartition(f'/{table}/')[2]}"
-    # A table that was begun anew has other commits by the same names.
-    for path in log.glob("*.json"):
-        yield f"{table}/{LOG}/{path.name}{OF_TABLE}{stored.metadata().id}"
+    # A derived table that was begun anew has other commits by the same names. A raw one never is: its id is guarded, too.
+    begin, end = f"{table}/{LOG}/", "" if table.startswith(f"{RAW}/") else f"{OF_TABLE}{stored.metadata().id}"
+    commits = [f"{begin}{path.name}{end}" for path in (root / table / LOG).glob("*.json")]
+    yield from commits
+    # Old commits may go once a checkpoint holds them. Without the newest, what it brought would be missing, and nothing would say so.
+    newest = max(commits, default=begin)
+    yield from (name for name in known if name.startswith(begin) and name.endswith(end) and name > newest)
 
 
 def _table_of(name: str) -> str:
@@ -166,13 +177,10 @@ def _file(root: Path) -> Path:
 
 
 def _remembered(root: Path) -> dict[str, Sound]:
-    file = _file(root)
-    told = json.loads(file.read_bytes()) if file.is_file() else {}
-    return {name: Sound(*of) for name, of in told.items()}
+    return {name: Sound(*of) for name, of in memory.recall(_file(root)).items()}
 
 
 def _remember(root: Path, known: dict[str, Sound], seen: dict[str, Sound | None]) -> None:
     sound = {name: of for name, of in seen.items() if of is not None}
     if sound != known:
-        _file(root).parent.mkdir(parents=True, exist_ok=True)
-        durable.replace(_file(root), json.dumps({name: astuple(of) for name, of in sorted(sound.items())}).encode())
+        memory.remember(_file(root), {name: astuple(of) for name, of in sorted(sound.items())})

@@ -55,3 +55,15 @@ def test_files_are_looked_through_once(tmp_path, monkeypatch):
     ingest(lake, [mood([("s-1", 1, 2.0, 5, False)])], "delivery-1")
     contents.version(lake, START + 300 * DAY)
     assert 0 < first == len(looked_at) - 1
+
+
+def test_a_memory_that_is_damaged_is_made_anew(tmp_path):
+    """Whether it can still be read or not."""
+    lake = lake_with(tmp_path, [("s-0", 1, 5.0, 2, False)])
+    assert_as_by_all_rows(lake)
+    memory = tmp_path / "derived" / "contents.json"
+    before = memory.read_bytes()
+    for other in (b"", before[:-9], before.replace(b"delivery-0", b"delivery-8")):
+        memory.write_bytes(other)
+        assert_as_by_all_rows(lake)
+        assert memory.read_bytes() == before

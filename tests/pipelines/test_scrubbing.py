@@ -1,6 +1,5 @@
 """Looking for damage in the lake: whatever changed is found, and nothing is read twice but in its turn."""
 
-import json
 import shutil
 from collections import Counter
 from datetime import date
@@ -8,11 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 
 from pipelines import scrubbing
 from pipelines.door.intake import ingest
 from pipelines.file_digests import mark_of, sha256_of
 from pipelines.lake import Lake
+from pipelines.memory import recall, remember
 from pipelines.scrubbing import PERIOD_DAYS, damaged
 from pipelines.sources.batch import Batch
 
@@ -115,10 +116,10 @@ def test_every_file_is_compared_once_in_a_period_and_so_rot_is_found(lake, read)
     content = path.read_bytes()
     path.write_bytes(content[:-30] + bytes([content[-30] ^ 1]) + content[-29:])
     memory = lake.root / "derived" / "digests.json"
-    told = json.loads(memory.read_bytes())
+    told = recall(memory)
     (name,) = (name for name in told if name.endswith(path.name))
     told[name][0] = mark_of(path)
-    memory.write_text(json.dumps(told))
+    remember(memory, told)
     found = [damaged(lake.root, TODAY + PERIOD_DAYS + day) for day in range(1, PERIOD_DAYS + 1)]
     assert found[-1] == Counter({"raw/subjects": 1})
     assert "zebra" not in memory.read_text()
@@ -132,3 +133,92 @@ def test_what_is_remembered_may_be_thrown_away(lake):
     memory.unlink()
     assert damaged(lake.root, TODAY) == Counter()
     assert memory.read_bytes() == before
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def flipped(content: bytes) -> bytes:
+    """Still JSON, and still of the form of what is remembered."""
+    at = content.rindex(b'"') - 5
+    return content[:at] + (b"1" if content[at : at + 1] == b"0" else b"0") + content[at + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, flipped, lambda _: b"", lambda _: b"3", lambda _: b"\xff", lambda _: b"{}"])
+def test_a_memory_that_is_damaged_counts_as_thrown_away(lake, damage):
+    """It stops no night, and accuses no file that is whole."""
+    damaged(lake.root, TODAY)
+    memory = lake.root / "derived" / "digests.json"
+    before = memory.read_bytes()
+    memory.write_bytes(damage(before))
+    assert memory.read_bytes() != before
+    assert damaged(lake.root, TODAY) == Counter()
+    assert memory.read_bytes() == before
+
+
+def commits(lake: Lake) -> list[Path]:
+    """Those of the subjects, oldest first."""
+    return sorted((lake.root / "raw" / "subjects" / "_delta_log").glob("*.json"))
+
+
+@pytest.mark.parametrize("n_lost", [1, 2])
+def test_newest_commits_that_are_gone_are_missed_until_they_are_put_back(lake, n_lost):
+    """Without them the table reads well, less what they brought."""
+    assert damaged(lake.root, TODAY) == Counter()
+    files, lost = lake.files("subjects"), {path: path.read_bytes() for path in commits(lake)[-n_lost:]}
+    for path in lost:
+        path.unlink()
+    assert len(lake.files("subjects")) < len(files)
+    for _ in range(2):
+        assert damaged(lake.root, TODAY) == Counter({"raw/subjects": n_lost})
+    for path, content in lost.items():
+        path.write_bytes(content)
+    assert damaged(lake.root, TODAY) == Counter()
+
+
+def test_another_commit_in_the_place_of_the_newest_is_found(lake):
+    """What is taken in before anybody looks gets the number of the lost one."""
+    damaged(lake.root, TODAY)
+    commits(lake)[-1].unlink()
+    rows = pd.DataFrame({"subject_id": ["zebra-9"], "source": "a", "device_id": "registry", "enrolled_on": date(2026, 5, 1),
+                         "received_at": pd.Timestamp("2026-06-01", tz="UTC").as_unit("us"), "is_deleted": False})  # fmt: skip
+    ingest(lake, [Batch("subjects", rows, "subjects")], "told 9")
+    assert damaged(lake.root, TODAY) == Counter({"raw/subjects": 1})
+
+
+def test_commits_that_a_checkpoint_holds_may_go(lake):
+    """The Delta package removes them by itself; only from the newest on none may."""
+    damaged(lake.root, TODAY)
+    table = DeltaTable(str(lake.root / "raw" / "subjects"))
+    n_commits = len(commits(lake))
+    table.create_checkpoint()
+    table.cleanup_metadata()
+    assert len(commits(lake)) < n_commits
+    assert damaged(lake.root, TODAY) == Counter()
+    commits(lake)[0].touch()
+    assert damaged(lake.root, TODAY) == Counter()
+
+
+@pytest.mark.parametrize("gone", ["raw/subjects", "raw/subjects/_delta_log"])
+def test_while_a_table_cannot_be_read_its_files_stay_known(lake, gone):
+    """A table that is gone is no table that never was; and what was damaged beside its log is no new file once the log is back."""
+    damaged(lake.root, TODAY)
+    path, content = a_file(lake), a_file(lake).read_bytes()
+    # Whole by its checksums, but another file's.
+    path.write_bytes(Path(sorted(lake.files("subjects"))[1]).read_bytes())
+    (lake.root / gone).rename(lake.root / "away")
+    assert damaged(lake.root, TODAY) == Counter({"raw/subjects": 1})
+    (lake.root / "away").rename(lake.root / gone)
+    assert damaged(lake.root, TODAY) == Counter({"raw/subjects": 1})
+    path.write_bytes(content)
+    assert damaged(lake.root, TODAY) == Counter()
+
+
+def test_the_id_of_a_raw_table_is_guarded(lake):
+    """With another id it would look like a table that was begun anew, and everything in its log like new."""
+    damaged(lake.root, TODAY)
+    own = DeltaTable(str(lake.root / "raw" / "subjects")).metadata().id
+    (commit,) = (path for path in commits(lake) if own in path.read_text())
+    commit.write_text(commit.read_text().replace(own, own[:-1] + ("1" if own[-1] == "0" else "0")))
+    assert damaged(lake.root, TODAY) == Counter({"raw/subjects": 1})
