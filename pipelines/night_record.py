@@ -45,7 +45,7 @@ class NightStatus:
         if not self.is_over:
             return "not finished"
         if self.level == "green":
-            return "green: nothing to see to"
+            return "green: nothing is wrong with the night"
         return f"{self.level}: {self.reasons[0]}" if self.reasons else self.level
 
 

@@ -11,7 +11,7 @@ from pipelines.reports import words
 
 @dataclass(frozen=True)
 class TierNight:
-    """A tier tonight: its step of care, subjects in it, and alerts by kind, in words."""
+    """A tier tonight, or the part of it with one step of care: that step, subjects, and alerts by kind, in words."""
 
     tier: str
     action: str
@@ -21,7 +21,7 @@ class TierNight:
 
 @dataclass(frozen=True)
 class AlertsNight:
-    """An outcome's tiers tonight, highest first, and how many subjects wait for room in the high one."""
+    """An outcome's tiers tonight by step of care, highest tier first, and how many subjects wait for room in the high one."""
 
     tiers: tuple[TierNight, ...]
     waiting: str
@@ -39,14 +39,18 @@ def of_night(scores: pd.DataFrame) -> dict[str, AlertsNight]:
 
 def _of_outcome(rows: pd.DataFrame) -> AlertsNight:
     waiting = sum(WAITS in reasons for reasons in rows["reason_codes"])
-    return AlertsNight(tuple(_of_tier(rows[rows["tier"] == tier], tier) for tier in TIERS), words.count(waiting))
+    lines = [line for tier in TIERS for line in _of_tier(rows[rows["tier"] == tier], tier)]
+    return AlertsNight(tuple(lines), words.count(waiting))
 
 
-def _of_tier(rows: pd.DataFrame, tier: str) -> TierNight:
-    # Who waits and stands in no tier has a step of care of their own.
-    is_usual = [tier != TIERS[-1] or WAITS not in reasons for reasons in rows["reason_codes"]]
-    usual = rows.loc[is_usual, "action"]
-    action = str(usual.iloc[0]) if len(usual) else words.DASH
-    return TierNight(
-        tier, action, words.count(len(rows)), tuple(words.count((rows["alert"] == kind).sum()) for kind in ALERTS)
-    )
+def _of_tier(rows: pd.DataFrame, tier: str) -> list[TierNight]:
+    """A line for each step of care: who waits and stands in no tier has one of their own, and comes last."""
+    steps = rows["action"].fillna(words.DASH)
+    waits = pd.Series([WAITS in reasons for reasons in rows["reason_codes"]], index=rows.index, dtype=bool)
+    in_order = sorted(set(steps), key=lambda step: (bool(waits[steps == step].all()), step))
+    return [_line(tier, step, rows[steps == step]) for step in in_order] or [_line(tier, words.DASH, rows)]
+
+
+def _line(tier: str, action: str, rows: pd.DataFrame) -> TierNight:
+    alerts = tuple(words.count((rows["alert"] == kind).sum()) for kind in ALERTS)
+    return TierNight(tier, action, words.count(len(rows)), alerts)

@@ -173,7 +173,7 @@ def test_what_is_said_of_a_night_that_is_over_is_shown_on_its_page(installation)
         **content,
     )
     write_index(folder)
-    assert all("Green: nothing to see to" in path.read_text() for path in folder.glob("*.html"))
+    assert all("Green: nothing is wrong with the night" in path.read_text() for path in folder.glob("*.html"))
     night_status.add(installation, NIGHT, "amber", "The sink `postgres` is 1 night behind.")
     for path in folder.glob("*.html"):
         assert "Green" not in path.read_text()

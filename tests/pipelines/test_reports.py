@@ -229,7 +229,7 @@ def night_page(folder, scores, roster, context, serving):
 
 
 def test_a_night_tells_its_alerts_by_tier_and_who_waits(tmp_path):
-    """One new high alert, one subject who stands elevated, two who wait for room."""
+    """One new high alert, one subject who stands elevated, two who wait for room: of these one is in no tier, with a step of its own."""
     scores = pd.DataFrame(
         {"subject_id": list("abcd"), "outcome": "crisis", "horizon_days": 7, "status": "scored",
          "tier": ["high", "elevated", "baseline", "baseline"], "alert": ["new", None, None, None],
@@ -240,7 +240,7 @@ def test_a_night_tells_its_alerts_by_tier_and_who_waits(tmp_path):
     cells = re.findall(r"<tr><th scope=\"row\">(High|Elevated|Baseline)</th>(.*?)</tr>", text)
     told = [(tier, *re.findall(r">([^<]+)</td>", row)) for tier, row in cells]
     assert told == [("High", "same-day review", "1", "1", "0", "0"), ("Elevated", "check-in", "1", "0", "0", "0"),
-                    ("Baseline", "self-guided", "2", "0", "0", "0")]  # fmt: skip
+                    ("Baseline", "self-guided", "1", "0", "0", "0"), ("Baseline", "look", "1", "0", "0", "0")]  # fmt: skip
     assert "2 with a risk above the high tier" in text
 
 
