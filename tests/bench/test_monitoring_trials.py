@@ -108,7 +108,8 @@ def _said(told: list[Told]) -> list[str]:
 
 @pytest.mark.benchmark(group=f"{TRIALS} trials of 60 nights")
 def test_what_went_wrong_is_found_and_clean_nights_are_quiet(benchmark, capsys: pytest.CaptureFixture[str]):
-    """Every data fault is found within a fortnight; clean histories give no more false alarms than twice the budget, beyond chance."""
+    """Every data fault is found within a fortnight, and every bad retrain within a week; clean histories give no more false
+    alarms than twice the budget, beyond chance."""
 
     def told(number: int) -> list[dict[str, object]]:
         found = trial(number)
@@ -123,6 +124,10 @@ def test_what_went_wrong_is_found_and_clean_nights_are_quiet(benchmark, capsys: 
     faults = table[table["class"].notna()] if "class" in table else table[:0]
     assert faults["is_found"].all()
     assert (faults["delay"].astype(float) <= 14).all()
+    retrains = table[table["scenario"].str.startswith("a bad retrain: ")]
+    assert retrains["scenario"].nunique() == 2
+    assert retrains["is_found"].all()
+    assert (retrains["delay"].astype(float) <= 7).all()
     clean = table[table["scenario"] == "clean"]
     nights = NIGHTS * len(clean)
     assert binomtest(int(clean["false"].sum()), nights, 2 * 4 / 365, alternative="greater").pvalue > 0.001

@@ -1,8 +1,8 @@
 """How long a night takes for 100,000 subjects, as `foretide score` runs it: `make bench`; seconds by step in `extra_info`.
 
-The goals, on two idle cores: from 144 million new minutes in Parquet to a verified delivery in 5 minutes and 8 GB, prediction
-at 200,000 rows/s, FHIR at 5,000 resources/s, and a night with nothing new in 15 s. Of a step both seconds by the clock and of
-the processor are told. `BENCH_SUBJECTS=5000` for a first try, `BENCH_DAYS=90` for a longer history.
+The goals, on two idle cores, asserted of 100,000 subjects: from 144 million new minutes in Parquet to a verified delivery in
+5 minutes and 8 GB, prediction at 200,000 rows/s, FHIR at 5,000 resources/s, and a night with nothing new in 15 s. Of a step both
+seconds by the clock and of the processor are told. `BENCH_SUBJECTS=5000` for a first try, `BENCH_DAYS=90` for a longer history.
 """
 
 import json
@@ -37,6 +37,8 @@ from tests.bench.memory import forget_peak, peak_gb
 
 SUBJECTS, DAYS = (int(os.environ.get(*of)) for of in (("BENCH_SUBJECTS", "100000"), ("BENCH_DAYS", "60")))
 LEARNERS = 3000
+# With other numbers of subjects figures are told, and held to nothing.
+IS_OF_THE_GOALS = SUBJECTS == 100_000
 GROUP = f"a night of {SUBJECTS:,} subjects with {DAYS} days of history"
 # Of means over features that nobody has: they are left out.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -89,12 +91,15 @@ def test_a_night_with_a_days_minutes(benchmark, made):
     told = benchmark.pedantic(made.night, (NIGHT, "people", "past", "minutes"), rounds=1)
     benchmark.extra_info |= {"minutes": SUBJECTS * MINUTES, **told}
     assert verify(made.delivered).is_whole
+    assert not IS_OF_THE_GOALS or benchmark.stats["max"] <= 300
+    assert not IS_OF_THE_GOALS or told["peak_gb"] <= 8
 
 
 @pytest.mark.benchmark(group=GROUP)
 def test_the_same_night_with_nothing_new(benchmark, made):
     """After `test_a_night_with_a_days_minutes`: nothing came in since, and the same delivery is found."""
     benchmark.extra_info |= benchmark.pedantic(made.night, (NIGHT, "people", "past", "minutes"), rounds=1)
+    assert not IS_OF_THE_GOALS or benchmark.stats["max"] <= 15
 
 
 @pytest.mark.benchmark(group="a part of the night, alone")
@@ -103,7 +108,9 @@ def test_prediction(benchmark, made):
     matrix = made.installation.lake.load("night_matrix_crisis")
     forget_peak()
     benchmark.pedantic(risk.predict, (made.model, matrix), rounds=5, warmup_rounds=1)
-    benchmark.extra_info |= {"rows_per_s": round(len(matrix) / benchmark.stats.stats.min), "peak_gb": peak_gb()}
+    rows_per_s = round(len(matrix) / benchmark.stats["min"])
+    benchmark.extra_info |= {"rows_per_s": rows_per_s, "peak_gb": peak_gb()}
+    assert not IS_OF_THE_GOALS or rows_per_s >= 200_000
 
 
 @pytest.mark.benchmark(group="a part of the night, alone")
@@ -124,4 +131,6 @@ def test_fhir(benchmark, made):
 
     start = perf_counter()
     resources = benchmark.pedantic(lines, rounds=1)
-    benchmark.extra_info["resources_per_s"] = round(resources / (perf_counter() - start))
+    resources_per_s = round(resources / (perf_counter() - start))
+    benchmark.extra_info["resources_per_s"] = resources_per_s
+    assert not IS_OF_THE_GOALS or resources_per_s >= 5_000
