@@ -18,6 +18,7 @@ from pipelines.door import quarantine
 from pipelines.door.intake import ALWAYS_TOLERATED, KINDS
 from pipelines.expectations import Verdict
 from pipelines.installation import Installation
+from pipelines.night_sections import Freshness
 from pipelines.validation import Finding, findings, idle_waivers, validate_table
 
 NIGHTS_SHOWN = 30
@@ -87,12 +88,23 @@ def on_record(installation: Installation, until: str, nights: int = NIGHTS_SHOWN
 
 
 def silent_streams(installation: Installation, night: str) -> dict[str, int]:
-    """Streams the lake knows of which nothing came in for days before the night's cutoff, with how many days."""
+    """Streams the lake knows of which nothing came in for days before the night's cutoff, with how many days.
+
+    Not those which may be as old, or older, by what is declared under `night: freshness:`.
+    """
     lake, instant = installation.lake, cohort.known_at(installation.settings.sites, date.fromisoformat(night))
-    newest = {table: contents.last_received_at(lake, table, instant) for table in cohort.PANEL_STREAMS}
+    limits = {table: _silent_after(installation.settings.night.of_stream(table)) for table in cohort.PANEL_STREAMS}
+    after = {table: limit for table, limit in limits.items() if limit is not None}
+    newest = {table: contents.last_received_at(lake, table, instant) for table in after}
     return {
-        table: (instant - at).days for table, at in newest.items() if at is not None and instant - at > SILENT_AFTER
+        table: (instant - at).days for table, at in newest.items() if at is not None and instant - at > after[table]
     }
+
+
+def _silent_after(declared: Freshness) -> pd.Timedelta | None:
+    """How old a stream may be before its page says so; None for any age."""
+    hours = [limit for limit in (declared.warn_after_hours, declared.stop_after_hours) if limit is not None]
+    return max(SILENT_AFTER, pd.Timedelta(hours=min(hours))) if hours else None
 
 
 def _compose(installation: Installation, night: str, verdicts: dict[str, dict[str, Verdict]]) -> DataNight:

@@ -78,7 +78,13 @@ def again(installation: Installation, night: str) -> Watched:
     """
     bins, of_night = store.read_bins(installation), record.of(installation, night)
     if bins is None or of_night is None:
-        raise Refused(f"The night of {night} was not watched. Run `foretide score --as-of {night}`.")
+        newest = record.newest(installation)
+        known = (
+            f"The newest that was is that of {newest}."
+            if newest
+            else "None was yet: `foretide score` watches its night."
+        )
+        raise Refused(f"The night of {night} was not watched. {known}")
     series = series_of_nights(store.load(installation, night), bins.begun)
     return Watched(of_night, signals.charts(series, installation.settings.monitoring.false_alarms_per_year))
 

@@ -68,7 +68,7 @@ def write_monitoring(
         ("last look at outcomes", record.looked_on or words.DASH),
     ]
     return write_page(
-        folder, "monitoring", "monitoring", "Monitoring", lead(record, found), context,
+        folder, "monitoring", "monitoring", f"Monitoring, night of {record.night}", lead(record, found), context,
         facts=facts,
         findings=[{"title": TITLES[of.kind], "text": of.sentence, "mark": _mark(of)} for of in found],
         unjudged=unjudged(record, charts),

@@ -138,6 +138,20 @@ def test_a_stream_that_fell_silent_is_named(installation):
     assert silent_streams(installation, "2026-06-06") == {"wearable": 3}
 
 
+@pytest.mark.parametrize(
+    ("limits", "silent"),
+    [({"warn_after_hours": None}, {}), ({"warn_after_hours": 71}, {"wearable": 3}), ({"warn_after_hours": 96}, {}),
+     ({"warn_after_hours": None, "stop_after_hours": 71}, {"wearable": 3}), ({"warn_after_hours": 1}, {"wearable": 3})],
+)  # fmt: skip
+def test_a_stream_that_may_be_old_is_not_called_silent(installation, tmp_path, limits, silent):
+    """What is declared under `freshness:` holds on the page as it does for the night."""
+    take_in(installation, [0])
+    declared = Installation(
+        settings_from({"outcomes": OUTCOMES, "night": {"freshness": {"wearable": limits}}}, tmp_path)
+    )
+    assert silent_streams(declared, "2026-06-06") == silent
+
+
 def night_of(day: str, added: int = 100, broken: tuple[Broken, ...] = (), **changes: object) -> DataNight:
     """A night with some minutes and nothing else."""
     counts = dict.fromkeys(KINDS, 0)

@@ -360,6 +360,7 @@ def test_the_page_says_what_changed_and_names_nobody(watched):
     text = page.read_text()
     path = record.keep(made, found.record)
     rows = reporting.rows(made, found)
+    assert f"<h1>Monitoring, night of {last}</h1>" in text
     assert "The heart" in text
     assert "<svg" in text
     missing = text[text.index("What is missing, and who") :]
@@ -393,6 +394,16 @@ def test_a_look_is_taken_weekly(watched, monkeypatch):
     next_night = watching.judge(made, NIGHT, of.attributes, Bins(f"{FIRST:%Y-%m-%d}"))
     assert next_night.record.looked_on == last
     assert next_night.record.figures == record.of(made, last).figures
+
+
+def test_of_a_night_that_was_not_watched_nothing_is_said_but_that(installation):
+    """And which night is the newest that was; another scoring of it may be refused."""
+    with pytest.raises(Refused, match=r"The night of 2026-06-01 was not watched\. None was yet: `foretide score`"):
+        watching.again(installation, "2026-06-01")
+    for night in ("2026-06-19", "2026-06-20"):
+        record.keep(installation, NightRecord(night, {}, []))
+    with pytest.raises(Refused, match=r"was not watched\. The newest that was is that of 2026-06-20\.$"):
+        watching.again(installation, "2026-06-01")
 
 
 def test_nights_of_a_backtest_can_be_tried(watched, monkeypatch, tmp_path):

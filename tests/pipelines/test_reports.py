@@ -229,7 +229,7 @@ def night_page(folder, scores, roster, context, serving):
 
 
 def test_a_night_tells_its_alerts_by_tier_and_who_waits(tmp_path):
-    """One new high alert, one subject who stands elevated, two who wait for room: of these one is in no tier, with a step of its own."""
+    """One new high alert, one subject who stands elevated, two who wait for room, of whom one is in no tier."""
     scores = pd.DataFrame(
         {"subject_id": list("abcd"), "outcome": "crisis", "horizon_days": 7, "status": "scored",
          "tier": ["high", "elevated", "baseline", "baseline"], "alert": ["new", None, None, None],
