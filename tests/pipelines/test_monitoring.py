@@ -400,8 +400,8 @@ def test_of_a_night_that_was_not_watched_nothing_is_said_but_that(installation):
     """And which night is the newest that was; another scoring of it may be refused."""
     with pytest.raises(Refused, match=r"The night of 2026-06-01 was not watched\. None was yet: `foretide score`"):
         watching.again(installation, "2026-06-01")
-    for night in ("2026-06-19", "2026-06-20"):
-        record.keep(installation, NightRecord(night, {}, []))
+    for watched_night in ("2026-06-19", "2026-06-20"):
+        record.keep(installation, NightRecord(watched_night, {}, []))
     with pytest.raises(Refused, match=r"was not watched\. The newest that was is that of 2026-06-20\.$"):
         watching.again(installation, "2026-06-01")
 
