@@ -4,8 +4,10 @@ Such a night is delivered again, as it would have been, by the model that scored
 supersedes. Later nights follow, for their alerts rest on those before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,31 +30,41 @@ STAYS = "not delivered again"
 
 @dataclass(frozen=True)
 class _Delivered:
-    """A past night that is in force, and the ingests that came in after it was made."""
+    """A past night that is in force, and what came in and was put on record since.
+
+    `recorded` holds the runs that were put on record for it, oldest first; the last of them is not the one in force where a
+    redelivery was cut off before it was told and put on record.
+    """
 
     night: pd.Timestamp
+    folder: Path
     versions: Mapping[str, str]
+    recorded: tuple[str, ...]
     came_after: tuple[str, ...]
+
+    @property
+    def is_cut_off(self) -> bool:
+        return self.recorded[-1:] != (self.folder.name,)
 
 
 def redeliver(installation: Installation, tonight: str) -> Counts:
     """Deliver past nights again that late data concern, oldest first; by night the run that is in force now, or why it is not.
 
-    At most the last `delivery: late_nights` are looked at. A night whose model cannot be had any more stays as it is, and is told.
+    At most the last `delivery: late_nights` are looked at. A night whose model cannot be had any more, or whose delivery is
+    damaged, stays as it is, and is told. One that was cut off on its way is taken up again.
     """
-    delivered = _delivered(installation, pd.Timestamp(tonight))
-    late = [of.night for of in delivered if _is_late(installation, of)]
-    told: Counts = {}
+    delivered, told = _all_delivered(installation, pd.Timestamp(tonight))
+    late = [of.night for of in delivered if of.is_cut_off or _is_late(installation, of)]
     for of in (of for of in delivered if late and of.night >= late[0]):
         try:
             told[f"{of.night:%Y-%m-%d}"] = _again(installation, of)
         # A registry that is away, too: tonight is scored from the cache, past nights wait.
         except (Refused, Fault) as refused:
             told[f"{of.night:%Y-%m-%d}"] = f"{STAYS}: {refused}"
-    if told:
+    if late:
         # What is flagged tonight was put aside for those nights.
         engineering.panel(installation, tonight)
-    return told
+    return dict(sorted(told.items()))
 
 
 def sentences(told: Counts) -> list[str]:
@@ -63,21 +75,36 @@ def sentences(told: Counts) -> list[str]:
     ]
 
 
-def _delivered(installation: Installation, tonight: pd.Timestamp) -> list[_Delivered]:
-    """Past nights in force, oldest first."""
-    settings, found = installation.settings, []
+def _all_delivered(installation: Installation, tonight: pd.Timestamp) -> tuple[list[_Delivered], Counts]:
+    """Past nights in force, oldest first; and by night, why it cannot be told what is in force."""
+    found: list[_Delivered] = []
+    damaged: Counts = {}
     log = [entry for entry in installation.audit_log.entries() if entry["kind"] in (INGEST, DELIVERY)]
-    for back in range(settings.delivery.late_nights, 0, -1):
+    for back in range(installation.settings.delivery.late_nights, 0, -1):
         of_night = tonight - pd.Timedelta(days=back)
-        folder = current(settings.deliveries_folder, of_night)
-        places = [
-            at for at, entry in enumerate(log) if folder is not None and entry["details"].get("run_id") == folder.name
-        ]
-        if folder is not None and places:
-            after = (entry["details"] for entry in log[places[-1] :] if entry["kind"] == INGEST)
-            versions = manifest.read(folder)["model_versions"]
-            found.append(_Delivered(of_night, versions, tuple(told["ingest_id"] for told in after)))
-    return found
+        try:
+            folder = current(installation.settings.deliveries_folder, of_night)
+            body = None if folder is None else manifest.read(folder)
+        except Refused as refused:
+            damaged[f"{of_night:%Y-%m-%d}"] = f"{STAYS}: {refused}"
+            continue
+        # A notice of a withdrawal is on record as such.
+        if folder is not None and body is not None and not body["withdrawn"]:
+            recorded, came_after = _on_record(log, f"{of_night:%Y-%m-%d}")
+            found.append(_Delivered(of_night, folder, body["model_versions"], recorded, came_after))
+    return found, damaged
+
+
+def _on_record(log: Sequence[Mapping[str, Any]], of_night: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The runs on record for a night, each as often as it came into force, and the ingests since the last of them."""
+    runs: list[str] = []
+    since = 0
+    for at, entry in enumerate(log):
+        if entry["kind"] == DELIVERY and entry["details"]["night"] == of_night:
+            run_id, since = str(entry["details"]["run_id"]), at
+            runs += [run_id] if runs[-1:] != [run_id] else []
+    ingests = (entry["details"]["ingest_id"] for entry in log[since:] if entry["kind"] == INGEST)
+    return tuple(runs), tuple(ingests)
 
 
 def _is_late(installation: Installation, of: _Delivered) -> bool:
@@ -95,7 +122,10 @@ def _has_rows_by(lake: Lake, table: str, ingest_ids: tuple[str, ...], known_at: 
 
 
 def _again(installation: Installation, of: _Delivered) -> str:
-    """Deliver a night as it is known by now; the run that is in force then."""
+    """Deliver a night as it is known by now; the run that is in force then.
+
+    Put on record last: whatever is killed before that is done again at the next night, and tells the same.
+    """
     known = engineering.cohort(installation, f"{of.night:%Y-%m-%d}")
     cohorts.refuse_an_empty_roster(known)
     served = {outcome: registered.of_delivery(installation, told) for outcome, told in of.versions.items()}
@@ -103,18 +133,40 @@ def _again(installation: Installation, of: _Delivered) -> str:
     root = installation.settings.deliveries_folder
     basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of), root)
     rows = night.decide(basis, {name: nights[known.as_of] for name, nights in matrices.items()})
-    run_id, former = basis.context.run_id, current(installation.settings.deliveries_folder, known.as_of)
-    night.put_in_force(installation, rows, basis.context)
-    if former is None or former.name != run_id:
-        _tell(basis, rows)
-    return run_id
+    folder = night.put_in_force(installation, rows, basis.context)
+    fresh = _not_on_record(folder, of.recorded)
+    if fresh:
+        _tell(basis, rows, len(of.recorded) + len(fresh) - 1)
+    for each in fresh or [folder]:
+        night.record(installation, each)
+    return folder.name
 
 
-def _tell(basis: Basis, rows: pd.DataFrame) -> None:
-    """Write the night's page from the new rows, and let whoever is responsible know that another delivery is in force."""
+def _not_on_record(folder: Path, recorded: Sequence[str]) -> list[Path]:
+    """The delivery in force and those before it that were cut off before they were put on record, oldest first."""
+    if recorded[-1:] == (folder.name,):
+        return []
+    found = [folder]
+    while (former := manifest.read(found[0])["supersedes"]) is not None and former not in recorded:
+        before = folder.parent / former
+        if not before.is_dir() or manifest.read(before)["withdrawn"]:
+            break
+        found.insert(0, before)
+    return found
+
+
+def _tell(basis: Basis, rows: pd.DataFrame, redeliveries: int) -> None:
+    """Write the night's page from the rows in force, and let whoever is responsible know that another delivery is in force.
+
+    Args:
+        redeliveries: how many times the night was delivered again; at none, a first delivery was cut off, and has no page yet.
+    """
     installation, of_night = basis.installation, f"{basis.known.as_of:%Y-%m-%d}"
     night.write_page(basis, rows, night_status.of(installation, of_night))
-    why = f"Data came in late: the night was delivered again, and run {basis.context.run_id} is in force now."
+    if not redeliveries:
+        return
+    why = f"Data came in late: redelivery {redeliveries} of the night is run {basis.context.run_id}. The last one is in force."
     night_status.add(installation, of_night, "amber", why)
     title = "Scores of a past night were delivered again, for data came in late. Fetch them again."
-    notices.give(installation, Notice(REDELIVERED, "amber", of_night, title))
+    # By the count, the second notice of a night is another one than the first.
+    notices.give(installation, Notice(REDELIVERED, "amber", of_night, title, counts={"redeliveries": redeliveries}))

@@ -87,11 +87,10 @@ def deliver(installation: Installation, night: str) -> Counts:
     """
     installation.report("delivering")
     of = scoring.basis(installation, night)
-    if _in_force(installation, of.context) is None:
-        rows = put_in_force(installation, _on_the_roster(of, installation.lake.load("scores")), of.context)
-    else:
-        rows = _record(installation, of.context)
-    return {"run_id": of.context.run_id, "rows": rows, "roster": of.context.roster_size}
+    folder = _in_force(installation, of.context)
+    if folder is None:
+        folder = put_in_force(installation, _on_the_roster(of, installation.lake.load("scores")), of.context)
+    return {"run_id": of.context.run_id, "rows": record(installation, folder), "roster": of.context.roster_size}
 
 
 def _on_the_roster(of: Basis, rows: pd.DataFrame) -> pd.DataFrame:
@@ -104,11 +103,10 @@ def _on_the_roster(of: Basis, rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def put_in_force(installation: Installation, rows: pd.DataFrame, made: DeliveryContext) -> int:
-    """Publish rows whole or not at all, and put the delivery on record; how many they are."""
+def put_in_force(installation: Installation, rows: pd.DataFrame, made: DeliveryContext) -> Path:
+    """Publish rows whole or not at all; their folder, which is yet to be put on record."""
     _tell_of_damage(installation, made)
-    publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
-    return _record(installation, made)
+    return publish(installation.settings.deliveries_folder, rows, made, fence=installation.lease.check)
 
 
 def _tell_of_damage(installation: Installation, made: DeliveryContext) -> None:
@@ -121,14 +119,15 @@ def _tell_of_damage(installation: Installation, made: DeliveryContext) -> None:
         night_status.add(installation, made.night, "amber", why)
 
 
-def _record(installation: Installation, made: DeliveryContext) -> int:
-    """Put a delivery that is in force on record; how many rows it has."""
-    body = manifest.read(installation.settings.deliveries_folder / made.night / made.run_id)
+def record(installation: Installation, folder: Path) -> int:
+    """Put a published delivery on record, by its manifest; how many rows it has."""
+    body = manifest.read(folder)
     installation.audit_log.append(
         "delivery",
-        {"night": made.night, "run_id": made.run_id, "rows": body["rows"], "model": dict(made.model_versions),
-         "policy": made.policy_version, "inputs": made.input_content, "code": made.code_version, "sha256": body[manifest.SEAL]},
-        made.known_at,
+        {"night": body["as_of_date"], "run_id": body["run_id"], "rows": body["rows"], "model": body["model_versions"],
+         "policy": body["policy_version"], "inputs": body["input_content"], "code": body["code_version"],
+         "sha256": body[manifest.SEAL]},
+        pd.Timestamp(body["transactionTime"]),
     )  # fmt: skip
     return int(body["rows"])
 

@@ -13,10 +13,10 @@ import pandas as pd
 from features.errors import FeaturesError
 from models.errors import ModelsError
 from pipelines import data_nights, night_record, notices, scrubbing, turn
-from pipelines.delivery.publish import current
 from pipelines.errors import ForetideError, Refused
 from pipelines.installation import Installation
 from pipelines.night_record import Level, NightStatus
+from pipelines.nights_due import is_delivered
 from pipelines.notices import Notice
 from pipelines.release.registry import model_name
 from pipelines.reports.nightly import show_status
@@ -84,17 +84,16 @@ def _of_models(installation: Installation) -> list[str]:
 def fail(installation: Installation, night: str, error: BaseException | str) -> None:
     """A night was refused or broke down: red, on record, on the index page, and told; the last delivery stands.
 
-    Scores of the night that are in force already make it amber: what failed came after them, or was another try.
+    Scores of the night that are in force already make it amber: what failed came after them, or was another try. Where nobody
+    can tell whether they are, for their pointer is damaged, it is red. A disk that takes no more is told, and never raised.
     """
     former, why = of(installation, night), error if isinstance(error, str) else _in_words(error)
-    if current(installation.settings.deliveries_folder, pd.Timestamp(night)) is not None:
-        _fail_after_delivery(
-            installation, NightStatus(night, counts={} if former is None else former.counts, is_over=True), why
-        )
-        return
     status = NightStatus(night, counts={} if former is None else former.counts, is_over=True)
+    if is_delivered(installation.settings, pd.Timestamp(night)):
+        _fail_after_delivery(installation, status, why)
+        return
     status = status.told("red", why)
-    _show(installation, status)
+    _show_if_it_can(installation, status)
     title = "No new scores were delivered. The last delivery, if there is one, stands as it was."
     cure = (
         f"Cure what is named and give `foretide score --as-of {night}`; docs/operations.md says what each status means."
@@ -109,7 +108,7 @@ def waits(installation: Installation, night: str) -> None:
     it is not said: whoever is at work on it tells how it went, and what was told before stands.
     """
     settings = installation.settings
-    if turn.night_at_work_on(settings) == night or current(settings.deliveries_folder, pd.Timestamp(night)) is not None:
+    if turn.night_at_work_on(settings) == night or is_delivered(settings, pd.Timestamp(night)):
         return
     reason = "It could not begin: another command was at work in the installation."
     status = NightStatus(night).told("amber", reason)
@@ -131,7 +130,7 @@ def _fail_after_delivery(installation: Installation, begun: NightStatus, why: st
     status = begun.told(
         "amber", f"Scores of this night are delivered; what was to follow, or another try, failed: {why}"
     )
-    _show(installation, status)
+    _show_if_it_can(installation, status)
     title = "Scores are delivered, but what was to follow them, or another try, failed."
     _tell(installation, Notice(INCOMPLETE, "amber", status.night, title, status.reasons, status.counts))
 
@@ -169,6 +168,16 @@ def _is_in_charge(installation: Installation) -> bool:
 def _show(installation: Installation, status: NightStatus) -> None:
     night_record.write(installation.settings.state_folder, status)
     show_status(installation.settings.reports_folder, status)
+
+
+def _show_if_it_can(installation: Installation, status: NightStatus) -> None:
+    """The same of a night that failed; where it cannot be shown it is told all the same."""
+    try:
+        _show(installation, status)
+    except (OSError, ValueError) as error:
+        logging.getLogger(__name__).warning(
+            "The status of a night that failed could not be put on record (%s).", type(error).__name__
+        )
 
 
 def _tell(installation: Installation, notice: Notice) -> None:

@@ -9,6 +9,7 @@ from features.calendar import DAY
 from pipelines import night_record
 from pipelines.cohort import known_at
 from pipelines.delivery.publish import current
+from pipelines.errors import Refused
 from pipelines.settings import Settings
 
 
@@ -17,11 +18,20 @@ def is_over(settings: Settings, night: pd.Timestamp, now: datetime) -> bool:
     return bool(known_at(settings.sites, night) <= now)
 
 
+def is_delivered(settings: Settings, night: pd.Timestamp) -> bool | None:
+    """Whether scores of a night are in force; None where its pointer cannot be read, so that nobody can tell."""
+    try:
+        return current(settings.deliveries_folder, night) is not None
+    except (Refused, OSError):
+        return None
+
+
 def nights_due(settings: Settings, now: datetime) -> list[str]:
     """Tonight, once its last cutoff has passed, and before it the nights that were missed since the last delivery; oldest first.
 
-    Missed nights are those between the newest night with a delivery and tonight, at most as many as are declared. Where no
-    night was ever delivered, none was missed.
+    Missed nights are those between the newest night with a delivery and tonight, at most as many as are declared, and any of
+    which nobody can tell whether it is delivered: it is refused and told, the others go on. Where no night was ever delivered,
+    none was missed.
     """
     today = pd.Timestamp(f"{now:%Y-%m-%d}")
     over = [
@@ -29,9 +39,9 @@ def nights_due(settings: Settings, now: datetime) -> list[str]:
         for back in range(settings.night.catch_up_nights, -1, -1)
         if is_over(settings, night := today - back * DAY, now)
     ]
-    delivered = [night for night in over if current(settings.deliveries_folder, night) is not None]
-    last = max(delivered, default=_before_all(settings, over))
-    return [f"{night:%Y-%m-%d}" for night in over if night > last or night == today]
+    delivered = {night: is_delivered(settings, night) for night in over}
+    last = max((night for night in over if delivered[night]), default=_before_all(settings, over))
+    return [f"{night:%Y-%m-%d}" for night in over if night > last or night == today or delivered[night] is None]
 
 
 def _before_all(settings: Settings, over: Sequence[pd.Timestamp]) -> pd.Timestamp:

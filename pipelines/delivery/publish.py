@@ -186,7 +186,9 @@ def run_in_force(night: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise Refused(f"`{POINTER_NAME}` of the night is damaged. Remove it and score the night again.") from error
+        raise Refused(
+            f"`{POINTER_NAME}` of the night of {night.name} is damaged. Remove it and score that night again."
+        ) from error
 
 
 def _write(

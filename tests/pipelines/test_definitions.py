@@ -104,6 +104,18 @@ def test_nights_that_were_missed_are_run_too(delivered: list[str], due: list[str
     assert nights_due(settings, now.replace(hour=2)) == due[:-1]
 
 
+@pytest.mark.parametrize("night", ["2026-07-06", "2026-07-10"])
+def test_a_damaged_pointer_stops_no_other_night(night: str, tmp_path):
+    """A night of which nobody can tell whether it is delivered is due, that it be told; the missed ones and tonight's are too."""
+    outcomes = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
+    settings = settings_from({"outcomes": outcomes, "night": {"catch_up_nights": 6}}, tmp_path)
+    for of, content in (("2026-07-08", '{"run_id": "a"}'), (night, "{")):
+        (settings.deliveries_folder / of).mkdir(parents=True)
+        (settings.deliveries_folder / of / "latest.json").write_text(content)
+    due = nights_due(settings, datetime.datetime(2026, 7, 10, 4, 30, tzinfo=datetime.UTC))
+    assert due == sorted({night, "2026-07-09", "2026-07-10"})
+
+
 def test_a_failed_night_under_the_daemon_is_told_without_being_switched_on():
     """The sensor that says so runs from the start."""
     assert defs.resolve_sensor_def("night_failed").default_status == DefaultSensorStatus.RUNNING

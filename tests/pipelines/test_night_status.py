@@ -230,14 +230,48 @@ def test_what_a_night_counts_can_be_told(installation, told):
     assert any("docs/operations.md" in sentence for sentence in notice.sentences)
 
 
-def test_what_fails_after_the_scores_are_out_makes_no_night_without_scores(installation, told, monkeypatch):
+def point(installation, content: str) -> None:
+    """Put a pointer to the night's delivery in place."""
+    folder = installation.settings.deliveries_folder / NIGHT
+    folder.mkdir(parents=True)
+    (folder / "latest.json").write_text(content)
+
+
+def test_what_fails_after_the_scores_are_out_makes_no_night_without_scores(installation, told):
     """Scores of the night are in force: amber, and nobody is told that there are none."""
-    monkeypatch.setattr(night_status, "current", lambda root, night: root / "run")
+    point(installation, '{"run_id": "a"}')
     night_status.fail(installation, NIGHT, Refused("The champion's files were altered."))
     status = night_status.of(installation, NIGHT)
     assert status.level == "amber"
     assert "are delivered" in status.reasons[0]
     assert [notice.level for notice in told] == ["amber"]
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", ""])
+def test_a_damaged_pointer_hides_no_failure(damage, installation, told):
+    """Nobody can tell whether scores are in force: the night is red and told, and its own error goes on to whoever asked."""
+    point(installation, damage)
+    with pytest.raises(RuntimeError, match="disk"), night_status.watched(installation, NIGHT):
+        raise RuntimeError("disk")
+    status = night_status.of(installation, NIGHT)
+    assert (status.level, status.is_over) == ("red", True)
+    assert [(notice.kind, notice.level) for notice in told] == [("night_failed", "red")]
+
+
+def test_a_night_with_a_damaged_pointer_that_could_not_begin_is_told(installation, told):
+    """It counts as not delivered."""
+    point(installation, "{")
+    night_status.waits(installation, NIGHT)
+    assert [notice.kind for notice in told] == ["night_waits"]
+
+
+def test_a_failure_that_cannot_be_put_on_record_is_told(installation, told):
+    """The record's place is taken by a file: somebody hears of the night all the same, and of its own error."""
+    installation.settings.state_folder.mkdir(parents=True, exist_ok=True)
+    (installation.settings.state_folder / "nights").write_text("")
+    with pytest.raises(Refused, match="No champion"), night_status.watched(installation, NIGHT):
+        raise Refused("No champion yet.")
+    assert [notice.kind for notice in told] == ["night_failed"]
 
 
 @pytest.mark.parametrize("at_work_on", ["2026-06-30", NIGHT, None])

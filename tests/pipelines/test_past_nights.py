@@ -120,22 +120,39 @@ def test_a_wrong_proposal_is_named(home, tmp_path):
     assert foretide(home, "policy", str(tmp_path / "wrong.yaml"))[0] == 2
 
 
-def test_late_data_supersede_the_nights_they_concern(home, tmp_path):
-    """Somebody was admitted, as was received on the 25th and came in later: the 26th is delivered again, the 25th stays."""
+def copied(home: Path, tmp_path: Path) -> Path:
+    """A copy of the home that gets its data from no source but what is taken in."""
     copy = tmp_path / "home"
     shutil.copytree(home, copy)
-    root = copy / ".state" / "deliveries"
-    former = {night: current(root, pd.Timestamp(night)) for night in NIGHTS}
-    page = copy / ".state" / "reports" / f"nightly-{NIGHTS[2]}.html"
-    scored = read_scores(former[NIGHTS[2]]).query("status == 'scored'")["subject_id"].iloc[0]
-    (copy / "care").mkdir()
-    (copy / "care" / "care.csv").write_text(f"id,since,status\n{scored},2026-06-24T10:00:00Z,inpatient\n")
     (copy / "care.yaml").write_text(MAPPING)
     settings = yaml.safe_load((copy / "foretide.yaml").read_text())
     (copy / "own.yaml").write_text(yaml.safe_dump({**settings, "sources": []}))
+    return copy
+
+
+def someone_scored(home: Path) -> str:
+    """A subject who has a score in the delivery in force of the 26th."""
+    rows = read_scores(current(home / ".state" / "deliveries", pd.Timestamp(NIGHTS[2])))
+    return rows.query("status == 'scored'")["subject_id"].iloc[0]
+
+
+def take_in_late(home: Path, subject: str) -> None:
+    """Let it come in only now that somebody was admitted on the 24th, as was received on the 25th."""
+    (home / subject).mkdir()
+    (home / subject / "care.csv").write_text(f"id,since,status\n{subject},2026-06-24T10:00:00Z,inpatient\n")
     told = ("--mapping", "care.yaml", "--received-at", "2026-06-25T20:00:00Z", "--config", "own.yaml")
-    code, _, errors = foretide(copy, "ingest", "table", "care", *told)
+    code, _, errors = foretide(home, "ingest", "table", subject, *told)
     assert code == 0, errors
+
+
+def test_late_data_supersede_the_nights_they_concern(home, tmp_path):
+    """Somebody was admitted, as was received on the 25th and came in later: the 26th is delivered again, the 25th stays."""
+    copy = copied(home, tmp_path)
+    root = copy / ".state" / "deliveries"
+    former = {night: current(root, pd.Timestamp(night)) for night in NIGHTS}
+    page = copy / ".state" / "reports" / f"nightly-{NIGHTS[2]}.html"
+    scored = someone_scored(copy)
+    take_in_late(copy, scored)
     code, answer, errors = foretide(copy, "score", "--as-of", "2026-06-27", "--config", "own.yaml")
     assert code == 0, errors
     now = {night: current(root, pd.Timestamp(night)) for night in NIGHTS}
@@ -148,6 +165,55 @@ def test_late_data_supersede_the_nights_they_concern(home, tmp_path):
     everybody = read_scores(now[NIGHTS[2]]).drop_duplicates("subject_id")
     n_scored, text = int((everybody["status"] == "scored").sum()), page.read_text()
     assert f"{n_scored} of {len(everybody)} subjects have a score" in text
-    assert f"run {now[NIGHTS[2]].name} is in force now" in text
+    assert f"redelivery 1 of the night is run {now[NIGHTS[2]].name}." in text
     assert former[NIGHTS[2]].name not in text
     assert answer["late_nights"] == {NIGHTS[2]: now[NIGHTS[2]].name}
+
+
+KILLED_AT = """
+import os, sys
+from pipelines import night, notices
+from pipelines.cli.main import main
+{place} = lambda *_: os._exit(137)
+sys.argv = ["foretide", "score", "--as-of", "2026-06-27", "--config", "own.yaml"]
+main()
+"""
+
+
+def test_a_redelivery_that_is_cut_off_is_told_and_put_on_record_by_the_next_night(home, tmp_path):
+    """Killed before its notice, and once more before its record; then more comes in late, and that is told as another."""
+    copy = copied(home, tmp_path)
+    state, before = copy / ".state", someone_scored(copy)
+    take_in_late(copy, before)
+    first = current(state / "deliveries", pd.Timestamp(NIGHTS[2])).name
+    for place in ("notices.give", "night.record"):
+        killed = subprocess.run([sys.executable, "-c", KILLED_AT.format(place=place)], cwd=copy, check=False)
+        assert killed.returncode == 137
+        cut_off = current(state / "deliveries", pd.Timestamp(NIGHTS[2])).name
+        assert cut_off != first
+        assert cut_off not in recorded(state)
+    assert foretide(copy, "score", "--as-of", "2026-06-27", "--config", "own.yaml")[0] == 0
+    assert recorded(state) == [first, cut_off]
+    assert told(state) == [1]
+    page = (state / "reports" / f"nightly-{NIGHTS[2]}.html").read_text()
+    assert cut_off in page
+    assert first not in page
+    take_in_late(copy, someone_scored(copy))
+    code, answer, errors = foretide(copy, "score", "--as-of", "2026-06-27", "--config", "own.yaml")
+    assert code == 0, errors
+    assert recorded(state) == [first, cut_off, answer["late_nights"][NIGHTS[2]]]
+    assert told(state) == [1, 2]
+
+
+def recorded(state: Path) -> list[str]:
+    """Runs of the 26th by the audit log, in its order, each once."""
+    entries = [json.loads(line)["details"] for line in (state / "audit" / "log.jsonl").read_text().splitlines()]
+    runs = [entry["run_id"] for entry in entries if entry.get("night") == NIGHTS[2] and "policy" in entry]
+    return list(dict.fromkeys(runs))
+
+
+def told(state: Path) -> list[int]:
+    """Of which redeliveries of the 26th somebody was told."""
+    notices = [json.loads(line) for line in (state / "notices.jsonl").read_text().splitlines()]
+    of_night = [one for one in notices if (one["kind"], one["night"]) == ("night_redelivered", NIGHTS[2])]
+    return [one["counts"]["redeliveries"] for one in of_night]
