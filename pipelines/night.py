@@ -47,17 +47,19 @@ def refuse_early(installation: Installation, night: str) -> None:
 def score(installation: Installation, night: str) -> Counts:
     """Score the roster and store the delivery's rows as `scores`; rows by status.
 
-    Where the run is in force already its rows are read back: equal run, equal inputs and code, equal rows.
+    Where the run's rows are stored already, or it is in force, they are read back: equal run, equal inputs and code, equal rows.
 
     Raises:
         Refused: as `scoring.basis` refuses.
     """
-    of = scoring.basis(installation, night)
-    folder = _in_force(installation, of.context)
-    rows = decide(of, scoring.stored_matrices(installation)) if folder is None else read_scores(folder)
-    if folder is None or installation.lake.derived_version("scores") != of.context.run_id:
+    of, lake = scoring.basis(installation, night), installation.lake
+    if lake.derived_version("scores") == of.context.run_id:
+        rows = lake.load("scores")
+    else:
+        folder = _in_force(installation, of.context)
+        rows = decide(of, scoring.stored_matrices(installation)) if folder is None else read_scores(folder)
         stored = rows.assign(reason_codes=rows["reason_codes"].map(list), drivers=rows["drivers"].map(list))
-        installation.lake.replace("scores", stored, of.context.run_id)
+        lake.replace("scores", stored, of.context.run_id)
     return {status: int(count) for status, count in rows["status"].value_counts().items()}
 
 

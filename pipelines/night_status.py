@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.errors import FeaturesError
 from models.errors import ModelsError
-from pipelines import data_nights, night_record, notices, scrubbing, turn
+from pipelines import data_nights, full_disk, night_record, notices, scrubbing, turn
 from pipelines.errors import ForetideError, Refused
 from pipelines.installation import Installation
 from pipelines.night_record import Level, NightStatus
@@ -139,6 +139,8 @@ def _in_words(error: BaseException) -> str:
     """Why a night failed; of an error that is not ours only the type, for its text may hold somebody's data."""
     if isinstance(error, ForetideError | FeaturesError | ModelsError):
         return str(error)
+    if (of_disk := full_disk.told_by(error)) is not None:
+        return f"{of_disk} Make room."
     return f"It broke down with an unforeseen fault ({type(error).__name__}). Its run in Dagster holds the place."
 
 

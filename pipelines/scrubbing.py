@@ -1,4 +1,4 @@
-"""Damage in the lake, found before a night or a training reads it: every file that counts is as it was written.
+"""Damage in the lake, found before a night or a training builds on it: every file that counts is as it was written.
 
 DuckDB compares no checksums. So a file that is seen for the first time is read with its pages' checksums compared, and a digest
 of it is kept. It is compared with that digest whenever anything touched the file, and once in `PERIOD_DAYS` in turn, for rot
@@ -45,7 +45,9 @@ class Sound:
 
 
 def refuse_damage(installation: Installation) -> None:
-    """Look for damage. What can be made anew is removed, so that this very run makes it; the next night says so (`removed`).
+    """Look for damage. What can be made anew is removed, so that what stores it makes it; a night says so (`removed`).
+
+    A night looks before it reads, and at its end, at what it wrote itself.
 
     Raises:
         Refused: of what nothing gives anew files are damaged or gone; by table and count, with the cure.

@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 refused (data or policy), 2 usage or configuration, 3 faul
 error prints its type and place only, since its text may hold somebody's data; FORETIDE_DEBUG=1 shows all of it.
 """
 
-import errno
 import json
 import math
 import os
@@ -19,10 +18,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines import full_disk
 from pipelines.errors import ForetideError, Stopped
 
 WIDE = 400
-FULL = "The disk is full. Nothing was published; the last delivery stands. Make room, then give the same command again."
+WHAT_STANDS = "Nothing is half-written, and what was delivered stands. Make room, then give the same command again."
 # What a shell says of a command that Ctrl-C ended.
 STOPPED = 130
 
@@ -98,24 +98,6 @@ def exit_with(command: str, error: BaseException, as_json: bool) -> int:
     return code
 
 
-def _is_disk_full(error: BaseException) -> bool:
-    """Whether an error, or what it came from, says so: each library does in its own way."""
-    return any(
-        (isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT))
-        or any(words in str(one) for words in ("No space left on device", "disk is full", "os error 28"))
-        for one in _with_causes(error)
-    )
-
-
-def _with_causes(error: BaseException) -> list[BaseException]:
-    """An error and what it came from; libraries that raise an error again within its own handler make circles of them."""
-    found: list[BaseException] = []
-    while error is not None and not any(error is one for one in found):
-        found.append(error)
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return found
-
-
 def explained(error: BaseException) -> tuple[int, str]:
     """The exit code of an error and its words, which hold nobody's data."""
     if isinstance(error, KeyboardInterrupt):
@@ -129,8 +111,8 @@ def explained(error: BaseException) -> tuple[int, str]:
 
     if isinstance(error, FeaturesError | ModelsError):
         return 1, str(error)
-    if _is_disk_full(error):
-        return 3, FULL
+    if (of_disk := full_disk.told_by(error)) is not None:
+        return 3, f"{of_disk} {WHAT_STANDS}"
     if os.environ.get("FORETIDE_DEBUG"):
         traceback.print_exception(error, file=sys.stderr)
     places = traceback.extract_tb(error.__traceback__)

@@ -12,6 +12,7 @@ from dagster import (
 )
 
 from models.monitoring.signals import CALIBRATION, DECAY, DRIFT, MISSINGNESS, ORDER, RANKING, SCORES, VOLUME
+from pipelines import scrubbing
 from pipelines.defs.engineer import INSTALLATION
 from pipelines.defs.partitions import nights
 from pipelines.defs.score import model_shadow_scores
@@ -69,4 +70,12 @@ def _judged(record: NightRecord | None, kind: str) -> int:
     return sum(bool(of["n_subjects"]) for of in record.figures) if kind == DECAY else record.judged.get(kind, 0)
 
 
-ASSETS = (report_monitoring,)
+# Whatever the night wrote is looked at before anybody builds on it, and the next night finds nothing new.
+@asset(group_name="report", deps=[report_monitoring], partitions_def=nights, required_resource_keys=INSTALLATION)
+def report_lake(context: AssetExecutionContext) -> MaterializeResult:
+    """The lake after the night: every file that counts is as it was written."""
+    scrubbing.refuse_damage(context.resources.installation)
+    return MaterializeResult()
+
+
+ASSETS = (report_monitoring, report_lake)

@@ -4,6 +4,7 @@ Real commands in copies of one home, whose champion serves and whose first night
 `test_delivery`, damaged files of a source in `test_bad_input_changes_nothing`.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from pipelines import scrubbing
 from pipelines.delivery.publish import read_scores
 from pipelines.installation import Installation
 from pipelines.scrubbing import damaged
@@ -185,6 +187,21 @@ def test_a_flipped_byte_in_the_lake_is_found_and_named(home):
     assert all(one.name in told for one in (path, stored)), told
     path.unlink()
     assert "is gone" in str(foretide(home, "verify", str(lake))[1]["rows"])
+
+
+def test_what_a_night_wrote_is_looked_at_by_the_same_night(home):
+    """Written badly, or hurt at once, it is found while the night is still there to say so, and the next night finds nothing new."""
+    code, answer, said = foretide(home, "score", "--as-of", NEXT)
+    assert code == 0, (answer, said)
+    root = home / ".state" / "lake"
+    looked_at = set(json.loads((root / "derived" / "digests.json").read_bytes())[1])
+    assert looked_at == set(_counted(root))
+
+
+def _counted(root: Path) -> Iterator[str]:
+    """The files that count."""
+    for table in scrubbing._tables(root, ()):
+        yield from scrubbing._counting(root, table, ())
 
 
 def test_a_damaged_delivery_in_force_is_made_again_and_put_on_record(home):

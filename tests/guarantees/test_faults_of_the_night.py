@@ -257,7 +257,8 @@ def test_on_a_full_disk_nothing_is_published_and_the_last_delivery_is_intact(ser
         (home / "ballast").write_bytes(b"x" * max(left.f_bavail * left.f_frsize - room, 0))
         code, answer, said = foretide(home, "score", "--as-of", NEXT)
         assert code == 3, (answer, said)
-        assert "The disk is full. Nothing was published" in answer["error"]
+        # Where SQLite could write a part of a page it cannot tell a full disk from one that fails.
+        assert answer["error"].startswith(("The disk is full. Nothing", "The disk is full, or fails. Nothing"))
         assert deliveries(home) == before
         (home / "ballast").unlink()
         subprocess.run(["mount", "-o", f"remount,size={used + 100_000_000}", home], check=True)

@@ -1,6 +1,7 @@
 """What a command says of what went wrong, whatever that is."""
 
 import errno
+import sqlite3
 
 import pytest
 
@@ -23,8 +24,14 @@ def test_errors_that_came_from_one_another_are_told_once(n, capsys):
     assert "sentinel" not in told
 
 
-def test_a_full_disk_is_found_among_what_an_error_came_from(capsys):
-    """Whoever wraps it, the cure is said."""
-    full = in_a_circle(RuntimeError("a"), ValueError("b"), OSError(errno.ENOSPC, "x"))
-    assert answer.exit_with("score", full, as_json=True) == 3
-    assert "disk" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (OSError(errno.ENOSPC, "x"), "The disk is full. Nothing is half-written"),
+        (sqlite3.OperationalError("disk I/O error"), "The disk is full, or fails. Nothing is half-written"),
+    ],
+)
+def test_a_full_disk_is_found_among_what_an_error_came_from(cause, words, capsys):
+    """Whoever wraps it, the cure is said; where it may be a disk that fails, that is said too."""
+    assert answer.exit_with("score", in_a_circle(RuntimeError("a"), ValueError("b"), cause), as_json=True) == 3
+    assert words in capsys.readouterr().out

@@ -18,7 +18,7 @@ ASSETS = {
     "raw_events", "raw_care_status", "raw_interventions", "raw_feedback", "core_roster", "core_days", "features_matrix",
     "features_night", "model_labels", "model_evaluation", "model_controls", "model_ablation", "model_challenger",
     "model_champion", "model_scores", "report_fairness", "report_model", "report_delivery", "report_sinks", "report_nightly",
-    "model_shadow_scores", "report_late", "report_monitoring",
+    "model_shadow_scores", "report_late", "report_monitoring", "report_lake",
 }  # fmt: skip
 
 

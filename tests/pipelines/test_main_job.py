@@ -126,7 +126,7 @@ def test_the_runs_are_seen_by_dagster_with_their_assets_and_checks(home: Path, m
         wanted = [f"raw_{table}" for table in TABLES] + [
             "core_roster", "core_days", "features_matrix", "features_night", "model_labels", "model_evaluation", "model_controls",
             "model_challenger", "model_champion", "model_scores", "report_fairness", "report_model", "report_delivery",
-            "report_nightly", "model_shadow_scores",
+            "report_nightly", "model_shadow_scores", "report_monitoring", "report_lake",
         ]  # fmt: skip
         found = instance.get_latest_materialization_events([AssetKey(name) for name in wanted])
         assert all(found.values())
