@@ -18,7 +18,7 @@ from pipelines import alerts, engineering, past_nights, scoring
 from pipelines import cohort as cohorts
 from pipelines.cohort import Cohort
 from pipelines.delivery.publish import publish
-from pipelines.errors import Refused
+from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.release.registry import ModelVersion, ServedModel, model_name
 from pipelines.release.stored import content_hash
@@ -118,10 +118,13 @@ def refuse_a_range(installation: Installation, first: pd.Timestamp, last: pd.Tim
     """Nights in the wrong order, or beyond what the lake holds.
 
     Raises:
-        Refused: there is no such range.
+        Usage: the first comes after the last.
+        Refused: the lake does not hold them.
     """
+    if first > last:
+        raise Usage(f"`--from` {first:%Y-%m-%d} is later than `--to` {last:%Y-%m-%d}: give them the other way round.")
     newest = cohorts.newest_night(installation.lake, installation.settings.sites)
-    if not first <= last <= newest:
+    if last > newest:
         raise Refused(
             f"The lake holds what was known up to the night of {newest:%Y-%m-%d}. Give `--from` a night, and `--to` the same or a "
             "later one up to that."

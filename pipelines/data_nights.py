@@ -97,7 +97,7 @@ def silent_streams(installation: Installation, night: str) -> dict[str, int]:
     after = {table: limit for table, limit in limits.items() if limit is not None}
     newest = {table: contents.last_received_at(lake, table, instant) for table in after}
     return {
-        table: (instant - at).days for table, at in newest.items() if at is not None and instant - at > after[table]
+        table: (instant - at).days for table, at in newest.items() if at is not None and instant - at >= after[table]
     }
 
 

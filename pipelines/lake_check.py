@@ -22,7 +22,7 @@ def is_lake(folder: Path) -> bool:
 
 def damaged(root: Path) -> tuple[int, list[str]]:
     """How many files count, and in sentences which of them, or which logs, cannot be read as they were written."""
-    files, faults = 0, []
+    files, faults, root = 0, [], root.resolve()
     for log in sorted(root.glob("**/_delta_log")):
         table = log.parent
         try:

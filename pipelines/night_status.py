@@ -19,6 +19,7 @@ from pipelines.night_record import Level, NightStatus
 from pipelines.nights_due import is_delivered
 from pipelines.notices import Notice
 from pipelines.release.registry import model_name
+from pipelines.reports import words
 from pipelines.reports.nightly import show_status
 
 __all__ = ["NightStatus", "add", "begin", "conclude", "fail", "of", "waits", "watched"]
@@ -64,7 +65,7 @@ def _of_data(installation: Installation, night: str) -> list[str]:
     streams = on_record[-1].streams if on_record and on_record[-1].night == night else {}
     most = installation.settings.door.max_bad_share
     return [
-        f"{stream.quarantine_share:.0%} of the night's rows of `{table}` are in quarantine."
+        f"{words.percent(round(stream.quarantine_share, 2))} of the night's rows of `{table}` are in quarantine."
         for table, stream in streams.items()
         if not stream.has_few_in_quarantine(most)
     ]

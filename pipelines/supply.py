@@ -1,6 +1,6 @@
 """What a night has to go on: how old each stream's newest row is at the cutoff, and how much of the roster has any data lately.
 
-Counts only. What is usual is the median of the nights on record.
+Counts only. What is usual is the median of the nights on record that were not unusual themselves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from pipelines.installation import Installation
 from pipelines.night_record import Level, NightStatus
 from pipelines.night_sections import NightSettings
 from pipelines.panel.view import DAYS, stores
+from pipelines.reports.words import percent
 
 # The shares looked at: of the roster, with any data on the last so many days.
 SPANS = (1, 3)
@@ -73,7 +74,7 @@ def remarks(counts: dict[str, int], declared: NightSettings, earlier: Sequence[N
 
 @dataclass(frozen=True)
 class Silence:
-    """Streams that are older at the cutoff than declared, each with its level, and how many are looked after at all.
+    """Streams that are as old at the cutoff as declared, or older, each with its level, and how many are looked after at all.
 
     A stream of which nothing ever came, and one without a limit, are not looked after.
     """
@@ -99,7 +100,7 @@ def silence(counts: Mapping[str, int], declared: NightSettings) -> Silence:
         if hours is None or all(limit is None for _, limit in told):
             continue
         looked_after += 1
-        worst = next((level for level, limit in told if limit is not None and hours > limit), None)
+        worst = next((level for level, limit in told if limit is not None and hours >= limit), None)
         if worst is not None:
             silent[table] = worst
     return Silence(silent, looked_after)
@@ -134,18 +135,35 @@ def _hours(table: str) -> str:
 def _incomplete(counts: dict[str, int], declared: NightSettings, earlier: Sequence[NightStatus]) -> list[Remark]:
     found, limits = [], declared.completeness
     for days in SPANS:
-        shares = [share for status in earlier if (share := _share(status.counts, days)) is not None]
-        share = _share(counts, days)
-        if share is None or len(shares) < FEWEST:
+        share, usual = _share(counts, days), _usual(earlier, days, declared)
+        if share is None or usual is None:
             continue
-        usual = median(shares)
         for level, limit in (("red", limits.stop_below), ("amber", limits.warn_below)):
             if limit is not None and share < limit * usual:
                 when = "the last day" if days == 1 else f"the last {days} days"
-                words = f"{share:.0%} of the roster have any data of {when}; {usual:.0%} is usual."
+                words = f"{_percent(share)} of the roster have any data of {when}; {_percent(usual)} is usual."
                 found.append(Remark(COMPLETE, level, words))  # type: ignore[arg-type]
                 break
     return found
+
+
+def _usual(earlier: Sequence[NightStatus], days: int, declared: NightSettings) -> float | None:
+    """The median share of earlier nights, oldest first; None where they are too few.
+
+    What was unusual by those before it is not learnt as usual, nor is an outage, which may have come before anything was.
+    """
+    shares: list[float] = []
+    for status in earlier:
+        share = _share(status.counts, days)
+        if share is None or silence(status.counts, declared).is_outage:
+            continue
+        if len(shares) < FEWEST or share >= (declared.completeness.warn_below or 0) * median(shares):
+            shares.append(share)
+    return median(shares) if len(shares) >= FEWEST else None
+
+
+def _percent(share: float) -> str:
+    return percent(round(share, 2))
 
 
 def _share(counts: Any, days: int) -> float | None:

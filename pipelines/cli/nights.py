@@ -159,8 +159,8 @@ def backtest_command(
 
 
 def _in_words(status: "NightStatus | None") -> list[str]:
-    """What there is to see to, if anything."""
-    if status is None or status.level == "green":
+    """The night's status, with what there is to see to."""
+    if status is None:
         return []
     return [f"The night is {status.level}.", *(reason.replace("`", "") for reason in status.reasons)]
 

@@ -70,6 +70,8 @@ def _proposed(settings: "Settings", path: Path) -> "AlertPolicy":
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         told = content["alert_policy"]
+    except FileNotFoundError as error:
+        raise Usage(f"`{path.name}` is not there.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise Usage(
             f"`{path.name}` holds no `alert_policy:`. Copy that section of foretide.yaml and change it."

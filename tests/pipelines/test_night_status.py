@@ -46,9 +46,9 @@ def levels(found: list[supply.Remark]) -> list[tuple[str, str]]:
     return [(remark.check, remark.level) for remark in found]
 
 
-@pytest.mark.parametrize(("hours", "level"), [(36, None), (37, "amber"), (72, "amber"), (73, "red")])
+@pytest.mark.parametrize(("hours", "level"), [(35, None), (36, "amber"), (71, "amber"), (72, "red")])
 def test_a_stream_is_judged_by_its_own_limits(hours, level):
-    """Warned of after more hours than declared, and stopping the night after more than that, where that is declared."""
+    """Warned of from the hours on that are declared, and stopping the night from those on that are declared for that."""
     declared = NightSettings.model_validate(
         {"freshness": {"wearable": {"warn_after_hours": 36, "stop_after_hours": 72}}}
     )
@@ -89,6 +89,19 @@ def test_completeness_is_judged_by_what_is_usual(had, level):
     earlier = [NightStatus("2026-06-01", counts=counts(had=n)) for n in (10, 90, 90, 90, 95)]
     found = levels(supply.remarks(counts(had=had), declared, earlier))
     assert found == ([(supply.COMPLETE, level)] * len(supply.SPANS) if level else [])
+
+
+@pytest.mark.parametrize("nights_before", [0, 3, 10])
+def test_an_outage_is_never_learnt_as_usual(nights_before):
+    """Nights without data teach nothing, be they those of a telling outage or single ones; what came before and after does."""
+    one = counts(had=0)
+    out = one | {f"hours_since_{name}": 100 for name in ("mood", "sleep", "wearable", "assessments")}
+    earlier = [
+        NightStatus("2026-06-01", counts=of)
+        for of in [counts()] * nights_before + [out] * 12 + [counts()] * 5 + [one] * 12
+    ]
+    assert levels(supply.remarks(counts(had=0), NightSettings(), earlier)) == [(supply.COMPLETE, "amber")] * 2
+    assert levels(supply.remarks(counts(), NightSettings(), earlier)) == []
 
 
 def test_a_few_nights_say_nothing_of_what_is_usual():
