@@ -23,7 +23,7 @@ from pipelines.settings import load_settings
 from tests.pipelines.small_registry import train
 
 ROOT = Path(__file__).parents[2]
-NIGHT, NIGHT_BEFORE = "2026-07-01", "2026-06-30"
+NIGHT_BEFORE, NIGHT, NIGHT_AFTER = "2026-06-30", "2026-07-01", "2026-07-02"
 MINUTES = 1440
 # So many subjects in a file of minutes.
 PER_FILE = 1000
@@ -63,10 +63,15 @@ MAPPINGS = {
 }
 
 
-def declare(home: Path, *sources: str) -> Installation:
-    """The installation of a home with the project's own configuration, whose sources are these folders of files."""
+def declare(home: Path, *sources: str, dsn: str | None = None) -> Installation:
+    """The installation of a home with the project's own configuration, whose sources are these folders of files.
+
+    With a connection string every delivery goes to that database, too.
+    """
     content = yaml.safe_load((ROOT / "foretide.yaml").read_text())
     content["sources"] = [{"format": "table", "path": f"{name}/", "mapping": f"{name}.yaml"} for name in sources]
+    if dsn is not None:
+        content["delivery"]["postgres"] = {"dsn": dsn}
     (home / "foretide.yaml").write_text(yaml.safe_dump(content))
     return Installation(load_settings(home / "foretide.yaml"), now=datetime.now(UTC))
 

@@ -1,19 +1,22 @@
 """How long a night takes for 100,000 subjects, as `foretide score` runs it: `make bench`; seconds by step in `extra_info`.
 
 The goals, on two idle cores, asserted of 100,000 subjects: from 144 million new minutes in Parquet to a verified delivery in
-5 minutes and 8 GB, prediction at 200,000 rows/s, FHIR at 5,000 resources/s, and a night with nothing new in 15 s. Of a step both
-seconds by the clock and of the processor are told. `BENCH_SUBJECTS=5000` for a first try, `BENCH_DAYS=90` for a longer history.
+all file formats and PostgreSQL in 5 minutes and 8 GB, prediction at 200,000 rows/s, FHIR at 5,000 resources/s, and a night with
+nothing new in 15 s. Of a step both seconds by the clock and of the processor are told. `BENCH_SUBJECTS=5000` for a first try,
+`BENCH_DAYS=90` for a longer history.
 """
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import pandas as pd
+import psycopg
 import pytest
 
 from models import risk
@@ -24,6 +27,7 @@ from pipelines.installation import Installation
 from tests.bench.many_subjects import (
     MINUTES,
     NIGHT,
+    NIGHT_AFTER,
     NIGHT_BEFORE,
     ROOT,
     declare,
@@ -34,6 +38,7 @@ from tests.bench.many_subjects import (
     write_minutes,
 )  # fmt: skip
 from tests.bench.memory import forget_peak, peak_gb
+from tests.pipelines.postgres_server import Server
 
 SUBJECTS, DAYS = (int(os.environ.get(*of)) for of in (("BENCH_SUBJECTS", "100000"), ("BENCH_DAYS", "60")))
 LEARNERS = 3000
@@ -50,10 +55,11 @@ class Made:
 
     installation: Installation
     model: risk.HazardModel
+    dsn: str
 
     def night(self, night: str, *sources: str) -> dict[str, float]:
         """Score a night in a process of its own; what it told."""
-        home = declare(self.installation.settings.home, *sources).settings.home
+        home = declare(self.installation.settings.home, *sources, dsn=self.dsn).settings.home
         command = [sys.executable, "-m", "tests.bench.timed_night", night]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
@@ -71,7 +77,15 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def server() -> Iterator[Server]:
+    """A real PostgreSQL with the settings it comes with."""
+    made = Server(waits_for_the_disk=True).start()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Made:
     """Everybody's past is in the lake, the night before is scored, and the last day's minutes lie where they are fetched."""
     folder = tmp_path_factory.mktemp("night")
     model = learn(folder / "few", LEARNERS, DAYS)
@@ -79,7 +93,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     for name in ("people", "past"):
         take_in(installation, name)
     make_champion(installation, model, folder / "model")
-    made = Made(installation, model)
+    made = Made(installation, model, server.database("scores"))
     made.night(NIGHT_BEFORE, "people", "past")
     write_minutes(folder / "home" / "minutes", SUBJECTS)
     return made
@@ -87,10 +101,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.mark.benchmark(group=GROUP)
 def test_a_night_with_a_days_minutes(benchmark, made):
-    """From minutes in Parquet to a verified delivery as Parquet, CSV and FHIR."""
+    """From minutes in Parquet to a verified delivery as Parquet, CSV and FHIR, and in PostgreSQL."""
     told = benchmark.pedantic(made.night, (NIGHT, "people", "past", "minutes"), rounds=1)
     benchmark.extra_info |= {"minutes": SUBJECTS * MINUTES, **told}
     assert verify(made.delivered).is_whole
+    with psycopg.connect(made.dsn) as connection:
+        (loaded,) = connection.execute(
+            "SELECT count(*) FROM foretide.latest_scores WHERE as_of_date = %s", [NIGHT]
+        ).fetchone()
+    assert loaded == manifest.read(made.delivered)["rows"]
     assert not IS_OF_THE_GOALS or benchmark.stats["max"] <= 300
     assert not IS_OF_THE_GOALS or told["peak_gb"] <= 8
 
@@ -134,3 +153,9 @@ def test_fhir(benchmark, made):
     resources_per_s = round(resources / (perf_counter() - start))
     benchmark.extra_info["resources_per_s"] = resources_per_s
     assert not IS_OF_THE_GOALS or resources_per_s >= 5_000
+
+
+@pytest.mark.benchmark(group=GROUP)
+def test_the_next_night_with_nothing_new(benchmark, made):
+    """Nothing came in for a whole day: every window has moved on by a day, and everybody is scored anew."""
+    benchmark.extra_info |= benchmark.pedantic(made.night, (NIGHT_AFTER, "people", "past", "minutes"), rounds=1)

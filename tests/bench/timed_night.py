@@ -22,6 +22,7 @@ STEPS = {
     "matrix": ("pipelines.engineering", "night_matrices"),
     "scores": ("pipelines.night", "score"),
     "delivery": ("pipelines.night", "deliver"),
+    "sinks": ("pipelines.sinks.night", "bring"),
     "page": ("pipelines.night", "report"),
     "verify": ("pipelines.night", "delivered"),
 }
