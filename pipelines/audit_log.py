@@ -18,6 +18,7 @@ from pipelines.locks import Lock
 LOG_NAME, LOCK_NAME = "log.jsonl", ".lock"
 GENESIS = "0" * 64
 CURE = "Compare with a backup."
+UNREADABLE = f"The audit log or its head is not readable as JSON: it was altered. {CURE}"
 
 
 class AuditLog:
@@ -83,8 +84,15 @@ class AuditLog:
         locks.renew(self.path)
 
     def entries(self) -> list[dict[str, Any]]:
-        """Every entry, oldest first; an unfinished last line is left out."""
-        return [json.loads(line) for line in self._lines()[0]]
+        """Every entry, oldest first; an unfinished last line is left out.
+
+        Raises:
+            Fault: an entry is not JSON any more.
+        """
+        try:
+            return [json.loads(line) for line in self._lines()[0]]
+        except ValueError as error:
+            raise Fault(UNREADABLE) from error
 
     def verify(self) -> list[str]:
         """Every fault of the chain, in words; none means that nothing was edited, removed, reordered or cut off."""
@@ -93,7 +101,7 @@ class AuditLog:
             head, pending = self._head(), self._pending()
             faults = _chain_faults(lines)
         except (ValueError, KeyError, TypeError):
-            return [f"The audit log or its head is not readable as JSON: it was altered. {CURE}"]
+            return [UNREADABLE]
         return faults or _end_faults(head, lines, tail, pending)
 
     def _lines(self) -> tuple[list[bytes], bytes]:

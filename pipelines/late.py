@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines import alerts, engineering, night, night_status, notices, past_nights, scoring
+from models import risk
+from pipelines import alerts, engineering, night, night_status, notices, on_record, past_nights, scoring
 from pipelines import cohort as cohorts
 from pipelines.delivery import manifest
 from pipelines.delivery.publish import current
@@ -20,10 +21,11 @@ from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.notices import Notice
 from pipelines.progress import Counts
-from pipelines.release import registered
-from pipelines.scoring import Basis
+from pipelines.release import registered, shadow
+from pipelines.reports import words
+from pipelines.scoring import Basis, Serving
 
-INGEST, DELIVERY = "ingest", "delivery"
+INGEST = "ingest"
 REDELIVERED = "night_redelivered"
 STAYS = "not delivered again"
 
@@ -32,8 +34,8 @@ STAYS = "not delivered again"
 class _Delivered:
     """A past night that is in force, and what came in and was put on record since.
 
-    `recorded` holds the runs that were put on record for it, oldest first; the last of them is not the one in force where a
-    redelivery was cut off before it was told and put on record.
+    `recorded` holds the runs that were put on record for it, oldest first; the one in force is not among them where a redelivery
+    was cut off before it was told and put on record.
     """
 
     night: pd.Timestamp
@@ -44,26 +46,32 @@ class _Delivered:
 
     @property
     def is_cut_off(self) -> bool:
-        return self.recorded[-1:] != (self.folder.name,)
+        return bool(on_record.missing(self.folder, self.recorded))
 
 
 def redeliver(installation: Installation, tonight: str) -> Counts:
     """Deliver past nights again that late data concern, oldest first; by night the run that is in force now, or why it is not.
 
-    At most the last `delivery: late_nights` are looked at. A night whose model cannot be had any more, or whose delivery is
-    damaged, stays as it is, and is told. One that was cut off on its way is taken up again.
+    At most the last `delivery: late_nights` are looked at. A night whose model cannot be had any more, whose delivery is
+    damaged, or that cannot be made by what is declared today, stays as it is; tonight's status says so. One that was cut off on
+    its way is taken up again. Whatever other night was cut off, however long ago, is put on record.
     """
-    delivered, told = _all_delivered(installation, pd.Timestamp(tonight))
+    log = installation.audit_log.entries()
+    delivered, told = _all_delivered(installation, pd.Timestamp(tonight), log)
+    looked_at = {f"{of.night:%Y-%m-%d}" for of in delivered} | told.keys()
+    # Tonight's are put on record with what takes their place.
+    for folder in on_record.cut_off(
+        installation.settings.deliveries_folder, on_record.runs(log), {*looked_at, tonight}
+    ):
+        night.record(installation, folder)
     late = [of.night for of in delivered if of.is_cut_off or _is_late(installation, of)]
     for of in (of for of in delivered if late and of.night >= late[0]):
-        try:
-            told[f"{of.night:%Y-%m-%d}"] = _again(installation, of)
-        # A registry that is away, too: tonight is scored from the cache, past nights wait.
-        except (Refused, Fault) as refused:
-            told[f"{of.night:%Y-%m-%d}"] = f"{STAYS}: {refused}"
+        told[f"{of.night:%Y-%m-%d}"] = _again_if_it_can(installation, of)
     if late:
         # What is flagged tonight was put aside for those nights.
         engineering.panel(installation, tonight)
+    if stays := _in_a_sentence(told):
+        night_status.add(installation, tonight, "amber", stays)
     return dict(sorted(told.items()))
 
 
@@ -75,11 +83,22 @@ def sentences(told: Counts) -> list[str]:
     ]
 
 
-def _all_delivered(installation: Installation, tonight: pd.Timestamp) -> tuple[list[_Delivered], Counts]:
+def _in_a_sentence(told: Counts) -> str:
+    """Of what `redeliver` told, the nights that stay as they are, by why; empty where none does."""
+    nights: dict[str, list[str]] = {}
+    for of_night, what in sorted(told.items()):
+        if str(what).startswith(STAYS):
+            nights.setdefault(str(what).removeprefix(f"{STAYS}: ").rstrip("."), []).append(of_night)
+    each = "; ".join(f"{words.listing(of)}: {why}" for why, of in nights.items())
+    return f"Late data: past nights stay as they are, for they could not be delivered again. {each}." if each else ""
+
+
+def _all_delivered(
+    installation: Installation, tonight: pd.Timestamp, log: Sequence[Mapping[str, Any]]
+) -> tuple[list[_Delivered], Counts]:
     """Past nights in force, oldest first; and by night, why it cannot be told what is in force."""
     found: list[_Delivered] = []
     damaged: Counts = {}
-    log = [entry for entry in installation.audit_log.entries() if entry["kind"] in (INGEST, DELIVERY)]
     for back in range(installation.settings.delivery.late_nights, 0, -1):
         of_night = tonight - pd.Timedelta(days=back)
         try:
@@ -88,7 +107,7 @@ def _all_delivered(installation: Installation, tonight: pd.Timestamp) -> tuple[l
         except Refused as refused:
             damaged[f"{of_night:%Y-%m-%d}"] = f"{STAYS}: {refused}"
             continue
-        # A notice of a withdrawal is on record as such.
+        # A notice of a withdrawal stands.
         if folder is not None and body is not None and not body["withdrawn"]:
             recorded, came_after = _on_record(log, f"{of_night:%Y-%m-%d}")
             found.append(_Delivered(of_night, folder, body["model_versions"], recorded, came_after))
@@ -100,7 +119,7 @@ def _on_record(log: Sequence[Mapping[str, Any]], of_night: str) -> tuple[tuple[s
     runs: list[str] = []
     since = 0
     for at, entry in enumerate(log):
-        if entry["kind"] == DELIVERY and entry["details"]["night"] == of_night:
+        if entry["kind"] == on_record.DELIVERY and entry["details"]["night"] == of_night:
             run_id, since = str(entry["details"]["run_id"]), at
             runs += [run_id] if runs[-1:] != [run_id] else []
     ingests = (entry["details"]["ingest_id"] for entry in log[since:] if entry["kind"] == INGEST)
@@ -121,6 +140,17 @@ def _has_rows_by(lake: Lake, table: str, ingest_ids: tuple[str, ...], known_at: 
         return bool(lake.history(table, known_at, connection).filter(f"ingest_id IN ({names})").limit(1).fetchall())
 
 
+def _again_if_it_can(installation: Installation, of: _Delivered) -> str:
+    """Deliver a night as it is known by now; the run that is in force then, or why it stays as it is. Tonight goes on."""
+    try:
+        return _again(installation, of)
+    # A registry that is away, too: tonight is scored from the cache, past nights wait.
+    except (Fault, *shadow.obstacles()) as error:
+        # Whoever was superseded does not go on.
+        installation.lease.check()
+        return f"{STAYS}: {error if isinstance(error, Fault) else shadow.in_words(error)}"
+
+
 def _again(installation: Installation, of: _Delivered) -> str:
     """Deliver a night as it is known by now; the run that is in force then.
 
@@ -129,30 +159,31 @@ def _again(installation: Installation, of: _Delivered) -> str:
     known = engineering.cohort(installation, f"{of.night:%Y-%m-%d}")
     cohorts.refuse_an_empty_roster(known)
     served = {outcome: registered.of_delivery(installation, told) for outcome, told in of.versions.items()}
+    _refuse_other_horizons(installation, served)
     matrices = past_nights.matrices(installation, [known], served)
     root = installation.settings.deliveries_folder
     basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of), root)
     rows = night.decide(basis, {name: nights[known.as_of] for name, nights in matrices.items()})
     folder = night.put_in_force(installation, rows, basis.context)
-    fresh = _not_on_record(folder, of.recorded)
+    fresh = on_record.missing(folder, of.recorded)
     if fresh:
         _tell(basis, rows, len(of.recorded) + len(fresh) - 1)
-    for each in fresh or [folder]:
-        night.record(installation, each)
+    night.record(installation, folder)
     return folder.name
 
 
-def _not_on_record(folder: Path, recorded: Sequence[str]) -> list[Path]:
-    """The delivery in force and those before it that were cut off before they were put on record, oldest first."""
-    if recorded[-1:] == (folder.name,):
-        return []
-    found = [folder]
-    while (former := manifest.read(found[0])["supersedes"]) is not None and former not in recorded:
-        before = folder.parent / former
-        if not before.is_dir() or manifest.read(before)["withdrawn"]:
-            break
-        found.insert(0, before)
-    return found
+def _refuse_other_horizons(installation: Installation, served: Serving) -> None:
+    """A delivery is by the horizons of today; its model knows those that it was fitted for.
+
+    Raises:
+        Refused: an outcome is not declared any more, or over other horizons.
+    """
+    for outcome, by in served.items():
+        declared = installation.settings.outcomes.get(outcome)
+        if declared is None or declared.horizons_days != risk.load(by.folder).horizons_days:
+            raise Refused(
+                f"`{outcome}` is not declared any more, or over other horizons than the model of then foretells."
+            )
 
 
 def _tell(basis: Basis, rows: pd.DataFrame, redeliveries: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.tables import TABLES
-from pipelines import alerts, data_nights, engineering, feedback, night_status, scoring, scrubbing
+from pipelines import alerts, data_nights, engineering, feedback, night_status, on_record, scoring, scrubbing
 from pipelines import cohort as cohorts
 from pipelines.delivery import manifest
 from pipelines.delivery.contract import DeliveryContext
@@ -122,10 +122,16 @@ def _tell_of_damage(installation: Installation, made: DeliveryContext) -> None:
 
 
 def record(installation: Installation, folder: Path) -> int:
-    """Put a published delivery on record, by its manifest; how many rows it has."""
+    """Put a published delivery on record, after those before it that are missing there; how many rows it has."""
+    recorded = on_record.runs(installation.audit_log.entries())
+    return [_record(installation, each) for each in on_record.missing(folder, recorded) or [folder]][-1]
+
+
+def _record(installation: Installation, folder: Path) -> int:
+    """Put one delivery on record, by its manifest; how many rows it has."""
     body = manifest.read(folder)
     installation.audit_log.append(
-        "delivery",
+        on_record.DELIVERY,
         {"night": body["as_of_date"], "run_id": body["run_id"], "rows": body["rows"], "model": body["model_versions"],
          "policy": body["policy_version"], "inputs": body["input_content"], "code": body["code_version"],
          "sha256": body[manifest.SEAL]},

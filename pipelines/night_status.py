@@ -49,13 +49,14 @@ def conclude(installation: Installation, night: str) -> NightStatus:
     of_lake = scrubbing.removed(installation.lake)
     for reason in [*_of_data(installation, night), *_of_models(installation), *of_lake]:
         add(installation, night, "amber", reason)
-    scrubbing.say_no_more(installation.lake)
     former = of(installation, night) or NightStatus(night)
     status = NightStatus(night, former.level, former.reasons, former.counts, former.levels, is_over=True)
     _show(installation, status)
     if status.level != "green":
         title = "Scores are delivered, but there is something to see to."
         _tell(installation, Notice(INCOMPLETE, status.level, night, title, status.reasons, status.counts))
+    # Only once it is told: a night that is cut off before begins anew, and what it had said is gone.
+    scrubbing.say_no_more(installation.lake)
     return status
 
 

@@ -10,7 +10,7 @@ from dagster import (
 )
 
 from pipelines import late, night
-from pipelines.defs.engineer import INSTALLATION, core_days, core_roster, features_night
+from pipelines.defs.engineer import INSTALLATION, features_night
 from pipelines.defs.partitions import nights
 from pipelines.defs.retries import tried_again
 from pipelines.release import shadow
@@ -28,7 +28,8 @@ SINKS_UP_TO_DATE = AssetCheckSpec(
 )
 
 
-@asset(group_name="report", deps=[core_roster, core_days], partitions_def=nights, required_resource_keys=INSTALLATION)
+# After the night began, for its status says which past nights could not be delivered again.
+@asset(group_name="report", deps=[features_night], partitions_def=nights, required_resource_keys=INSTALLATION)
 def report_late(context: AssetExecutionContext) -> MaterializeResult:
     """Past nights that data concern which came in late, delivered again."""
     return MaterializeResult(metadata=late.redeliver(context.resources.installation, context.partition_key))

@@ -11,8 +11,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from models.errors import ModelsError
+from pipelines import late, night_status, past_nights
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
+from pipelines.installation import Installation
+from pipelines.settings import settings_from
 from tests.pipelines.small_job import foretide, make_smallest_home
 
 FORETIDE = Path(sys.executable).with_name("foretide")
@@ -205,10 +209,10 @@ def test_a_redelivery_that_is_cut_off_is_told_and_put_on_record_by_the_next_nigh
     assert told(state) == [1, 2]
 
 
-def recorded(state: Path) -> list[str]:
-    """Runs of the 26th by the audit log, in its order, each once."""
+def recorded(state: Path, night: str = NIGHTS[2]) -> list[str]:
+    """Runs of a night by the audit log, in its order, each once."""
     entries = [json.loads(line)["details"] for line in (state / "audit" / "log.jsonl").read_text().splitlines()]
-    runs = [entry["run_id"] for entry in entries if entry.get("night") == NIGHTS[2] and "policy" in entry]
+    runs = [entry["run_id"] for entry in entries if entry.get("night") == night and "policy" in entry]
     return list(dict.fromkeys(runs))
 
 
@@ -217,3 +221,101 @@ def told(state: Path) -> list[int]:
     notices = [json.loads(line) for line in (state / "notices.jsonl").read_text().splitlines()]
     of_night = [one for one in notices if (one["kind"], one["night"]) == ("night_redelivered", NIGHTS[2])]
     return [one["counts"]["redeliveries"] for one in of_night]
+
+
+def killed_before_its_record(home: Path) -> str:
+    """Score the 27th and kill it once its delivery is in force; the run that it was."""
+    killed = subprocess.run([sys.executable, "-c", KILLED_AT.format(place="night.record")], cwd=home, check=False)
+    assert killed.returncode == 137
+    run = current(home / ".state" / "deliveries", pd.Timestamp("2026-06-27")).name
+    assert recorded(home / ".state", "2026-06-27") == []
+    return run
+
+
+def declare(home: Path, section: str, **changed: object) -> None:
+    """Have the settings of the copied home say something else."""
+    settings = yaml.safe_load((home / "own.yaml").read_text())
+    (home / "own.yaml").write_text(yaml.safe_dump({**settings, section: {**settings[section], **changed}}))
+
+
+def test_a_delivery_that_was_in_force_is_on_record_before_what_takes_its_place(home, tmp_path):
+    """Killed in between; then the policy changes, and the same night is scored again."""
+    copy = copied(home, tmp_path)
+    first = killed_before_its_record(copy)
+    declare(copy, "alert_policy", worsens_by=4)
+    assert foretide(copy, "score", "--as-of", "2026-06-27", "--config", "own.yaml")[0] == 0
+    now = current(copy / ".state" / "deliveries", pd.Timestamp("2026-06-27")).name
+    assert first != now
+    assert recorded(copy / ".state", "2026-06-27") == [first, now]
+
+
+def test_a_delivery_that_a_notice_took_the_place_of_is_put_on_record(home, tmp_path):
+    """Killed in between; then somebody withdraws, and the next night looks at no past one for late data. The notice is on record
+    with its withdrawal, and no second time."""
+    copy = copied(home, tmp_path)
+    first, state = killed_before_its_record(copy), copy / ".state"
+    code, _, errors = foretide(copy, "withdraw", someone_scored(copy), "--config", "own.yaml")
+    assert code == 0, errors
+    notice = current(state / "deliveries", pd.Timestamp("2026-06-27")).name
+    assert notice != first
+    declare(copy, "delivery", late_nights=0)
+    assert foretide(copy, "score", "--as-of", "2026-06-28", "--config", "own.yaml")[0] == 0
+    assert recorded(state, "2026-06-27") == [first]
+    assert (state / "audit" / "log.jsonl").read_text().count(notice) == 1
+
+
+@pytest.fixture
+def with_late_data(home, tmp_path) -> Path:
+    """A copy of the home where something came in late that concerns the 26th."""
+    copy = copied(home, tmp_path)
+    take_in_late(copy, someone_scored(copy))
+    return copy
+
+
+def at(home: Path, **outcomes: object) -> Installation:
+    """The installation of a home, with other outcomes declared."""
+    settings = yaml.safe_load((home / "own.yaml").read_text())
+    declared = settings["outcomes"]
+    return Installation(settings_from({**settings, "outcomes": {**declared, **outcomes}}, home))
+
+
+def test_a_late_night_is_delivered_again_for_the_outcomes_of_then(with_late_data):
+    """An outcome that was declared since has nothing that scored it."""
+    crisis = yaml.safe_load((with_late_data / "own.yaml").read_text())["outcomes"]["crisis"]
+    told = late.redeliver(at(with_late_data, another={**crisis, "events": ["emergency"]}), "2026-06-27")
+    folder = current(with_late_data / ".state" / "deliveries", pd.Timestamp(NIGHTS[2]))
+    assert told == {NIGHTS[2]: folder.name}
+    assert set(read_scores(folder)["outcome"]) == {"crisis"}
+    assert recorded(with_late_data / ".state")[-1] == folder.name
+
+
+@pytest.mark.parametrize("obstacle", ["horizons", "model", "memory"])
+def test_a_late_night_that_cannot_be_made_stays_and_tonight_says_so(obstacle, with_late_data, monkeypatch):
+    """Over other horizons than those of its model, by a model whose feature is off, without memory: told, and tonight goes on."""
+    made, former = at(with_late_data), current(with_late_data / ".state" / "deliveries", pd.Timestamp(NIGHTS[2]))
+    crisis = yaml.safe_load((with_late_data / "own.yaml").read_text())["outcomes"]["crisis"]
+    if obstacle == "horizons":
+        made = at(with_late_data, crisis={**crisis, "horizons_days": [7, 14]})
+    else:
+        error = ModelsError("It has no such feature.") if obstacle == "model" else MemoryError()
+        monkeypatch.setattr(past_nights, "matrices", lambda *_: (_ for _ in ()).throw(error))
+    told = late.redeliver(made, "2026-06-27")
+    assert told[NIGHTS[2]].startswith(late.STAYS)
+    assert current(with_late_data / ".state" / "deliveries", pd.Timestamp(NIGHTS[2])) == former
+    (reason,) = night_status.of(made, "2026-06-27").reasons
+    assert NIGHTS[2] in reason
+    assert {"horizons": "over other horizons", "model": "no such feature", "memory": "MemoryError"}[obstacle] in reason
+
+
+def test_nights_that_stay_as_they_are_are_said_once_with_the_notice_of_tonight(with_late_data, monkeypatch):
+    """Under the daemon nobody sees what a command says: two pointers are damaged, and one sentence of tonight's notice says so."""
+    for night in NIGHTS[:2]:
+        (with_late_data / ".state" / "deliveries" / night / "latest.json").write_text("{")
+    code, answer, errors = foretide(with_late_data, "score", "--as-of", "2026-06-27", "--config", "own.yaml")
+    assert (code, answer["status"]) == (0, "amber"), errors
+    (said,) = [reason for reason in answer["reasons"] if reason.startswith("Late data:")]
+    assert all(night in said for night in NIGHTS[:2])
+    told = [json.loads(line) for line in (with_late_data / ".state" / "notices.jsonl").read_text().splitlines()]
+    assert [
+        said in one["sentences"] for one in told if (one["kind"], one["night"]) == ("night_incomplete", "2026-06-27")
+    ] == [True]
