@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.audit_log import AuditLog
+from pipelines.audit_log import CURE, AuditLog
 from pipelines.errors import Fault
 
 AT = pd.Timestamp("2026-06-30T01:00:00Z")
@@ -60,6 +60,15 @@ def test_any_truncation_is_found(log, share):
     log.path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
     assert log.verify()
     log.path.write_bytes(whole)
+
+
+def test_who_reads_an_entry_that_is_no_json_is_told_what_to_do(log):
+    """A byte was flipped: a fault in the words of the verification, with the cure, and no error of the JSON reader."""
+    log.path.write_bytes(log.path.read_bytes().replace(b'"kind":', b'"kind";', 1))
+    with pytest.raises(Fault) as raised:
+        log.entries()
+    assert [str(raised.value)] == log.verify()
+    assert CURE in str(raised.value)
 
 
 def test_an_edit_that_means_the_same_is_found(log):

@@ -193,6 +193,28 @@ def test_what_is_said_of_a_night_that_is_over_is_shown_on_its_page(installation)
         assert "The sink postgres is 1 night behind." in path.read_text()
 
 
+def test_what_was_removed_is_said_again_by_a_night_that_was_cut_off_before_it_told(installation, monkeypatch):
+    """The kill comes when somebody is to be told; the night begins anew, and says it."""
+    note = installation.lake.root / "derived" / "removed.txt"
+    note.parent.mkdir(parents=True)
+    note.write_text("Removed and made anew: 1 file of `derived/days`.")
+    monkeypatch.setattr(night_status, "_of_models", lambda installation: [])
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.notices.give", killed)
+    night_status.begin(installation, NIGHT, {})
+    with pytest.raises(KeyboardInterrupt):
+        night_status.conclude(installation, NIGHT)
+    given: list[Notice] = []
+    monkeypatch.setattr("pipelines.notices.give", lambda installation, notice: given.append(notice) or [])
+    for _ in range(2):
+        night_status.begin(installation, NIGHT, {})
+        night_status.conclude(installation, NIGHT)
+    assert [notice.sentences for notice in given] == [("Removed and made anew: 1 file of `derived/days`.",)]
+
+
 def test_a_damaged_record_is_no_record(installation):
     """A reader goes on; the night that writes next puts it right."""
     night_status.begin(installation, NIGHT, {})

@@ -307,15 +307,35 @@ def test_a_late_night_that_cannot_be_made_stays_and_tonight_says_so(obstacle, wi
     assert {"horizons": "over other horizons", "model": "no such feature", "memory": "MemoryError"}[obstacle] in reason
 
 
-def test_nights_that_stay_as_they_are_are_said_once_with_the_notice_of_tonight(with_late_data, monkeypatch):
-    """Under the daemon nobody sees what a command says: two pointers are damaged, and one sentence of tonight's notice says so."""
+def test_nights_that_stay_are_one_sentence(with_late_data):
+    """Pointers of two nights are damaged; a third cannot be made, for its alerts rest on theirs."""
     for night in NIGHTS[:2]:
         (with_late_data / ".state" / "deliveries" / night / "latest.json").write_text("{")
-    code, answer, errors = foretide(with_late_data, "score", "--as-of", "2026-06-27", "--config", "own.yaml")
-    assert (code, answer["status"]) == (0, "amber"), errors
-    (said,) = [reason for reason in answer["reasons"] if reason.startswith("Late data:")]
-    assert all(night in said for night in NIGHTS[:2])
-    told = [json.loads(line) for line in (with_late_data / ".state" / "notices.jsonl").read_text().splitlines()]
-    assert [
-        said in one["sentences"] for one in told if (one["kind"], one["night"]) == ("night_incomplete", "2026-06-27")
-    ] == [True]
+    made = at(with_late_data)
+    assert set(late.redeliver(made, "2026-06-27")) == set(NIGHTS)
+    (said,) = night_status.of(made, "2026-06-27").reasons
+    assert all(night in said for night in NIGHTS)
+
+
+UNMADE = """
+import sys
+from models.errors import ModelsError
+from pipelines import past_nights
+from pipelines.cli.main import main
+def matrices(*_): raise ModelsError("It has no such feature.")
+past_nights.matrices = matrices
+sys.argv = ["foretide", "score", "--as-of", "2026-06-27", "--config", "own.yaml"]
+main()
+"""
+
+
+def test_tonights_notice_says_which_night_stays(with_late_data):
+    """Under the daemon nobody sees what a command says."""
+    subprocess.run([sys.executable, "-c", UNMADE], cwd=with_late_data, check=True)
+    (with_words,) = [
+        one["sentences"]
+        for one in map(json.loads, (with_late_data / ".state" / "notices.jsonl").read_text().splitlines())
+        if (one["kind"], one["night"]) == ("night_incomplete", "2026-06-27")
+    ]
+    (said,) = [sentence for sentence in with_words if sentence.startswith("Late data:")]
+    assert f"{NIGHTS[2]}: It has no such feature." in said
