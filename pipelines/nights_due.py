@@ -1,7 +1,6 @@
 """Which nights are due: tonight's, and those that were missed; for the daemon's schedule and for `foretide score` alike."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pandas as pd
 
@@ -26,29 +25,25 @@ def is_delivered(settings: Settings, night: pd.Timestamp) -> bool | None:
         return None
 
 
+def tonight(settings: Settings, now: datetime) -> pd.Timestamp:
+    """The newest night that is over. East of UTC+3 that is tomorrow's by UTC, from the evening on."""
+    night = pd.Timestamp(f"{now.astimezone(UTC):%Y-%m-%d}") + DAY
+    while not is_over(settings, night, now):
+        night -= DAY
+    return night
+
+
 def nights_due(settings: Settings, now: datetime) -> list[str]:
-    """Tonight, once its last cutoff has passed, and before it the nights that were missed since the last delivery; oldest first.
+    """Tonight, and before it the nights that were missed or failed; oldest first.
 
-    Missed nights are those between the newest night with a delivery and tonight, at most as many as are declared, and any of
-    which nobody can tell whether it is delivered: it is refused and told, the others go on. Where no night was ever delivered,
-    none was missed.
+    Those are the last so many as are declared that have no scores, and those of which nobody can tell whether they have: they are
+    refused and told, the others go on. None is earlier than the first night that was ever delivered: before it nobody was waiting.
     """
-    today = pd.Timestamp(f"{now:%Y-%m-%d}")
-    over = [
-        night
-        for back in range(settings.night.catch_up_nights, -1, -1)
-        if is_over(settings, night := today - back * DAY, now)
-    ]
-    delivered = {night: is_delivered(settings, night) for night in over}
-    last = max((night for night in over if delivered[night]), default=_before_all(settings, over))
-    return [f"{night:%Y-%m-%d}" for night in over if night > last or night == today or delivered[night] is None]
-
-
-def _before_all(settings: Settings, over: Sequence[pd.Timestamp]) -> pd.Timestamp:
-    """After which night others count as missed where none of the last ones was delivered: none do, unless one ever was."""
-    first = over[0] if over else pd.Timestamp.max
-    earlier = settings.deliveries_folder.glob("[0-9]*/latest.json")
-    return first - DAY if any(path.parent.name < f"{first:%Y-%m-%d}" for path in earlier) else pd.Timestamp.max
+    last = tonight(settings, now)
+    first = min((of.parent.name for of in settings.deliveries_folder.glob("[0-9]*/latest.json")), default=str(last))
+    earlier = [last - back * DAY for back in range(settings.night.catch_up_nights, 0, -1)]
+    missed = [night for night in earlier if f"{night:%Y-%m-%d}" >= first and not is_delivered(settings, night)]
+    return [f"{night:%Y-%m-%d}" for night in (*missed, last)]
 
 
 def is_in_service(settings: Settings, newest: str, now: datetime) -> bool:
@@ -61,6 +56,6 @@ def is_in_service(settings: Settings, newest: str, now: datetime) -> bool:
         newest: the newest night that the lake has data for.
         now: when it is asked.
     """
-    since = f"{pd.Timestamp(f'{now:%Y-%m-%d}') - (settings.night.catch_up_nights + 1) * DAY:%Y-%m-%d}"
+    since = f"{tonight(settings, now) - (settings.night.catch_up_nights + 1) * DAY:%Y-%m-%d}"
     last = night_record.last(settings.state_folder)
     return newest >= since or (last is not None and last.night >= since)

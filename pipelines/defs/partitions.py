@@ -2,5 +2,6 @@
 
 from dagster import DailyPartitionsDefinition
 
-# Early enough for any cohort; `end_offset` makes tonight a partition before the day is over.
-nights = DailyPartitionsDefinition(start_date="2015-01-01", end_offset=1)
+# Early enough for any cohort; `end_offset` makes tonight a partition before the day is over, and east of UTC+3 before it begins
+# by UTC.
+nights = DailyPartitionsDefinition(start_date="2015-01-01", end_offset=2)

@@ -3,13 +3,14 @@
 import datetime
 
 import pytest
-from dagster import AssetKey, DagsterInstance, DagsterRunStatus, DefaultSensorStatus, build_schedule_context
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, DefaultSensorStatus, build_schedule_context
 
 from features.tables import TABLES
 from pipelines import night_record
 from pipelines.definitions import defs
+from pipelines.defs import schedules
 from pipelines.nights_due import is_in_service, nights_due
-from pipelines.settings import settings_from
+from pipelines.settings import Settings, load_settings, settings_from
 from tests.pipelines.small_job import ROOT
 
 # Written by hand: a renamed or lost asset breaks the operators' dashboards and this test.
@@ -53,16 +54,16 @@ def test_the_jobs_select_what_they_need():
     assert {"model_challenger", "model_champion", "report_fairness"} <= retrain
 
 
-@pytest.mark.parametrize(("hour", "is_over"), [(6, False), (7, True)])
-def test_the_nightly_schedule_waits_for_the_last_cutoff(hour: int, is_over: bool, monkeypatch, tmp_path):
-    """New York's 3 o'clock is 7:00 UTC: before it the night is not over; after it that day's partition runs, once."""
+@pytest.mark.parametrize(("hour", "night"), [(6, "2026-06-30"), (7, "2026-07-01")])
+def test_the_nightly_schedule_waits_for_the_last_cutoff(hour: int, night: str, monkeypatch, tmp_path):
+    """New York's 3 o'clock is 7:00 UTC: before it the newest night is that of the day before; after it that day's runs, once."""
     monkeypatch.chdir(ROOT)
     at = datetime.datetime(2026, 7, 1, hour, 30, tzinfo=datetime.UTC)
     schedule, repository = defs.resolve_schedule_def("nightly_schedule"), defs.get_repository_def()
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         context = build_schedule_context(instance, scheduled_execution_time=at, repository_def=repository)
         requests = schedule.evaluate_tick(context).run_requests
-    assert [(r.partition_key, r.run_key) for r in requests] == ([("2026-07-01", "2026-07-01 07")] if is_over else [])
+    assert [(r.partition_key, r.run_key) for r in requests] == [(night, f"{night} {hour:02}")]
 
 
 @pytest.mark.parametrize(
@@ -84,36 +85,92 @@ def test_a_night_is_asked_for_again_only_if_it_failed(status, is_asked_for, monk
     assert [r.partition_key for r in requests] == (["2026-07-01"] if is_asked_for else [])
 
 
+@pytest.mark.parametrize(("tried_at", "is_asked_for"), [("06:50", True), ("07:10", False)])
+def test_a_missed_night_that_failed_is_tried_once_with_each_night(tried_at, is_asked_for, monkeypatch, tmp_path):
+    """It failed before tonight's cutoff, at 7:00 UTC, or after: one that is refused for good keeps no later one waiting."""
+    monkeypatch.chdir(ROOT)
+    settings = load_settings().model_copy(update={"home": tmp_path})
+    point(settings, "2026-07-08")
+    monkeypatch.setattr(schedules, "load_settings", lambda: settings)
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run = DagsterRun("nightly", status=DagsterRunStatus.FAILURE, tags={"dagster/partition": "2026-07-09"})
+        instance.run_storage.add_historical_run(run, datetime.datetime.fromisoformat(f"2026-07-10T{tried_at}Z"))
+        at = datetime.datetime(2026, 7, 10, 8, 30, tzinfo=datetime.UTC)
+        context = build_schedule_context(
+            instance, scheduled_execution_time=at, repository_def=defs.get_repository_def()
+        )
+        requests = defs.resolve_schedule_def("nightly_schedule").evaluate_tick(context).run_requests
+    assert [r.partition_key for r in requests] == ["2026-07-09"] * is_asked_for + ["2026-07-10"]
+
+
 MISSED = [f"2026-07-{day:02}" for day in range(4, 11)]
 
 
 @pytest.mark.parametrize(
     ("delivered", "due"),
     [([], ["2026-07-10"]), (["2026-07-09"], ["2026-07-10"]), (["2026-07-07"], ["2026-07-08", "2026-07-09", "2026-07-10"]),
-     (["2026-07-10"], ["2026-07-10"]), (["2026-06-01"], MISSED), (["2026-07-05", "2026-07-08"], ["2026-07-09", "2026-07-10"])],
+     (["2026-07-10"], ["2026-07-10"]), (["2026-06-01"], MISSED),
+     (["2026-07-05", "2026-07-08"], ["2026-07-06", "2026-07-07", "2026-07-09", "2026-07-10"])],
 )  # fmt: skip
 def test_nights_that_were_missed_are_run_too(delivered: list[str], due: list[str], tmp_path):
-    """Those since the last delivery, oldest first, no more than declared; before the first delivery none counts as missed."""
+    """Those without scores, oldest first, no more than declared; a later delivery hides none, and before the first none counts."""
     outcomes = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
     settings = settings_from({"outcomes": outcomes, "night": {"catch_up_nights": 6}}, tmp_path)
     for night in delivered:
-        (settings.deliveries_folder / night).mkdir(parents=True)
-        (settings.deliveries_folder / night / "latest.json").write_text('{"run_id": "a"}')
+        point(settings, night)
     now = datetime.datetime(2026, 7, 10, 4, 30, tzinfo=datetime.UTC)
     assert nights_due(settings, now) == due
-    assert nights_due(settings, now.replace(hour=2)) == due[:-1]
 
 
-@pytest.mark.parametrize("night", ["2026-07-06", "2026-07-10"])
+def point(settings: Settings, night: str, content: str = '{"run_id": "a"}') -> None:
+    """Put a pointer to a night's delivery in place."""
+    (settings.deliveries_folder / night).mkdir(parents=True)
+    (settings.deliveries_folder / night / "latest.json").write_text(content)
+
+
+# By hand: 3 o'clock on the wall, less the offset from UTC, is the first instant at which that day's night is over.
+CUTOFFS = [("Asia/Kolkata", "2026-11-26T21:30Z"), ("Asia/Tokyo", "2026-11-26T18:00Z"), ("Pacific/Auckland", "2026-11-26T14:00Z"),
+           ("Pacific/Honolulu", "2026-11-27T13:00Z"), ("Europe/Berlin", "2026-11-27T02:00Z")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("zone", "cutoff"), CUTOFFS)
+def test_tonight_is_the_newest_night_that_is_over_wherever_the_sites_are(zone: str, cutoff: str, tmp_path):
+    """From its cutoff on it is the night of the 27th, a minute before it that of the 26th, whatever day UTC has."""
+    outcomes = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
+    settings = settings_from({"outcomes": outcomes, "sites": {"default_time_zone": zone}}, tmp_path)
+    point(settings, "2026-11-25")
+    over = datetime.datetime.fromisoformat(cutoff)
+    assert nights_due(settings, over) == ["2026-11-26", "2026-11-27"]
+    assert nights_due(settings, over - datetime.timedelta(minutes=1)) == ["2026-11-26"]
+    assert nights_due(settings, over + datetime.timedelta(hours=23))[-1] == "2026-11-27"
+
+
+@pytest.mark.parametrize(("zone", "cutoff"), CUTOFFS)
+def test_the_model_is_retrained_on_the_first_night_of_a_month(zone: str, cutoff: str, monkeypatch, tmp_path):
+    """By the sites' own days: from the first cutoff of the month until the next, and not before."""
+    outcomes = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
+    settings = settings_from({"outcomes": outcomes, "sites": {"default_time_zone": zone}}, tmp_path)
+    monkeypatch.setattr(schedules, "load_settings", lambda: settings)
+    first = datetime.datetime.fromisoformat(cutoff) + datetime.timedelta(days=4)
+    schedule, repository = defs.resolve_schedule_def("retrain_schedule"), defs.get_repository_def()
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        asked = []
+        for minutes in (-1, 0, 23 * 60, 24 * 60):
+            at = first + datetime.timedelta(minutes=minutes)
+            context = build_schedule_context(instance, scheduled_execution_time=at, repository_def=repository)
+            asked.append([r.partition_key for r in schedule.evaluate_tick(context).run_requests or []])
+    assert asked == [[], ["2026-12-01"], ["2026-12-01"], []]
+
+
+@pytest.mark.parametrize("night", ["2026-07-04", "2026-07-06", "2026-07-10"])
 def test_a_damaged_pointer_stops_no_other_night(night: str, tmp_path):
     """A night of which nobody can tell whether it is delivered is due, that it be told; the missed ones and tonight's are too."""
     outcomes = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
     settings = settings_from({"outcomes": outcomes, "night": {"catch_up_nights": 6}}, tmp_path)
-    for of, content in (("2026-07-08", '{"run_id": "a"}'), (night, "{")):
-        (settings.deliveries_folder / of).mkdir(parents=True)
-        (settings.deliveries_folder / of / "latest.json").write_text(content)
+    for of, content in (("2026-07-05", '{"run_id": "a"}'), ("2026-07-07", '{"run_id": "a"}'), (night, "{")):
+        point(settings, of, content)
     due = nights_due(settings, datetime.datetime(2026, 7, 10, 4, 30, tzinfo=datetime.UTC))
-    assert due == sorted({night, "2026-07-09", "2026-07-10"})
+    assert due == sorted({night, "2026-07-06", "2026-07-08", "2026-07-09", "2026-07-10"})
 
 
 def test_a_failed_night_under_the_daemon_is_told_without_being_switched_on():
