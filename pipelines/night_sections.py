@@ -23,8 +23,8 @@ class Completeness(Strict):
 class NightSettings(Strict):
     """What a night needs, beside a champion.
 
-    Streams without a line of their own under `freshness:` are held to its defaults. `catch_up_nights` is how many nights that
-    passed while the machine was off are run once it is back. `wait_minutes` is for how long `score`, `run` and those who only ask
+    Streams without a line of their own under `freshness:` are held to its defaults. Of the last `catch_up_nights` nights those
+    without scores are run, too: missed ones, and failed ones. `wait_minutes` is for how long `score`, `run` and those who only ask
     (`monitor`, `policy --simulate`, `explain`) wait while another command is at work; 0 has them leave at once.
     """
 

@@ -46,16 +46,16 @@ def nights_due(settings: Settings, now: datetime) -> list[str]:
     return [f"{night:%Y-%m-%d}" for night in (*missed, last)]
 
 
-def is_in_service(settings: Settings, newest: str, now: datetime) -> bool:
+def is_in_service(settings: Settings, newest: str | None, now: datetime) -> bool:
     """Whether nights are scored as they come, and not those of a study that is over.
 
     So it is where data came in, or a night was begun, however it ended, within the nights that are caught up.
 
     Args:
         settings: which installation.
-        newest: the newest night that the lake has data for.
+        newest: the newest night that the lake has data for; None where it is not asked.
         now: when it is asked.
     """
     since = f"{tonight(settings, now) - (settings.night.catch_up_nights + 1) * DAY:%Y-%m-%d}"
     last = night_record.last(settings.state_folder)
-    return newest >= since or (last is not None and last.night >= since)
+    return (newest is not None and newest >= since) or (last is not None and last.night >= since)

@@ -8,7 +8,7 @@ be thrown away at any time, or damaged: then every file counts as new.
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from pipelines import durable, lake_check, memory
-from pipelines.errors import Refused
+from pipelines.errors import ForetideError, Refused
 from pipelines.file_digests import mark_of, sha256_of
 from pipelines.installation import Installation
 from pipelines.lake import Lake
@@ -63,6 +63,21 @@ def refuse_damage(installation: Installation) -> None:
             f"Damaged or gone in the lake: {_named(found, lost)}. Nothing was read of it. Restore it from a backup of the state "
             "folder, or have the streams sent again into a new lake (docs/operations.md)."
         )
+
+
+def despite_damage(installation: Installation, work: Callable[[], None]) -> None:
+    """Do what must read the lake before a night looks for damage; where that breaks down, look, and do it once more.
+
+    Raises:
+        Refused: as `refuse_damage`; beside whatever the work raises for another reason.
+    """
+    try:
+        work()
+    except ForetideError:
+        raise
+    except Exception:  # noqa: BLE001 (whatever a reader makes of damaged bytes; it is raised again by the second try)
+        refuse_damage(installation)
+        work()
 
 
 def removed(lake: Lake) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines import consent, ingestion, locks, retention
+from pipelines import consent, ingestion, locks, retention, scrubbing
 from pipelines.delivery import publish
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -36,16 +36,27 @@ class AtWork(Refused):
 
 @contextmanager
 def alone(installation: Installation, night: str | None = None) -> Iterator[None]:
-    """Hold the installation's lock while the block runs; it is gone when the process is.
-
-    A holder that was stopped and gives no sign of life is superseded, by a command that was told what time it is: once it
-    wakes, it cannot make anything visible. Before anything is read, an ingest that was cut off is taken back or put on
-    record, subjects who withdrew and came back with a restored copy are erased again, and a removal of old minutes that
-    was cut off is finished, and what was about to be delivered is cleared away.
+    """Hold the installation's lock while the block runs, after what was cut off before is finished.
 
     Args:
         installation: which is held.
         night: which one it is held for, where that is known (`say_which_night`).
+
+    Raises:
+        AtWork: another process holds it.
+        Refused: as `finish`.
+    """
+    with hold(installation, night) as former:
+        finish(installation, former)
+        yield
+
+
+@contextmanager
+def hold(installation: Installation, night: str | None = None) -> Iterator[str]:
+    """Hold the installation's lock while the block runs; it is gone when the process is. Whoever holds it must `finish` first.
+
+    A holder that was stopped and gives no sign of life is superseded, by a command that was told what time it is: once it
+    wakes, it cannot make anything visible. Yields who was superseded, if anybody.
 
     Raises:
         AtWork: another process holds it.
@@ -58,19 +69,38 @@ def alone(installation: Installation, night: str | None = None) -> Iterator[None
         former = _holder(path)
         _refuse_the_living(path, former, installation.now)
         lock = locks.take_place(path)
-        _clear_the_way(installation)
     try:
         with installation.lease.of(lock), lock.beating():
             say_which_night(installation, night)
-            if former:
-                installation.audit_log.append(SUPERSEDED, {"holder": former}, installation.now)
-            ingestion.finish(installation)
-            consent.enforce(installation)
-            retention.finish(installation)
-            publish.sweep(settings.deliveries_folder)
-            yield
+            yield former
     finally:
         lock.close()
+
+
+def finish(installation: Installation, former: str) -> None:
+    """Finish what was cut off before, in an installation that is held, before anything else is read.
+
+    An ingest that was cut off is taken back or put on record, subjects who withdrew and came back with a restored copy are
+    erased again, a removal of old minutes that was cut off is finished, and what was about to be delivered is cleared away.
+
+    Args:
+        installation: which is held.
+        former: who was superseded, if anybody.
+
+    Raises:
+        Refused: files of the lake are damaged, as `scrubbing.refuse_damage` says.
+    """
+    scrubbing.despite_damage(installation, lambda: _finish(installation, former))
+
+
+def _finish(installation: Installation, former: str) -> None:
+    if former:
+        _clear_the_way(installation)
+        installation.audit_log.append(SUPERSEDED, {"holder": former}, installation.now)
+    ingestion.finish(installation)
+    consent.enforce(installation)
+    retention.finish(installation)
+    publish.sweep(installation.settings.deliveries_folder)
 
 
 def say_which_night(installation: Installation, night: str | None) -> None:

@@ -32,46 +32,52 @@ def held(settings: "Settings", as_json: bool, wait_minutes: float = 0) -> Iterat
         Refused: another process holds it, and held it all that time.
     """
     from pipelines.progress import progress_bar
+    from pipelines.turn import finish
 
     with progress_bar(as_json) as report, ExitStack() as stack:
-        yield _taken(settings, report, wait_minutes, stack)
+        installation, former = _taken(settings, report, wait_minutes, stack)
+        finish(installation, former)
+        yield installation
 
 
 @contextmanager
 def held_for_a_night(settings: "Settings", as_json: bool, as_of: str | None) -> Iterator["Installation"]:
-    """The same for a night, which waits as long as is declared; that it waited in vain is put on record, and told.
+    """The same for a night, which waits as long as is declared; that it waited in vain or could not begin is put on record, and told.
 
     Raises:
         Usage: the night asked for is none, which is said before anything is waited for.
         Refused: as `held`.
     """
-    from pipelines.cli.night_of import night_of
+    from pipelines.cli.night_of import expected, night_of
     from pipelines.installation import Installation
+    from pipelines.night_status import watched
     from pipelines.progress import progress_bar
-    from pipelines.turn import AtWork
+    from pipelines.turn import AtWork, finish
 
     bystander = Installation(settings)
     if as_of is not None:
         night_of(bystander, as_of)
     with progress_bar(as_json) as report, ExitStack() as stack:
         try:
-            installation = _taken(settings, report, settings.night.wait_minutes, stack)
+            installation, former = _taken(settings, report, settings.night.wait_minutes, stack)
         except AtWork:
             _waited_in_vain(bystander, as_of)
             raise
+        with watched(installation, expected(installation, as_of)):
+            finish(installation, former)
         yield installation
 
 
-def _taken(settings: "Settings", report: "Report", wait_minutes: float, stack: ExitStack) -> "Installation":
-    """The installation, taken as soon as it is free; each try is a command given at that instant."""
+def _taken(settings: "Settings", report: "Report", wait_minutes: float, stack: ExitStack) -> "tuple[Installation, str]":
+    """The installation, taken as soon as it is free, and who was superseded, if anybody; each try is a command of that instant."""
     from pipelines.installation import Installation
-    from pipelines.turn import AtWork, alone
+    from pipelines.turn import AtWork, hold
 
     end, has_said = time.monotonic() + 60 * wait_minutes, False
     while True:
         installation = Installation(settings, report, datetime.now(UTC))
         try:
-            stack.enter_context(alone(installation))
+            former = stack.enter_context(hold(installation))
         except AtWork as at_work:
             left = end - time.monotonic()
             if left <= 0:
@@ -86,18 +92,24 @@ def _taken(settings: "Settings", report: "Report", wait_minutes: float, stack: E
             report("waiting for another command")
             time.sleep(min(GLANCE_S, left))
         else:
-            return installation
+            return installation, former
 
 
 def _waited_in_vain(bystander: "Installation", as_of: str | None) -> None:
-    """Put on record that a night could not begin, where any time was waited; of an empty lake there is no night."""
-    from contextlib import suppress
+    """Put on record that a night could not begin, where any time was waited; of an empty lake there is no night.
 
+    The lake is read beside whoever is at work in it, and may be damaged: where that breaks down, tonight's is meant.
+    """
     from pipelines import night_status
-    from pipelines.cli.night_of import nights_of
+    from pipelines.cli.night_of import expected, nights_of
     from pipelines.errors import Refused
 
-    if bystander.settings.night.wait_minutes:
-        with suppress(Refused):
-            nights, _ = nights_of(bystander, as_of)
-            night_status.waits(bystander, nights[-1])
+    if not bystander.settings.night.wait_minutes:
+        return
+    try:
+        night = nights_of(bystander, as_of)[0][-1]
+    except Refused:
+        return
+    except Exception:  # noqa: BLE001 (whatever it is, it is not why the night could not begin)
+        night = expected(bystander, as_of)
+    night_status.waits(bystander, night)

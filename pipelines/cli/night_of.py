@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from features.calendar import DAY
+from pipelines import night_status, scrubbing
 from pipelines.cohort import known_at, newest_night
-from pipelines.errors import Usage
+from pipelines.errors import ForetideError, Usage
 from pipelines.installation import Installation
-from pipelines.nights_due import is_in_service, nights_due
+from pipelines.nights_due import is_in_service, nights_due, tonight
 
 
 def night_of(installation: Installation, as_of: str | None, option: str = "--as-of") -> str:
@@ -36,6 +37,13 @@ def night_of(installation: Installation, as_of: str | None, option: str = "--as-
     return f"{night:%Y-%m-%d}"
 
 
+def expected(installation: Installation, as_of: str | None) -> str:
+    """The night asked for, else tonight's by the clock: which one is meant where the lake cannot be asked."""
+    if as_of is not None:
+        return night_of(installation, as_of)
+    return f"{tonight(installation.settings, datetime.now(UTC)):%Y-%m-%d}"
+
+
 def nights_of(installation: Installation, as_of: str | None) -> tuple[list[str], bool]:
     """The nights that `foretide score` is for, oldest first, and whether the newest is tonight's.
 
@@ -45,8 +53,26 @@ def nights_of(installation: Installation, as_of: str | None) -> tuple[list[str],
     Raises:
         Usage, Refused: as `night_of`.
     """
-    newest, now, settings = night_of(installation, as_of), datetime.now(UTC), installation.settings
+    now, settings = datetime.now(UTC), installation.settings
     if as_of is not None:
-        return [newest], True
-    is_tonight = is_in_service(settings, newest, now)
-    return (nights_due(settings, now) if is_tonight else []) or [newest], is_tonight
+        return [night_of(installation, as_of)], True
+    # The lake is asked only where the record does not tell: nobody has looked yet whether it is damaged.
+    if is_in_service(settings, None, now) or is_in_service(settings, newest := night_of(installation, None), now):
+        return nights_due(settings, now), True
+    return [newest], False
+
+
+def nights_to_score(installation: Installation, as_of: str | None) -> tuple[list[str], bool]:
+    """The same for who holds the installation. Where the lake breaks down, tonight's night is red and told, and damage is said.
+
+    Raises:
+        Usage, Refused: as `night_of`; or the lake is damaged.
+    """
+    try:
+        return nights_of(installation, as_of)
+    except ForetideError:
+        raise
+    except Exception:  # noqa: BLE001 (whatever it is, it is raised again by the second try)
+        with night_status.watched(installation, expected(installation, as_of)):
+            scrubbing.refuse_damage(installation)
+            return nights_of(installation, as_of)

@@ -52,19 +52,19 @@ def run_command(as_of: AsOf = None, config: Config = None, as_json: Json = False
 @answering
 def score_command(as_of: AsOf = None, config: Config = None, as_json: Json = False) -> Answer:
     """One night's delivery by the champion; without a date tonight's, after the nights that were missed."""
-    from pipelines.cli.night_of import nights_of
+    from pipelines.cli.night_of import nights_to_score
     from pipelines.defs.run import execute
     from pipelines.night import overrides
     from pipelines.night_status import of, watched
     from pipelines.settings import load_settings
 
     with held_for_a_night(load_settings(config), as_json, as_of) as installation:
-        nights, is_tonight = nights_of(installation, as_of)
+        nights, is_tonight = nights_to_score(installation, as_of)
         if not is_tonight:
             # What has come in since may show that tonight's is due, as after weeks without power.
             with watched(installation, nights[-1]):
                 execute(installation, "take_in")
-            nights, is_tonight = nights_of(installation, as_of)
+            nights, is_tonight = nights_to_score(installation, as_of)
         missed = [_catch_up(installation, night) for night in nights[:-1]]
         done, counts, folder = _score(installation, nights[-1])
         outside = overrides(installation)

@@ -6,19 +6,26 @@ Real commands in copies of one home, whose champion serves and whose first night
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from deltalake import DeltaTable
+from typer.testing import CliRunner
 
 from pipelines import scrubbing
+from pipelines.cli.main import app
+from pipelines.consent.tombstones import Tombstones
 from pipelines.delivery.publish import read_scores
 from pipelines.installation import Installation
 from pipelines.scrubbing import damaged
 from pipelines.settings import load_settings
+from pipelines.turn import alone
 from tests.guarantees import night_that_is_killed as killed
 from tests.guarantees.served_home import deliveries, make_served, status
 from tests.pipelines.small_job import NIGHT, foretide
@@ -123,6 +130,84 @@ def test_a_night_reads_nothing_of_a_damaged_lake(home):
     code, answer, said = foretide(home, "score", "--as-of", NEXT)
     assert code == 0, (answer, said)
     assert answer["status"] != "red"
+
+
+TONIGHT = "2026-09-01"
+
+
+@pytest.fixture
+def tonight(home, monkeypatch) -> Callable[[], tuple[int, dict[str, Any]]]:
+    """`foretide score` without a date, two months after the data end and the last night was scored: exit code and answer."""
+
+    class Tonight(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 9, 1, 12, tzinfo=UTC)
+
+    def score() -> tuple[int, dict[str, Any]]:
+        done = CliRunner().invoke(app, ["score", "--json", "--config", str(home / "foretide.yaml")])
+        return done.exit_code, json.loads(done.stdout.strip().splitlines()[-1])
+
+    monkeypatch.setattr("pipelines.cli.night_of.datetime", Tonight)
+    return score
+
+
+def newest_commit(home: Path, table: str) -> Path:
+    """The last entry of a table's log."""
+    return max((home / ".state" / "lake" / table / "_delta_log").glob("*.json"))
+
+
+def spoil(path: Path) -> None:
+    """Have a file begin with something else."""
+    path.write_bytes(b"{" + path.read_bytes()[5:])
+
+
+def withdrawn(home: Path) -> None:
+    """Somebody of whom nothing is here withdrew: every command first looks through all tables."""
+    tombstones = Tombstones(load_settings(home / "foretide.yaml").consent_folder)
+    tombstones.bury(["a-stranger"], "2026-07-01", "2026-08-01")
+
+
+def told(home: Path, kind: str) -> list[str]:
+    """Nights of which somebody was told so."""
+    lines = (home / ".state" / "notices.jsonl").read_text().splitlines()
+    return [one["night"] for one in map(json.loads, lines) if one["kind"] == kind]
+
+
+@pytest.mark.parametrize("has_tombstones", [False, True])
+def test_a_damaged_log_makes_tonight_red_before_any_night_could_be_chosen(has_tombstones, home, tonight):
+    """Whoever reads the lake first: exit code 1, the table, a red night and a notice; put back, the night is chosen by the lake."""
+    if has_tombstones:
+        withdrawn(home)
+    before, commit = deliveries(home), newest_commit(home, "raw/mood")
+    with put_back(commit):
+        spoil(commit)
+        code, answer = tonight()
+    assert code == 1, answer
+    assert "Damaged or gone in the lake: 1 file of `raw/mood`. Nothing was read of it. Restore" in answer["error"]
+    assert (status(home, TONIGHT).level, status(home, TONIGHT).is_over) == ("red", True)
+    assert told(home, "night_failed") == [TONIGHT]
+    assert deliveries(home) == before
+
+
+def test_a_damaged_log_of_what_is_made_anew_keeps_nobody_from_tonight(home):
+    """Though somebody withdrew, so that every table is opened before a night looks for damage: removed, made anew and said."""
+    withdrawn(home)
+    spoil(newest_commit(home, "derived/days"))
+    code, answer, said = foretide(home, "score", "--as-of", NEXT)
+    assert (code, answer["status"]) == (0, "amber"), (answer, said)
+    assert any("made anew from the rest: 1 file of `derived/days`" in reason for reason in answer["reasons"])
+
+
+def test_who_waited_in_vain_beside_a_damaged_lake_is_told_so(home, tonight):
+    """Exit code 1 and no more: what is wrong with the lake is for whoever holds it."""
+    path = home / "foretide.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "night": {"wait_minutes": 0.02}}))
+    with alone(Installation(load_settings(path), now=datetime.now(UTC))):
+        spoil(newest_commit(home, "raw/mood"))
+        code, answer = tonight()
+    assert (code, answer["error"][:31]) == (1, "Another command or Dagster run "), answer
+    assert told(home, "night_waits") == [TONIGHT]
 
 
 def subjects(home: Path) -> set[str]:
