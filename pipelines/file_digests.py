@@ -1,10 +1,9 @@
 """What files hold, as hashes: a file that did not change since it was last looked at is not read again."""
 
 import hashlib
-import json
 from pathlib import Path
 
-from pipelines import durable
+from pipelines import memory
 
 CHUNK = 1 << 20
 
@@ -12,9 +11,9 @@ CHUNK = 1 << 20
 class FileDigests:
     """Hashes of files' contents, remembered with inode, size and times of change in a file of the state folder."""
 
-    def __init__(self, memory: Path) -> None:
-        self._memory = memory
-        self._known: dict[str, list[str]] = json.loads(memory.read_bytes()) if memory.is_file() else {}
+    def __init__(self, noted: Path) -> None:
+        self._noted = noted
+        self._known: dict[str, list[str]] = memory.recall(noted)
         self._seen: dict[str, list[str]] = {}
 
     def of(self, file: Path) -> str:
@@ -31,8 +30,7 @@ class FileDigests:
         """Keep what was found out for the next time; nothing is written where nothing is new."""
         merged = {**self._known, **self._seen}
         if merged != self._known:
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            durable.replace(self._memory, json.dumps(merged).encode())
+            memory.remember(self._noted, merged)
 
 
 def files_below(path: Path) -> list[Path]:

@@ -1,14 +1,13 @@
 """Validates what ingestion put into the lake, each delivery once, and says what follows on a night."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
 from features.tables import TABLES
-from pipelines import contents, durable
+from pipelines import contents, memory
 from pipelines.expectations import Verdict, judge
 from pipelines.installation import Installation
 from pipelines.sections import Waiver
@@ -93,19 +92,15 @@ def idle_waivers(settings: Settings, table: str, found: Iterable[Finding], night
 
 
 def _remembered(ledger: Path, table: str, expected: Iterable[Truth]) -> dict[str, Verdict]:
-    entry = _read(ledger).get(table, {})
-    if not isinstance(entry, dict) or entry.get("truths") != _version(expected):
+    entry = memory.recall(ledger).get(table, {})
+    if entry.get("truths") != _version(expected):
         return {}
     return {ingest_id: Verdict(**verdict) for ingest_id, verdict in entry["verdicts"].items()}
 
 
 def _remember(ledger: Path, table: str, expected: Iterable[Truth], verdicts: dict[str, Verdict]) -> None:
     entry = {"truths": _version(expected), "verdicts": {i: asdict(verdict) for i, verdict in verdicts.items()}}
-    durable.replace(ledger, json.dumps(_read(ledger) | {table: entry}, sort_keys=True).encode())
-
-
-def _read(ledger: Path) -> dict[str, dict]:
-    return json.loads(ledger.read_text()) if ledger.exists() else {}
+    memory.remember(ledger, memory.recall(ledger) | {table: entry})
 
 
 def _version(expected: Iterable[Truth]) -> str:

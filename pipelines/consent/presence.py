@@ -1,11 +1,10 @@
 """Whether rows of subjects who withdrew are in the installation, though they should not be: a restored copy, say.
 
 Files that were looked through are remembered with their size and time, so that the cost of looking grows with new
-files and not with history; new tombstones make every file unknown again.
+files and not with history; new tombstones make every file unknown again, and so does a memory that is damaged.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
-from pipelines import durable
+from pipelines import durable, memory
 from pipelines.consent import erasure
 from pipelines.consent.tombstones import Tombstones
 from pipelines.delivery import erasure as deliveries
@@ -40,12 +39,9 @@ def withdrawn_here(installation: Installation, tombstones: Tombstones) -> set[st
 def remember(installation: Installation, tombstones: Tombstones) -> None:
     """Note that the files as they are now hold nothing of anybody who withdrew."""
     paths = [path for files in (*_tables(installation), *_deliveries(installation).values()) for path in files]
-    files = dict(sorted(_marks(installation, paths).values()))
-    content = json.dumps({"tombstones": _digest(tombstones), "files": files}).encode()
-    memory = _memory(installation)
-    if not memory.is_file() or memory.read_bytes() != content:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        durable.replace(memory, content)
+    noted = {"tombstones": _digest(tombstones), "files": dict(sorted(_marks(installation, paths).values()))}
+    if memory.recall(_memory(installation)) != noted:
+        memory.remember(_memory(installation), noted)
 
 
 @contextmanager
@@ -72,9 +68,9 @@ def _memory(installation: Installation) -> Path:
 
 
 def _remembered(installation: Installation, tombstones: Tombstones) -> Marks:
-    memory = _memory(installation)
-    noted = json.loads(memory.read_bytes()) if memory.is_file() else {}
-    return noted["files"] if noted.get("tombstones") == _digest(tombstones) else {}
+    noted = memory.recall(_memory(installation))
+    files: Marks = noted.get("files", {})
+    return files if noted.get("tombstones") == _digest(tombstones) else {}
 
 
 def _digest(tombstones: Tombstones) -> str:

@@ -13,7 +13,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from markupsafe import escape
 
-from pipelines.consent import erasure, models, names, notice
+from pipelines.consent import erasure, models, names, notice, presence
 from pipelines.consent.tombstones import Tombstones
 from pipelines.consent.withdrawal import withdraw
 from pipelines.delivery import erasure as deliveries
@@ -83,6 +83,26 @@ def test_all_spellings_that_are_here_are_erased_and_told_of(tmp_path):
     assert rows.loc[~is_notice, "subject_id"].unique().tolist() == ["ox-3"]
     assert set(rows.loc[is_notice, "score_id"]) == set(held.loc[held["subject_id"] != "ox-3", "score_id"])
     assert [verify(folder).faults for folder in deliveries.folders(root)] == [(), ()]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'["a", {}]', b'{"tombstones": "a", "files": {}}', b"\xff"])
+def test_a_damaged_memory_of_what_was_looked_through_counts_as_thrown_away(damage, tmp_path):
+    """Every table is looked through again, and whoever withdrew and is back is found."""
+    made = Installation(settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}}}, tmp_path))
+    made.lake.replace("labels", pd.DataFrame({"subject_id": [SENTINEL, "ox-3"]}))
+    withdraw(made, ["ox-3"], date(2026, 7, 1))
+    tombstones, noted = (
+        Tombstones(made.settings.consent_folder),
+        made.settings.state_folder / "withdrawals-checked.json",
+    )
+    assert noted.is_file()
+    made.lake.replace("labels", pd.DataFrame({"subject_id": [SENTINEL, "ox-3"]}))
+    presence.remember(made, tombstones)
+    assert presence.withdrawn_here(made, tombstones) == set()
+    noted.write_bytes(damage)
+    assert presence.withdrawn_here(made, tombstones) == {"ox-3"}
+    presence.remember(made, tombstones)
+    assert presence.withdrawn_here(made, tombstones) == set()
 
 
 def test_names_of_files_that_hold_the_id_are_replaced_in_every_record(tmp_path):
