@@ -31,6 +31,21 @@ def replace(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def put_first(path: Path, content: bytes) -> bool:
+    """Put a file in place unless there is one, by a process that need hold nothing; whether it was put."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    write(fresh, [content])
+    try:
+        # Unlike a rename, a link fails where somebody else came first.
+        os.link(fresh, path)
+    except FileExistsError:
+        return False
+    finally:
+        fresh.unlink()
+    sync_folder(path.parent)
+    return True
+
+
 def new_key(path: Path) -> None:
     """Make a file of random bytes that nobody but its owner may read; whoever calls has seen that there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """What is on record about how each night went: one small file a night, `<state>/nights/<date>.json`, counts and sentences only."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,18 +70,7 @@ def write(state: Path, status: NightStatus) -> None:
 def write_first(state: Path, status: NightStatus) -> bool:
     """Put a night on record unless anything is on record of it, by a process that holds nothing; whether it was put."""
     (state / FOLDER).mkdir(parents=True, exist_ok=True)
-    path = state / FOLDER / f"{status.night}.json"
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    durable.write(fresh, [_content(status)])
-    try:
-        # Unlike a rename, a link fails where the night began in the meantime.
-        os.link(fresh, path)
-    except FileExistsError:
-        return False
-    finally:
-        fresh.unlink()
-    durable.sync_folder(path.parent)
-    return True
+    return durable.put_first(state / FOLDER / f"{status.night}.json", _content(status))
 
 
 def _content(status: NightStatus) -> bytes:

@@ -12,6 +12,7 @@ from pipelines import consent, ingestion, locks, retention, scrubbing
 from pipelines.delivery import publish
 from pipelines.errors import Refused
 from pipelines.installation import Installation
+from pipelines.notices import outbox
 from pipelines.settings import Settings
 
 LOCK_NAME = "installation.lock"
@@ -158,7 +159,7 @@ def _clear_the_way(installation: Installation) -> None:
     """
     settings = installation.settings
     for path in (settings.state_folder / "models" / ".lock", settings.artifacts_folder / ".store.lock",
-                 settings.deliveries_folder / publish.LOCK_NAME):  # fmt: skip
+                 settings.deliveries_folder / publish.LOCK_NAME, settings.notices_folder / outbox.LOCK_NAME):  # fmt: skip
         path.unlink(missing_ok=True)
     publish.sweep(settings.deliveries_folder)
     installation.lake.take_over()

@@ -3,24 +3,36 @@
 from pipelines.installation import Installation
 from pipelines.notices.channels import Channel, NotTold, attempt, channels
 from pipelines.notices.notice import Notice
-from pipelines.notices.outbox import Letter, Outbox
+from pipelines.notices.outbox import Letter, Outbox, Taken
 
 # One call sends so many notices by a channel; what is left waits for the next. A channel that fails once is left alone.
 LETTERS_AT_ONCE = 20
+# For how long another process that gives notices is waited for: it may be stopped, or its channels slow.
+WAIT_S = 60.0
+TAKEN = "A notice could not be given yet: another process is at it, or was stopped while it was. It is given with the next one."
+UNREADABLE = (
+    "Notices that cannot be read, told to nobody and set aside in `notices/unreadable` of the state folder: {}."
+)
 
 
-def give(installation: Installation, notice: Notice) -> list[str]:
+def give(installation: Installation, notice: Notice, wait_s: float = WAIT_S) -> list[str]:
     """Hand a notice to every configured channel, and say in words which could not be reached.
 
-    The same notice twice is told once. What could not be sent is sent at the next call. Never raises for a channel, nor for
-    a disk that takes no more.
+    The same notice twice is told once. What could not be sent is sent at the next call; a notice that cannot be read is set
+    aside. Never raises for a channel, nor for a disk that takes no more, and waits for another process no longer than `wait_s`.
     """
     settings = installation.settings
     outbox = Outbox(settings.notices_folder)
     try:
-        with outbox.alone():
+        try:
+            with outbox.alone(wait_s):
+                # First of all: it may be this very notice.
+                damaged = outbox.set_aside()
+                outbox.put(notice)
+                return [*([UNREADABLE.format(damaged)] if damaged else []), *_send(outbox, channels(settings))]
+        except Taken:
             outbox.put(notice)
-            return _send(outbox, channels(settings))
+            return [TAKEN]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [f"A notice could not be put on disk, so that nobody was told ({type(error).__name__})."]
 

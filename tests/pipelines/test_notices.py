@@ -1,7 +1,10 @@
 """Notices: told once through every channel, later where a channel was down, and never with anybody's id or a secret."""
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -277,6 +280,43 @@ def test_a_backlog_is_told_in_pieces_and_one_failure_ends_a_channels_turn(tmp_pa
     give(at, LATER)
     nights = [body["night"] for _, _, body in hook.got]
     assert nights == [f"2026-06-{day:02}" for day in range(1, 26)] + ["2026-07-02"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "7", "{}", '{"told": 1}', "altered"])
+@pytest.mark.parametrize("of", [BEHIND, LATER])
+def test_a_notice_that_cannot_be_read_silences_no_other(content, of, tmp_path):
+    """It is set aside, kept, and said once; the others are told, itself too where it is given again."""
+    at, waiting = installation(tmp_path), tmp_path / ".state" / "notices" / "waiting"
+    waiting.mkdir(parents=True)
+    if content == "altered":
+        content = json.dumps({**of.told(), "title": "Another one.", "told": []})
+    (waiting / f"{of.key}.json").write_text(content)
+    (said,) = give(at, LATER)
+    assert said.endswith("set aside in `notices/unreadable` of the state folder: 1.")
+    assert [line["kind"] for line in noted(tmp_path)] == ["drift"]
+    assert [path.read_text() for path in (waiting.parent / "unreadable").iterdir()] == [content]
+    assert give(at, BEHIND) == []
+    assert [line["kind"] for line in noted(tmp_path)] == ["drift", "sink_behind"]
+
+
+def test_a_process_that_was_stopped_while_it_gave_notices_keeps_nobody_waiting(tmp_path):
+    """The notice is kept, and said to wait; once that process is gone it is given with the next one."""
+    at, lock = installation(tmp_path), tmp_path / ".state" / "notices" / ".lock"
+    lock.parent.mkdir(parents=True)
+    program = (
+        "import fcntl, sys, time; h = open(sys.argv[1], 'a+b'); fcntl.flock(h, fcntl.LOCK_EX); print(); time.sleep(99)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, lock], stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        holder.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        (said,) = give(at, BEHIND, wait_s=0.2)
+        assert time.monotonic() - began < 5
+        assert said.startswith("A notice could not be given yet: another process is at it")
+        assert not (tmp_path / ".state" / FILE_NAME).exists()
+        holder.kill()
+    assert give(at, LATER) == []
+    assert [line["kind"] for line in noted(tmp_path)] == ["sink_behind", "drift"]
 
 
 def test_a_disk_that_takes_no_more_does_not_raise(tmp_path):
