@@ -19,7 +19,7 @@ def give(installation: Installation, notice: Notice, wait_s: float = WAIT_S) -> 
     """Hand a notice to every configured channel, and say in words which could not be reached.
 
     The same notice twice is told once. What could not be sent is sent at the next call; a notice that cannot be read is set
-    aside. Never raises for a channel, nor for a disk that takes no more, and waits for another process no longer than `wait_s`.
+    aside. Never raises for a channel, nor for a disk that takes no more, beside which it is sent all the same, and waits for another process no longer than `wait_s`.
     """
     settings = installation.settings
     outbox = Outbox(settings.notices_folder)
@@ -34,7 +34,18 @@ def give(installation: Installation, notice: Notice, wait_s: float = WAIT_S) -> 
             outbox.put(notice)
             return [TAKEN]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return [f"A notice could not be put on disk, so that nobody was told ({type(error).__name__})."]
+        return [f"A notice could not be put on disk ({type(error).__name__}).", *_tell(notice, channels(settings))]
+
+
+def _tell(notice: Notice, declared: list[Channel]) -> list[str]:
+    """Tell every channel without a word of it on disk: better told twice than never; in sentences, who was not."""
+    untold = []
+    for channel in declared:
+        try:
+            attempt(channel, lambda channel=channel: channel.send(notice))  # type: ignore[misc]
+        except NotTold as error:
+            untold.append(f"Nor could it be given by {channel.name}: {error}. Nothing keeps it for later.")
+    return untold
 
 
 def _send(outbox: Outbox, declared: list[Channel]) -> list[str]:

@@ -319,11 +319,14 @@ def test_a_process_that_was_stopped_while_it_gave_notices_keeps_nobody_waiting(t
     assert [line["kind"] for line in noted(tmp_path)] == ["sink_behind", "drift"]
 
 
-def test_a_disk_that_takes_no_more_does_not_raise(tmp_path):
-    """The night goes on; the answer says that nobody was told."""
-    at = installation(tmp_path)
+def test_a_disk_that_takes_no_more_silences_no_other_channel(tmp_path, hook):
+    """The night goes on; whoever can be told without the disk is, and the answer says who was not."""
+    at = installation(tmp_path, webhook={"url": url(hook)})
     (tmp_path / ".state").write_text("a file where the state should be")
-    assert "nobody was told" in give(at, BEHIND)[0]
+    kept, untold = give(at, BEHIND)
+    assert "could not be put on disk" in kept
+    assert untold.startswith("Nor could it be given by file")
+    assert [body["kind"] for _, _, body in hook.got] == ["sink_behind"]
 
 
 @pytest.mark.parametrize("word", ["sim-0001", "zebra-77", "P12", "a1b2c3", "0042", "1048231", "x@example.org", "/srv/data",
