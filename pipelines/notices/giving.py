@@ -19,7 +19,8 @@ def give(installation: Installation, notice: Notice, wait_s: float = WAIT_S) -> 
     """Hand a notice to every configured channel, and say in words which could not be reached.
 
     The same notice twice is told once. What could not be sent is sent at the next call; a notice that cannot be read is set
-    aside. Never raises for a channel, nor for a disk that takes no more, beside which it is sent all the same, and waits for another process no longer than `wait_s`.
+    aside. Never raises for a channel, nor for a disk that takes no more, beside which it is sent all the same. Waits for
+    another process no longer than `wait_s`.
     """
     settings = installation.settings
     outbox = Outbox(settings.notices_folder)
