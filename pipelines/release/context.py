@@ -12,6 +12,17 @@ from pipelines.reports.site import Context
 from pipelines.settings import Settings
 from pipelines.training.provenance import code_version, dataset_name
 
+# Sections of the configuration that decide rows: what a subject's day and night are, what is measured and in which unit it is told,
+# which device speaks, what is foretold, who may serve, and who is brought to attention.
+DECIDES: dict[str, bool | set[str]] = {
+    "sites": True,
+    "signals": True,
+    "door": {"device_preference"},
+    "outcomes": True,
+    "release_policy": True,
+    "alert_policy": True,
+}
+
 
 def context_of(installation: Installation, night: str, outcome: str) -> Context:
     """What a page about an outcome's challenger belongs to."""
@@ -27,13 +38,15 @@ def context_of(installation: Installation, night: str, outcome: str) -> Context:
 
 
 def policy_version(settings: Settings) -> str:
-    """A short hash of the release and alert policies and of the declared outcomes: all that is declared and decides rows."""
+    """A short hash of all that is declared and decides rows of a delivery beside its night, models, code and formats.
+
+    These are the sections of `DECIDES`. The others decide whether a night goes ahead, how it is told and whom it is brought to
+    (rest of `door:`, `night:`, `delivery:`, `notices:`, `monitoring:`), or decide rows by way of what a run names already:
+    `sources:` and `consent:` what the lake holds; `features:`, `training:` and `audit:` the model.
+    """
     from pipelines.delivery.contract import short_hash
 
-    outcomes = (f"{name} {declared.model_dump_json()}" for name, declared in settings.outcomes.items())
-    return short_hash(settings.release_policy.model_dump_json(), settings.alert_policy.model_dump_json(), *outcomes)[
-        :12
-    ]
+    return short_hash(settings.model_dump_json(include=DECIDES))[:12]
 
 
 def overrides(installation: Installation, outcome: str) -> tuple[str, ...]:
