@@ -20,6 +20,7 @@ from pipelines.cohort import Cohort
 from pipelines.delivery.publish import publish
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
+from pipelines.release import horizons
 from pipelines.release.registry import ModelVersion, ServedModel, model_name
 from pipelines.release.stored import content_hash
 from pipelines.scoring import Serving
@@ -46,7 +47,8 @@ def backtest(installation: Installation, first: str, last: str) -> Backtest:
     gives when it is fitted on what was known by the first night.
 
     Raises:
-        Refused: an outcome has no champion, or a night knew nobody.
+        Refused: an outcome has no champion, or one that would serve was trained for other horizons than are declared, or a night
+            knew nobody.
     """
     home = installation.settings.backtests_folder / f"{first}_{last}"
     nights = pd.date_range(first, last).as_unit("us")
@@ -88,6 +90,8 @@ def _served(installation: Installation, first: Cohort, folder: Path) -> Serving:
     for outcome in engineering.outcomes(installation):
         champion = installation.registry.champion(model_name(outcome.name))
         is_fit = not champion.model.has_seen_beyond(first.known_at)
+        if is_fit:
+            horizons.refuse_others(installation.settings, champion)
         served[outcome.name] = champion if is_fit else _fitted_then(installation, first, outcome, champion, folder)
     return served
 

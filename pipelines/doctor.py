@@ -81,12 +81,15 @@ def _lake(settings: Settings) -> Finding:
 
 def _champion(settings: Settings) -> Finding:
     from pipelines.installation import Installation
+    from pipelines.release import horizons
     from pipelines.release.registry import model_name
 
     if not (settings.state_folder / "mlflow" / "mlflow.db").exists():
         return Finding("champion", "note", "no model registered yet; run `foretide train`")
     registry = Installation(settings).registry
     served = [registry.champion(model_name(outcome)) for outcome in settings.outcomes]
+    for champion in served:
+        horizons.refuse_others(settings, champion)
     return Finding("champion", "ok", ", ".join(f"{c.name} version {c.version}" for c in served))
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from models import risk
 from pipelines import alerts, engineering, night, night_status, notices, on_record, past_nights, scoring
 from pipelines import cohort as cohorts
 from pipelines.delivery import manifest
@@ -23,7 +22,7 @@ from pipelines.notices import Notice
 from pipelines.progress import Counts
 from pipelines.release import registered, shadow
 from pipelines.reports import words
-from pipelines.scoring import Basis, Serving
+from pipelines.scoring import Basis
 
 INGEST = "ingest"
 REDELIVERED = "night_redelivered"
@@ -159,7 +158,6 @@ def _again(installation: Installation, of: _Delivered) -> str:
     known = engineering.cohort(installation, f"{of.night:%Y-%m-%d}")
     cohorts.refuse_an_empty_roster(known)
     served = {outcome: registered.of_delivery(installation, told) for outcome, told in of.versions.items()}
-    _refuse_other_horizons(installation, served)
     matrices = past_nights.matrices(installation, [known], served)
     root = installation.settings.deliveries_folder
     basis = scoring.based_on(installation, known, served, alerts.past(installation, known.as_of), root)
@@ -170,20 +168,6 @@ def _again(installation: Installation, of: _Delivered) -> str:
         _tell(basis, rows, len(of.recorded) + len(fresh) - 1)
     night.record(installation, folder)
     return folder.name
-
-
-def _refuse_other_horizons(installation: Installation, served: Serving) -> None:
-    """A delivery is by the horizons of today; its model knows those that it was fitted for.
-
-    Raises:
-        Refused: an outcome is not declared any more, or over other horizons.
-    """
-    for outcome, by in served.items():
-        declared = installation.settings.outcomes.get(outcome)
-        if declared is None or declared.horizons_days != risk.load(by.folder).horizons_days:
-            raise Refused(
-                f"`{outcome}` is not declared any more, or over other horizons than the model of then foretells."
-            )
 
 
 def _tell(basis: Basis, rows: pd.DataFrame, redeliveries: int) -> None:

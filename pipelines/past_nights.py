@@ -24,7 +24,8 @@ def matrices(installation: Installation, known: Sequence[Cohort], served: Servin
     index = pd.concat([of.roster[["subject_id"]].assign(index_date=of.as_of) for of in known], ignore_index=True)
     days, catalog = engineering.panel(installation, f"{known[-1].as_of:%Y-%m-%d}"), installation.settings.catalog()
     found: Matrices = {}
-    for outcome in (outcome for outcome in engineering.outcomes(installation) if outcome.name in served):
+    # An outcome may have been declared only after those nights.
+    for outcome in (of for of in engineering.outcomes(installation) if of.name in served):
         features = engineering.looked_at(catalog, risk.load(served[outcome.name].folder))
         found[outcome.name] = dict(_by_night(engineering.built(installation, days, outcome, index, features)))
     return found

@@ -19,7 +19,7 @@ from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.publish import in_place_of
 from pipelines.errors import Refused
 from pipelines.installation import Installation
-from pipelines.release import ledger
+from pipelines.release import horizons, ledger
 from pipelines.release.context import policy_version
 from pipelines.release.registry import ServedModel, model_name
 from pipelines.training.provenance import code_version
@@ -51,7 +51,7 @@ def champions(installation: Installation, known: Cohort) -> Serving:
 
     Raises:
         Refused: an outcome has no champion, its files were altered, no promotion on record made it champion, or it was
-            trained on what came to be known after that night.
+            trained for other horizons than are declared, or on what came to be known after that night.
     """
     return {outcome: _champion(installation, known, outcome) for outcome in installation.settings.outcomes}
 
@@ -69,6 +69,7 @@ def _champion(installation: Installation, known: Cohort, outcome: str) -> Served
             f"{known.as_of:%Y-%m-%d}; its scores of that night would look better than they were. Score a later night, "
             "or train as of an earlier one."
         )
+    horizons.refuse_others(installation.settings, served)
     return served
 
 
@@ -132,8 +133,8 @@ def decide(of: Basis, matrices: Mapping[str, pd.DataFrame]) -> Decided:
             parts.setdefault(name, []).append(part)
     stacked = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
     made = stacked.pop("alerts")
-    horizons = {o.name: o.horizons_days for o in outcomes_of}
-    return Decided(delivery_rows.build(of.context, horizons, **stacked), made[alerts.COLUMNS])
+    asked = {o.name: o.horizons_days for o in outcomes_of}
+    return Decided(delivery_rows.build(of.context, asked, **stacked), made[alerts.COLUMNS])
 
 
 def _roster(of: Basis, matrix: pd.DataFrame) -> pd.DataFrame:
@@ -155,7 +156,7 @@ def _outcome(of: Basis, roster: pd.DataFrame, matrix: pd.DataFrame, outcome: Out
     standings = standing.decide(roster.drop(columns="site"), outcome.name, care, inside, policy.min_completeness)
     eligible = standings.loc[standings["status"] == "scored", "subject_id"]
     matrix = matrix[matrix["subject_id"].isin(eligible)].reset_index(drop=True)
-    scores = _scores(model, matrix, outcome)
+    scores = _scores(model, matrix)
     tiers = _tiers(of, roster, scores, since, outcome.name, declared.alert_horizon)
     drivers = _drivers(of, model, matrix, tiers, declared.alert_horizon)
     named = {
@@ -173,13 +174,14 @@ def _days_since_event(of: Basis, roster: pd.DataFrame, outcome: Outcome) -> pd.S
     return pd.Series(outcomes.days_since_event(index, events), index=index["subject_id"])
 
 
-def _scores(model: risk.HazardModel, matrix: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
+def _scores(model: risk.HazardModel, matrix: pd.DataFrame) -> pd.DataFrame:
+    """Risks of each subject, told by the horizons that the model was fitted for."""
     probability = risk.predict(model, matrix)
     low, high = risk.predict_interval(model, matrix)
     return pd.concat(
         [pd.DataFrame({"subject_id": matrix["subject_id"], "horizon_days": horizon, "probability": probability[:, k],
                        "mean_risk_low": low[:, k], "mean_risk_high": high[:, k]})
-         for k, horizon in enumerate(outcome.horizons_days)],
+         for k, horizon in enumerate(model.horizons_days)],
         ignore_index=True,
     )  # fmt: skip
 

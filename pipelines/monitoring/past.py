@@ -75,6 +75,6 @@ def past_scores(
     events = cohorts.in_force(cohorts.outcome_event_days(lake, days.cohort, outcome), days.cohort.as_of)
     is_scored = matrix[engineering.COMPLETENESS] >= policy.min_completeness
     rows = matrix[is_scored & ~is_masked(matrix[KEY], events, outcome)].reset_index(drop=True)
-    place = outcome.horizons_days.index(horizon_days)
+    place = model.horizons_days.index(horizon_days)
     risks = risk.predict(model, rows)[:, place] if len(rows) else np.zeros(0)
     return rows[KEY].rename(columns={"index_date": NIGHT}).assign(probability=risks)

@@ -14,10 +14,10 @@ from pipelines import durable, engineering
 from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.progress import Counts
-from pipelines.release import fairness, judgement, ledger, reporting, tracking
+from pipelines.release import fairness, horizons, judgement, ledger, reporting, tracking
 from pipelines.release.context import last_night, policy_version
 from pipelines.release.ledger import PROMOTION, ROLLBACK, Entry
-from pipelines.release.registry import CHALLENGER, CHAMPION, RESULTS_TAG, ModelVersion, model_name
+from pipelines.release.registry import CHALLENGER, CHAMPION, RESULTS_TAG, ModelVersion, ServedModel, model_name
 
 # By whom it was done where it followed from the policy.
 JOB = "foretide"
@@ -58,11 +58,13 @@ def promote(installation: Installation, outcome: str, by: str = JOB, override: W
     An override is used, and recorded, only where the release policy holds the challenger back.
 
     Raises:
-        Refused: the policy holds it back, and nobody answers for it; or a control failed, which nobody can answer for.
+        Refused: the policy holds it back, and nobody answers for it; a control failed, which nobody can answer for; or it was
+            trained for other horizons than are declared.
     """
     night = last_night(installation)
     challenger = _challenger(installation, outcome)
     _refuse_other_results(installation, challenger)
+    _refuse_other_horizons(installation, challenger)
     reporting.model_report(installation, night)
     decision = judgement.decision_of(installation, outcome)
     lacking = [rule.name for rule in decision.rules if not rule.is_kept]
@@ -105,6 +107,11 @@ def _refuse_other_results(installation: Installation, challenger: ModelVersion) 
         )
 
 
+def _refuse_other_horizons(installation: Installation, model: ModelVersion) -> None:
+    """No night could be scored by it."""
+    horizons.refuse_others(installation.settings, ServedModel(model, installation.registry.fetch(model)))
+
+
 def _release(
     installation: Installation, night: str, outcome: str, challenger: ModelVersion, decision: Decision, by: str = JOB,
     override: Word | None = None,
@@ -140,7 +147,7 @@ def rollback(installation: Installation, outcome: str, word: Word) -> Entry:
     """Make the version champion again that served before the present one, and record who took that back and why.
 
     Raises:
-        Refused: there is no champion, or none before it.
+        Refused: there is no champion, or none before it; or that one was trained for other horizons than are declared.
     """
     registry, log, name = installation.registry, installation.audit_log, model_name(outcome)
     champion = registry.find(name, CHAMPION)
@@ -152,7 +159,7 @@ def rollback(installation: Installation, outcome: str, word: Word) -> Entry:
     model = registry.version(name, earlier)
     if model is None:
         raise Refused(f"`{name}` version {earlier}, which served before, is no longer in the registry; it was deleted.")
-    registry.fetch(model)
+    _refuse_other_horizons(installation, model)
     policy = policy_version(installation.settings)
     entry = Entry(ROLLBACK, name, champion.version, earlier, word.by, policy, (word.reason,))
     last = ledger.entries(log, name)[-1]

@@ -6,7 +6,7 @@ from models import risk
 from models.risk import HazardModel
 from pipelines.errors import Fault, Refused, Usage
 from pipelines.installation import Installation
-from pipelines.release import tracking
+from pipelines.release import horizons, tracking
 from pipelines.release.registry import ModelVersion, ServedModel
 
 NAMED = re.compile(r"(?P<name>[^/@]+)(?:/(?P<number>[0-9]+)|@(?P<alias>[^/@]+))")
@@ -43,7 +43,7 @@ def of_delivery(installation: Installation, told: str) -> ServedModel:
     """What made scores that a delivery tells of as `NAME/VERSION (...)`, whether or not it serves today; its files verified.
 
     Raises:
-        Refused: the version was deleted, or its files were altered.
+        Refused: the version was deleted, its files were altered, or it was fitted for other horizons than are declared.
         Fault: the registry cannot be asked.
     """
     label = told.partition(" ")[0]
@@ -57,7 +57,9 @@ def of_delivery(installation: Installation, told: str) -> ServedModel:
         raise Fault(AWAY) from error
     if version is None:
         raise Refused(f"The model version {label} was deleted from the registry.")
-    return ServedModel(version, installation.registry.fetch(version))
+    served = ServedModel(version, installation.registry.fetch(version))
+    horizons.refuse_others(installation.settings, served)
+    return served
 
 
 def load(installation: Installation, version: ModelVersion) -> HazardModel:

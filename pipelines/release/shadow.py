@@ -22,7 +22,7 @@ from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.lake import Lake
 from pipelines.progress import Counts
-from pipelines.release import tracking
+from pipelines.release import horizons, tracking
 from pipelines.release.registry import CHALLENGER, CHAMPION, ServedModel, model_name
 
 TABLE = "shadow_scores"
@@ -43,7 +43,8 @@ def challenger(installation: Installation, outcome: str, known_at: pd.Timestamp)
     """What scores beside an outcome's champion on the night known at an instant; None where none is asked for or there.
 
     Raises:
-        Refused: its files were altered or cannot be had, or it was trained on what came to be known after that night.
+        Refused: its files were altered or cannot be had, or it was trained for other horizons than are declared, or on what came
+            to be known after that night.
     """
     if not installation.settings.release_policy.shadow_nights:
         return None
@@ -54,7 +55,9 @@ def challenger(installation: Installation, outcome: str, known_at: pd.Timestamp)
             return None
         if found.has_seen_beyond(known_at):
             raise Refused(f"The challenger `{name}` version {found.version} was trained after that night.")
-        return ServedModel(found, registry.fetch(found))
+        served = ServedModel(found, registry.fetch(found))
+        horizons.refuse_others(installation.settings, served)
+        return served
     except tracking.unreachable() as error:
         raise Refused("The challenger cannot be had from the model registry.") from error
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from pipelines import late, night_status, past_nights
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
 from pipelines.installation import Installation
-from pipelines.settings import settings_from
+from pipelines.settings import load_settings, settings_from
 from tests.pipelines.small_job import foretide, make_smallest_home
 
 FORETIDE = Path(sys.executable).with_name("foretide")
@@ -207,6 +208,72 @@ def test_a_redelivery_that_is_cut_off_is_told_and_put_on_record_by_the_next_nigh
     assert code == 0, errors
     assert recorded(state) == [first, cut_off, answer["late_nights"][NIGHTS[2]]]
     assert told(state) == [1, 2]
+
+
+def declared_otherwise(home: Path, change: Callable[[dict], object]) -> Path:
+    """The home after its configuration was changed, both of its files."""
+    for name in ("foretide.yaml", "own.yaml"):
+        content = yaml.safe_load((home / name).read_text())
+        change(content)
+        (home / name).write_text(yaml.safe_dump(content))
+    return home
+
+
+def other_horizons(settings: dict) -> None:
+    """Risks within another number of days are asked for than the champion gives."""
+    settings["outcomes"]["crisis"] |= {"horizons_days": [10], "alert_horizon_days": 10}
+
+
+def test_horizons_that_the_champion_was_not_trained_for_are_refused_wherever_it_would_score(home, tmp_path):
+    """Tonight, nights of a backtest, promotion and late nights, each with the same words; what is in force stays."""
+    copy = declared_otherwise(copied(home, tmp_path), other_horizons)
+    before = content(copy / ".state" / "deliveries")
+    why = (
+        "version 1 was trained for 14 days and gives no others. Run `foretide train`, or declare `horizons_days: [14]`"
+    )
+    asked = (("score", "--as-of", "2026-06-27"), ("backtest", "--from", NIGHTS[0], "--to", NIGHTS[1]), ("promote",))
+    for arguments in asked:
+        code, answer, _ = foretide(copy, *arguments)
+        assert code == 1, arguments
+        assert why in answer["error"]
+    findings = {row["check"]: row["finding"] for row in foretide(copy, "doctor")[1]["rows"]}
+    assert why in findings["champion"]
+    take_in_late(copy, someone_scored(copy))
+    installation = Installation(load_settings(copy / "own.yaml"))
+    told = late.redeliver(installation, "2026-06-27")
+    assert told[NIGHTS[2]].startswith("not delivered again: ")
+    assert why in told[NIGHTS[2]]
+    assert content(copy / ".state" / "deliveries") == before
+
+
+def test_late_nights_of_before_an_outcome_was_declared_are_delivered_again_without_it(home, tmp_path):
+    """Only what scored then scores again: a second outcome has no model of those nights."""
+
+    def second(settings: dict) -> None:
+        settings["outcomes"]["relapse"] = settings["outcomes"]["crisis"]
+
+    copy = declared_otherwise(copied(home, tmp_path), second)
+    take_in_late(copy, someone_scored(copy))
+    told = late.redeliver(Installation(load_settings(copy / "own.yaml")), "2026-06-27")
+    rows = read_scores(copy / ".state" / "deliveries" / NIGHTS[2] / told[NIGHTS[2]])
+    assert set(rows["outcome"]) == {"crisis"}
+
+
+def test_a_corrected_time_zone_gives_a_run_that_supersedes(home, tmp_path):
+    """What decides rows is part of the run: the night is scored anew, once, and does not stand with what it was before."""
+
+    def corrected(settings: dict) -> None:
+        settings["sites"]["time_zones"]["north"] = "Europe/London"
+
+    copy = copied(home, tmp_path)
+    former = current(copy / ".state" / "deliveries", pd.Timestamp(NIGHTS[2]))
+    declared_otherwise(copy, corrected)
+    for _ in range(2):
+        code, _, errors = foretide(copy, "score", "--as-of", NIGHTS[2])
+        assert code == 0, errors
+    now = current(copy / ".state" / "deliveries", pd.Timestamp(NIGHTS[2]))
+    assert json.loads((now / "manifest.json").read_text())["supersedes"] == former.name
+    assert len([path for path in now.parent.iterdir() if path.is_dir()]) == 2
 
 
 def recorded(state: Path, night: str = NIGHTS[2]) -> list[str]:
