@@ -88,16 +88,21 @@ class Silence:
         return len(self.silent) >= max(FEWEST_STREAMS, OUTAGE_SHARE * self.looked_after)
 
 
+def ages(counts: Mapping[str, int]) -> dict[str, int]:
+    """Hours from each stream's newest row to a night's cutoff, by the counts of the night; streams that never came are left out."""
+    return {table: counts[_hours(table)] for table in cohorts.PANEL_STREAMS if _hours(table) in counts}
+
+
 def silence(counts: Mapping[str, int], declared: NightSettings) -> Silence:
     """Which streams are silent, by the counts of a night."""
     silent: dict[str, Level] = {}
     looked_after = 0
-    for table in cohorts.PANEL_STREAMS:
-        hours, limits = counts.get(_hours(table)), declared.of_stream(table)
+    for table, hours in ages(counts).items():
+        limits = declared.of_stream(table)
         told: tuple[tuple[Level, float | None], ...] = (
             ("red", limits.stop_after_hours), ("amber", limits.warn_after_hours),
         )  # fmt: skip
-        if hours is None or all(limit is None for _, limit in told):
+        if all(limit is None for _, limit in told):
             continue
         looked_after += 1
         worst = next((level for level, limit in told if limit is not None and hours >= limit), None)

@@ -98,9 +98,11 @@ def judge(installation: Installation, night: str, subjects: pd.DataFrame, bins: 
     looked_on, figures, of_look = _look(installation, night, subjects, earlier)
     told = [*signals.of_night(found, at), *of_order, *of_look]
     tonight = silence.of_night(installation, night)
-    explained = silence.lately(installation, night, tonight)
+    silences = silence.lately(installation, night)
     known = earlier.told_identities if earlier else set()
-    following = [k for k, of in enumerate(told) if explained.explains(of) and of.identity not in known]
+    following = [
+        k for k, of in enumerate(told) if of.identity not in known and any(was.explains(of) for was in silences)
+    ]
     new = [k for k, of in enumerate(told) if k not in following and of.identity not in known]
     of_record = NightRecord(
         night, _judged(found, at) | {signals.ORDER: n_compared}, told, new, looked_on, figures,

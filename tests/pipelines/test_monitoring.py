@@ -33,6 +33,7 @@ from pipelines.monitoring import (
 )
 from pipelines.monitoring.record import NightRecord
 from pipelines.monitoring.store import Bins
+from pipelines.night_sections import NightSettings
 from pipelines.reports import monitoring as monitoring_page
 from pipelines.settings import settings_from
 from tests.pipelines.small_job import ROOT
@@ -218,10 +219,11 @@ def test_what_belongs_together_is_one_sentence(installation):
     assert telling.lead(on("2026-06-21"), []) == "Nothing is out of the ordinary."
 
 
-def begun(installation: Installation, date: str, *silent: str) -> None:
-    """A night on record of which some streams are silent."""
-    hours = {f"hours_since_{name}": 100 if name in silent else 1 for name in ("mood", "sleep", "wearable", "signals")}
-    night_status.begin(installation, date, hours)
+def begun(installation: Installation, date: str, *silent: str, **hours: int) -> None:
+    """A night on record of which some streams are silent; of streams that are named, by how many hours."""
+    usual = {name: 100 if name in silent else 1 for name in ("mood", "sleep", "wearable", "signals")}
+    counts = {f"hours_since_{name}": n for name, n in {**usual, **hours}.items()}
+    night_status.begin(installation, date, counts)
 
 
 def test_what_a_silent_stream_feeds_follows_from_it_and_asks_for_nobody(installation, monkeypatch):
@@ -255,15 +257,20 @@ def test_a_silence_explains_what_it_feeds_and_an_outage_the_night(silent, name, 
     assert silence.of_night(installation, "2026-06-21").explains(replace(HIGHER, name=name, kind=kind)) == is_so
 
 
-def test_what_stands_a_week_after_the_silence_is_new(installation, monkeypatch):
-    """Not before, and once; what was told before the silence is not told again."""
-    before = replace(HIGHER, group="told before")
-    monkeypatch.setattr(watching.signals, "of_night", lambda *_: [before, HIGHER])
+def by_themselves(monkeypatch: pytest.MonkeyPatch, found: list[Signal]) -> None:
+    """Every night finds the same signals, and nothing is read for them."""
+    monkeypatch.setattr(watching.signals, "of_night", lambda *_: found)
     monkeypatch.setattr(watching.signals, "charts", lambda *_: {})
     monkeypatch.setattr(watching.store, "load", lambda *_: None)
     monkeypatch.setattr(watching, "series_of_nights", lambda *_: None)
     monkeypatch.setattr(watching, "order", lambda *_: (0, []))
     monkeypatch.setattr(watching, "_look", lambda *_: ("", [], []))
+
+
+def test_what_stands_a_week_after_the_silence_is_new(installation, monkeypatch):
+    """Not before, and once; what was told before the silence is not told again."""
+    before = replace(HIGHER, group="told before")
+    by_themselves(monkeypatch, [before, HIGHER])
     record.keep(installation, on("2026-06-09", before, new=(0,)))
     new = {}
     for day in range(10, 23):
@@ -273,6 +280,40 @@ def test_what_stands_a_week_after_the_silence_is_new(installation, monkeypatch):
         record.keep(installation, watched)
         new[day] = [of.group for of in watched.new_signals]
     assert {day: groups for day, groups in new.items() if groups} == {20: [HIGHER.group]}
+
+
+@pytest.mark.parametrize(
+    ("hours", "name", "is_so"),
+    [({"wearable_days": 100}, "heart_resting_mean_7d_bpm", False), ({"wearable": 100}, "heart_resting_mean_7d_bpm", True),
+     ({"wearable": 100, "wearable_days": 1}, "heart_resting_mean_7d_bpm", False),
+     ({"wearable": 100, "wearable_days": 1}, "circadian_l5_mean_28d", True),
+     ({"wearable_days": 100}, "circadian_l5_mean_28d", False),
+     ({"wearable": 100, "wearable_days": 9_000}, "heart_resting_mean_7d_bpm", True),
+     ({"wearable": 9_000, "wearable_days": 9_000}, "heart_resting_mean_7d_bpm", False),
+     ({"sleep": 35 * 24}, "own_past_distance_7d", True), ({"sleep": 35 * 24 + 1}, "own_past_distance_7d", False),
+     ({"wearable_days": 100}, "signals_sleep_score_mean_7d", True), ({"wearable_days": 100}, "signals_pain_mean_7d", False),
+     ({"mood": 100, "sleep": 9_000, "wearable": 9_000}, "risk", True),
+     ({"mood": 9_000, "sleep": 9_000, "wearable": 9_000}, "risk", False)],
+)  # fmt: skip
+def test_a_stream_that_another_stands_in_for_or_that_ended_long_ago_explains_nothing(hours, name, is_so, installation):
+    """Nothing may feed the feature any more, and since five weeks at most: a site that changed its stream hides no drift for good."""
+    every_stream = Installation(installation.settings.model_copy(update={"night": NightSettings()}))
+    begun(every_stream, "2026-06-21", **hours)
+    kind = SCORES if name == "risk" else DRIFT
+    assert silence.of_night(every_stream, "2026-06-21").explains(replace(HIGHER, name=name, kind=kind)) == is_so
+
+
+def test_what_stands_when_a_silence_explains_nothing_more_is_new(installation, monkeypatch):
+    """A stream that never comes back: five weeks, and the week in which what it explained still follows, then it is told, once."""
+    by_themselves(monkeypatch, [HIGHER])
+    nights = [f"{night:%Y-%m-%d}" for night in pd.date_range("2026-05-01", periods=50)]
+    new = []
+    for age, date in enumerate(nights):
+        begun(installation, date, wearable=24 * age + 1)
+        watched = watching.judge(installation, date, None, Bins(nights[0], {}, {})).record
+        record.keep(installation, watched if age > 2 else on(date))
+        new += [age] * (age > 2 and bool(watched.new_signals))
+    assert new == [35 + 7]
 
 
 def test_what_came_of_scores_is_told_by_tens(installation):
