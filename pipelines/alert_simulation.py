@@ -15,6 +15,7 @@ from pipelines import alerts, engineering
 from pipelines import cohort as cohorts
 from pipelines.alert_sections import AlertPolicy
 from pipelines.cohort import Cohort
+from pipelines.delivery import contract
 from pipelines.delivery.publish import POINTER_NAME, current, read_scores
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -81,13 +82,12 @@ def delivered(installation: Installation, deliveries: Path) -> pd.DataFrame:
     """Risks within the alert horizon that were delivered, of nights in force: `as_of_date, outcome, subject_id, risk`.
 
     Raises:
-        Refused: there is none, or a delivery is damaged.
+        Refused: there is none, or one cannot be read: damaged, or without Parquet. Its night is named.
     """
     horizons = installation.settings.alert_horizons
     parts = []
     for night in sorted(path.parent for path in deliveries.glob(f"*/{POINTER_NAME}")):
-        folder = current(deliveries, pd.Timestamp(night.name))
-        rows = read_scores(folder) if folder is not None else pd.DataFrame()
+        rows = _rows_in_force(deliveries, night.name)
         is_asked = (rows["status"] == "scored") & (rows["horizon_days"] == rows["outcome"].map(horizons))
         named = {"probability": "risk"}
         parts.append(rows.loc[is_asked, ["as_of_date", "outcome", "subject_id", "probability"]].rename(columns=named))
@@ -100,18 +100,30 @@ def delivered(installation: Installation, deliveries: Path) -> pd.DataFrame:
     return found.assign(as_of_date=pd.to_datetime(found["as_of_date"]).astype("datetime64[us]"))
 
 
+def _rows_in_force(deliveries: Path, night: str) -> pd.DataFrame:
+    try:
+        folder = current(deliveries, pd.Timestamp(night))
+        return pd.DataFrame(columns=list(contract.COLUMNS)) if folder is None else read_scores(folder)
+    except Refused as refused:
+        raise Refused(
+            f"The night of {night} cannot be simulated on, and without it the others would not be what they were. {refused} "
+            f"`foretide score --as-of {night}` makes it again, and `foretide backtest` one that is of a backtest."
+        ) from refused
+
+
 def _with_what_was_known(
     installation: Installation, known: Cohort, outcome: Outcome, scored: pd.DataFrame
 ) -> pd.DataFrame:
-    """Beside each risk the subject's site, and whether that night knew of no event in the 28 days before."""
+    """Beside each risk, as that night knew: the subject's site, and whether there was no event in the 28 days before."""
     index = scored[["subject_id", "as_of_date"]].rename(columns={"as_of_date": "index_date"}).reset_index(drop=True)
     events = cohorts.outcome_event_days(installation.lake, known, outcome)
     enrolled = history.enrolment(known.enrolments, index)
     since = history.history(events, index, enrolled, outcome.merge_within_days)[SINCE]
-    site = known.subjects.set_index("subject_id")["site"]
-    return scored.drop(columns="outcome").reset_index(drop=True).assign(
-        site=scored["subject_id"].map(site).to_numpy(), is_quiet=alerting.is_quiet(since)
-    )  # fmt: skip
+    return (
+        scored.drop(columns="outcome")
+        .reset_index(drop=True)
+        .assign(site=cohorts.sites_on(known, index), is_quiet=alerting.is_quiet(since))
+    )
 
 
 def _outcomes(
@@ -145,7 +157,10 @@ def _told(found: pd.DataFrame, n_alerted: int) -> pd.DataFrame:
 
 
 def _workload(decided: pd.DataFrame) -> Iterator[dict[str, object]]:
-    """What it asks of a site: alerts in its usual and its fullest 7 nights, subjects that stand, and those who wait."""
+    """What it asks of a site: alerts in its usual and its fullest 7 nights, subjects that stand, and those who wait.
+
+    Of a site of a few subjects nothing is told: it would be somebody's own.
+    """
     nights = pd.date_range(decided["as_of_date"].min(), decided["as_of_date"].max())
     for site, rows in decided.groupby("site"):
         alerted = rows[rows["alert"].notna()].groupby("as_of_date").size().reindex(nights, fill_value=0)
@@ -158,6 +173,8 @@ def _workload(decided: pd.DataFrame) -> Iterator[dict[str, object]]:
             "subjects_in_tiers_median": per_night["stands"].median(),
             "subjects_waiting_median": per_night["waits"].median(),
         }  # fmt: skip
+        n_subjects = rows["subject_id"].nunique()
+        is_of_few = n_subjects < SMALLEST_SUBJECTS
         for metric, value in told.items():
-            yield {"tier": f"site {site}", "metric": metric, "value": float(value), "low": np.nan, "high": np.nan,
-                   "n_subjects": rows["subject_id"].nunique(), "n_episodes": np.nan}  # fmt: skip
+            yield {"tier": f"site {site}", "metric": metric, "value": np.nan if is_of_few else float(value), "low": np.nan,
+                   "high": np.nan, "n_subjects": np.nan if is_of_few else n_subjects, "n_episodes": np.nan}  # fmt: skip

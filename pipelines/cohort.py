@@ -41,8 +41,8 @@ class Cohort:
     """Subjects known by an as-of date's cutoff, one row each, and the time zone of each one's site.
 
     `known_at` is the latest cutoff of all sites. Rows of a subject whose own cutoff came earlier are held back one by
-    one, by the `known_on` of each version. `enrolments` (`subject_id, enrolled_on, known_on, superseded_on`) tells who
-    was known, and as enrolled since when, on each index date up to the as-of date.
+    one, by the `known_on` of each version. `enrolments` (`subject_id, enrolled_on, site, known_on, superseded_on`) tells
+    who was known, as enrolled since when and at which site, on each index date up to the as-of date.
     """
 
     as_of: pd.Timestamp
@@ -94,7 +94,7 @@ def load(lake: Lake, settings: Settings, as_of: date | pd.Timestamp) -> Cohort:
         )
     subjects = with_attributes(subjects, settings.audit.attributes)
     zones = subject_zones(subjects, settings.sites).set_axis(subjects["subject_id"].to_numpy())
-    enrolments = told[["subject_id", "enrolled_on", "known_on", "superseded_on"]]
+    enrolments = told[["subject_id", "enrolled_on", "site", "known_on", "superseded_on"]]
     return Cohort(night, instant, subjects, zones, settings.sites.cutoff, enrolments, settings.door.device_preference)
 
 
@@ -173,6 +173,17 @@ def _by_zone(instants: pd.Series, zones: pd.Series, cutoff: time, to_day: ToDay)
     for zone, part in instants.groupby(zones):
         result.loc[part.index] = to_day(part, str(zone), cutoff)
     return result
+
+
+def sites_on(cohort: Cohort, index: pd.DataFrame) -> pd.Series:
+    """The site of each index row's subject as it was known on its index date; missing where nobody recorded one.
+
+    Args:
+        index: `subject_id, index_date`; the result has its row labels.
+    """
+    rows = index[["subject_id", "index_date"]].assign(row=range(len(index))).merge(cohort.enrolments, on="subject_id")
+    stood = calendar.is_known_on(rows["known_on"], rows["index_date"]) & ~(rows["superseded_on"] <= rows["index_date"])
+    return rows[stood].set_index("row")["site"].reindex(range(len(index))).set_axis(index.index)
 
 
 def dated(lake: Lake, cohort: Cohort, table: str) -> pd.DataFrame:

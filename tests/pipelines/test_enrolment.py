@@ -77,6 +77,24 @@ def test_training_has_the_index_rows_that_nights_had(tmp_path):
     assert dates.to_dict() == {EARLIER: 2, LATER: 2, TOLD_LATE: 1, GONE_A_WHILE: 2, OF_TWO: 2, ELSEWHERE: 1}
 
 
+def test_a_subject_s_site_is_the_one_of_the_night(tmp_path):
+    """Who moved on the 10th was at the former site until then, whatever is known by now."""
+    made = installation(tmp_path)
+    moved = [("home", 3), ("east", 10)]
+    for site, received in moved:
+        rows = pd.DataFrame({"subject_id": [LATER], "source": "a", "enrolled_on": date(2026, 6, 1), "device_id": "registry",
+                             "site": site, "is_deleted": False,
+                             "received_at": pd.Timestamp(2026, 6, received, 12, tz="UTC").as_unit("us")})  # fmt: skip
+        ingest(made.lake, [Batch("subjects", rows, "subjects")], site)
+    nights = pd.date_range("2026-06-05", "2026-06-15", unit="us")
+    index = pd.DataFrame({"subject_id": LATER, "index_date": nights}, index=range(100, 111))
+    found = cohorts.sites_on(cohorts.load(made.lake, made.settings, LAST), index)
+    then = [cohorts.load(made.lake, made.settings, night).roster["site"].iloc[0] for night in nights]
+    assert found.tolist() == then
+    assert set(then) == {"home", "east"}
+    assert found.index.equals(index.index)
+
+
 def test_training_on_a_past_that_knew_nobody_is_refused(tmp_path):
     """Subjects who were all told of at the end have no past index date; the cure is named, no subject is."""
     made = installation(tmp_path)

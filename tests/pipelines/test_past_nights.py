@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from models.errors import ModelsError
-from pipelines import late, night_status, past_nights
+from pipelines import alert_simulation, late, night_status, past_nights
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
 from pipelines.installation import Installation
@@ -115,6 +114,31 @@ def test_a_simulated_figure_names_what_it_rests_on_and_is_never_of_a_few(home, b
     assert f"0.00, {rests_on}" in told
     assert f"{some['value']:.2f} ({some['low']:.2f} to {some['high']:.2f}), {rests_on}" in told
     assert "fewer than 10 subjects" in told
+
+
+def test_a_site_of_a_few_subjects_tells_nothing_of_its_workload():
+    """Who is alone at a site would be somebody: neither what it asks nor how many they are; a larger site tells both."""
+    decided = pd.DataFrame({
+        "as_of_date": pd.Timestamp(NIGHTS[0]), "subject_id": [f"s{n}" for n in range(19)], "site": ["few"] * 9 + ["many"] * 10,
+        "tier": "high", "alert": "new", "waits": False,
+    })  # fmt: skip
+    told = pd.DataFrame(alert_simulation._workload(decided)).set_index("tier")[["value", "n_subjects"]]
+    assert told.loc["site few"].isna().all(axis=None)
+    assert told.loc["site many", "n_subjects"].eq(10).all()
+    assert told.loc["site many", "value"].max() == 10
+
+
+def test_a_damaged_night_that_cannot_be_simulated_on_is_named(home, tmp_path):
+    """With the night and what makes it again."""
+    copy = copied(home, tmp_path)
+    rows = current(copy / ".state" / "deliveries", pd.Timestamp(NIGHTS[1])) / "scores.parquet"
+    rows.write_bytes(rows.read_bytes()[:-1])
+    code, answer, _ = foretide(copy, "policy", "--simulate")
+    assert code == 1
+    assert f"The night of {NIGHTS[1]} cannot be simulated on" in answer["error"]
+    assert f"`foretide score --as-of {NIGHTS[1]}` makes it again" in answer["error"]
+    assert foretide(copy, "score", "--as-of", NIGHTS[1])[0] == 0
+    assert foretide(copy, "policy", "--simulate")[0] == 0
 
 
 def test_a_wrong_proposal_is_named(home, tmp_path):
@@ -371,7 +395,7 @@ def test_a_late_night_that_cannot_be_made_stays_and_tonight_says_so(obstacle, wi
     assert current(with_late_data / ".state" / "deliveries", pd.Timestamp(NIGHTS[2])) == former
     (reason,) = night_status.of(made, "2026-06-27").reasons
     assert NIGHTS[2] in reason
-    assert {"horizons": "over other horizons", "model": "no such feature", "memory": "MemoryError"}[obstacle] in reason
+    assert {"horizons": "and gives no others", "model": "no such feature", "memory": "MemoryError"}[obstacle] in reason
 
 
 def test_nights_that_stay_are_one_sentence(with_late_data):
