@@ -16,7 +16,8 @@ from pipelines import cohort as cohorts
 from pipelines.alert_sections import AlertPolicy
 from pipelines.cohort import Cohort
 from pipelines.delivery import contract
-from pipelines.delivery.publish import POINTER_NAME, current, read_scores
+from pipelines.delivery.nights import nights, run_in_force
+from pipelines.delivery.publish import read_scores
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.training import labelling
@@ -86,8 +87,8 @@ def delivered(installation: Installation, deliveries: Path) -> pd.DataFrame:
     """
     horizons = installation.settings.alert_horizons
     parts = []
-    for night in sorted(path.parent for path in deliveries.glob(f"*/{POINTER_NAME}")):
-        rows = _rows_in_force(deliveries, night.name)
+    for night in nights(deliveries):
+        rows = _rows_in_force(night)
         is_asked = (rows["status"] == "scored") & (rows["horizon_days"] == rows["outcome"].map(horizons))
         named = {"probability": "risk"}
         parts.append(rows.loc[is_asked, ["as_of_date", "outcome", "subject_id", "probability"]].rename(columns=named))
@@ -100,14 +101,14 @@ def delivered(installation: Installation, deliveries: Path) -> pd.DataFrame:
     return found.assign(as_of_date=pd.to_datetime(found["as_of_date"]).astype("datetime64[us]"))
 
 
-def _rows_in_force(deliveries: Path, night: str) -> pd.DataFrame:
+def _rows_in_force(night: Path) -> pd.DataFrame:
     try:
-        folder = current(deliveries, pd.Timestamp(night))
-        return pd.DataFrame(columns=list(contract.COLUMNS)) if folder is None else read_scores(folder)
+        run_id = run_in_force(night)
+        return pd.DataFrame(columns=list(contract.COLUMNS)) if run_id is None else read_scores(night / run_id)
     except Refused as refused:
         raise Refused(
-            f"The night of {night} cannot be simulated on, and without it the others would not be what they were. {refused} "
-            f"`foretide score --as-of {night}` makes it again, and `foretide backtest` one that is of a backtest."
+            f"The night of {night.name} cannot be simulated on, and without it the others would not be what they were. {refused} "
+            f"`foretide score --as-of {night.name}` makes it again, and `foretide backtest` one that is of a backtest."
         ) from refused
 
 

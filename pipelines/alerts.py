@@ -5,6 +5,7 @@ Rows are kept under the run that decided them and count once its delivery is in 
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,8 @@ from models.alerting import ALERT_COLUMNS, Rules, Tier
 from pipelines import by_night
 from pipelines.alert_sections import AlertPolicy, TierSettings
 from pipelines.delivery import manifest
-from pipelines.delivery.publish import run_in_force
+from pipelines.delivery.nights import run_in_force
+from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.lake import Lake
 
@@ -41,30 +43,42 @@ def _tier(name: str, declared: TierSettings) -> Tier:
 
 
 def past(installation: Installation, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Alerts of earlier nights that matter to a night: `outcome` and `alerting.ALERT_COLUMNS`, in a stable order."""
+    """Alerts of earlier nights that matter to a night: `outcome` and `alerting.ALERT_COLUMNS`, in a stable order.
+
+    Raises:
+        Refused: nobody can tell which alerts of an earlier night were given.
+    """
     days = rules_of(installation.settings.alert_policy).lookback_days
     root = installation.settings.deliveries_folder
-    nights = [root / f"{as_of - pd.Timedelta(days=back):%Y-%m-%d}" for back in range(1, days + 1)]
-    runs = [run for night in nights if (run := _deciding_run(night)) is not None]
-    return _of_runs(installation.lake, runs).sort_values([*COLUMNS[:3]], ignore_index=True)
-
-
-def _deciding_run(night: Path) -> str | None:
-    """The run whose alerts are in force for a night: a notice of a withdrawal carries those of the run that it supersedes."""
-    run = run_in_force(night)
-    while run is not None and (body := manifest.read(night / run))["withdrawn"]:
-        run = body["supersedes"]
-    return run
-
-
-def _of_runs(lake: Lake, runs: list[str]) -> pd.DataFrame:
-    found = SCHEMA.empty_table().to_pandas()
-    with lake.connection() as connection:
-        kept = by_night.rows(lake, TABLE, connection)
-        if kept is not None and runs:
-            found = kept.filter(f"run_id IN ({', '.join(map(by_night.quoted, runs))})").df()
+    nights = [as_of - pd.Timedelta(days=back) for back in range(1, days + 1)]
+    kept = by_night.between(installation.lake, TABLE, SCHEMA, nights[-1], nights[0])
+    decided = set(kept["run_id"])
+    runs = {_deciding_run(root / f"{night:%Y-%m-%d}", decided) for night in nights}
     kinds = {"as_of_date": "datetime64[us]", "risk": "float64", "is_quiet": "bool"}
-    return found[COLUMNS].astype(kinds)
+    found = kept.loc[kept["run_id"].isin(runs), COLUMNS].astype(kinds)
+    return found.sort_values([*COLUMNS[:3]], ignore_index=True)
+
+
+def _deciding_run(night: Path, decided: Collection[str]) -> str | None:
+    """The run whose alerts are in force for a night: a notice of a withdrawal carries those of the run that it supersedes.
+
+    Args:
+        decided: runs of which alerts are kept, so that the manifest need not be asked.
+
+    Returns:
+        None where no alert was given.
+    """
+    run = run_in_force(night)
+    while run is not None and run not in decided:
+        try:
+            body = manifest.read(night / run)
+        except Refused as refused:
+            raise Refused(
+                f"Alerts of the night of {night.name} count for this one, and its delivery is damaged. "
+                f"Give `foretide score --as-of {night.name}`, then this night again. {refused}"
+            ) from refused
+        run = body["supersedes"] if body["withdrawn"] else None
+    return run
 
 
 def content_of(alerts: pd.DataFrame) -> str:

@@ -6,7 +6,8 @@ import duckdb
 import pandas as pd
 
 from pipelines.cohort import Cohort
-from pipelines.delivery import contract, erasure, parquet
+from pipelines.delivery import contract, parquet
+from pipelines.delivery.nights import runs
 from pipelines.installation import Installation
 from pipelines.raw_rows import sql_list
 from pipelines.training import deeds
@@ -34,7 +35,7 @@ def verdicts(installation: Installation, known: Cohort) -> pd.DataFrame:
 
 def _tiers(installation: Installation, said: pd.DataFrame, since: str, until: str) -> pd.Series:
     """Row by row the tier of what a verdict is about, the gravest where it is about several; missing where it is not known."""
-    folders = erasure.folders(installation.settings.deliveries_folder)
+    folders = runs(installation.settings.deliveries_folder)
     paths = [
         f"{path}"
         for folder in folders

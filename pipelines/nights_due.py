@@ -7,6 +7,7 @@ import pandas as pd
 from features.calendar import DAY
 from pipelines import night_record
 from pipelines.cohort import known_at
+from pipelines.delivery.manifest import MANIFEST_NAME
 from pipelines.delivery.publish import current
 from pipelines.errors import Refused
 from pipelines.settings import Settings
@@ -20,7 +21,8 @@ def is_over(settings: Settings, night: pd.Timestamp, now: datetime) -> bool:
 def is_delivered(settings: Settings, night: pd.Timestamp) -> bool | None:
     """Whether scores of a night are in force; None where its pointer cannot be read, so that nobody can tell."""
     try:
-        return current(settings.deliveries_folder, night) is not None
+        folder = current(settings.deliveries_folder, night)
+        return folder is not None and (folder / MANIFEST_NAME).is_file()
     except (Refused, OSError):
         return None
 

@@ -16,7 +16,8 @@ import pandas as pd
 from pipelines import locks
 from pipelines.delivery import erasure, manifest
 from pipelines.delivery.contract import COLUMNS, KEY, DeliveryContext, score_ids, short_hash
-from pipelines.delivery.publish import Withdrawn, publish, read_scores, run_in_force
+from pipelines.delivery.nights import age, chain, nights, run_in_force, runs
+from pipelines.delivery.publish import Withdrawn, publish, read_scores
 from pipelines.errors import Refused
 
 PREFIX = "withdrawn-"
@@ -30,22 +31,16 @@ def tokens_told(root: Path) -> set[str]:
     One that was placed by a killed run and never put in force told nobody.
     """
     told: set[str] = set()
-    for night in {folder.parent for folder in erasure.folders(root)}:
-        try:
-            run_id = run_in_force(night)
-            while run_id is not None and (night / run_id).is_dir():
-                body = manifest.read(night / run_id)
-                told.update(body.get("withdrawn", ()))
-                run_id = body["supersedes"]
-        except Refused:
-            continue  # damaged; whoever verifies it is told
+    for night in nights(root):
+        with suppress(Refused):  # damaged; whoever verifies it is told
+            told.update(token for body in chain(night) for token in body.get("withdrawn", ()))
     return told
 
 
 def runs_telling(root: Path, tokens: Collection[str]) -> list[str]:
     """Deliveries whose notice tells of any of the tokens, oldest night first."""
     found = []
-    for folder in erasure.folders(root):
+    for folder in runs(root):
         with suppress(Refused):
             found += [folder.name] if set(tokens) & set(manifest.read(folder).get("withdrawn", ())) else []
     return found
@@ -84,15 +79,15 @@ def publish_notice(
         roster_size=rows["subject_id"].nunique() + len(labels),
         supersedes=folder.name,
     )
-    deleted = [name for each in erasure.folders(root) for name in erasure.assessment_ids(each, tokens)]
+    deleted = [name for each in runs(root) for name in erasure.assessment_ids(each, tokens)]
     made = _stacked(rows, _notices(grid, held, labels, context), context)
     return publish(root, made, context, Withdrawn(tuple(used), tuple(deleted)), fence)
 
 
 def _newest(root: Path) -> Path:
     """The delivery in force of the newest night."""
-    nights = sorted({folder.parent for folder in erasure.folders(root)}, reverse=True)
-    found = next((night / run_id for night in nights if (run_id := run_in_force(night)) is not None), None)
+    newest_first = reversed(nights(root))
+    found = next((night / run_id for night in newest_first if (run_id := run_in_force(night)) is not None), None)
     if found is None:
         raise Refused("No delivery is in force, so that none can tell consumers who withdrew.")
     return found
@@ -101,17 +96,13 @@ def _newest(root: Path) -> Path:
 def _last_rows(root: Path, tokens: Mapping[str, str]) -> pd.DataFrame:
     """Each subject's rows in the newest delivery that has any: of the run in force if it does."""
     last: dict[str, pd.DataFrame] = {}
-    for folder in sorted(erasure.folders(root), key=_age):
+    for folder in sorted(runs(root), key=age):
         try:
             rows = erasure.rows_held(folder)
         except Refused:
             continue
         last.update(dict(iter(rows[rows["subject_id"].isin(tokens)].groupby("subject_id"))))
     return pd.concat(last.values(), ignore_index=True) if last else pd.DataFrame(columns=erasure.HELD)
-
-
-def _age(folder: Path) -> tuple[str, bool, str]:
-    return folder.parent.name, run_in_force(folder.parent) == folder.name, folder.name
 
 
 def _rows(folder: Path, body: dict[str, object], spare: pd.DataFrame | None) -> pd.DataFrame:

@@ -23,7 +23,8 @@ from pipelines import durable
 from pipelines.delivery import csv, fhir, manifest, parquet
 from pipelines.delivery.contract import KEY
 from pipelines.delivery.manifest import MANIFEST_NAME, DeliveredFile
-from pipelines.delivery.publish import PlannedFile, point, run_in_force, written
+from pipelines.delivery.nights import run_in_force
+from pipelines.delivery.publish import PlannedFile, point, written
 from pipelines.delivery.verify import verify_files
 from pipelines.errors import Refused
 
@@ -44,7 +45,8 @@ class Erased:
 
 
 def folders(root: Path) -> list[Path]:
-    """Every published delivery below a folder, oldest night first."""
+    """Every delivery below a folder, oldest night first; copies that somebody laid beside the nights too, for who withdrew must
+    not be in them either."""
     return sorted(p.parent for p in root.glob(f"*/*/{MANIFEST_NAME}") if not p.parent.name.startswith("."))
 
 

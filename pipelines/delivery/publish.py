@@ -22,10 +22,10 @@ from pipelines import durable, locks
 from pipelines.delivery import contract, csv, fhir, manifest, parquet
 from pipelines.delivery.contract import DeliveryContext
 from pipelines.delivery.manifest import MANIFEST_NAME, DeliveredFile
+from pipelines.delivery.nights import POINTER_NAME, last_runs, run_in_force
 from pipelines.delivery.verify import verify_files
 from pipelines.errors import Fault, Refused
 
-POINTER_NAME = "latest.json"
 LOCK_NAME = ".publish.lock"
 UNFINISHED = ".unfinished-"
 SWEPT = f"{UNFINISHED}swept-"
@@ -81,23 +81,24 @@ def in_place_of(root: Path, context: DeliveryContext) -> DeliveryContext:
     """The context of a run as it may be put in force now: with the run that it supersedes, which is part of its identity.
 
     The same inputs as those of the run in force are that run. Those of an earlier one are another run: consumers and sinks
-    know the earlier one as superseded, for good.
+    know the earlier one as superseded, for good. Where the pointer is gone, the run that no other one supersedes was in force;
+    where that could be several, this is another run than all of them.
     """
     night = root / context.night
-    former = run_in_force(night)
-    if former is None:
+    last = last_runs(night)
+    if not last:
         return context
-    same = replace(context, supersedes=_named_by(night / former))
-    return same if same.run_id == former else replace(context, supersedes=former)
+    same = replace(context, supersedes=_named_by(night / last[0]))
+    return same if last == [same.run_id] else replace(context, supersedes=last[0])
 
 
 def _superseded(night: Path, context: DeliveryContext) -> str | None:
     """What a run supersedes: as it says itself, if it was published before and can be read."""
-    in_force, folder = run_in_force(night), night / context.run_id
+    last, folder = last_runs(night), night / context.run_id
     if not folder.exists():
-        return context.supersedes if in_force == context.run_id else in_force
+        return run_in_force(night) or context.supersedes
     before = _named_by(folder) or context.supersedes
-    if in_force not in (context.run_id, before):
+    if context.run_id not in last and before not in last:
         raise Fault(
             "This run was superseded since it was published, and cannot come back under the same name; nothing was changed. Put "
             "what it takes the place of into its context (`in_place_of`)."
@@ -175,22 +176,6 @@ def sweep(root: Path) -> None:
         shutil.rmtree(away)
 
 
-def run_in_force(night: Path) -> str | None:
-    """The run that a night's pointer names; none if the night was never published.
-
-    Raises:
-        Refused: the pointer is damaged.
-    """
-    try:
-        return str(json.loads((night / POINTER_NAME).read_bytes())["run_id"])
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise Refused(
-            f"`{POINTER_NAME}` of the night of {night.name} is damaged. Remove it and score that night again."
-        ) from error
-
-
 def _write(
     unfinished: Path, rows: pd.DataFrame, context: DeliveryContext, supersedes: str | None, withdrawn: Withdrawn
 ) -> Path:
@@ -258,8 +243,8 @@ def written(folder: Path, plan: PlannedFile) -> DeliveredFile:
 def _place(unfinished: Path, folder: Path) -> None:
     """Rename the finished folder into place; if the run was published before and is whole, it must have been the same."""
     if folder.exists() and verify_files(folder).faults:
-        # Whoever comes between finds no delivery, instead of a damaged one.
-        folder.rename(unfinished.with_name(f"{folder.name}-damaged"))
+        _mend(unfinished, folder)
+        return
     if not folder.exists():
         unfinished.rename(folder)
         durable.sync_folder(folder.parent)
@@ -273,12 +258,23 @@ def _place(unfinished: Path, folder: Path) -> None:
         )
 
 
+def _mend(unfinished: Path, folder: Path) -> None:
+    """Put the files of a damaged delivery anew; its old manifest, which knows what the run superseded, stays until the last."""
+    away = unfinished.with_name(f"{folder.name}-damaged")
+    away.mkdir()
+    for path in [path for path in folder.iterdir() if path.name != MANIFEST_NAME]:
+        path.rename(away / path.name)
+    for path in sorted(unfinished.iterdir(), key=lambda path: path.name == MANIFEST_NAME):
+        path.rename(folder / path.name)
+    durable.sync_folder(folder)
+
+
 def point(night: Path, folder: Path, own: Path) -> None:
     """Put the folder in force, by way of the hidden folder of this run; nothing is written where it already is."""
     seal = manifest.read(folder)[manifest.SEAL]
     pointer = {"run_id": folder.name, "folder": folder.name, manifest.SEAL: seal}
     content, path = (json.dumps(pointer, indent=2) + "\n").encode(), night / POINTER_NAME
-    if run_in_force(night) is None or path.read_bytes() != content:
+    if not path.exists() or path.read_bytes() != content:
         fresh = own / POINTER_NAME
         durable.write(fresh, [content])
         fresh.rename(path)

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.delivery import contract, manifest, parquet
-from pipelines.delivery.erasure import folders, rows_held
-from pipelines.delivery.publish import run_in_force
+from pipelines.delivery.erasure import rows_held
+from pipelines.delivery.nights import age, runs
 from pipelines.delivery.verify import verify
 from pipelines.errors import Refused
 from pipelines.raw_rows import sql_list
@@ -44,24 +44,13 @@ def find(root: Path, score_id: str) -> Search:
     Raises:
         Refused: the delivery that has it is damaged, or holds no Parquet, so that the row cannot be read as it was typed.
     """
-    newest_first = sorted(folders(root), key=_age, reverse=True)
+    newest_first = sorted(runs(root), key=age, reverse=True)
     holding = {folder for folder in newest_first if not (folder / parquet.NAME).is_file() and _holds(folder, score_id)}
     holding |= set(_with_it([folder for folder in newest_first if (folder / parquet.NAME).is_file()], score_id))
     for folder in newest_first:
         if folder in holding:
             return Search(_read(folder, score_id))
     return Search(None, sum(_is_damaged(folder) for folder in newest_first))
-
-
-def _age(folder: Path) -> tuple[str, bool, str]:
-    return folder.parent.name, _run(folder.parent) == folder.name, folder.name
-
-
-def _run(night: Path) -> str | None:
-    try:
-        return run_in_force(night)
-    except Refused:
-        return None
 
 
 def _with_it(searched: list[Path], score_id: str) -> Iterator[Path]:
@@ -106,7 +95,8 @@ def _read(folder: Path, score_id: str) -> Delivered:
         )
     rows = pq.read_table(path, page_checksum_verification=True, filters=[("score_id", "=", score_id)])
     (row,) = rows.cast(contract.SCHEMA).to_pylist()
-    return Delivered(row, manifest.read(folder), _run(folder.parent) == folder.name)
+    _, is_in_force, _ = age(folder)
+    return Delivered(row, manifest.read(folder), is_in_force)
 
 
 def _is_damaged(folder: Path) -> bool:

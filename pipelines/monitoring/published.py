@@ -4,8 +4,7 @@ Each delivery is read once, verified, and its rows put beside those of other nig
 withdrawal reaches like any other with subjects in it.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +15,8 @@ from models.monitoring import counts
 from models.monitoring.agreement import COMPARED_DAYS
 from pipelines import by_night
 from pipelines.by_night import NIGHT
-from pipelines.delivery.publish import read_scores, run_in_force
+from pipelines.delivery.nights import nights, run_in_force
+from pipelines.delivery.publish import read_scores
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.lake import Lake
@@ -43,14 +43,18 @@ def follow(installation: Installation, night: str) -> list[str]:
     first = last - reach(installation)
     stored = by_night.between(lake, TABLE, SCHEMA, first, last)
     taken_in = dict(stored.drop_duplicates(NIGHT).set_index(NIGHT)["run_id"]) if len(stored) else {}
-    root, unreadable = installation.settings.deliveries_folder, []
-    for at, run_id in _in_force(root, first, last):
-        if taken_in.get(at) == run_id:
+    unreadable = []
+    for folder in nights(installation.settings.deliveries_folder):
+        if not f"{first:%Y-%m-%d}" <= folder.name <= night:
             continue
+        at = pd.Timestamp(folder.name).as_unit("us")
         try:
-            rows = _rows(root / f"{at:%Y-%m-%d}" / run_id, installation.settings.alert_horizons)
+            run_id = run_in_force(folder)
+            if run_id is None or taken_in.get(at) == run_id:
+                continue
+            rows = _rows(folder / run_id, installation.settings.alert_horizons)
         except Refused:
-            unreadable.append(f"{at:%Y-%m-%d}")
+            unreadable.append(folder.name)
             continue
         put(lake, at, rows)
     if any(at < first for at in _nights(lake)):
@@ -93,7 +97,8 @@ def below(root: Path, horizons: Mapping[str, int]) -> pd.DataFrame:
     Raises:
         Refused: a delivery is damaged, or of an earlier contract.
     """
-    found = [_rows(root / f"{at:%Y-%m-%d}" / run_id, horizons) for at, run_id in _in_force(root, None, None)]
+    in_force = [(night, run_id) for night in nights(root) if (run_id := run_in_force(night)) is not None]
+    found = [_rows(night / run_id, horizons) for night, run_id in in_force]
     return (
         pd.concat(found, ignore_index=True)
         if found
@@ -104,14 +109,6 @@ def below(root: Path, horizons: Mapping[str, int]) -> pd.DataFrame:
 def reach(installation: Installation) -> pd.Timedelta:
     """How far back published scores are kept."""
     return pd.Timedelta(days=WATCHED_DAYS + max(installation.settings.alert_horizons.values()))
-
-
-def _in_force(root: Path, first: pd.Timestamp | None, last: pd.Timestamp | None) -> Iterator[tuple[pd.Timestamp, str]]:
-    """Nights that were published, and the run in force for each."""
-    for folder in sorted(root.glob("[0-9]*-[0-9]*-[0-9]*")):
-        at, run_id = pd.Timestamp(date.fromisoformat(folder.name)).as_unit("us"), run_in_force(folder)
-        if run_id is not None and (first is None or at >= first) and (last is None or at <= last):
-            yield at, run_id
 
 
 def _rows(folder: Path, horizons: Mapping[str, int]) -> pd.DataFrame:

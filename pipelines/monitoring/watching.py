@@ -16,7 +16,7 @@ from models.monitoring.signals import DECAY, Signal
 from models.outcomes import Outcome
 from pipelines import engineering
 from pipelines.by_night import NIGHT
-from pipelines.delivery.publish import run_in_force
+from pipelines.delivery.nights import run_in_force
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.monitoring import past, published, record, retraining, silence, store, turnout

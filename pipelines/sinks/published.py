@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.delivery import manifest
-from pipelines.delivery.erasure import folders
-from pipelines.delivery.publish import run_in_force
+from pipelines.delivery.nights import chain, manifests, nights
 from pipelines.errors import Refused
 
 
@@ -52,7 +51,7 @@ def stock(root: Path) -> Stock:
     """What lies in a folder of deliveries. One that was placed by a killed run and never put in force is left out."""
     found: list[Published] = []
     damaged: list[str] = []
-    for night in sorted({folder.parent for folder in folders(root)}):
+    for night in nights(root):
         try:
             found.extend(_in_order(night))
         except Refused:
@@ -61,12 +60,13 @@ def stock(root: Path) -> Stock:
 
 
 def _in_order(night: Path) -> Iterator[Published]:
-    """A night's deliveries from the first to the one in force."""
-    chain: list[dict[str, Any]] = []
-    run_id = run_in_force(night)
-    while run_id is not None and (night / run_id).is_dir():
-        chain.append(manifest.read(night / run_id))
-        run_id = chain[-1]["supersedes"]
-    runs = [str(body["run_id"]) for body in chain]
-    for place in reversed(range(len(chain))):
-        yield Published(night / runs[place], chain[place], tuple(runs[:place]))
+    """A night's deliveries to the one in force: from the first, or from the one after a damaged one."""
+    bodies = chain(night)
+    runs = [str(body["run_id"]) for body in bodies]
+    if bodies and bodies[-1]["supersedes"] is not None:
+        # Those before it are out of reach, but whom a notice among them names must go from every sink.
+        for run_id, body in manifests(night).items():
+            if run_id not in runs and body.get("withdrawn"):
+                yield Published(night / run_id, body, tuple(runs))
+    for place in reversed(range(len(bodies))):
+        yield Published(night / runs[place], bodies[place], tuple(runs[:place]))

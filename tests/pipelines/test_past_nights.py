@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from models.errors import ModelsError
 from pipelines import alert_simulation, late, night_status, past_nights
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
@@ -268,19 +269,6 @@ def test_horizons_that_the_champion_was_not_trained_for_are_refused_wherever_it_
     assert told[NIGHTS[2]].startswith("not delivered again: ")
     assert why in told[NIGHTS[2]]
     assert content(copy / ".state" / "deliveries") == before
-
-
-def test_late_nights_of_before_an_outcome_was_declared_are_delivered_again_without_it(home, tmp_path):
-    """Only what scored then scores again: a second outcome has no model of those nights."""
-
-    def second(settings: dict) -> None:
-        settings["outcomes"]["relapse"] = settings["outcomes"]["crisis"]
-
-    copy = declared_otherwise(copied(home, tmp_path), second)
-    take_in_late(copy, someone_scored(copy))
-    told = late.redeliver(Installation(load_settings(copy / "own.yaml")), "2026-06-27")
-    rows = read_scores(copy / ".state" / "deliveries" / NIGHTS[2] / told[NIGHTS[2]])
-    assert set(rows["outcome"]) == {"crisis"}
 
 
 def test_a_corrected_time_zone_gives_a_run_that_supersedes(home, tmp_path):
