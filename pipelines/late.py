@@ -141,10 +141,11 @@ def _has_rows_by(lake: Lake, table: str, ingest_ids: tuple[str, ...], known_at: 
 
 def _again_if_it_can(installation: Installation, of: _Delivered) -> str:
     """Deliver a night as it is known by now; the run that is in force then, or why it stays as it is. Tonight goes on."""
+    # A registry that is away, too: tonight is scored from the cache, past nights wait.
+    obstacles: tuple[type[Exception], ...] = (Fault, *shadow.obstacles())
     try:
         return _again(installation, of)
-    # A registry that is away, too: tonight is scored from the cache, past nights wait.
-    except (Fault, *shadow.obstacles()) as error:
+    except obstacles as error:
         # Whoever was superseded does not go on.
         installation.lease.check()
         return f"{STAYS}: {error if isinstance(error, Fault) else shadow.in_words(error)}"

@@ -8,6 +8,7 @@ from features.calendar import DAY
 from pipelines import night_record
 from pipelines.cohort import known_at
 from pipelines.delivery.manifest import MANIFEST_NAME
+from pipelines.delivery.nights import POINTER_NAME, nights
 from pipelines.delivery.publish import current
 from pipelines.errors import Refused
 from pipelines.settings import Settings
@@ -42,7 +43,8 @@ def nights_due(settings: Settings, now: datetime) -> list[str]:
     refused and told, the others go on. None is earlier than the first night that was ever delivered: before it nobody was waiting.
     """
     last = tonight(settings, now)
-    first = min((of.parent.name for of in settings.deliveries_folder.glob("[0-9]*/latest.json")), default=str(last))
+    delivered = (night.name for night in nights(settings.deliveries_folder) if (night / POINTER_NAME).exists())
+    first = next(delivered, f"{last:%Y-%m-%d}")
     earlier = [last - back * DAY for back in range(settings.night.catch_up_nights, 0, -1)]
     missed = [night for night in earlier if f"{night:%Y-%m-%d}" >= first and not is_delivered(settings, night)]
     return [f"{night:%Y-%m-%d}" for night in (*missed, last)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.delivery import manifest
-from pipelines.delivery.publish import POINTER_NAME, run_in_force
+from pipelines.delivery.nights import nights, run_in_force
 from pipelines.errors import Refused
 
 # What an entry of the audit log about a delivery is called.
@@ -45,7 +45,7 @@ def cut_off(root: Path, recorded: Collection[str], but: Collection[str]) -> list
         but: nights that are not looked at.
     """
     found = []
-    for night in sorted(path.parent for path in root.glob(f"[0-9]*/{POINTER_NAME}")):
+    for night in nights(root):
         # Of a damaged pointer whoever looks at that night is told.
         with suppress(Refused):
             run = None if night.name in but else run_in_force(night)

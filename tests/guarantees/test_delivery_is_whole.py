@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -158,6 +159,36 @@ def test_a_delivery_that_was_damaged_is_put_back_by_the_same_run(tmp_path, is_go
         publish(tmp_path, killed.night(of), of)
         assert verify(current(tmp_path, killed.AS_OF)).is_whole
         assert content(tmp_path) == before or name == MANIFEST_NAME
+
+
+def put(root: Path, inputs: str) -> None:
+    """Publish the night of these inputs as a command does."""
+    of = in_place_of(root, killed.context(inputs))
+    publish(root, killed.night(of), of)
+
+
+def test_a_delivery_that_is_being_put_back_can_be_cut_off(tmp_path, monkeypatch):
+    """At any rename: the next time the same run is put back, the same bytes, for its manifest tells what it superseded."""
+    for inputs in ("old", "new"):
+        put(tmp_path / "whole", inputs)
+    before, renamed, step, is_cut_off = content(tmp_path / "whole"), Path.rename, 0, True
+    while is_cut_off:
+        root, left, step = tmp_path / f"{step}", iter(range(step)), step + 1
+        shutil.copytree(tmp_path / "whole", root)
+        harmed(root, parquet.NAME, is_gone=False)
+
+        def rename(path: Path, target: Path, left=left) -> Path:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return renamed(path, target)
+
+        with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+            patched.setattr(Path, "rename", rename)
+            put(root, "new")
+            is_cut_off = False
+        put(root, "new")
+        assert content(root) == before, step
+    assert step > len(list(current(root, killed.AS_OF).iterdir()))
 
 
 def test_a_night_that_comes_back_to_earlier_inputs_is_another_run(tmp_path):

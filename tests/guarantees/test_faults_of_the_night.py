@@ -22,7 +22,8 @@ from typer.testing import CliRunner
 
 from pipelines import night
 from pipelines.cli.main import app
-from pipelines.delivery.publish import POINTER_NAME, current, read_scores
+from pipelines.delivery.nights import POINTER_NAME
+from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
 from pipelines.errors import Refused
 from pipelines.installation import Installation

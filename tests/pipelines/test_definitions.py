@@ -124,7 +124,8 @@ def test_nights_that_were_missed_are_run_too(delivered: list[str], due: list[str
 
 def point(settings: Settings, night: str, content: str = '{"run_id": "a"}') -> None:
     """Put a pointer to a night's delivery in place."""
-    (settings.deliveries_folder / night).mkdir(parents=True)
+    (settings.deliveries_folder / night / "a").mkdir(parents=True)
+    (settings.deliveries_folder / night / "a" / "manifest.json").touch()
     (settings.deliveries_folder / night / "latest.json").write_text(content)
 
 
@@ -163,11 +164,12 @@ def test_the_model_is_retrained_on_the_first_night_of_a_month(zone: str, cutoff:
 
 
 @pytest.mark.parametrize("night", ["2026-07-04", "2026-07-06", "2026-07-10"])
-def test_a_damaged_pointer_stops_no_other_night(night: str, tmp_path):
+@pytest.mark.parametrize("damage", ["{", '{"run_id": "b"}'])
+def test_a_damaged_pointer_stops_no_other_night(night: str, damage: str, tmp_path):
     """A night of which nobody can tell whether it is delivered is due, that it be told; the missed ones and tonight's are too."""
     outcomes = {"crisis": {"events": ["panic"], "horizons_days": [7]}}
     settings = settings_from({"outcomes": outcomes, "night": {"catch_up_nights": 6}}, tmp_path)
-    for of, content in (("2026-07-05", '{"run_id": "a"}'), ("2026-07-07", '{"run_id": "a"}'), (night, "{")):
+    for of, content in (("2026-07-05", '{"run_id": "a"}'), ("2026-07-07", '{"run_id": "a"}'), (night, damage)):
         point(settings, of, content)
     due = nights_due(settings, datetime.datetime(2026, 7, 10, 4, 30, tzinfo=datetime.UTC))
     assert due == sorted({night, "2026-07-06", "2026-07-08", "2026-07-09", "2026-07-10"})

@@ -16,6 +16,7 @@ from pipelines import by_night, night_status
 from pipelines.cli import monitoring as command
 from pipelines.consent.erasure import erase_subjects
 from pipelines.defs import monitor, sensors
+from pipelines.delivery.nights import POINTER_NAME
 from pipelines.delivery.publish import publish
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -156,6 +157,18 @@ def test_a_damaged_delivery_is_left_out_and_named(installation):
     file.write_bytes(file.read_bytes()[:-10])
     assert published.follow(installation, f"{AS_OF:%Y-%m-%d}") == [f"{AS_OF:%Y-%m-%d}"]
     assert published.stored(installation, f"{AS_OF:%Y-%m-%d}").empty
+
+
+def test_a_damaged_pointer_keeps_no_other_night_from_being_watched(installation):
+    """It is named where it is looked back on, and of no account where it is not; a copy of a night is none."""
+    deliver(installation)
+    root, at = installation.settings.deliveries_folder, f"{AS_OF:%Y-%m-%d}"
+    shutil.copytree(root / at, root / f"{at}-backup")
+    for other in ("2026-06-01", "2025-06-01"):
+        (root / other).mkdir()
+        (root / other / POINTER_NAME).write_text("{")
+    assert published.follow(installation, at) == ["2026-06-01"]
+    assert published.stored(installation, at)["as_of_date"].unique().tolist() == [AS_OF]
 
 
 def test_a_model_that_shuffles_people_is_told_on_its_first_night_and_named(installation):

@@ -268,7 +268,8 @@ def test_what_a_night_counts_can_be_told(installation, told):
 def point(installation, content: str) -> None:
     """Put a pointer to the night's delivery in place."""
     folder = installation.settings.deliveries_folder / NIGHT
-    folder.mkdir(parents=True)
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "manifest.json").touch()
     (folder / "latest.json").write_text(content)
 
 
@@ -282,7 +283,7 @@ def test_what_fails_after_the_scores_are_out_makes_no_night_without_scores(insta
     assert [notice.level for notice in told] == ["amber"]
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", ""])
+@pytest.mark.parametrize("damage", ["{", "[]", "", '{"run_id": "b"}'])
 def test_a_damaged_pointer_hides_no_failure(damage, installation, told):
     """Nobody can tell whether scores are in force: the night is red and told, and its own error goes on to whoever asked."""
     point(installation, damage)

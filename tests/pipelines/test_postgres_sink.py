@@ -14,6 +14,8 @@ import pytest
 from pipelines.consent.notice import publish_notice
 from pipelines.delivery import contract
 from pipelines.delivery.erasure import erase_everywhere
+from pipelines.delivery.manifest import MANIFEST_NAME
+from pipelines.delivery.nights import POINTER_NAME
 from pipelines.delivery.publish import alone_in, current, read_scores
 from pipelines.errors import Refused
 from pipelines.sink_sections import Postgres
@@ -126,6 +128,65 @@ def test_a_night_that_comes_back_to_earlier_inputs_is_in_the_sink_as_it_is_in_fo
         in_force = publish_night(root, NIGHTS[0], inputs).name
         assert bring(root, dsn).deliveries_brought == 1
         assert ask(dsn, "SELECT DISTINCT run_id FROM latest_scores") == [(in_force,)]
+
+
+@pytest.mark.parametrize("again", ["a", "b", "new"])
+def test_a_night_whose_pointer_was_lost_is_in_the_sink_as_it_is_in_force(root, dsn, again):
+    """As after `latest.json` was damaged and removed: with whatever inputs the night is scored then, no superseded run comes back."""
+    for inputs in ("a", "b", "a"):
+        last = publish_night(root, NIGHTS[0], inputs)
+        bring(root, dsn)
+    (last.parent / POINTER_NAME).unlink()
+    in_force = publish_night(root, NIGHTS[0], again)
+    assert (in_force == last) == (again == "a")
+    assert bring(root, dsn).state == "up to date"
+    assert ask(dsn, "SELECT DISTINCT run_id FROM latest_scores") == [(in_force.name,)]
+    assert ask(dsn, "SELECT count(*) FROM deliveries") == [(3 if again == "a" else 4,)]
+
+
+def test_a_lost_pointer_lets_nobody_stay_who_withdrew(root, dsn):
+    """A notice that the database did not get yet reaches it after the night was scored again."""
+    publish_night(root, NIGHTS[0])
+    bring(root, dsn)
+    withdraw(root)
+    (root / NIGHTS[0] / POINTER_NAME).unlink()
+    in_force = publish_night(root, NIGHTS[0], "a", OTHERS)
+    assert bring(root, dsn).state == "up to date"
+    assert ask(dsn, "SELECT count(*) FROM scores WHERE subject_id = 'zebra-77'") == [(0,)]
+    assert ask(dsn, "SELECT count(*) FROM withdrawal_notices") == [(2,)]
+    assert ask(dsn, "SELECT DISTINCT run_id FROM latest_scores") == [(in_force.name,)]
+
+
+def harm(folder: Path) -> None:
+    """Cut a manifest's end off."""
+    path = folder / MANIFEST_NAME
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_damaged_manifest_keeps_no_night_out_for_good(root, dsn, which):
+    """One of a superseded run leaves out that run and those before it; one of the run in force is cured by another run."""
+    made = [publish_night(root, NIGHTS[0], inputs) for inputs in ("a", "b", "c")]
+    harm(made[which])
+    if which == 2:
+        assert bring(root, dsn).why == "1 night is damaged on disk. Score them again."
+    in_force = publish_night(root, NIGHTS[0], "c")
+    assert (in_force == made[2]) == (which < 2)
+    assert bring(root, dsn).state == "up to date"
+    assert ask(dsn, "SELECT DISTINCT run_id FROM latest_scores") == [(in_force.name,)]
+    assert ask(dsn, "SELECT count(*) FROM deliveries") == [(2 if which == 0 else 1,)]
+
+
+def test_who_withdrew_is_erased_though_a_later_delivery_of_the_night_is_damaged(root, dsn):
+    """The notice lies before the damaged one, and reaches the database nevertheless."""
+    publish_night(root, NIGHTS[0])
+    bring(root, dsn)
+    withdraw(root)
+    harm(publish_night(root, NIGHTS[0], "b", OTHERS))
+    in_force = publish_night(root, NIGHTS[0], "c", OTHERS)
+    assert bring(root, dsn).state == "up to date"
+    assert ask(dsn, "SELECT count(*) FROM scores WHERE subject_id = 'zebra-77'") == [(0,)]
+    assert ask(dsn, "SELECT DISTINCT run_id FROM latest_scores") == [(in_force.name,)]
 
 
 def test_a_superseding_delivery_replaces_the_old_one_and_keeps_it(root, dsn):
