@@ -2,6 +2,7 @@
 
 import datetime
 
+import pandas as pd
 import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, DefaultSensorStatus, build_schedule_context
 
@@ -9,7 +10,7 @@ from features.tables import TABLES
 from pipelines import night_record
 from pipelines.definitions import defs
 from pipelines.defs import schedules
-from pipelines.nights_due import is_in_service, nights_due
+from pipelines.nights_due import is_delivered, is_in_service, nights_due
 from pipelines.settings import Settings, load_settings, settings_from
 from tests.pipelines.small_job import ROOT
 
@@ -120,6 +121,14 @@ def test_nights_that_were_missed_are_run_too(delivered: list[str], due: list[str
         point(settings, night)
     now = datetime.datetime(2026, 7, 10, 4, 30, tzinfo=datetime.UTC)
     assert nights_due(settings, now) == due
+
+
+def test_a_night_whose_delivery_has_no_manifest_is_not_delivered(tmp_path):
+    """The pointer names a folder, but that is no delivery."""
+    settings = settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}}}, tmp_path)
+    (settings.deliveries_folder / "2026-07-09" / "a").mkdir(parents=True)
+    (settings.deliveries_folder / "2026-07-09" / "latest.json").write_text('{"run_id": "a"}')
+    assert is_delivered(settings, pd.Timestamp("2026-07-09")) is False
 
 
 def point(settings: Settings, night: str, content: str = '{"run_id": "a"}') -> None:

@@ -117,6 +117,21 @@ def test_without_a_pointer_a_notice_is_rather_superseded_than_left_out(tmp_path)
     assert tokens_told(tmp_path) == {"token"}
 
 
+@pytest.mark.parametrize("inputs", ["b", "c"])
+def test_without_a_pointer_it_is_a_new_run_where_several_could_have_been_in_force(tmp_path, inputs):
+    """Two supersede the same one, one of them killed before it was in force: neither comes back under its own name."""
+    publish_night(tmp_path, NIGHT, "a")
+    path = tmp_path / NIGHT / POINTER_NAME
+    pointer = path.read_bytes()
+    publish_night(tmp_path, NIGHT, "b")
+    path.write_bytes(pointer)
+    publish_night(tmp_path, NIGHT, "c")
+    path.unlink()
+    former = last_runs(tmp_path / NIGHT)
+    assert len(former) == 2
+    assert publish_night(tmp_path, NIGHT, inputs).name not in former
+
+
 def test_a_damaged_night_of_long_ago_keeps_no_notice_back(tmp_path):
     """Nothing of it is needed to tell consumers of the newest night who withdrew."""
     for night in (YEAR_AGO, NIGHT):
