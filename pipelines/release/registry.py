@@ -199,8 +199,8 @@ class Registry:
             return self._remembered(name, error)
         if found is None:
             raise Refused(
-                f"No champion yet for `{name}`: no model was promoted. Run `foretide train`; where the "
-                "release policy holds a model back, its report says why."
+                f"No champion yet for `{name}`: the registry has none. Run `foretide train`; its report says why the release "
+                "policy holds a model back. If one served before, restore MLflow's folder from a backup."
             )
         folder = self.fetch(found)
         is_there = self._is_stored(found)
