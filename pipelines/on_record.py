@@ -37,7 +37,8 @@ def missing(folder: Path, recorded: Collection[str]) -> list[Path]:
 
 
 def cut_off(root: Path, recorded: Collection[str], but: Collection[str]) -> list[Path]:
-    """The delivery in force of each night of which any is missing on record, oldest first; a manifest is read only of those.
+    """The delivery in force of each night of which any is missing on record, oldest first; what came before the run in force is
+    read only of those.
 
     Args:
         root: folder of all deliveries.

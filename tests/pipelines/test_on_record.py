@@ -45,11 +45,13 @@ def test_beyond_what_is_damaged_or_gone_nothing_is_looked_for(night):
 
 
 def test_a_night_is_found_however_long_ago_it_was_and_read_only_where_it_must_be(night, monkeypatch):
-    """Of any night but those left out; of one that is on record the pointer alone is read, and a damaged pointer stops nothing."""
+    """Of any night but those left out; of one that is on record no run before it is read, and a damaged pointer stops nothing."""
     damaged = night.with_name("2026-06-30")
     damaged.mkdir()
     (damaged / "latest.json").write_text("{")
     assert on_record.cut_off(night.parent, {"a"}, ()) == [night / "d"]
     assert on_record.cut_off(night.parent, {"a"}, {NIGHT}) == []
-    monkeypatch.setattr(manifest, "read", lambda folder: pytest.fail(f"{folder} was read"))
+    looked_at, read = [], manifest.read
+    monkeypatch.setattr(manifest, "read", lambda folder: looked_at.append(folder.name) or read(folder))
     assert on_record.cut_off(night.parent, {"d"}, ()) == []
+    assert set(looked_at) <= {"d"}

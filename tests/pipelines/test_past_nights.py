@@ -82,7 +82,7 @@ def test_a_backtest_of_nights_before_the_training_is_by_a_model_that_had_not_see
 
 def test_nights_that_the_lake_does_not_hold_are_refused(home):
     """In the wrong order, and beyond the newest night."""
-    assert foretide(home, "backtest", "--from", "2026-06-20", "--to", "2026-06-19")[0] == 1
+    assert foretide(home, "backtest", "--from", "2026-06-20", "--to", "2026-06-19")[0] == 2
     assert foretide(home, "backtest", "--from", "2026-06-20", "--to", "2026-09-01")[0] == 1
 
 
