@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import yaml
 
 from models.errors import ModelsError
 from pipelines import alert_simulation, late, night_status, past_nights
+from pipelines.consent.withdrawal import withdraw
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
 from pipelines.installation import Installation
 from pipelines.settings import load_settings, settings_from
+from pipelines.turn import alone
 from tests.pipelines.small_job import foretide, make_smallest_home
 
 FORETIDE = Path(sys.executable).with_name("foretide")
@@ -333,8 +336,8 @@ def test_a_delivery_that_a_notice_took_the_place_of_is_put_on_record(home, tmp_p
     with its withdrawal, and no second time."""
     copy = copied(home, tmp_path)
     first, state = killed_before_its_record(copy), copy / ".state"
-    code, _, errors = foretide(copy, "withdraw", someone_scored(copy), "--config", "own.yaml")
-    assert code == 0, errors
+    with alone(made := at(copy)):
+        withdraw(made, [someone_scored(copy)], date(2026, 6, 27))
     notice = current(state / "deliveries", pd.Timestamp("2026-06-27")).name
     assert notice != first
     declare(copy, "delivery", late_nights=0)
