@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.tables import TABLES
+from pipelines import memory
 from pipelines.door.intake import ingest
 from pipelines.door.policy import DoorPolicy, SignalLimits
 from pipelines.door.rules import rules
@@ -336,9 +337,9 @@ def test_the_note_of_verdicts_holds_counts_only(installation):
     """What is remembered of bad rows names truths and counts; no value and no subject."""
     smuggle(installation, spoilt())
     validate_table(installation, "wearable")
-    text = (installation.settings.state_folder / "validated.json").read_text()
-    assert json.loads(text)["wearable"]["verdicts"]["ingest"]["rows"] == 5
-    assert not [word for word in (*SENTINELS, "s-1") if word in text]
+    remembered = memory.recall(installation.settings.state_folder / "validated.json")
+    assert remembered["wearable"]["verdicts"]["ingest"]["rows"] == 5
+    assert not [word for word in (*SENTINELS, "s-1") if word in json.dumps(remembered)]
 
 
 def waiver(**changes) -> dict:
