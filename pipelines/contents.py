@@ -31,12 +31,11 @@ class Content:
 def of(lake: Lake, table: str) -> dict[str, Content]:
     """The content of each file of a raw table, by path."""
     places = {path.rpartition(f"/{RAW}/{table}/")[2]: path for path in lake.files(table)}
-    every = _remembered(lake)
-    known = every.get(table, {})
+    known = _remembered(lake, table)
     fresh = _looked_through(lake, {name: path for name, path in places.items() if name not in known})
     found = {name: known[name] if name in known else fresh[name] for name in places}
     if found.keys() != known.keys():
-        _remember(lake, every | {table: found})
+        _remember(lake, table, found)
     return {places[name]: content for name, content in found.items()}
 
 
@@ -112,15 +111,14 @@ def _looked_through(lake: Lake, places: Mapping[str, str]) -> dict[str, Content]
     return {name: Content(newest[name], rows[name]) for name in places}
 
 
-def _remembered(lake: Lake) -> dict[str, dict[str, Content]]:
-    told = memory.recall(_file(lake))
-    return {table: {name: Content(*of) for name, of in files.items()} for table, files in told.items()}
+def _remembered(lake: Lake, table: str) -> dict[str, Content]:
+    return {name: Content(*of) for name, of in memory.recall(_file(lake)).get(table, {}).items()}
 
 
-def _remember(lake: Lake, every: Mapping[str, Mapping[str, Content]]) -> None:
-    told = {table: {name: (of.received_at, dict(of.rows)) for name, of in sorted(files.items())}
-            for table, files in sorted(every.items()) if files}  # fmt: skip
-    memory.remember(_file(lake), told)
+def _remember(lake: Lake, table: str, found: Mapping[str, Content]) -> None:
+    told = {name: (of.received_at, dict(of.rows)) for name, of in sorted(found.items())}
+    every = memory.recall(_file(lake)) | {table: told}
+    memory.remember(_file(lake), {name: files for name, files in sorted(every.items()) if files})
 
 
 def _file(lake: Lake) -> Path:

@@ -8,7 +8,7 @@ door's affair (`door/`); the SQL over raw rows is `raw_rows`.
 
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -210,15 +210,15 @@ class Lake:
         if self._lock is not None:
             self._lock.replace(mark, text.encode())
 
-    def load(self, name: str) -> pd.DataFrame:
-        """A derived table; rows come as they were stored. KeyError if it was never stored whole."""
+    def load(self, name: str, columns: Collection[str] = ()) -> pd.DataFrame:
+        """A derived table, whole or some of its columns; rows come as they were stored. KeyError if never stored whole."""
         delta = self._open(self.derived(name))
         if delta is None or self.derived_version(name) is None:
             raise KeyError(name)
         connection = self.connection()
         connection.execute("SET preserve_insertion_order = true")
         scan = f"read_parquet({sql_list(sorted(delta.file_uris()))}, hive_partitioning = false)"
-        frame = connection.sql(f"SELECT * FROM {scan}").df()
+        frame = connection.sql(f"SELECT {', '.join(columns) or '*'} FROM {scan}").df()
         days = frame.select_dtypes("datetime").columns
         return frame.astype(dict.fromkeys(days, "datetime64[us]"))
 

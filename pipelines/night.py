@@ -23,7 +23,7 @@ from pipelines.release.reporting import serving
 from pipelines.reports import alerts as alerts_page
 from pipelines.reports import feedback as feedback_page
 from pipelines.reports.data_page import write_data_page
-from pipelines.reports.nightly import count_rows, write_nightly
+from pipelines.reports.nightly import COUNTED, count_rows, write_nightly
 from pipelines.reports.site import Context, write_index
 from pipelines.scoring import Basis
 from pipelines.training.provenance import code_version, dataset_name
@@ -54,7 +54,7 @@ def score(installation: Installation, night: str) -> Counts:
     """
     of, lake = scoring.basis(installation, night), installation.lake
     if lake.derived_version("scores") == of.context.run_id:
-        rows = lake.load("scores")
+        rows = lake.load("scores", ["status"])
     else:
         folder = _in_force(installation, of.context)
         rows = decide(of, scoring.stored_matrices(installation)) if folder is None else read_scores(folder)
@@ -144,7 +144,7 @@ def report(installation: Installation, night: str) -> Counts:
     """Write the page that says how the night went: counts only."""
     of = scoring.basis(installation, night)
     status = night_status.conclude(installation, night)
-    write_page(of, installation.lake.load("scores"), status)
+    write_page(of, installation.lake.load("scores", sorted({*alerts_page.TOLD_OF, *COUNTED})), status)
     report_data(installation, night, installation.lake.load("plausibility_counts"))
     return {"status": status.level, "reasons": len(status.reasons)}
 

@@ -8,6 +8,9 @@ from pipelines.delivery.contract import ALERTS, TIERS
 from pipelines.delivery.standing import WAITS
 from pipelines.reports import words
 
+# What of delivered rows is told here.
+TOLD_OF = ("subject_id", "outcome", "tier", "alert", "action", "reason_codes")
+
 
 @dataclass(frozen=True)
 class TierNight:
@@ -31,23 +34,22 @@ def of_night(scores: pd.DataFrame) -> dict[str, AlertsNight]:
     """By outcome what the night's delivered rows say of alerts.
 
     Args:
-        scores: delivered rows (`subject_id, outcome, tier, alert, action, reason_codes`).
+        scores: delivered rows (columns `TOLD_OF`).
     """
     subjects = scores.drop_duplicates(["subject_id", "outcome"])
+    subjects = subjects.assign(waits=[WAITS in reasons for reasons in subjects["reason_codes"]])
     return {str(name): _of_outcome(rows) for name, rows in subjects.groupby("outcome", sort=True)}
 
 
 def _of_outcome(rows: pd.DataFrame) -> AlertsNight:
-    waiting = sum(WAITS in reasons for reasons in rows["reason_codes"])
     lines = [line for tier in TIERS for line in _of_tier(rows[rows["tier"] == tier], tier)]
-    return AlertsNight(tuple(lines), words.count(waiting))
+    return AlertsNight(tuple(lines), words.count(rows["waits"].sum()))
 
 
 def _of_tier(rows: pd.DataFrame, tier: str) -> list[TierNight]:
     """A line for each step of care: who waits and stands in no tier has one of their own, and comes last."""
     steps = rows["action"].fillna(words.DASH)
-    waits = pd.Series([WAITS in reasons for reasons in rows["reason_codes"]], index=rows.index, dtype=bool)
-    in_order = sorted(set(steps), key=lambda step: (bool(waits[steps == step].all()), step))
+    in_order = sorted(set(steps), key=lambda step: (bool(rows.loc[steps == step, "waits"].all()), step))
     return [_line(tier, step, rows[steps == step]) for step in in_order] or [_line(tier, words.DASH, rows)]
 
 

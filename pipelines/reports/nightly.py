@@ -22,6 +22,8 @@ STATUSES = {
     "withheld": "Withheld by policy",
     "consent_withdrawn": "Consent withdrawn",
 }
+# Of delivered rows, what subjects are counted by.
+COUNTED = ("outcome", "horizon_days", "status", "tier")
 # Where the status stands on a page.
 SECTION = re.compile(r'<section id="status".*?</section>', re.DOTALL)
 
@@ -44,11 +46,11 @@ class Serving:
 def count_rows(scores: pd.DataFrame) -> pd.DataFrame:
     """How many subjects each status and tier holds.
 
-    Grain in: one delivered row (outcome, horizon_days, status, tier). Grain out: outcome x horizon_days x status x
+    Grain in: one delivered row (columns `COUNTED`). Grain out: outcome x horizon_days x status x
     tier, with n_subjects; the tier of a row without a score is empty.
     """
-    keys = ["outcome", "horizon_days", "status", "tier"]
-    return scores.assign(tier=scores["tier"].fillna("")).groupby(keys).size().rename("n_subjects").reset_index()
+    counted = scores.assign(tier=scores["tier"].fillna(""))
+    return counted.groupby(list(COUNTED)).size().rename("n_subjects").reset_index()
 
 
 def write_nightly(

@@ -18,7 +18,7 @@ import yaml
 from deltalake import DeltaTable
 from typer.testing import CliRunner
 
-from pipelines import scrubbing
+from pipelines import memory, scrubbing
 from pipelines.cli.main import app
 from pipelines.consent.tombstones import Tombstones
 from pipelines.delivery.publish import read_scores
@@ -280,7 +280,7 @@ def test_what_a_night_wrote_is_looked_at_by_the_same_night(home):
     code, answer, said = foretide(home, "score", "--as-of", NEXT)
     assert code == 0, (answer, said)
     root = home / ".state" / "lake"
-    looked_at = set(json.loads((root / "derived" / "digests.json").read_bytes())[1])
+    looked_at = set(memory.recall(root / "derived" / "digests.json"))
     assert looked_at == set(_counted(root))
 
 
