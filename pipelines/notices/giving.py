@@ -1,11 +1,13 @@
 """Gives a notice to every channel, and whatever waits from before."""
 
+from collections import Counter
+
 from pipelines.installation import Installation
 from pipelines.notices.channels import Channel, NotTold, attempt, channels
 from pipelines.notices.notice import Notice
 from pipelines.notices.outbox import Letter, Outbox, Taken
 
-# One call sends so many notices by a channel; what is left waits for the next. A channel that fails once is left alone.
+# One call tries so many notices by a channel; what is left waits for the next.
 LETTERS_AT_ONCE = 20
 # For how long another process that gives notices is waited for: it may be stopped, or its channels slow.
 WAIT_S = 60.0
@@ -18,9 +20,9 @@ UNREADABLE = (
 def give(installation: Installation, notice: Notice, wait_s: float = WAIT_S) -> list[str]:
     """Hand a notice to every configured channel, and say in words which could not be reached.
 
-    The same notice twice is told once. What could not be sent is sent at the next call; a notice that cannot be read is set
-    aside. Never raises for a channel, nor for a disk that takes no more, beside which it is sent all the same. Waits for
-    another process no longer than `wait_s`.
+    The same notice twice is told once. What could not be sent is sent at the next call, after that one's own; a notice that cannot
+    be read is set aside. Never raises for a channel, nor for a disk that takes no more, beside which it is sent all the same. Waits
+    for another process no longer than `wait_s`.
     """
     settings = installation.settings
     outbox = Outbox(settings.notices_folder)
@@ -30,7 +32,7 @@ def give(installation: Installation, notice: Notice, wait_s: float = WAIT_S) -> 
                 # First of all: it may be this very notice.
                 damaged = outbox.set_aside()
                 outbox.put(notice)
-                return [*([UNREADABLE.format(damaged)] if damaged else []), *_send(outbox, channels(settings))]
+                return [*([UNREADABLE.format(damaged)] if damaged else []), *_send(outbox, channels(settings), notice)]
         except Taken:
             outbox.put(notice)
             return [TAKEN]
@@ -49,21 +51,26 @@ def _tell(notice: Notice, declared: list[Channel]) -> list[str]:
     return untold
 
 
-def _send(outbox: Outbox, declared: list[Channel]) -> list[str]:
-    """Send what waits; in sentences, what could not be sent."""
+def _send(outbox: Outbox, declared: list[Channel], given: Notice) -> list[str]:
+    """Send the notice that is given, then what waits; in sentences, what could not be sent.
+
+    A channel that fails is left alone, unless it took another notice before: it is up, and would not have that one.
+    """
     failed: dict[str, str] = {}
-    sent = dict.fromkeys((channel.name for channel in declared), 0)
-    for letter in outbox.letters():
+    tried, is_up = Counter[str](), set[str]()
+    for letter in sorted(outbox.letters(), key=lambda letter: letter.notice.key != given.key):
         told = letter.told
         for channel in declared:
-            if channel.name in told or channel.name in failed or sent[channel.name] >= LETTERS_AT_ONCE:
+            is_left_alone = channel.name in failed and channel.name not in is_up
+            if channel.name in told or is_left_alone or tried[channel.name] >= LETTERS_AT_ONCE:
                 continue
+            tried[channel.name] += 1
             try:
                 attempt(channel, lambda channel=channel, letter=letter: channel.send(letter.notice))  # type: ignore[misc]
             except NotTold as error:
                 failed[channel.name] = str(error)
                 continue
-            sent[channel.name] += 1
+            is_up.add(channel.name)
             told = (*told, channel.name)
             outbox.keep(Letter(letter.notice, told))
         if {channel.name for channel in declared} <= set(told):

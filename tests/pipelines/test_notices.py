@@ -45,17 +45,19 @@ def noted(home: Path) -> list[dict]:
 
 
 class Hook(BaseHTTPRequestHandler):
-    """Takes what is posted; answers with the server's status after its delay."""
+    """Takes what is posted, but for the kind of notice it refuses; answers with the server's status after its delay."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append((self.path, dict(self.headers), json.loads(body)))
+        is_refused = json.loads(body)["kind"] == self.server.refused
+        if not is_refused:
+            self.server.got.append((self.path, dict(self.headers), json.loads(body)))
         try:
             if self.server.trickle:
                 for _ in range(100):
                     self.wfile.write(b"HTTP/1.0 200 OK\r\n"[:1])
                     time.sleep(0.1)
-            self.send_response(self.server.status)
+            self.send_response(413 if is_refused else self.server.status)
             if self.server.status == 302:
                 self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
             self.end_headers()
@@ -71,7 +73,7 @@ class Hook(BaseHTTPRequestHandler):
 def served(port: int = 0) -> ThreadingHTTPServer:
     """A real server on the loopback."""
     server = ThreadingHTTPServer(("127.0.0.1", port), Hook)
-    server.got, server.status, server.trickle = [], 200, False
+    server.got, server.status, server.trickle, server.refused = [], 200, False, None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
@@ -155,7 +157,7 @@ def test_the_webhook_gets_the_notice_with_its_token(tmp_path, hook, monkeypatch)
 
 
 def test_a_webhook_that_is_down_is_told_when_it_is_back_and_the_file_at_once(tmp_path, hook):
-    """What was missed comes with the next notice, oldest first; the other channels do not wait, and repeat nothing."""
+    """What was missed comes with the next notice, and after it; the other channels do not wait, and repeat nothing."""
     address, port = url(hook), hook.server_port
     hook.shutdown()
     hook.server_close()
@@ -167,7 +169,7 @@ def test_a_webhook_that_is_down_is_told_when_it_is_back_and_the_file_at_once(tmp
     back = served(port)
     try:
         assert give(at, LATER) == []
-        assert [body["kind"] for _, _, body in back.got] == ["sink_behind", "drift"]
+        assert [body["kind"] for _, _, body in back.got] == ["drift", "sink_behind"]
         assert give(at, BEHIND) == []
         assert len(back.got) == 2
     finally:
@@ -268,7 +270,8 @@ def test_a_secret_that_is_not_set_is_named_by_its_variable(tmp_path, hook, monke
 
 
 def test_a_backlog_is_told_in_pieces_and_one_failure_ends_a_channels_turn(tmp_path, hook):
-    """A channel that is down costs one attempt a call, however much waits; when it is back, all of it comes in the end."""
+    """A channel that is down costs one attempt a call, however much waits; when it is back, what is given comes first, and all that
+    waits in the end."""
     at = installation(tmp_path, webhook={"url": url(hook)})
     hook.status = 500
     for day in range(1, 26):
@@ -279,7 +282,22 @@ def test_a_backlog_is_told_in_pieces_and_one_failure_ends_a_channels_turn(tmp_pa
     give(at, LATER)
     give(at, LATER)
     nights = [body["night"] for _, _, body in hook.got]
-    assert nights == [f"2026-06-{day:02}" for day in range(1, 26)] + ["2026-07-02"]
+    assert nights == ["2026-07-02"] + [f"2026-06-{day:02}" for day in range(1, 26)]
+
+
+def test_a_notice_that_a_channel_would_not_have_silences_no_other(tmp_path, hook):
+    """Neither what is given after it nor what waits behind it; it goes on waiting, and that is said."""
+    at = installation(tmp_path, webhook={"url": url(hook)})
+    hook.status, hook.refused = 500, "sink_behind"
+    give(at, BEHIND)
+    give(at, LATER)
+    hook.status = 200
+    hook.got.clear()
+    failed = Notice("night_failed", "red", "2026-07-03", "No new scores were delivered.")
+    (said,) = give(at, failed)
+    assert "status 413" in said
+    assert [body["kind"] for _, _, body in hook.got] == ["night_failed", "drift"]
+    assert len(list((tmp_path / ".state" / "notices" / "waiting").glob("*.json"))) == 1
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7", "{}", '{"told": 1}', "altered"])
@@ -316,7 +334,7 @@ def test_a_process_that_was_stopped_while_it_gave_notices_keeps_nobody_waiting(t
         assert not (tmp_path / ".state" / FILE_NAME).exists()
         holder.kill()
     assert give(at, LATER) == []
-    assert [line["kind"] for line in noted(tmp_path)] == ["sink_behind", "drift"]
+    assert [line["kind"] for line in noted(tmp_path)] == ["drift", "sink_behind"]
 
 
 def test_a_disk_that_takes_no_more_silences_no_other_channel(tmp_path, hook):
