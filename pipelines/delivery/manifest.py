@@ -137,12 +137,14 @@ def read(folder: Path) -> dict[str, Any]:
     """A delivery's manifest, its seal verified.
 
     Raises:
-        Refused: there is none, or it was truncated or altered.
+        Refused: there is none, or it was truncated or altered, or the disk does not give it.
     """
     try:
         raw = (folder / MANIFEST_NAME).read_bytes()
     except FileNotFoundError as error:
         raise Refused(f"`{folder.name}` has no {MANIFEST_NAME}: it is not a delivery, or an unfinished one.") from error
+    except OSError as error:
+        raise Refused(f"`{MANIFEST_NAME}` cannot be read ({type(error).__name__}). {CURE}") from error
     try:
         body = json.loads(raw)
     except ValueError as error:

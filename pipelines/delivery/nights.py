@@ -37,7 +37,7 @@ def run_in_force(night: Path) -> str | None:
     """The run that a night's pointer names; none if the night was never published.
 
     Raises:
-        Refused: the pointer is damaged, or names no delivery that is there.
+        Refused: the pointer is damaged, cannot be read, or names no delivery that is there.
     """
     try:
         pointer = json.loads((night / POINTER_NAME).read_bytes())
@@ -47,7 +47,7 @@ def run_in_force(night: Path) -> str | None:
         raise ValueError("it names no delivery that is there")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(
             f"`{POINTER_NAME}` of the night of {night.name} is damaged. Remove it and score that night again."
         ) from error

@@ -7,12 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines import alert_simulation, alerts
+from pipelines import alert_simulation, alerts, on_record
 from pipelines.consent.notice import publish_notice, tokens_told
 from pipelines.delivery.erasure import erase_everywhere
 from pipelines.delivery.manifest import MANIFEST_NAME, SEAL
 from pipelines.delivery.nights import POINTER_NAME, chain, last_runs, nights, run_in_force, runs
 from pipelines.delivery.publish import UNFINISHED, alone_in
+from pipelines.delivery.verify import verify_files
 from pipelines.errors import Refused
 from pipelines.installation import Installation
 from pipelines.settings import settings_from
@@ -49,6 +50,20 @@ def test_who_withdrew_is_erased_from_copies_too(tmp_path):
     with alone_in(tmp_path) as own:
         erase_everywhere(tmp_path, set(TOKENS), own)
     assert not any(b"zebra-77" in path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file())
+
+
+@pytest.mark.parametrize("name", [POINTER_NAME, MANIFEST_NAME])
+def test_what_a_disk_does_not_give_counts_as_damaged(tmp_path, name):
+    """A pointer or a manifest of one night that cannot be read keeps no other night from anything."""
+    other, folder = publish_night(tmp_path, YEAR_AGO), publish_night(tmp_path, NIGHT)
+    path = (other.parent if name == POINTER_NAME else other) / name
+    path.unlink()
+    path.mkdir()
+    assert on_record.cut_off(tmp_path, (), ()) == [folder]
+    assert stock(tmp_path).damaged == (YEAR_AGO,)
+    assert verify_files(folder).faults == ()
+    with pytest.raises(Refused, match=name):
+        chain(tmp_path / YEAR_AGO)
 
 
 @pytest.mark.parametrize("key", ["run_id", "folder", SEAL])
