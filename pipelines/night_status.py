@@ -95,7 +95,8 @@ def fail(installation: Installation, night: str, error: BaseException | str) -> 
         _fail_after_delivery(installation, status, why)
         return
     status = status.told("red", why)
-    _show_if_it_can(installation, status)
+    with _if_it_can():
+        _show(installation, status)
     title = "No new scores were delivered. The last delivery, if there is one, stands as it was."
     cure = (
         f"Cure what is named and give `foretide score --as-of {night}`; docs/operations.md says what each status means."
@@ -114,9 +115,10 @@ def waits(installation: Installation, night: str) -> None:
         return
     reason = "It could not begin: another command was at work in the installation."
     status = NightStatus(night).told("amber", reason)
-    if not night_record.write_first(settings.state_folder, status):
-        return
-    show_status(settings.reports_folder, status)
+    with _if_it_can():
+        if not night_record.write_first(settings.state_folder, status):
+            return
+        show_status(settings.reports_folder, status)
     cure = (
         f"Look for a training or a command that hangs; once it is over, give `foretide score --as-of {night}`. A later night "
         "that is scored without a date brings this one too."
@@ -132,7 +134,8 @@ def _fail_after_delivery(installation: Installation, begun: NightStatus, why: st
     status = begun.told(
         "amber", f"Scores of this night are delivered; what was to follow, or another try, failed: {why}"
     )
-    _show_if_it_can(installation, status)
+    with _if_it_can():
+        _show(installation, status)
     title = "Scores are delivered, but what was to follow them, or another try, failed."
     _tell(installation, Notice(INCOMPLETE, "amber", status.night, title, status.reasons, status.counts))
 
@@ -174,13 +177,14 @@ def _show(installation: Installation, status: NightStatus) -> None:
     show_status(installation.settings.reports_folder, status)
 
 
-def _show_if_it_can(installation: Installation, status: NightStatus) -> None:
-    """The same of a night that failed; where it cannot be shown it is told all the same."""
+@contextmanager
+def _if_it_can() -> Iterator[None]:
+    """Put on record and show how a night went that has no scores; where the disk takes nothing it is told all the same."""
     try:
-        _show(installation, status)
+        yield
     except (OSError, ValueError) as error:
         logging.getLogger(__name__).warning(
-            "The status of a night that failed could not be put on record (%s).", type(error).__name__
+            "How a night without scores went could not be put on record (%s).", type(error).__name__
         )
 
 

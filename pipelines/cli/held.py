@@ -50,7 +50,7 @@ def held_for_a_night(settings: "Settings", as_json: bool, as_of: str | None) -> 
     """
     from pipelines.cli.night_of import expected, night_of
     from pipelines.installation import Installation
-    from pipelines.night_status import watched
+    from pipelines.night_status import fail, watched
     from pipelines.progress import progress_bar
     from pipelines.turn import AtWork, finish
 
@@ -62,6 +62,10 @@ def held_for_a_night(settings: "Settings", as_json: bool, as_of: str | None) -> 
             installation, former = _taken(settings, report, settings.night.wait_minutes, stack)
         except AtWork:
             _waited_in_vain(bystander, as_of)
+            raise
+        except OSError as error:
+            # Nobody holds it, for the disk takes no lock.
+            fail(bystander, expected(bystander, as_of), error)
             raise
         with watched(installation, expected(installation, as_of)):
             finish(installation, former)

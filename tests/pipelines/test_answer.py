@@ -29,6 +29,8 @@ def test_errors_that_came_from_one_another_are_told_once(n, capsys):
     [
         (OSError(errno.ENOSPC, "x"), "The disk is full. Nothing is half-written"),
         (sqlite3.OperationalError("disk I/O error"), "The disk is full, or fails. Nothing is half-written"),
+        (OSError(errno.EROFS, "x"), "The disk is full, or fails. Nothing is half-written"),
+        (OSError(errno.EIO, "x"), "The disk is full, or fails. Nothing is half-written"),
     ],
 )
 def test_a_full_disk_is_found_among_what_an_error_came_from(cause, words, capsys):

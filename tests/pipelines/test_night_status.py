@@ -1,6 +1,7 @@
 """The status of a night: what makes it green, amber or red, where it is shown, and whom it is told."""
 
 import dataclasses
+import errno
 import json
 import sys
 from datetime import date
@@ -11,6 +12,7 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from sqlalchemy.exc import OperationalError
 
 from pipelines import dagster_home, locks, night_record, night_status, supply, turn
+from pipelines.cli.held import held_for_a_night
 from pipelines.defs import retries, sensors
 from pipelines.errors import Refused
 from pipelines.installation import Installation
@@ -308,6 +310,28 @@ def test_a_failure_that_cannot_be_put_on_record_is_told(installation, told):
     with pytest.raises(Refused, match="No champion"), night_status.watched(installation, NIGHT):
         raise Refused("No champion yet.")
     assert [notice.kind for notice in told] == ["night_failed"]
+
+
+def test_a_night_that_could_not_begin_is_told_though_it_cannot_be_put_on_record(installation, told):
+    """The record's place is taken by a file."""
+    installation.settings.state_folder.mkdir(parents=True, exist_ok=True)
+    (installation.settings.state_folder / "nights").write_text("")
+    night_status.waits(installation, NIGHT)
+    assert [notice.kind for notice in told] == ["night_waits"]
+
+
+def test_a_disk_that_takes_no_lock_is_told(installation, told, monkeypatch):
+    """The file system has been read-only since it met a bad block: nobody can begin, and somebody hears of it."""
+
+    def takes_none(_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(locks, "take", takes_none)
+    with pytest.raises(OSError, match="Read-only"), held_for_a_night(installation.settings, True, NIGHT):
+        pytest.fail("it began")
+    assert [(notice.kind, notice.night, notice.sentences[0]) for notice in told] == [
+        ("night_failed", NIGHT, "The disk is full, or fails. Make room.")
+    ]
 
 
 @pytest.mark.parametrize("at_work_on", ["2026-06-30", NIGHT, None])
