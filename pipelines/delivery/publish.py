@@ -241,21 +241,28 @@ def written(folder: Path, plan: PlannedFile) -> DeliveredFile:
 
 
 def _place(unfinished: Path, folder: Path) -> None:
-    """Rename the finished folder into place; if the run was published before and is whole, it must have been the same."""
-    if folder.exists() and verify_files(folder).faults:
-        _mend(unfinished, folder)
-        return
+    """Rename the finished folder into place; if the run was published before, it must have been the same, damaged or whole."""
     if not folder.exists():
         unfinished.rename(folder)
         durable.sync_folder(folder.parent)
         return
-    is_same = (unfinished / MANIFEST_NAME).read_bytes() == (folder / MANIFEST_NAME).read_bytes()
-    shutil.rmtree(unfinished)
-    if not is_same:
+    faults = verify_files(folder).faults
+    if _sealed(folder) not in (None, _sealed(unfinished)):
+        stands = "is damaged and was not put back" if faults else "stands"
         raise Fault(
-            "This run was published before, and the same inputs now give other bytes; the published delivery stands. "
+            f"This run was published before, and the same inputs now give other bytes; the published delivery {stands}. "
             "A library or the code changed without a new code version: set one, or restore the former versions."
         )
+    if faults:
+        _mend(unfinished, folder)
+
+
+def _sealed(folder: Path) -> str | None:
+    """The seal of a delivery, which covers every byte of it; none where its manifest cannot be read."""
+    try:
+        return str(manifest.read(folder)[manifest.SEAL])
+    except Refused:
+        return None
 
 
 def _mend(unfinished: Path, folder: Path) -> None:

@@ -161,6 +161,17 @@ def test_a_delivery_that_was_damaged_is_put_back_by_the_same_run(tmp_path, is_go
         assert content(tmp_path) == before or name == MANIFEST_NAME
 
 
+def test_a_damaged_delivery_is_not_put_back_with_other_bytes(tmp_path):
+    """Consumers hold the ones of before under the same run: it is a fault, and what is left stays."""
+    of = killed.context("old")
+    publish(tmp_path, killed.night(of), of)
+    harmed(tmp_path, parquet.NAME, is_gone=False)
+    before, rows = content(tmp_path), killed.night(of)
+    with pytest.raises(Fault, match="other bytes; the published delivery is damaged and was not put back"):
+        publish(tmp_path, rows.assign(completeness=rows["completeness"] / 2), of)
+    assert content(tmp_path) == before
+
+
 def put(root: Path, inputs: str) -> None:
     """Publish the night of these inputs as a command does."""
     of = in_place_of(root, killed.context(inputs))
