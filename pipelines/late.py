@@ -27,6 +27,10 @@ from pipelines.scoring import Basis
 INGEST = "ingest"
 REDELIVERED = "night_redelivered"
 STAYS = "not delivered again"
+NOTICE = (
+    "the notice of a withdrawal is in force, so that consumers find it. Once they have read it, `foretide score --as-of` with that "
+    "date supersedes it"
+)
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,12 @@ def redeliver(installation: Installation, tonight: str) -> Counts:
     """Deliver past nights again that late data concern, oldest first; by night the run that is in force now, or why it is not.
 
     At most the last `delivery: late_nights` are looked at. A night whose model cannot be had any more, whose delivery is
-    damaged, or that cannot be made by what is declared today, stays as it is; tonight's status says so. One that was cut off on
-    its way is taken up again. Whatever other night was cut off, however long ago, is put on record.
+    damaged or the notice of a withdrawal, or that cannot be made by what is declared today, stays as it is; tonight's status says so.
+    One that was cut off on its way is taken up again. Whatever other night was cut off, however long ago, is put on record.
     """
     log = installation.audit_log.entries()
     delivered, told = _all_delivered(installation, pd.Timestamp(tonight), log)
-    looked_at = {f"{of.night:%Y-%m-%d}" for of in delivered} | told.keys()
+    looked_at = {f"{of.night:%Y-%m-%d}" for of in delivered}
     # Tonight's are put on record with what takes their place.
     for folder in on_record.cut_off(
         installation.settings.deliveries_folder, on_record.runs(log), {*looked_at, tonight}
@@ -95,22 +99,25 @@ def _in_a_sentence(told: Counts) -> str:
 def _all_delivered(
     installation: Installation, tonight: pd.Timestamp, log: Sequence[Mapping[str, Any]]
 ) -> tuple[list[_Delivered], Counts]:
-    """Past nights in force, oldest first; and by night, why it cannot be told what is in force."""
+    """Past nights in force that may be delivered again, oldest first; and by night, why one stays however late its data are."""
     found: list[_Delivered] = []
-    damaged: Counts = {}
+    stays: Counts = {}
     for back in range(installation.settings.delivery.late_nights, 0, -1):
         of_night = tonight - pd.Timedelta(days=back)
         try:
             folder = current(installation.settings.deliveries_folder, of_night)
             body = None if folder is None else manifest.read(folder)
         except Refused as refused:
-            damaged[f"{of_night:%Y-%m-%d}"] = f"{STAYS}: {refused}"
+            stays[f"{of_night:%Y-%m-%d}"] = f"{STAYS}: {refused}"
             continue
-        # A notice of a withdrawal stands.
-        if folder is not None and body is not None and not body["withdrawn"]:
-            recorded, came_after = _on_record(log, f"{of_night:%Y-%m-%d}")
-            found.append(_Delivered(of_night, folder, body["model_versions"], recorded, came_after))
-    return found, damaged
+        if folder is None or body is None:
+            continue
+        of = _Delivered(of_night, folder, body["model_versions"], *_on_record(log, f"{of_night:%Y-%m-%d}"))
+        if not body["withdrawn"]:
+            found.append(of)
+        elif _is_late(installation, of):
+            stays[f"{of_night:%Y-%m-%d}"] = f"{STAYS}: {NOTICE}"
+    return found, stays
 
 
 def _on_record(log: Sequence[Mapping[str, Any]], of_night: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

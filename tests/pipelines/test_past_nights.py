@@ -399,6 +399,29 @@ def test_nights_that_stay_are_one_sentence(with_late_data):
     assert all(night in said for night in NIGHTS)
 
 
+def test_late_data_of_a_night_with_the_notice_of_a_withdrawal_are_told(home, tmp_path):
+    """It stays, for consumers must find the notice, and tonight says so, each night until it is scored anew by hand; no other does
+    for want of late data."""
+    copy = copied(home, tmp_path)
+    state, names = copy / ".state", read_scores(current(copy / ".state" / "deliveries", pd.Timestamp(NIGHTS[2])))
+    gone, admitted = names.query("status == 'scored'")["subject_id"].drop_duplicates().iloc[:2]
+    with alone(made := at(copy)):
+        withdraw(made, [gone], date(2026, 6, 26))
+    notice = current(state / "deliveries", pd.Timestamp(NIGHTS[2]))
+    assert late.redeliver(made, "2026-06-27") == {}
+    take_in_late(copy, admitted)
+    for _ in range(2):
+        assert late.redeliver(made, "2026-06-27") == {NIGHTS[2]: f"{late.STAYS}: {late.NOTICE}"}
+    assert current(state / "deliveries", pd.Timestamp(NIGHTS[2])) == notice
+    (said,) = night_status.of(made, "2026-06-27").reasons
+    assert f"{NIGHTS[2]}: the notice of a withdrawal is in force" in said
+    code, _, errors = foretide(copy, "score", "--as-of", NIGHTS[2], "--config", "own.yaml")
+    assert code == 0, errors
+    rows = read_scores(current(state / "deliveries", pd.Timestamp(NIGHTS[2]))).query("subject_id == @admitted")
+    assert set(rows["status"]) == {"not_eligible"}
+    assert late.redeliver(made, "2026-06-27") == {}
+
+
 UNMADE = """
 import sys
 from models.errors import ModelsError
