@@ -123,6 +123,15 @@ def test_nights_that_were_missed_are_run_too(delivered: list[str], due: list[str
     assert nights_due(settings, now) == due
 
 
+def test_a_night_that_was_never_in_force_is_not_the_first_one(tmp_path):
+    """A run of it was killed before a pointer named it: nobody was waiting for the nights after it."""
+    settings = settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}}}, tmp_path)
+    (settings.deliveries_folder / "2026-07-05" / "a").mkdir(parents=True)
+    point(settings, "2026-07-08")
+    now = datetime.datetime(2026, 7, 10, 4, 30, tzinfo=datetime.UTC)
+    assert nights_due(settings, now) == ["2026-07-09", "2026-07-10"]
+
+
 def test_a_night_whose_delivery_has_no_manifest_is_not_delivered(tmp_path):
     """The pointer names a folder, but that is no delivery."""
     settings = settings_from({"outcomes": {"crisis": {"events": ["panic"], "horizons_days": [7]}}}, tmp_path)

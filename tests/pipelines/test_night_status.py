@@ -12,6 +12,7 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from sqlalchemy.exc import OperationalError
 
 from pipelines import dagster_home, locks, night_record, night_status, supply, turn
+from pipelines.cli import nights as commands
 from pipelines.cli.held import held_for_a_night
 from pipelines.defs import retries, sensors
 from pipelines.errors import Refused
@@ -160,6 +161,18 @@ def test_who_was_superseded_says_nothing_of_the_night(installation, told, tmp_pa
         raise Refused("too late")
     lock.close()
     assert (night_status.of(installation, NIGHT).level, told) == ("green", [])
+
+
+def test_who_was_superseded_amid_missed_nights_goes_on_to_no_other(installation, monkeypatch):
+    """The next one, tonight's among them, belongs to another run."""
+
+    def overtaken(*_):
+        locks.take_place(installation.settings.state_folder / turn.LOCK_NAME).close()
+        raise Refused("No champion yet.")
+
+    monkeypatch.setattr(commands, "_score", overtaken)
+    with alone(installation), pytest.raises(Refused, match="took this one's place"):
+        commands._catch_up(installation, NIGHT)
 
 
 def test_what_is_said_of_a_night_that_is_over_is_shown_on_its_page(installation):

@@ -14,13 +14,14 @@ import pytest
 import yaml
 
 from models.errors import ModelsError
-from pipelines import alert_simulation, late, night_status, past_nights
+from pipelines import alert_simulation, engineering, late, locks, night_status, past_nights
 from pipelines.consent.withdrawal import withdraw
 from pipelines.delivery.publish import current, read_scores
 from pipelines.delivery.verify import verify
+from pipelines.errors import Fault, Refused
 from pipelines.installation import Installation
 from pipelines.settings import load_settings, settings_from
-from pipelines.turn import alone
+from pipelines.turn import LOCK_NAME, alone
 from tests.pipelines.small_job import foretide, make_smallest_home
 
 FORETIDE = Path(sys.executable).with_name("foretide")
@@ -397,6 +398,30 @@ def test_nights_that_stay_are_one_sentence(with_late_data):
     assert set(late.redeliver(made, "2026-06-27")) == set(NIGHTS)
     (said,) = night_status.of(made, "2026-06-27").reasons
     assert all(night in said for night in NIGHTS)
+
+
+def test_nights_after_a_late_one_follow(home, tmp_path, monkeypatch):
+    """Their alerts rest on its own, though nothing of them is late, as after a night that could be made only at the second try."""
+    monkeypatch.setattr(late, "_is_late", lambda _, of: f"{of.night:%Y-%m-%d}" == NIGHTS[1])
+    monkeypatch.setattr(late, "_again", lambda _, of: of.folder.name)
+    monkeypatch.setattr(engineering, "panel", lambda *_: None)
+    assert list(late.redeliver(at(copied(home, tmp_path)), "2026-06-27")) == NIGHTS[1:]
+
+
+def test_who_was_superseded_delivers_no_further_night_again(home, tmp_path, monkeypatch):
+    """What it failed at then is nothing to say of the night: it belongs to another run."""
+    made = at(copied(home, tmp_path))
+
+    def overtaken(*_):
+        locks.take_place(made.settings.state_folder / LOCK_NAME).close()
+        raise Fault("The model registry cannot be reached.")
+
+    monkeypatch.setattr(late, "_is_late", lambda *_: True)
+    monkeypatch.setattr(late, "_again", overtaken)
+    monkeypatch.setattr(engineering, "panel", lambda *_: None)
+    with alone(made), pytest.raises(Refused, match="took this one's place"):
+        late.redeliver(made, "2026-06-27")
+    assert night_status.of(made, "2026-06-27") is None
 
 
 def test_late_data_of_a_night_with_the_notice_of_a_withdrawal_are_told(home, tmp_path):
