@@ -400,6 +400,21 @@ def test_nights_that_stay_are_one_sentence(with_late_data):
     assert all(night in said for night in NIGHTS)
 
 
+def test_a_night_is_made_again_as_it_was_made_then(home, tmp_path, monkeypatch):
+    """Where nothing new is known it is the very run that is in force: by the model and the past alerts of then, with whatever is
+    champion today, and no further back than is declared."""
+    copy = copied(home, tmp_path)
+    declare(copy, "delivery", late_nights=2)
+    made, root = at(copy), copy / ".state" / "deliveries"
+    before = content(root)
+    monkeypatch.setattr(late, "_is_late", lambda *_: True)
+    monkeypatch.setattr(type(made.registry), "champion", lambda *_: pytest.fail("today's champion was asked for"))
+    assert late.redeliver(made, "2026-06-27") == {
+        night: current(root, pd.Timestamp(night)).name for night in NIGHTS[1:]
+    }
+    assert content(root) == before
+
+
 def test_nights_after_a_late_one_follow(home, tmp_path, monkeypatch):
     """Their alerts rest on its own, though nothing of them is late, as after a night that could be made only at the second try."""
     monkeypatch.setattr(late, "_is_late", lambda _, of: f"{of.night:%Y-%m-%d}" == NIGHTS[1])
