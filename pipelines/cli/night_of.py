@@ -11,12 +11,15 @@ from pipelines.errors import ForetideError, Usage
 from pipelines.installation import Installation
 from pipelines.nights_due import is_in_service, nights_due, tonight
 
+# Nothing was recorded before; and years of fewer than four digits are not written alike everywhere.
+EARLIEST = 1970
+
 
 def night_of(installation: Installation, as_of: str | None, option: str = "--as-of") -> str:
     """The night asked for, else the newest one that the lake has data for; never one whose cutoff lies ahead.
 
     Raises:
-        Usage: not a date, or a night that is not over yet.
+        Usage: not a date, one of long ago, or a night that is not over yet.
         Refused: the lake is empty.
     """
     sites, now = installation.settings.sites, pd.Timestamp(datetime.now(UTC))
@@ -29,6 +32,8 @@ def night_of(installation: Installation, as_of: str | None, option: str = "--as-
         night = pd.Timestamp(datetime.strptime(as_of, "%Y-%m-%d"))  # noqa: DTZ007  (a civil day)
     except ValueError as error:
         raise Usage(f"`{option}` is not a date; write it like 2026-07-01.") from error
+    if night.year < EARLIEST:
+        raise Usage(f"`{option}` lies before {EARLIEST}; write all digits of the year, as in 2026-07-01.")
     if known_at(sites, night) > now:
         raise Usage(
             f"The night of {as_of} is not over: its last cutoff lies ahead, and nobody can know yet what will be "

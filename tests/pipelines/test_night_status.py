@@ -15,7 +15,7 @@ from pipelines import dagster_home, locks, night_record, night_status, supply, t
 from pipelines.cli import nights as commands
 from pipelines.cli.held import held_for_a_night
 from pipelines.defs import retries, sensors
-from pipelines.errors import Refused
+from pipelines.errors import Refused, Usage
 from pipelines.installation import Installation
 from pipelines.night_record import NightStatus
 from pipelines.night_sections import NightSettings
@@ -323,6 +323,16 @@ def test_a_failure_that_cannot_be_put_on_record_is_told(installation, told):
     with pytest.raises(Refused, match="No champion"), night_status.watched(installation, NIGHT):
         raise Refused("No champion yet.")
     assert [notice.kind for notice in told] == ["night_failed"]
+
+
+@pytest.mark.parametrize(
+    ("night", "why"), [("0026-07-01", "before 1970"), ("26-07-01", "not a date"), ("9999-12-31", "not over")]
+)
+def test_a_night_that_none_can_be_is_a_matter_of_usage(night, why, installation, told):
+    """Nothing is waited for, on record or told."""
+    with pytest.raises(Usage, match=why), held_for_a_night(installation.settings, True, night):
+        pytest.fail("it began")
+    assert (told, installation.settings.state_folder.exists()) == ([], False)
 
 
 def test_a_night_that_could_not_begin_is_told_though_it_cannot_be_put_on_record(installation, told):
