@@ -63,7 +63,7 @@ def test_a_memory_that_is_damaged_is_made_anew(tmp_path):
     assert_as_by_all_rows(lake)
     memory = tmp_path / "derived" / "contents.json"
     before = memory.read_bytes()
-    for other in (b"", before[:-9], before.replace(b"delivery-0", b"delivery-8")):
+    for other in (b"", b"7", b"[]", before[:-9], before.replace(b"delivery-0", b"delivery-8")):
         memory.write_bytes(other)
         assert_as_by_all_rows(lake)
         assert memory.read_bytes() == before
