@@ -378,6 +378,13 @@ def test_a_night_that_could_not_begin_takes_nothing_from_what_is_on_record(insta
     assert [path.name for path in (installation.settings.state_folder / "nights").iterdir()] == [f"{NIGHT}.json"]
 
 
+def test_a_night_that_has_its_scores_waits_for_nothing(installation, told, monkeypatch):
+    """Though nothing is on record of it, as after a restored backup: nobody is told that there are none."""
+    monkeypatch.setattr(night_status, "is_delivered", lambda *_: True)
+    night_status.waits(installation, NIGHT)
+    assert (night_status.of(installation, NIGHT), told) == (None, [])
+
+
 def test_under_the_daemon_a_place_that_is_taken_is_no_fault_of_the_night(tmp_path, monkeypatch, told):
     """The run that found another at work fails before any step; the sensor says that it could not begin, and not red."""
     settings = settings_from({"outcomes": OUTCOMES}, tmp_path)
