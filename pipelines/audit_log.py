@@ -104,6 +104,16 @@ class AuditLog:
             return [UNREADABLE]
         return faults or _end_faults(head, lines, tail, pending)
 
+    def refuse_damage(self) -> None:
+        """Find out whether anything can be recorded, before it is done.
+
+        Raises:
+            Fault: the log is damaged, so that nothing can be chained to it.
+        """
+        faults = self.verify()
+        if faults:
+            raise Fault(f"Nothing can be recorded, for the audit log is damaged. {faults[0]}")
+
     def _lines(self) -> tuple[list[bytes], bytes]:
         """The whole lines, and what stands after the last of them."""
         *lines, tail = self.path.read_bytes().split(b"\n") if self.path.is_file() else [b""]
@@ -124,9 +134,7 @@ class AuditLog:
 
     def _finish_pending(self, lock: Lock) -> dict[str, Any]:
         """Write what was announced but not finished, move the head, and return it."""
-        faults = self.verify()
-        if faults:
-            raise Fault(f"Nothing can be recorded, for the audit log is damaged. {faults[0]}")
+        self.refuse_damage()
         head, pending = self._head(), self._pending()
         if pending is not None:
             lines, tail = self._lines()

@@ -1,4 +1,4 @@
-"""Damage in the lake, found before a night or a training builds on it: every file that counts is as it was written.
+"""Damage in the lake, and in the audit log, found before a night or a training builds on it: what counts is as it was written.
 
 DuckDB compares no checksums. So a file that is seen for the first time is read with its pages' checksums compared, and a digest
 of it is kept. It is compared with that digest whenever anything touched the file, and once in `PERIOD_DAYS` in turn, for rot
@@ -47,11 +47,14 @@ class Sound:
 def refuse_damage(installation: Installation) -> None:
     """Look for damage. What can be made anew is removed, so that what stores it makes it; a night says so (`removed`).
 
-    A night looks before it reads, and at its end, at what it wrote itself.
+    A night looks before it reads, and at its end, at what it wrote itself. So it does at the audit log: what was delivered must be
+    put on record, and an edited ledger could let any model serve.
 
     Raises:
+        Fault: the audit log is damaged.
         Refused: of what nothing gives anew files are damaged or gone; by table and count, with the cure.
     """
+    installation.audit_log.refuse_damage()
     installation.report("looking for damage in the lake")
     lake, now = installation.lake, installation.now
     found = damaged(lake.root, now.toordinal() if now else 0)

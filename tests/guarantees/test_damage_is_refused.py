@@ -1,4 +1,4 @@
-"""Truncated or flipped bytes, of the champion or in the lake: named and refused, never read, and the last delivery stands.
+"""Truncated or flipped bytes, of the champion, in the lake or the audit log: named and refused, and the last delivery stands.
 
 Real commands in copies of one home, whose champion serves and whose first night is delivered. Damaged deliveries are in
 `test_delivery`, damaged files of a source in `test_bad_input_changes_nothing`.
@@ -288,6 +288,24 @@ def _counted(root: Path) -> Iterator[str]:
     """The files that count."""
     for table in scrubbing._tables(root, ()):
         yield from scrubbing._counting(root, table, ())
+
+
+@pytest.mark.parametrize("fault", ["edited", "head gone"])
+def test_beside_a_damaged_audit_log_nothing_is_delivered(fault, home):
+    """It could not be put on record, and who let the champion serve stands there, too: exit code 3, and a red night that is told."""
+    before, log, head = deliveries(home), home / ".state" / "audit" / "log.jsonl", home / ".state" / "audit.head.json"
+    path, bad = (log, log.read_bytes().replace(b"simulated", b"simulatex")) if fault == "edited" else (head, None)
+    with put_back(path):
+        path.unlink() if bad is None else path.write_bytes(bad)
+        code, answer, _ = foretide(home, "score", "--as-of", NEXT)
+        assert foretide(home, "train", "--as-of", NEXT)[0] == 3
+    assert code == 3, answer
+    assert answer["error"].startswith("Nothing can be recorded, for the audit log is damaged."), answer
+    assert status(home, NEXT).level == "red"
+    assert told(home, "night_failed") == [NEXT]
+    assert deliveries(home) == before
+    code, answer, said = foretide(home, "score", "--as-of", NEXT)
+    assert code == 0, (answer, said)
 
 
 def test_a_damaged_delivery_in_force_is_made_again_and_put_on_record(home):
