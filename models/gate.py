@@ -170,7 +170,7 @@ def _no_worse(evidence: Evidence, policy: Policy) -> Rule:
     """
     name, contest = "champion", evidence.contest
     if contest is None:
-        return Rule(name, True, "there is no champion yet to be compared with")
+        return Rule(name, True, "there is no other champion to be compared with")
     champion = f"“{called(contest.champion)}”"
     if contest.standing is Standing.ALTERED:
         told = f"the champion, {champion}, is {contest.standing.value}: restore them, roll back, or let a person answer for the next"

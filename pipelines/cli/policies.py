@@ -46,13 +46,15 @@ def policy_command(
         )
     from pipelines.alert_simulation import simulate as simulated
     from pipelines.cli.night_of import night_of
+    from pipelines.reports import words
 
     with held(settings, as_json, settings.night.wait_minutes) as installation:
         found = simulated(
             installation, policies, deliveries or settings.deliveries_folder, night_of(installation, as_of)
         )
     sentences = [
-        f"{found.nights} nights, begun with nobody on alert; of {found.nights_with_outcomes} what became of somebody is known.",
+        f"{words.counted(found.nights, 'night')}, begun with nobody on alert; of {found.nights_with_outcomes} what became of "
+        "somebody is known.",
         "In brackets 95 % intervals over subjects (of days of warning: the quartiles), then the episodes and subjects that a figure "
         "rests on. Where intervals overlap, a difference is not proven.",
     ]
