@@ -117,7 +117,9 @@ def _tell_of_damage(installation: Installation, made: DeliveryContext) -> None:
     if folder.exists() and (faults := verify_files(folder).faults):
         told = {"night": made.night, "run_id": made.run_id, "faults": list(faults)}
         installation.audit_log.append("delivery_damaged", told, made.known_at)
-        why = f"The delivery {made.run_id} was damaged and was made again, the same: {faults[0]}"
+        # It is cured here and now, unlike for whoever fetched it.
+        fault = faults[0].removesuffix(manifest.CURE).rstrip()
+        why = f"The delivery {made.run_id} was damaged and was made again, the same: {fault}"
         night_status.add(installation, made.night, "amber", why)
 
 
